@@ -1,0 +1,104 @@
+"""Every exception that is an answer becomes one, in the shape of `errors.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFilesSent
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
+from django.views import defaults
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from .errors import PROBLEM, ApiError, error_response, problem
+
+
+def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's hook: every exception of a view that is an answer becomes `problem()`."""
+    error = as_api_error(exc)
+    if error is None:
+        return None
+    set_rollback()
+    request = context["request"]
+    response = Response(
+        problem(request.path, error),
+        status=error.status,
+        headers=error.headers,
+        content_type=PROBLEM,
+    )
+    if error.reason_phrase:
+        response.reason_phrase = error.reason_phrase
+    return response
+
+
+def as_api_error(exc: Exception) -> ApiError | None:
+    """What `exc` tells the caller; None for a fault of ours."""
+    if isinstance(exc, ApiError):
+        return exc
+    if isinstance(exc, Http404):
+        return ApiError(str(exc) or "There is nothing here.", status=404)
+    if isinstance(exc, PermissionDenied):
+        return ApiError(str(exc) or "You may not do this.", status=403)
+    if isinstance(exc, RequestDataTooBig):
+        return ApiError("The request is too large.", status=413)
+    if isinstance(exc, TooManyFilesSent | MultiPartParserError):
+        return ApiError(f"The form could not be read: {exc}", status=400)
+    if not isinstance(exc, exceptions.APIException):
+        return None
+    headers = {}
+    if getattr(exc, "auth_header", None):
+        headers["WWW-Authenticate"] = exc.auth_header
+    if getattr(exc, "wait", None):
+        headers["Retry-After"] = str(int(exc.wait) + 1)
+    if isinstance(exc, exceptions.ValidationError):
+        errors = list(_field_errors(exc.detail))
+        return ApiError(
+            "; ".join(f"{e['field']}: {e['message']}" if e["field"] else e["message"] for e in errors)
+            or "The request is not valid.",
+            status=exc.status_code,
+            errors=errors,
+        )
+    return ApiError(str(exc.detail), status=exc.status_code, headers=headers)
+
+
+def _field_errors(detail: Any, path: str = "") -> Iterator[dict[str, str]]:
+    if isinstance(detail, dict):
+        for key, value in detail.items():
+            name = "" if key == "non_field_errors" else str(key)
+            yield from _field_errors(value, f"{path}.{name}".strip("."))
+    elif isinstance(detail, list):
+        for index, value in enumerate(detail):
+            nested = isinstance(value, dict | list)
+            yield from _field_errors(value, f"{path}[{index}]" if nested else path)
+    else:
+        yield {"field": path, "message": str(detail)}
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler404 of the site: the API answers in its own shape, pages in HTML."""
+    if request.path.startswith(f"/{settings.API_PATH}"):
+        return error_response(request, ApiError("There is nothing here.", status=404))
+    return defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """handler500 of the site; the traceback is in the log, never in the answer."""
+    if request.path.startswith(f"/{settings.API_PATH}"):
+        return error_response(
+            request,
+            ApiError(
+                "The hub failed to answer; its operators can find the reason in its log.",
+                status=500,
+            ),
+        )
+    return defaults.server_error(request)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler400: malformed hosts, paths and forms, found before a view is called."""
+    error = as_api_error(exception) or ApiError("The request could not be understood.")
+    return error_response(request, error)

@@ -1,0 +1,36 @@
+"""What a request may weigh, decided from its headers before anything reads the body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from .errors import ApiError, error_response
+
+UPLOAD_LIMIT_BYTES = 12 * 1024 * 1024
+"""User code (10 MB, contract) and the request beside it."""
+
+
+class RequestLimitMiddleware:
+    """Refuses bodies without a length, and longer ones than any endpoint takes."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if "HTTP_TRANSFER_ENCODING" in request.META:
+            return error_response(
+                request, ApiError("Send the body with a Content-Length.", status=411)
+            )
+        if not length.isdigit():
+            return error_response(request, ApiError("Content-Length is not a number."))
+        is_form = request.META.get("CONTENT_TYPE", "").startswith("multipart/form-data")
+        limit = UPLOAD_LIMIT_BYTES if is_form else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        if int(length) > limit:
+            return error_response(
+                request, ApiError(f"The body is larger than {limit} bytes.", status=413)
+            )
+        return self.get_response(request)

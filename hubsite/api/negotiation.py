@@ -1,0 +1,20 @@
+"""The API speaks JSON, whatever the Accept header says: no client gets a 406 for a reason
+it could not act on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.negotiation import BaseContentNegotiation
+
+
+class AlwaysJSON(BaseContentNegotiation):
+    def select_parser(self, request: Any, parsers: list) -> Any:
+        """The parser of the request's content type; a body without one is taken as JSON."""
+        from rest_framework.utils.mediatypes import media_type_matches
+
+        given = request.content_type or parsers[0].media_type
+        return next((p for p in parsers if media_type_matches(p.media_type, given)), None)
+
+    def select_renderer(self, request: Any, renderers: list, format_suffix: Any = None) -> Any:
+        return renderers[0], renderers[0].media_type

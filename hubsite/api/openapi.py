@@ -1,0 +1,75 @@
+"""The API document, made once per process, and the page that shows it."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import condition, require_safe
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.settings import patched_settings
+
+from .schema import TAGS
+
+DESCRIPTION = """\
+Generate Earth-observation data cubes: estimate a request, submit it, watch it, fetch the cube.
+
+Programs sign in with a client id and secret at `POST /oauth/token` and send the token as
+`Authorization: Bearer <token>`. Existing xcube, geoDB and Cate clients work unchanged.
+
+Every error has one shape (`application/problem+json`, RFC 9457). Times are ISO 8601 in UTC.
+Costs are counted in processing units (punits).
+"""
+
+OPENAPI = {
+    "TITLE": "xcube-hub API",
+    "DESCRIPTION": DESCRIPTION,
+    "OAS_VERSION": "3.1.0",
+    "POSTPROCESSING_HOOKS": [],
+    "TAGS": [{"name": name, "description": text} for name, text in TAGS.items()],
+    "LICENSE": {"name": "MIT"},
+    "ENABLE_DJANGO_DEPLOY_CHECK": False,
+}
+
+
+@functools.cache
+def document() -> dict:
+    """The OpenAPI document of every endpoint below the base path."""
+    with patched_settings(OPENAPI):
+        made = SchemaGenerator().get_schema(request=None, public=True)
+    used = {
+        tag
+        for operations in made["paths"].values()
+        for operation in operations.values()
+        for tag in operation["tags"]
+    }
+    made["tags"] = [tag for tag in made["tags"] if tag["name"] in used]
+    return made
+
+
+@functools.cache
+def _text() -> tuple[bytes, str]:
+    text = json.dumps(document(), ensure_ascii=False, separators=(",", ":")).encode()
+    return text, f'"{hashlib.sha256(text).hexdigest()[:32]}"'
+
+
+@require_safe
+@condition(etag_func=lambda request: _text()[1])
+def openapi_json(request: HttpRequest) -> HttpResponse:
+    response = HttpResponse(_text()[0], content_type="application/json")
+    response["Cache-Control"] = "public, max-age=300"
+    return response
+
+
+@require_safe
+def documentation_page(request: HttpRequest) -> HttpResponse:
+    """Swagger UI, from our own files only."""
+    return render(
+        request,
+        "api_docs.html",
+        {"document_url": f"/{settings.API_PATH}openapi.json"},
+    )

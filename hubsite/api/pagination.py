@@ -1,0 +1,46 @@
+"""Lists are plain arrays: `limit` and `offset` choose a part, headers tell of the rest."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from django.db.models import QuerySet
+from rest_framework.request import Request
+
+from .errors import ApiError
+
+MAX_LIMIT = 1000
+
+
+def query_integer(request: Request, name: str, default: int, *, most: int) -> int:
+    """The whole number in query parameter `name`, 0 up to `most`."""
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= 12 and int(text) <= most):
+        message = f"a whole number from 0 to {most} is expected"
+        raise ApiError(f"{name}: {message}", errors=[{"field": name, "message": message}])
+    return int(text)
+
+
+def page(request: Request, queryset: QuerySet) -> tuple[QuerySet, dict[str, str]]:
+    """The part of `queryset` that was asked for, and the headers to send with it."""
+    limit = query_integer(request, "limit", MAX_LIMIT, most=MAX_LIMIT)
+    offset = query_integer(request, "offset", 0, most=10**9)
+    total = queryset.count()
+    headers = {"X-Total-Count": str(total)}
+    links = []
+    if offset + limit < total and limit:
+        links.append((offset + limit, "next"))
+    if offset:
+        links.append((max(0, offset - limit), "prev"))
+    if links:
+        headers["Link"] = ", ".join(
+            f'<{_link(request, limit=limit, offset=start)}>; rel="{rel}"' for start, rel in links
+        )
+    return queryset[offset : offset + limit], headers
+
+
+def _link(request: Request, **changes: int) -> str:
+    query = {**request.query_params.dict(), **{k: str(v) for k, v in changes.items()}}
+    return request.build_absolute_uri(f"{request.path}?{urlencode(query)}")

@@ -1,0 +1,101 @@
+"""Reading JSON bodies: strict (no NaN, no duplicate names), limited in size and depth."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.conf import settings
+from rest_framework.parsers import BaseParser
+
+from .errors import ApiError
+
+MAX_DEPTH = 40
+MAX_NUMBER_LENGTH = 40
+
+
+class StrictJSONParser(BaseParser):
+    """DRF parser of `application/json`."""
+
+    media_type = "application/json"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        return parse_json(stream.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1))
+
+
+def parse_json(data: bytes) -> Any:
+    """The JSON document in `data`. Raises ApiError (400, 413) telling what is wrong with it."""
+    if len(data) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        raise ApiError(
+            f"The body is larger than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes.", status=413
+        )
+    if not data.strip():
+        raise ApiError("The body is empty; a JSON document is expected.")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ApiError(f"The body is not UTF-8 text: {error.reason}.") from None
+    if _depth(text) > MAX_DEPTH:
+        raise ApiError(f"The JSON document is nested more than {MAX_DEPTH} levels deep.")
+    try:
+        return json.loads(
+            text,
+            parse_constant=_no_constant,
+            parse_int=_number(int),
+            parse_float=_number(float),
+            object_pairs_hook=_no_duplicates,
+        )
+    except json.JSONDecodeError as error:
+        raise ApiError(
+            f"The body is not valid JSON: {error.msg} at line {error.lineno}, "
+            f"column {error.colno}."
+        ) from None
+
+
+def _depth(text: str) -> int:
+    """Deepest nesting, counted without recursion; brackets in strings only make it larger."""
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return 0
+    depth = deepest = 0
+    in_string = escaped = False
+    for character in text:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif character == "\\":
+                escaped = True
+            elif character == '"':
+                in_string = False
+        elif character == '"':
+            in_string = True
+        elif character in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "]}":
+            depth -= 1
+    return deepest
+
+
+def _number(kind: type) -> Any:
+    def parse(text: str) -> Any:
+        if len(text) > MAX_NUMBER_LENGTH:
+            raise ApiError(f"A number has more than {MAX_NUMBER_LENGTH} characters.")
+        value = kind(text)
+        if value in (float("inf"), float("-inf")):
+            raise ApiError(f"The number {text} is too large.")
+        return value
+
+    return parse
+
+
+def _no_constant(name: str) -> Any:
+    raise ApiError(f"{name} is not JSON; a number is expected.")
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        seen: set[str] = set()
+        double = next(key for key, _ in pairs if key in seen or seen.add(key))
+        raise ApiError(f"The name {double[:100]!r} occurs twice in one JSON object.")
+    return result

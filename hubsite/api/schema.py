@@ -1,0 +1,265 @@
+"""How the API describes itself: each operation with the errors it can give, in our one shape.
+
+Views describe themselves with drf-spectacular's `extend_schema`; bodies that no serializer
+makes are written as JSON Schema and named by `component()`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ResolvedComponent
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse
+
+from .errors import PROBLEM, ApiError, problem
+
+_REF = "#/components/schemas/"
+_components: dict[str, dict[str, Any]] = {}
+
+TAGS = {
+    "Cube generation": "Estimate, submit, watch and cancel cube generations.",
+    "Tokens": "How a program signs in.",
+    "Subscriptions": "What marketplaces order for their customers.",
+    "Service": "What this hub is, and whether its services are open.",
+    "Runs": "Where a run reports to the hub. Not for users.",
+}
+_TAGS_BY_PATH = {"cubegens": "Cube generation", "oauth": "Tokens", "services": "Service"}
+
+ERRORS = {
+    400: "The request is not valid; `errors` names the fields.",
+    401: "No token was sent, or it is expired, revoked or malformed.",
+    403: "The token, or the account, lacks the scope that this needs.",
+    404: "There is nothing of that name, or it belongs to somebody else.",
+    409: "Something else stands in the way.",
+    411: "The body came in chunks, without a Content-Length.",
+    413: "The body is larger than this endpoint takes.",
+    415: "The body has a media type that this endpoint does not read.",
+    422: "The request was understood, but this hub does not do what it asks for.",
+    429: "Too much at once; try again after the seconds in `Retry-After`.",
+    500: "A fault of the hub. Its operators find the reason in the log.",
+    503: "The hub cannot do this just now; try again after the seconds in `Retry-After`.",
+}
+"""What each status tells, unless an operation says it more closely."""
+
+
+def component(name: str, schema: dict[str, Any]) -> dict[str, str]:
+    """Name `schema` in the document's components; returns the reference to it."""
+    _components[name] = schema
+    return {"$ref": _REF + name}
+
+
+PROBLEM_SCHEMA = component(
+    "Problem",
+    {
+        "type": "object",
+        "description": "Every error, as RFC 9457 (problem details) has it. `message` repeats "
+        "`detail` for the geoDB client; below `/cubegens` the members `job_id`, `job_status` "
+        "and `job_result` make the xcube client print the reason.",
+        "required": ["type", "title", "status", "detail", "message"],
+        "properties": {
+            "type": {"type": "string", "format": "uri-reference", "example": "about:blank"},
+            "title": {"type": "string", "description": "The kind of error."},
+            "status": {"type": "integer", "description": "The HTTP status."},
+            "detail": {"type": "string", "description": "What is wrong, and what is expected."},
+            "message": {"type": "string", "description": "The same as `detail`."},
+            "errors": {
+                "type": "array",
+                "description": "Each field that is not valid.",
+                "items": {
+                    "type": "object",
+                    "required": ["field", "message"],
+                    "properties": {
+                        "field": {
+                            "type": "string",
+                            "description": "Path of the field, e.g. `input_configs[0].data_id`; "
+                            "empty for the body as a whole.",
+                        },
+                        "message": {"type": "string", "description": "What is expected there."},
+                    },
+                },
+            },
+            "required": {
+                "type": "integer",
+                "description": "Processing units that the request costs (413).",
+            },
+            "available": {"type": "integer", "description": "Processing units you have (413)."},
+            "limit": {
+                "type": "integer",
+                "description": "Processing units that one job may cost (413).",
+            },
+            "job_id": {"type": "string", "description": "The job asked for, or `unknown`."},
+            "job_status": {
+                "type": "object",
+                "properties": {
+                    "active": {"type": "integer", "const": 0},
+                    "failed": {"type": "integer", "const": 1},
+                    "succeeded": {"type": "integer", "const": 0},
+                },
+            },
+            "job_result": {
+                "type": "object",
+                "required": ["status", "message"],
+                "properties": {
+                    "status": {"type": "string", "const": "error"},
+                    "status_code": {"type": "integer"},
+                    "message": {"type": "string"},
+                },
+                "additionalProperties": False,
+            },
+        },
+    },
+)
+INFO_PROBLEM_SCHEMA = component(
+    "CubeInfoError",
+    {
+        "type": "object",
+        "description": "An error of `/cubegens/info`. The xcube client knows no other members.",
+        "required": ["status", "status_code", "message"],
+        "properties": {
+            "status": {"type": "string", "const": "error"},
+            "status_code": {"type": "integer", "description": "The HTTP status."},
+            "message": {"type": "string", "description": "What is wrong, and what is expected."},
+        },
+        "additionalProperties": False,
+    },
+)
+
+
+def problem_responses(*errors: ApiError, path: str = "") -> dict[tuple[int, str], OpenApiResponse]:
+    """For `extend_schema(responses=…)`: each of `errors` as the API at `path` answers it.
+
+    Several with the same status become examples of one response. `path` is below the base
+    path; it matters for `/cubegens`, whose errors carry more.
+    """
+    by_status: dict[int, list[ApiError]] = {}
+    for error in errors:
+        by_status.setdefault(error.status, []).append(error)
+    return {
+        (status, PROBLEM): OpenApiResponse(
+            _problem_schema(path),
+            description=ERRORS[status],
+            examples=[
+                OpenApiExample(
+                    _title(error.detail),
+                    value=problem(f"/{settings.API_PATH}{path.lstrip('/')}", error),
+                    media_type=PROBLEM,
+                )
+                for error in alike
+            ],
+        )
+        for status, alike in by_status.items()
+    }
+
+
+def _title(text: str) -> str:
+    return text if len(text) <= 70 else f"{text[:69]}…"
+
+
+def _problem_schema(path: str) -> dict[str, str]:
+    is_info = path.rstrip("/").endswith("cubegens/info")
+    return INFO_PROBLEM_SCHEMA if is_info else PROBLEM_SCHEMA
+
+
+class HubSchema(AutoSchema):
+    """Adds to every operation what the hub's middleware and base classes can answer."""
+
+    def get_tags(self) -> list[str]:
+        first = self.path.removeprefix(f"/{settings.API_PATH}").split("/")[0]
+        return [_TAGS_BY_PATH.get(first, "Service")]
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
+        operation = super().get_operation(*args, **kwargs)
+        if operation is None:
+            return None
+        responses = operation["responses"]
+        for status in self._common_errors(operation):
+            responses.setdefault(str(status), self._common_error(status))
+        self._add_headers(responses)
+        operation["responses"] = dict(sorted(responses.items()))
+        self._register(operation)
+        return operation
+
+    def _common_errors(self, operation: Mapping[str, Any]) -> Iterator[int]:
+        security = operation.get("security", [])
+        places = {p["in"] for p in operation.get("parameters", ())}
+        if "requestBody" in operation:
+            yield from (400, 411, 413, 415)
+        elif places & {"query", "header"}:
+            yield 400
+        if security and {} not in security:
+            yield from (401, 403)
+        if "path" in places:
+            yield 404
+        yield 500
+
+    def _common_error(self, status: int) -> dict[str, Any]:
+        error = ApiError(ERRORS[status].replace("`", ""), status=status)
+        return {
+            "description": ERRORS[status],
+            "content": {
+                PROBLEM: {
+                    "schema": _problem_schema(self.path),
+                    "example": problem(self.path, error),
+                }
+            },
+        }
+
+    @staticmethod
+    def _add_headers(responses: dict[str, Any]) -> None:
+        if "401" in responses:
+            responses["401"].setdefault("headers", {})["WWW-Authenticate"] = {
+                "description": "What kind of token is expected.",
+                "schema": {"type": "string"},
+            }
+        for status in ("429", "503"):
+            if status in responses:
+                responses[status].setdefault("headers", {})["Retry-After"] = {
+                    "description": "Seconds to wait before trying again.",
+                    "schema": {"type": "integer"},
+                }
+
+    def _register(self, document: Any) -> None:
+        """Put every component that `document` refers to into the whole document."""
+        for name in _references(document):
+            resolved = ResolvedComponent(
+                name=name,
+                type=ResolvedComponent.SCHEMA,
+                schema=copy.deepcopy(_components[name]),
+                object=name,
+            )
+            if resolved not in self.registry:
+                self.registry.register(resolved)
+                self._register(resolved.schema)
+
+
+def _references(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        reference = value.get("$ref")
+        if isinstance(reference, str) and reference.removeprefix(_REF) in _components:
+            yield reference.removeprefix(_REF)
+        for item in value.values():
+            yield from _references(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _references(item)
+
+
+class SessionScheme(OpenApiAuthenticationExtension):
+    """The browser's session in the document; registers itself by being imported."""
+
+    target_class = "hubsite.api.authentication.SessionAuthentication"
+    name = "session"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
+        return {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": settings.SESSION_COOKIE_NAME,
+            "description": "A browser signed in at this hub. Requests that change something "
+            "also need the CSRF token. Not asked where an `Authorization` header is sent.",
+        }

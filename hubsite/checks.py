@@ -1,0 +1,129 @@
+"""System checks: what must be set before the hub starts, each told in a sentence."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+logger = logging.getLogger(__name__)
+
+_logged = False
+
+
+def log_former_names() -> None:
+    """Tell once which settings were given by names of the old service."""
+    global _logged
+    if _logged:
+        return
+    _logged = True
+    for name, given in settings.HUB_FORMER_NAMES.items():
+        logger.warning("%s still works; its name is now %s.", given, name)
+    for name, why in settings.HUB_WITHOUT_MEANING.items():
+        logger.warning("%s is no longer used: %s.", name, why)
+
+
+@register(Tags.security)
+def check_production(**kwargs: Any) -> list[CheckMessage]:
+    """Refuse what only a development hub may have."""
+    if not settings.PRODUCTION:
+        return []
+    faults = {
+        "E001": (
+            settings.SECRET_KEY_IS_EMBEDDED or len(settings.SECRET_KEY) < 50,
+            "the secret key is generated or short",
+            "Set XCUBE_HUB_SECRET_KEY to a random text of at least 50 characters.",
+        ),
+        "E002": (
+            settings.TOKEN_SECRETS_ARE_EMBEDDED,
+            "the keys of tokens are generated",
+            "Set XCUBE_HUB_TOKEN_SECRETS to one or more random texts of 32 characters or more.",
+        ),
+        "E003": (settings.DEBUG, "DEBUG is on", "Unset XCUBE_HUB_DEBUG."),
+        "E004": (
+            settings.IS_SQLITE,
+            "the database is SQLite",
+            "Set DATABASE_URL to a PostgreSQL database.",
+        ),
+        "E005": (
+            not settings.ALLOWED_HOSTS or any("*" in host for host in settings.ALLOWED_HOSTS),
+            "the hub answers to any host name, or to none",
+            "Set XCUBE_HUB_ALLOWED_HOSTS to the names of this hub.",
+        ),
+    }
+    return [
+        Error(f"In production {fault}.", hint=hint, id=f"hubsite.{code}")
+        for code, (is_faulty, fault, hint) in faults.items()
+        if is_faulty
+    ]
+
+
+@register(Tags.security)
+def check_token_secrets(**kwargs: Any) -> list[CheckMessage]:
+    short = [secret for secret in settings.TOKEN_SECRETS if len(secret) < 32]
+    if not short:
+        return []
+    return [
+        Error(
+            f"{len(short)} of the keys in XCUBE_HUB_TOKEN_SECRETS is shorter than 32 characters.",
+            hint="Use random texts of at least 32 characters; longer is better.",
+            id="hubsite.E006",
+        )
+    ]
+
+
+@register()
+def check_engine(**kwargs: Any) -> list[CheckMessage]:
+    """XCUBE_HUB_RUN_LOCAL chose a Kubernetes configuration in the old service."""
+    if settings.XCUBE_HUB_RUN_LOCAL is None or "XCUBE_HUB_ENGINE" in settings.HUB_GIVEN:
+        return []
+    return [
+        Error(
+            "XCUBE_HUB_RUN_LOCAL asks for the Kubernetes engine, which this version does not "
+            "have yet.",
+            hint="Set XCUBE_HUB_ENGINE=local to run jobs on this machine, or unset "
+            "XCUBE_HUB_RUN_LOCAL.",
+            id="hubsite.E007",
+        )
+    ]
+
+
+@register()
+def check_limits(**kwargs: Any) -> list[CheckMessage]:
+    """Numbers that must be positive."""
+    names = (
+        "XCUBE_HUB_LOCAL_RUNS",
+        "XCUBE_HUB_ESTIMATORS",
+        "XCUBE_HUB_JOB_DEADLINE_S",
+        "XCUBE_HUB_JOB_MEMORY_BYTES",
+        "XCUBE_HUB_PROCESS_LIMIT",
+        "XCUBE_HUB_JOBS_PER_USER",
+        "XCUBE_HUB_WEB_WORKERS",
+        "XCUBE_HUB_WEB_THREADS",
+        "XCUBE_HUB_TOKEN_LIFETIME_S",
+        "XCUBE_HUB_ESTIMATE_TIMEOUT_S",
+        "XCUBE_HUB_OWN_STORE_PIXELS_PER_PUNIT",
+    )
+    return [
+        Error(
+            f"{name} is {settings.HUB[name]}; it must be 1 or more.", hint=f"Set or unset {name}.",
+            id="hubsite.E008",
+        )
+        for name in names
+        if settings.HUB[name] < 1
+    ]
+
+
+@register(deploy=True)
+def check_public_url(**kwargs: Any) -> list[CheckMessage]:
+    if not settings.PRODUCTION or settings.HUB["XCUBE_HUB_PUBLIC_URL"].startswith("https:"):
+        return []
+    return [
+        Warning(
+            "XCUBE_HUB_PUBLIC_URL does not begin with https: tokens would travel in the clear.",
+            hint="Put the hub behind TLS and set XCUBE_HUB_PUBLIC_URL=https://….",
+            id="hubsite.W001",
+        )
+    ]

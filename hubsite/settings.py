@@ -1,0 +1,213 @@
+"""Django settings of the hub, made from the table in `settings_table.py`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import environ
+
+from .configuration import BASE_DIR, ConfigurationError, environment, read
+from .secrets import read_or_make
+from .settings_table import SETTINGS, WITHOUT_MEANING
+
+from . import __version__
+
+_environment = environment()
+try:
+    HUB, HUB_FORMER_NAMES = read(SETTINGS, _environment)
+except ConfigurationError as error:
+    sys.exit(f"The configuration cannot be used:\n{error}")
+HUB_GIVEN = frozenset(s.name for s in SETTINGS if _environment.get(s.name))
+HUB_WITHOUT_MEANING = {name: why for name, why in WITHOUT_MEANING.items() if name in _environment}
+
+XCUBE_HUB_RUN_LOCAL = _environment.get("XCUBE_HUB_RUN_LOCAL")
+DATA_DIR = HUB["XCUBE_HUB_DATA_DIR"]
+PRODUCTION = HUB["XCUBE_HUB_ENV"] == "production"
+DEBUG = HUB["XCUBE_HUB_DEBUG"]
+
+SECRET_KEY_IS_EMBEDDED = not HUB["XCUBE_HUB_SECRET_KEY"]
+SECRET_KEY = HUB["XCUBE_HUB_SECRET_KEY"] or read_or_make(DATA_DIR / "secret-key")
+TOKEN_SECRETS_ARE_EMBEDDED = not HUB["XCUBE_HUB_TOKEN_SECRETS"]
+TOKEN_SECRETS = HUB["XCUBE_HUB_TOKEN_SECRETS"] or [read_or_make(DATA_DIR / "token-secret")]
+
+ALLOWED_HOSTS = HUB["XCUBE_HUB_ALLOWED_HOSTS"]
+API_PATH = "api/v2/"
+
+INSTALLED_APPS = [
+    "hubsite",
+    "accounts",
+    "jobs",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_q",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_prometheus",
+]
+
+MIDDLEWARE = [
+    "hubsite.api.cors.CorsMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "hubsite.api.limits.RequestLimitMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "hubsite.content_security_policy.ContentSecurityPolicyMiddleware",
+]
+
+ROOT_URLCONF = "hubsite.urls"
+WSGI_APPLICATION = "hubsite.wsgi.application"
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# Database. SQLite: writers queue for the lock at BEGIN (IMMEDIATE) instead of failing when
+# a read turns into a write, and readers are never blocked (WAL). Every commit is synced:
+# what was accepted outlives a power cut.
+_database = environ.Env.db_url_config(HUB["DATABASE_URL"])
+IS_SQLITE = _database["ENGINE"] == "django.db.backends.sqlite3"
+if IS_SQLITE:
+    _database["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 60,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
+        "PRAGMA foreign_keys=ON; PRAGMA cache_size=-16000;",
+    }
+    _database["CONN_MAX_AGE"] = None
+else:
+    _database["CONN_MAX_AGE"] = 60
+    _database["CONN_HEALTH_CHECKS"] = True
+DATABASES = {"default": _database}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "admin:login"
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "hubsite" / "static"]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+if PRODUCTION:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = HUB["XCUBE_HUB_PUBLIC_URL"].startswith("https:")
+    SECURE_REDIRECT_EXEMPT = [r"^health/", rf"^{API_PATH}cubegens/[^/]+/callbacks$"]
+    SECURE_HSTS_SECONDS = 31536000
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+CSRF_TRUSTED_ORIGINS = [HUB["XCUBE_HUB_PUBLIC_URL"]]
+
+# What a request may carry, before anything parses it (hubsite/api/limits.py).
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+DATA_UPLOAD_MAX_NUMBER_FILES = 4
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.BearerAuthentication",
+        "hubsite.api.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["hubsite.api.rendering.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "hubsite.api.negotiation.AlwaysJSON",
+    "DEFAULT_PARSER_CLASSES": ["hubsite.api.parsing.StrictJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "hubsite.api.schema.HubSchema",
+    "EXCEPTION_HANDLER": "hubsite.api.handlers.exception_handler",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "xcube-hub",
+    "VERSION": __version__,
+    "DESCRIPTION": "Generate Earth-observation data cubes: submit a request, watch it, fetch the "
+    "result. Existing xcube, geoDB and Cate clients work unchanged.",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": r"/api/v2",
+    "SCHEMA_PATH_PREFIX_TRIM": True,
+    "SERVERS": [{"url": "/api/v2"}],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+}
+
+# Tasks are ticks of seconds, keyed by rows, repeated by the observer's sweep: a lost or
+# repeated one loses and repeats nothing. `retry` is a lease that starts when a task is
+# fetched and is never renewed, hence far above `timeout`; a task that failed is not retried
+# (ack_failures): the next sweep does its work.
+Q_CLUSTER = {
+    "name": "hub",
+    "label": "Task queue",
+    "orm": "default",
+    "workers": 2,
+    "timeout": 60,
+    "retry": 300,
+    "max_attempts": 1,
+    "ack_failures": True,
+    "recycle": 500,
+    "max_rss": 300_000,  # kB
+    "queue_limit": 8,
+    "bulk": 4,
+    "poll": 0.2,
+    "save_limit": -1,  # no row for each finished task: they are ticks
+    "catch_up": False,
+    "scheduler": False,  # the observer asks for sweeps and housekeeping
+    "guard_cycle": 1,
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["stderr"], "level": HUB["XCUBE_HUB_LOG_LEVEL"]},
+    "loggers": {
+        "django_q": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+        "django.request": {"level": "ERROR"},
+    },
+}
+
+os.umask(0o077)

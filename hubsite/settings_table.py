@@ -1,0 +1,303 @@
+"""Every setting of the hub, one row each (see `configuration.py` for what a row means)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from .configuration import (
+    BASE_DIR,
+    Setting,
+    boolean,
+    comma_list,
+    file,
+    folder,
+    whole_number,
+)
+
+GIB = 1024**3
+
+SITE = "Site"
+ACCOUNTS = "Accounts and tokens"
+JOBS = "Cube generation"
+LOCAL = "Local engine"
+
+
+def _stores_path(values: dict) -> Path | None:
+    """The stores file as the old service named it: a folder and a file in it."""
+    configured_dir = os.environ.get("XCUBE_HUB_CFG_DIR")
+    configured_file = os.environ.get("XCUBE_HUB_CFG_DATAPOOLS")
+    if configured_dir and configured_file:
+        return Path(configured_dir) / configured_file
+    default = values["XCUBE_HUB_DATA_DIR"] / "stores.yaml"
+    return default if default.is_file() else None
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "XCUBE_HUB_ENV",
+        str,
+        "development",
+        "`production` makes the hub refuse to start on a generated secret, DEBUG, SQLite or a "
+        "wildcard host.",
+        SITE,
+        choices=("development", "production"),
+    ),
+    Setting(
+        "XCUBE_HUB_DATA_DIR",
+        folder,
+        BASE_DIR / "var",
+        "Where the embedded default keeps its database, generated keys, runs and sockets.",
+        SITE,
+        default_text="`var/` in the checkout",
+    ),
+    Setting(
+        "XCUBE_HUB_SECRET_KEY",
+        str,
+        "",
+        "Django's secret key, at least 50 characters. Signs sessions, run tokens and queued tasks.",
+        SITE,
+        default_text="generated once into the data folder",
+        secret=True,
+    ),
+    Setting(
+        "XCUBE_HUB_DEBUG",
+        boolean,
+        False,
+        "Django's debug pages. Never in production.",
+        SITE,
+    ),
+    Setting(
+        "XCUBE_HUB_ADDRESS",
+        str,
+        "127.0.0.1",
+        "Address the web process binds.",
+        SITE,
+    ),
+    Setting("XCUBE_HUB_PORT", whole_number, 8080, "Port the web process binds.", SITE),
+    Setting(
+        "XCUBE_HUB_PUBLIC_URL",
+        lambda text: text.rstrip("/"),
+        lambda values: f"http://localhost:{values['XCUBE_HUB_PORT']}",
+        "Base of the links that the hub gives out, without `/api/v2`.",
+        SITE,
+        default_text="`http://localhost:<port>`",
+    ),
+    Setting(
+        "XCUBE_HUB_CALLBACK_URL",
+        lambda text: text.rstrip("/"),
+        lambda values: f"{values['XCUBE_HUB_PUBLIC_URL']}/api/v2",
+        "Base URL at which runs reach the hub, with `/api/v2`.",
+        SITE,
+        default_text="`<public URL>/api/v2`",
+    ),
+    Setting(
+        "XCUBE_HUB_ALLOWED_HOSTS",
+        comma_list,
+        lambda values: ["*"] if values["XCUBE_HUB_ENV"] == "development" else [],
+        "Host names the hub answers to, separated by commas.",
+        SITE,
+        default_text="any in development",
+    ),
+    Setting(
+        "XCUBE_HUB_CORS_ORIGINS",
+        comma_list,
+        ["*"],
+        "Origins whose pages may call the API with a bearer token; cookies are never allowed.",
+        SITE,
+        default_text="any",
+    ),
+    Setting(
+        "DATABASE_URL",
+        str,
+        lambda values: f"sqlite:///{values['XCUBE_HUB_DATA_DIR'] / 'hub.sqlite3'}",
+        "Database, e.g. `postgres://user:password@host/name`.",
+        SITE,
+        default_text="SQLite in the data folder",
+        secret=True,
+    ),
+    Setting("XCUBE_HUB_WEB_WORKERS", whole_number, 2, "Web processes.", SITE),
+    Setting("XCUBE_HUB_WEB_THREADS", whole_number, 24, "Threads of each web process.", SITE),
+    Setting(
+        "XCUBE_HUB_LOG_LEVEL",
+        lambda text: text.upper(),
+        "INFO",
+        "How much the hub's processes tell.",
+        SITE,
+        choices=("DEBUG", "INFO", "WARNING", "ERROR"),
+    ),
+    Setting(
+        "XCUBE_HUB_CHART_VERSION",
+        str,
+        None,
+        "Version of the chart that installed the hub; only shown at `GET /`.",
+        SITE,
+        default_text="none",
+    ),
+    Setting(
+        "XCUBE_HUB_TOKEN_SECRETS",
+        comma_list,
+        [],
+        "HS256 keys of the hub's own tokens, each at least 32 characters, separated by commas. "
+        "The first signs, all verify. The geoDB's PostgREST shares one.",
+        ACCOUNTS,
+        former=("XCUBE_HUB_OAUTH_HS256_SECRET", "XCUBE_HUB_TOKEN_SECRET"),
+        default_text="generated once into the data folder",
+        secret=True,
+    ),
+    Setting(
+        "XCUBE_HUB_TOKEN_ISSUER",
+        str,
+        "https://xcube-gen.brockmann-consult.de/",
+        "The `iss` claim of the hub's own tokens.",
+        ACCOUNTS,
+    ),
+    Setting(
+        "XCUBE_HUB_OAUTH_AUD",
+        str,
+        lambda values: f"{values['XCUBE_HUB_PUBLIC_URL']}/api/v2/",
+        "The `aud` claim of the hub's own tokens.",
+        ACCOUNTS,
+        default_text="`<public URL>/api/v2/`",
+    ),
+    Setting(
+        "XCUBE_HUB_TOKEN_LIFETIME_S",
+        whole_number,
+        7 * 86400,
+        "How long an issued token is valid, in seconds. Clients poll a job with the token they "
+        "began with: keep it longer than your longest job.",
+        ACCOUNTS,
+    ),
+    Setting(
+        "XCUBE_HUB_ENGINE",
+        str,
+        "local",
+        "What runs the jobs: `local` is this machine.",
+        JOBS,
+        choices=("local",),
+    ),
+    Setting(
+        "XCUBE_HUB_STORES",
+        file,
+        _stores_path,
+        "The data stores file (YAML or JSON): stores, prices, who may read and write. Values may "
+        "name `${ENVIRONMENT}` variables.",
+        JOBS,
+        default_text="`stores.yaml` in the data folder, where there is one",
+    ),
+    Setting(
+        "XCUBE_HUB_PROCESS_LIMIT",
+        whole_number,
+        1000,
+        "Processing units that one job may cost.",
+        JOBS,
+        former=("GENERATOR_PROCESS_LIMIT",),
+    ),
+    Setting(
+        "XCUBE_HUB_RUNNING_PER_USER",
+        whole_number,
+        0,
+        "Jobs of one user that may run at once; 0: as many as the engine has places.",
+        JOBS,
+    ),
+    Setting(
+        "XCUBE_HUB_JOBS_PER_USER",
+        whole_number,
+        1000,
+        "Jobs of one user that may be queued or running; a further one is answered 429.",
+        JOBS,
+    ),
+    Setting(
+        "XCUBE_HUB_JOB_DEADLINE_S",
+        whole_number,
+        86400,
+        "Longest time a run may take, in seconds.",
+        JOBS,
+    ),
+    Setting(
+        "XCUBE_HUB_JOB_MEMORY_BYTES",
+        whole_number,
+        4 * GIB,
+        "Most private memory a run may use, in bytes.",
+        JOBS,
+    ),
+    Setting(
+        "XCUBE_HUB_OWN_STORE_TYPES",
+        comma_list,
+        ["s3"],
+        "xcube store types that callers may use with their own keys; only `s3` can be guarded.",
+        JOBS,
+        default_text="`s3`",
+    ),
+    Setting(
+        "XCUBE_HUB_OWN_STORE_NETWORKS",
+        comma_list,
+        [],
+        "Private networks (CIDR) that callers' own stores may nevertheless reach, for instance "
+        "an in-house MinIO.",
+        JOBS,
+        default_text="none",
+    ),
+    Setting(
+        "XCUBE_HUB_OWN_STORE_PIXELS_PER_PUNIT",
+        whole_number,
+        512 * 512,
+        "Price of callers' own stores: pixels that one processing unit reads or writes.",
+        JOBS,
+    ),
+    Setting(
+        "CUBEGENS_SILENT",
+        boolean,
+        False,
+        "Switch cube generation off: its endpoints answer 422; runs still report.",
+        JOBS,
+    ),
+    Setting(
+        "XCUBE_HUB_ESTIMATE_TIMEOUT_S",
+        whole_number,
+        60,
+        "How long a request waits for an estimate, in seconds, before it is answered 503.",
+        JOBS,
+    ),
+    Setting(
+        "XCUBE_HUB_XCUBE_PYTHON",
+        file,
+        BASE_DIR / ".xcube" / "bin" / "python",
+        "The Python of the environment that xcube is installed in.",
+        LOCAL,
+        default_text="the one that `make` installs",
+    ),
+    Setting(
+        "XCUBE_HUB_LOCAL_RUNS",
+        whole_number,
+        lambda values: os.cpu_count() or 1,
+        "Runs at once on this machine.",
+        LOCAL,
+        default_text="number of cores",
+    ),
+    Setting(
+        "XCUBE_HUB_ESTIMATORS",
+        whole_number,
+        lambda values: os.cpu_count() or 1,
+        "Processes that answer estimates.",
+        LOCAL,
+        default_text="number of cores",
+    ),
+    Setting(
+        "XCUBE_HUB_LOCAL_USER_CODE",
+        boolean,
+        False,
+        "Allow users' own code in local runs. This engine isolates nothing: their code can read "
+        "and write whatever the hub can.",
+        LOCAL,
+    ),
+)
+
+WITHOUT_MEANING: dict[str, str] = {
+    "XCUBE_HUB_CFG_DATAPOOLS_SCHEMA": "the hub checks the stores file itself (check_stores)",
+    "XCUBE_HUB_CODE_ROOT_DIR": "uploaded code lies in the database",
+    "XCUBE_HUB_RESULT_ROOT_DIR": "results lie in the database",
+    "XCUBE_HUB_CACHE_PROVIDER": "progress lies in the database",
+    "XCUBE_GEN_LEVELDB_NAME": "progress lies in the database",
+    "XCUBE_HUB_REDIS_HOST": "progress lies in the database",
+}

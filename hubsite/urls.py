@@ -1,0 +1,33 @@
+"""Every URL of the hub: pages, the API below `/api/v2/`, the admin, health and metrics."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.templatetags.static import static
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from . import health, metrics, pages
+from .api.information import InformationView
+
+admin.site.site_header = "xcube-hub"
+admin.site.site_title = "xcube-hub"
+admin.site.index_title = "Operate the hub"
+admin.site.enable_nav_sidebar = True
+
+urlpatterns = [
+    path("", pages.home, name="home"),
+    path(settings.API_PATH.rstrip("/"), InformationView.as_view(schema=None)),
+    path(settings.API_PATH, include("hubsite.api.urls")),
+    path(settings.API_PATH, include("accounts.api.urls")),
+    path(settings.API_PATH, include("jobs.api.urls")),
+    path("admin", RedirectView.as_view(url="/admin/")),
+    path("admin/", admin.site.urls),
+    path("health/live", health.live),
+    path("health/ready", health.ready, name="health-ready"),
+    path("metrics", metrics.metrics),
+    path("favicon.ico", RedirectView.as_view(url=static("favicon.svg"))),
+]
+
+handler400 = "hubsite.api.handlers.bad_request"
+handler404 = "hubsite.api.handlers.not_found"
+handler500 = "hubsite.api.handlers.server_error"
