@@ -1,0 +1,263 @@
+"""Whether a request becomes a job: what it costs, whether its owner may, where it writes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts import ledger
+from hubsite.api.errors import ApiError
+
+from . import vault
+from .cost import CostError, required_units
+from .estimator import Estimate, estimate
+from .models import IdempotencyKey, Job, JobDocument, JobEvent, State, new_job_id
+from .request import InvalidRequest, ResolvedRequest, parse_request
+from .tasks import wake_up
+from .workload import resolve_for
+
+
+IDEMPOTENCY_KEPT = timedelta(days=1)
+"""How long a repeated `Idempotency-Key` returns its first answer (contract)."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """Who asks for what. `code` is the uploaded zip, if there is one."""
+
+    user: Any
+    client: Any
+    may_run_code: bool
+    document: Any
+    code: bytes | None = None
+    idempotency_key: str | None = None
+
+    @property
+    def body_hash(self) -> str:
+        text = json.dumps(self.document, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode() + b"\0" + (self.code or b"")).hexdigest()
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What a request would make and cost."""
+
+    estimate: Estimate
+    units: int
+
+
+def parse(submission: Submission) -> ResolvedRequest:
+    """The request in `submission`. Raises ApiError 400 naming every fault."""
+    try:
+        request = parse_request(submission.document, uploaded=submission.code is not None)
+        return resolve_for(submission.user.username, request)
+    except InvalidRequest as invalid:
+        raise as_api_error(invalid) from None
+
+
+def as_api_error(invalid: InvalidRequest) -> ApiError:
+    """The 4xx that tells `invalid`."""
+    errors = [{"field": e.field, "message": e.message} for e in invalid.errors]
+    detail = "; ".join(f"{e.field}: {e.message}" if e.field else e.message for e in invalid.errors)
+    return ApiError(detail[:4000], status=invalid.status, errors=errors)
+
+
+def quote(resolved: ResolvedRequest) -> Quote:
+    """Estimate and price a request. Holds no transaction: this takes tens of milliseconds."""
+    estimated = estimate(
+        resolved.for_estimate(),
+        stores=resolved.stores,
+        egress=resolved.egress,
+        uses_own_store=resolved.uses_own_store,
+    )
+    try:
+        units = required_units(estimated.result["dataset_descriptor"], resolved.input_prices)
+    except CostError as error:
+        raise ApiError(f"The cube cannot be priced: {error}") from None
+    return Quote(estimated, units)
+
+
+def admit(submission: Submission) -> Job:
+    """Make a job of `submission`. Raises ApiError; then nothing is stored, nothing charged."""
+    first = _first_use(submission)
+    if first is not None:
+        return first
+    job_id = new_job_id(submission.user.username)
+    resolved = parse(submission).with_output_data_id(f"{job_id}.zarr")
+    _check_user_code(submission, resolved)
+    quoted = quote(resolved)
+    _check_limit(submission, quoted)
+    try:
+        with transaction.atomic():
+            return _write(submission, job_id, resolved, quoted)
+    except ledger.InsufficientUnits as short:
+        raise _too_expensive(
+            f"Number of required punits ({short.required}) is greater than the available "
+            f"({short.available}).",
+            required=short.required,
+            available=short.available,
+        ) from None
+    except IntegrityError:
+        first = _first_use(submission)
+        if first is not None:
+            return first
+        raise _output_is_taken(resolved) from None
+
+
+def _write(
+    submission: Submission, job_id: str, resolved: ResolvedRequest, quoted: Quote
+) -> Job:
+    """The short transaction: reservation, row, document, first event, wake-up."""
+    user = submission.user
+    ledger.reserve(user, quoted.units, reference=job_id, key=f"reserve:{job_id}")
+    if Job.objects.owned_by(user).filter(is_live=True).count() >= _most_jobs():
+        raise ApiError(
+            f"You have {_most_jobs()} jobs queued or running; wait for one to end.",
+            status=429,
+            headers={"Retry-After": "60"},
+        )
+    claim = hashlib.sha256(resolved.output_location().encode()).hexdigest()
+    _check_output(user, claim, resolved, quoted)
+    job = Job.objects.create(
+        job_id=job_id,
+        owner=user,
+        client=submission.client,
+        engine=settings.HUB["XCUBE_HUB_ENGINE"],
+        deadline_s=settings.HUB["XCUBE_HUB_JOB_DEADLINE_S"],
+        memory_bytes=settings.HUB["XCUBE_HUB_JOB_MEMORY_BYTES"],
+        has_user_code=resolved.has_user_code,
+        units=quoted.units,
+        output_store=resolved.output_store,
+        output_data_id=resolved.output_data_id,
+        output_claim=claim,
+    )
+    credentials = resolved.credentials()
+    JobDocument.objects.create(
+        job=job,
+        request=resolved.redacted_document(),
+        credentials=vault.seal(credentials) if credentials else None,
+        code=submission.code,
+        estimate=quoted.estimate.result,
+    )
+    JobEvent.objects.create(job=job, to_state=State.QUEUED, actor=user.username)
+    if submission.idempotency_key:
+        used = IdempotencyKey.objects.filter(owner=user, key=submission.idempotency_key)
+        used.filter(created_at__lt=timezone.now() - IDEMPOTENCY_KEPT).delete()
+        IdempotencyKey.objects.create(
+            owner=user,
+            key=submission.idempotency_key,
+            body_hash=submission.body_hash,
+            job=job,
+        )
+    wake_up("launch_due")
+    return job
+
+
+def _first_use(submission: Submission) -> Job | None:
+    """The job that the same `Idempotency-Key` made before, if it did."""
+    if not submission.idempotency_key:
+        return None
+    first = (
+        IdempotencyKey.objects.filter(
+            owner=submission.user,
+            key=submission.idempotency_key,
+            created_at__gte=timezone.now() - IDEMPOTENCY_KEPT,
+        )
+        .select_related("job")
+        .first()
+    )
+    if first is None:
+        return None
+    if first.body_hash != submission.body_hash:
+        message = "this key was used with another request within the last day"
+        raise ApiError(
+            f"Idempotency-Key: {message}.",
+            status=422,
+            errors=[{"field": "Idempotency-Key", "message": message}],
+        )
+    return first.job
+
+
+def _check_user_code(submission: Submission, resolved: ResolvedRequest) -> None:
+    if not resolved.has_user_code:
+        return
+    if not submission.may_run_code:
+        raise ApiError(
+            "You don't have access to using byoa code: process:cubegens is needed.", status=403
+        )
+    is_local = settings.HUB["XCUBE_HUB_ENGINE"] == "local"
+    if is_local and not settings.HUB["XCUBE_HUB_LOCAL_USER_CODE"]:
+        message = "this hub does not run users' code, for its engine cannot isolate it"
+        raise ApiError(
+            f"code_config: {message}.",
+            status=422,
+            errors=[{"field": "code_config", "message": message}],
+        )
+
+
+def _check_limit(submission: Submission, quoted: Quote) -> None:
+    limit = settings.HUB["XCUBE_HUB_PROCESS_LIMIT"]
+    if quoted.units > limit:
+        raise _too_expensive(
+            f"Number of required punits ({quoted.units}) is greater than the absolute limit of "
+            f"{limit}.",
+            required=quoted.units,
+            available=ledger.available(submission.user),
+        )
+
+
+def _check_output(user: Any, claim: str, resolved: ResolvedRequest, quoted: Quote) -> None:
+    """An output that exists may only be replaced by the one whose job wrote it last."""
+    if Job.objects.filter(output_claim=claim, is_live=True).exists():
+        raise _output_is_taken(resolved)
+    if not quoted.estimate.output_exists:
+        return
+    writer = (
+        Job.objects.filter(output_claim=claim)
+        .exclude(launched_at=None)
+        .order_by("-id")
+        .values_list("owner_id", flat=True)
+        .first()
+    )
+    is_ours = resolved.output_store.startswith("@")
+    if is_ours and writer != user.pk:
+        raise _output_conflict(resolved, "exists and is not yours to replace")
+    if not resolved.may_change_existing:
+        raise _output_conflict(
+            resolved, "exists; set output_config.replace to true to replace it"
+        )
+
+
+def _output_is_taken(resolved: ResolvedRequest) -> ApiError:
+    return _output_conflict(resolved, "is being written by another job")
+
+
+def _output_conflict(resolved: ResolvedRequest, why: str) -> ApiError:
+    return ApiError(
+        f"{resolved.output_data_id!r} in {resolved.output_store} {why}.",
+        status=409,
+        errors=[{"field": "output_config.data_id", "message": why}],
+    )
+
+
+def _too_expensive(detail: str, *, required: int, available: int) -> ApiError:
+    return ApiError(
+        detail,
+        status=413,
+        title="Not enough processing units",
+        required=required,
+        available=available,
+        limit=settings.HUB["XCUBE_HUB_PROCESS_LIMIT"],
+    )
+
+
+def _most_jobs() -> int:
+    return settings.HUB["XCUBE_HUB_JOBS_PER_USER"]
+

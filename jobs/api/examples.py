@@ -1,0 +1,255 @@
+"""Examples of what the API document shows for `/cubegens`: one cube, from estimate to end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hubsite.api.errors import ApiError
+
+JOB_ID = "a97dd1e0b52a7a9bb9ad5ec1c6fb9d2be-c415de9f-e237-442c"
+
+REQUEST: dict[str, Any] = {
+    "input_config": {"store_id": "@demo", "data_id": "chlorophyll.zarr"},
+    "cube_config": {
+        "variable_names": ["chl"],
+        "crs": "EPSG:4326",
+        "bbox": [7.0, 53.0, 9.0, 55.0],
+        "spatial_res": 0.01,
+        "time_range": ["2024-05-01", "2024-05-31"],
+        "time_period": "1D",
+        "tile_size": [200, 200],
+    },
+    "output_config": {
+        "store_id": "@cubes",
+        "data_id": "german-bight-2024-05.zarr",
+        "replace": True,
+    },
+}
+
+INLINE_CODE_REQUEST: dict[str, Any] = {
+    **REQUEST,
+    "code_config": {
+        "callable_ref": "user_code:double",
+        "callable_params": {"factor": 2},
+        "inline_code": "def double(cube, factor=2):\n    return cube * factor\n",
+    },
+}
+
+CODE_REQUEST: dict[str, Any] = {
+    **REQUEST,
+    "code_config": {
+        "callable_ref": "processor.main:Processor",
+        "callable_params": {"threshold": 0.3},
+        "file_set": {"path": "processor.zip"},
+    },
+}
+
+_STATUS: dict[str, Any] = {
+    "active": None,
+    "succeeded": None,
+    "failed": None,
+    "start_time": None,
+    "completion_time": None,
+    "conditions": None,
+    "ready": None,
+    "completed_indexes": None,
+    "uncounted_terminated_pods": None,
+}
+_STARTED = "2026-11-23T14:03:12.418293Z"
+_ENDED = "2026-11-23T14:03:42.220011Z"
+_SUMMARY: dict[str, Any] = {
+    "job_id": JOB_ID,
+    "job_status": _STATUS,
+    "state": "QUEUED",
+    "reason": None,
+    "message": "",
+    "created_at": "2026-11-23T14:03:10.902114Z",
+    "units": 31,
+    "store_id": "@cubes",
+    "data_id": "german-bight-2024-05.zarr",
+}
+
+
+def _progress(sender: str, part: float, elapsed: float) -> dict[str, Any]:
+    return {
+        "sender": sender,
+        "state": {
+            "label": "Generating cube",
+            "total_work": 137,
+            "progress": part,
+            "elapsed": elapsed,
+            "error": False,
+        },
+    }
+
+
+QUEUED = {**_SUMMARY, "output": [], "progress": []}
+RUNNING = {
+    **_SUMMARY,
+    "job_status": {**_STATUS, "active": 1, "start_time": _STARTED},
+    "state": "RUNNING",
+    "output": [],
+    "progress": [_progress("on_update", 0.241, 7.2)],
+}
+SUCCEEDED_SUMMARY = {
+    **_SUMMARY,
+    "job_status": {
+        **_STATUS,
+        "succeeded": 1,
+        "start_time": _STARTED,
+        "completion_time": _ENDED,
+    },
+    "state": "SUCCEEDED",
+    "message": "Cube generated successfully after 29.80 seconds",
+    "job_result": {
+        "status": "ok",
+        "status_code": 201,
+        "message": "Cube generated successfully after 29.80 seconds",
+        "result": {"data_id": "german-bight-2024-05.zarr"},
+    },
+}
+SUCCEEDED = {
+    **SUCCEEDED_SUMMARY,
+    "output": ["Opening dataset from @demo", "Writing german-bight-2024-05.zarr", "Done."],
+    "progress": [_progress("on_end", 0.962, 29.8)],
+}
+_FAILURE = "'chl2' is not a variable of the dataset"
+FAILED_SUMMARY = {
+    **_SUMMARY,
+    "job_status": {**_STATUS, "failed": 1, "start_time": _STARTED, "completion_time": _ENDED},
+    "state": "FAILED",
+    "reason": "XCUBE_ERROR",
+    "message": _FAILURE,
+    "job_result": {
+        "status": "error",
+        "status_code": 400,
+        "message": f"XCUBE_ERROR: {_FAILURE}",
+        "versions": {"xcube": "1.14.1", "zarr": "2.18.7"},
+    },
+}
+FAILED = {
+    **FAILED_SUMMARY,
+    "output": ["Opening dataset from @demo", f"Error: {_FAILURE}"],
+    "progress": [_progress("on_end", 0.05, 1.4)],
+}
+CANCELLED = {
+    **_SUMMARY,
+    "job_status": {**_STATUS, "failed": 1, "start_time": _STARTED, "completion_time": _ENDED},
+    "state": "CANCELLED",
+    "message": "The job was cancelled.",
+    "job_result": {"status": "error", "status_code": 409, "message": "The job was cancelled."},
+    "output": ["Opening dataset from @demo"],
+    "progress": [_progress("on_update", 0.1, 3.0)],
+}
+
+CUBE_INFO: dict[str, Any] = {
+    "status": "ok",
+    "status_code": 200,
+    "result": {
+        "dataset_descriptor": {
+            "data_id": "german-bight-2024-05.zarr",
+            "data_type": "dataset",
+            "crs": "EPSG:4326",
+            "bbox": [7.0, 53.0, 9.0, 55.0],
+            "time_range": ["2024-05-01", "2024-05-31"],
+            "time_period": "1D",
+            "dims": {"time": 31, "lat": 200, "lon": 200},
+            "spatial_res": 0.01,
+            "data_vars": {
+                "chl": {"name": "chl", "dtype": "float32", "dims": ["time", "lat", "lon"]}
+            },
+        },
+        "size_estimation": {
+            "image_size": [200, 200],
+            "tile_size": [200, 200],
+            "num_variables": 1,
+            "num_tiles": [1, 1],
+            "num_requests": 31,
+            "num_bytes": 4960000,
+        },
+        "cost_estimation": {"required": 31, "available": 99969, "limit": 1000},
+    },
+}
+
+VERSIONS = {"result": ["xcube: 1.14.1", "xcube-sh: 0.11.0"]}
+
+LOG = {
+    "lines": [
+        {"line": 0, "text": "Opening dataset from @demo"},
+        {"line": 1, "text": "Writing german-bight-2024-05.zarr"},
+    ],
+    "next_offset": 2,
+}
+
+REPORT = {**_progress("on_update", 0.241, 7.2), "output": {"first_line": 12, "lines": ["tile 3"]}}
+FAILED_REPORT = {
+    "sender": "on_end",
+    "state": {
+        "label": "Generating cube",
+        "total_work": 137,
+        "progress": 0.05,
+        "elapsed": 1.4,
+        "error": ["ValueError", _FAILURE, ["Traceback (most recent call last):\n"]],
+    },
+}
+REPORT_ANSWER = {"progress": [_progress("on_update", 0.241, 7.2)]}
+
+INVALID = ApiError(
+    "cube_config.bbox: expected y1 < y2",
+    errors=[{"field": "cube_config.bbox", "message": "expected y1 < y2"}],
+)
+NO_USER_CODE = ApiError(
+    "You don't have access to using byoa code: process:cubegens is needed.", status=403
+)
+OUTPUT_IS_TAKEN = ApiError(
+    "'german-bight-2024-05.zarr' in @cubes is being written by another job.",
+    status=409,
+    errors=[{"field": "output_config.data_id", "message": "is being written by another job"}],
+)
+OUTPUT_EXISTS = ApiError(
+    "'german-bight-2024-05.zarr' in @cubes exists; set output_config.replace to true to "
+    "replace it.",
+    status=409,
+    errors=[
+        {
+            "field": "output_config.data_id",
+            "message": "exists; set output_config.replace to true to replace it",
+        }
+    ],
+)
+TOO_EXPENSIVE = ApiError(
+    "Number of required punits (31) is greater than the available (12).",
+    status=413,
+    title="Not enough processing units",
+    required=31,
+    available=12,
+    limit=1000,
+)
+ABOVE_THE_LIMIT = ApiError(
+    "Number of required punits (19200) is greater than the absolute limit of 1000.",
+    status=413,
+    title="Not enough processing units",
+    required=19200,
+    available=99969,
+    limit=1000,
+)
+TOO_LARGE = ApiError("The body is larger than 1048576 bytes.", status=413)
+KEY_USED = ApiError(
+    "Idempotency-Key: this key was used with another request within the last day.",
+    status=422,
+    errors=[
+        {
+            "field": "Idempotency-Key",
+            "message": "this key was used with another request within the last day",
+        }
+    ],
+)
+SWITCHED_OFF = ApiError("Cubegens resources are switched off on this service.", status=422)
+TOO_MANY_JOBS = ApiError(
+    "You have 1000 jobs queued or running; wait for one to end.", status=429
+)
+UNAVAILABLE = ApiError(
+    "Estimates cannot be made just now; nothing was stored. Please try again.", status=503
+)
+NOT_FOUND = ApiError(f"Cubegen {JOB_ID} not found.", status=404)
+NOT_THE_RUN = ApiError("This is not the token of the run that may report here.", status=401)

@@ -1,0 +1,110 @@
+"""How a job looks to its owner, in the shape that the xcube client parses (contract 9)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+
+from accounts import ledger
+
+from ..admission import Quote
+from ..models import Job, State
+
+CANCELLED_STATUS_CODE = 409
+FAILED_STATUS_CODE = 500
+
+
+def time_text(moment: datetime | None) -> str | None:
+    """ISO 8601, UTC, with Z."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if moment else None
+
+
+def job_summary(job: Job) -> dict[str, Any]:
+    """A job in a list: everything but its progress and output."""
+    summary: dict[str, Any] = {
+        "job_id": job.job_id,
+        "job_status": _status(job),
+        "state": job.state,
+        "reason": job.reason or None,
+        "message": job.message,
+        "created_at": time_text(job.created_at),
+        "units": job.units,
+        "store_id": job.output_store,
+        "data_id": job.output_data_id,
+    }
+    if job.is_final:
+        summary["job_result"] = _result(job)
+    return summary
+
+
+def job_detail(job: Job, output: list[str]) -> dict[str, Any]:
+    """A job by itself: `output` is empty until it is final, `progress` newest first."""
+    return {
+        **job_summary(job),
+        "output": output,
+        "progress": [job.progress] if job.progress else [],
+    }
+
+
+def submitted(job: Job) -> dict[str, Any]:
+    """The answer to a submission; it has no result yet."""
+    return job_detail(job, [])
+
+
+def cube_info(user: Any, quoted: Quote) -> dict[str, Any]:
+    """The answer to an info request: xcube's estimate and the cost of it."""
+    return {
+        "status": "ok",
+        "status_code": 200,
+        "result": {
+            **quoted.estimate.result,
+            "cost_estimation": {
+                "required": quoted.units,
+                "available": ledger.available(user),
+                "limit": settings.HUB["XCUBE_HUB_PROCESS_LIMIT"],
+            },
+        },
+    }
+
+
+def _status(job: Job) -> dict[str, Any]:
+    """As Kubernetes tells it; `failed` and `succeeded` only when they are final."""
+    return {
+        "active": 1 if job.state in (State.LAUNCHED, State.RUNNING) else None,
+        "succeeded": 1 if job.state == State.SUCCEEDED else None,
+        "failed": 1 if job.state in (State.FAILED, State.CANCELLED) else None,
+        "start_time": time_text(job.started_at),
+        "completion_time": time_text(job.finished_at),
+        "conditions": None,
+        "ready": None,
+        "completed_indexes": None,
+        "uncounted_terminated_pods": None,
+    }
+
+
+def _result(job: Job) -> dict[str, Any]:
+    told = job.result or {}
+    if job.state == State.SUCCEEDED:
+        result = {
+            "status": told.get("status") if told.get("status") in ("ok", "warning") else "ok",
+            "status_code": told.get("status_code") or 201,
+        }
+        if job.message:
+            result["message"] = job.message
+        if isinstance(told.get("result"), dict) and told["result"].get("data_id"):
+            result["result"] = {"data_id": told["result"]["data_id"]}
+        return result
+    if job.state == State.CANCELLED:
+        code = CANCELLED_STATUS_CODE
+    else:
+        code = told.get("status_code") or FAILED_STATUS_CODE
+    result = {
+        "status": "error",
+        "status_code": code if isinstance(code, int) else FAILED_STATUS_CODE,
+        "message": f"{job.reason}: {job.message}" if job.reason else job.message,
+    }
+    if isinstance(told.get("versions"), dict):
+        result["versions"] = told["versions"]
+    return result

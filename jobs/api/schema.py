@@ -1,0 +1,291 @@
+"""How `/cubegens` describes itself in the API document: one decorator for each operation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    OpenApiRequest,
+    OpenApiResponse,
+    extend_schema,
+)
+
+from hubsite.api.errors import ApiError
+from hubsite.api.pagination import MAX_LIMIT
+from hubsite.api.schema import problem_responses
+
+from ..models import State
+from . import bodies, examples
+
+JSON = "application/json"
+
+
+def _errors(path: str, *errors: ApiError) -> dict:
+    return problem_responses(examples.SWITCHED_OFF, *errors, path=path)
+
+
+def _ok(schema: dict, description: str, **values: Any) -> dict:
+    """The 200 answer; `values` are its examples by name."""
+    shown = [
+        OpenApiExample(name.replace("_", " ").capitalize(), value=value)
+        for name, value in values.items()
+    ]
+    return {(200, JSON): OpenApiResponse(schema, description=description, examples=shown)}
+
+
+def _body(schema: dict, **values: Any) -> dict:
+    shown = [
+        OpenApiExample(name.replace("_", " ").capitalize(), value=value)
+        for name, value in values.items()
+    ]
+    return {JSON: OpenApiRequest(schema, examples=shown)}
+
+
+JOB_ID = OpenApiParameter(
+    "job_id", bodies.JOB_ID, OpenApiParameter.PATH, description="The id that submission answered."
+)
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "minLength": 1, "maxLength": 255},
+    OpenApiParameter.HEADER,
+    description="Any text that names this submission. Sent again with the same request within a "
+    "day it returns the job that the first made, and charges nothing; with another request 422.",
+)
+_PAGE_HEADERS = [
+    OpenApiParameter(
+        "X-Total-Count",
+        int,
+        OpenApiParameter.HEADER,
+        response=[200],
+        description="How many there are in all.",
+    ),
+    OpenApiParameter(
+        "Link",
+        str,
+        OpenApiParameter.HEADER,
+        response=[200],
+        description='Where more is: `<url>; rel="next"`, `<url>; rel="prev"` (RFC 8288).',
+    ),
+]
+
+
+def _number(name: str, default: int, most: int, description: str) -> OpenApiParameter:
+    return OpenApiParameter(
+        name,
+        {"type": "integer", "minimum": 0, "maximum": most, "default": default},
+        description=description,
+    )
+
+
+_SUBMISSION_ERRORS = (
+    examples.INVALID,
+    examples.NO_USER_CODE,
+    examples.OUTPUT_IS_TAKEN,
+    examples.OUTPUT_EXISTS,
+    examples.TOO_EXPENSIVE,
+    examples.ABOVE_THE_LIMIT,
+    examples.TOO_LARGE,
+    examples.KEY_USED,
+    examples.TOO_MANY_JOBS,
+    examples.UNAVAILABLE,
+)
+
+version = extend_schema(
+    operation_id="get_cubegen_versions",
+    summary="Versions of xcube and its plugins",
+    description="What generates the cubes. Public.",
+    auth=[],
+    responses={
+        **_ok(bodies.VERSIONS, "Names and versions.", versions=examples.VERSIONS),
+        **_errors("cubegens/version", examples.UNAVAILABLE),
+    },
+)
+
+info = extend_schema(
+    operation_id="get_cube_info",
+    summary="What a request would make and cost",
+    description="Takes the same request as a submission. Nothing is stored and nothing is "
+    "charged. Needs `manage:cubegens`.",
+    request=_body(
+        bodies.CUBEGEN_REQUEST,
+        a_cube=examples.REQUEST,
+        with_own_code=examples.INLINE_CODE_REQUEST,
+    ),
+    responses={
+        **_ok(bodies.CUBE_INFO, "The cube, its size and its cost.", estimate=examples.CUBE_INFO),
+        **_errors("cubegens/info", examples.INVALID, examples.UNAVAILABLE),
+    },
+)
+
+submit = extend_schema(
+    operation_id="submit_cubegen",
+    summary="Generate a cube",
+    description="Estimates the request, reserves its processing units and queues the job; then "
+    "watch it at `GET /cubegens/{job_id}`. The units are spent when the cube is made, given back "
+    "when the job fails or is cancelled before it runs. They are also spent when it is cancelled "
+    "while it runs, and when a job with own code fails, unless the fault is the hub's. Needs "
+    "`manage:cubegens`, and `process:cubegens` for own code.",
+    parameters=[IDEMPOTENCY_KEY],
+    request=_body(
+        bodies.CUBEGEN_REQUEST,
+        a_cube=examples.REQUEST,
+        with_own_code=examples.INLINE_CODE_REQUEST,
+    ),
+    responses={
+        **_ok(bodies.CUBEGEN_STATE, "The job that was made.", queued=examples.QUEUED),
+        **_errors("cubegens", *_SUBMISSION_ERRORS),
+    },
+)
+
+submit_code = extend_schema(
+    operation_id="submit_cubegen_code",
+    summary="Generate a cube with own code from a zip",
+    description="As `PUT /cubegens`, for code that is more than one file. Needs "
+    "`process:cubegens`.",
+    parameters=[IDEMPOTENCY_KEY],
+    request={
+        "multipart/form-data": OpenApiRequest(
+            bodies.CODE_FORM,
+            encoding={
+                "body": {"contentType": JSON},
+                "user_code": {"contentType": "application/zip, application/octet-stream"},
+            },
+            examples=[
+                OpenApiExample(
+                    "A package",
+                    value={"body": examples.CODE_REQUEST, "user_code": "(the zip)"},
+                    media_type="multipart/form-data",
+                )
+            ],
+        )
+    },
+    responses={
+        **_ok(bodies.CUBEGEN_STATE, "The job that was made.", queued=examples.QUEUED),
+        **_errors("cubegens/code", *_SUBMISSION_ERRORS),
+    },
+)
+
+list_jobs = extend_schema(
+    operation_id="list_cubegens",
+    summary="Your jobs, newest first",
+    description="Without those that were deleted. Needs `manage:cubegens`.",
+    parameters=[
+        OpenApiParameter(
+            "status",
+            {"type": "string", "enum": list(State.values)},
+            description="Only jobs in this state.",
+        ),
+        _number("limit", MAX_LIMIT, MAX_LIMIT, "At most so many."),
+        _number("offset", 0, 10**9, "Leave out so many, the newest."),
+        *_PAGE_HEADERS,
+    ],
+    responses={
+        **_ok(
+            {"type": "array", "maxItems": MAX_LIMIT, "items": bodies.CUBEGEN_SUMMARY},
+            "The jobs, without progress and output.",
+            jobs=[examples.SUCCEEDED_SUMMARY, examples.FAILED_SUMMARY],
+        ),
+        **_errors("cubegens"),
+    },
+)
+
+delete_all = extend_schema(
+    operation_id="delete_cubegens",
+    summary="Cancel and delete all your jobs",
+    description="Each as `DELETE /cubegens/{job_id}` does. The cubes stay. Needs "
+    "`manage:cubegens`.",
+    responses={
+        **_ok({"const": "Success"}, "They are gone from the list.", done="Success"),
+        **_errors("cubegens"),
+    },
+)
+
+get_job = extend_schema(
+    operation_id="get_cubegen",
+    summary="How a job is doing",
+    description="Ask every few seconds until `job_result` is there: its `status` tells whether "
+    "the cube was made. Needs `manage:cubegens`.",
+    parameters=[JOB_ID],
+    responses={
+        **_ok(
+            bodies.CUBEGEN_STATE,
+            "The job, also when it failed.",
+            queued=examples.QUEUED,
+            running=examples.RUNNING,
+            succeeded=examples.SUCCEEDED,
+            failed=examples.FAILED,
+            cancelled=examples.CANCELLED,
+        ),
+        **_errors(f"cubegens/{examples.JOB_ID}", examples.NOT_FOUND),
+    },
+)
+
+delete_job = extend_schema(
+    operation_id="delete_cubegen",
+    summary="Cancel and delete a job",
+    description="Ends it if it is queued or running, and takes it from your list. What it cost "
+    "stays in your account's history; a cube that was made stays in its store. Needs "
+    "`manage:cubegens`.",
+    parameters=[JOB_ID],
+    responses={
+        **_ok({"const": "Success"}, "It is gone from the list.", done="Success"),
+        **_errors(f"cubegens/{examples.JOB_ID}", examples.NOT_FOUND),
+    },
+)
+
+get_logs = extend_schema(
+    operation_id="get_cubegen_logs",
+    summary="The log of a job, also while it runs",
+    description="Of a long log the first 2,000 and the last 5,000 lines are kept; lines keep "
+    "their numbers. To follow it, ask again with `offset` set to `next_offset`. Needs "
+    "`manage:cubegens`.",
+    parameters=[
+        JOB_ID,
+        _number("offset", 0, 2**31 - 1, "Number of the first line wanted."),
+        _number("limit", MAX_LIMIT, MAX_LIMIT, "At most so many lines."),
+    ],
+    responses={
+        **_ok(bodies.LOG_LINES, "The lines.", lines=examples.LOG),
+        **_errors(f"cubegens/{examples.JOB_ID}/logs", examples.NOT_FOUND),
+    },
+)
+
+callback = extend_schema(
+    operation_id="report_cubegen_progress",
+    summary="A run reports its progress",
+    description="Called by the run itself, with a token that is good for nothing else. A report "
+    "is data: only the engine ends a job. Reports after the end are answered and change nothing.",
+    tags=["Runs"],
+    parameters=[JOB_ID],
+    request=_body(bodies.REPORT, progress=examples.REPORT, failure=examples.FAILED_REPORT),
+    responses={
+        **_ok(bodies.REPORT_ANSWER, "What is known now.", progress=examples.REPORT_ANSWER),
+        **problem_responses(
+            ApiError(
+                "state.total_work: a number above 0 is expected",
+                errors=[
+                    {"field": "state.total_work", "message": "a number above 0 is expected"}
+                ],
+            ),
+            examples.NOT_THE_RUN,
+            path=f"cubegens/{examples.JOB_ID}/callbacks",
+        ),
+    },
+)
+
+
+class RunTokenScheme(OpenApiAuthenticationExtension):
+    """A run's own token in the document; registers itself by being imported."""
+
+    target_class = "jobs.api.authentication.RunTokenAuthentication"
+    name = "runToken"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "The token that the hub gives to a run. Of no use elsewhere.",
+        }

@@ -1,0 +1,15 @@
+"""URLs of cube generation, below `/api/v2/`."""
+
+from django.urls import path
+
+from . import views
+
+urlpatterns = [
+    path("cubegens", views.CubegensView.as_view()),
+    path("cubegens/version", views.VersionView.as_view()),
+    path("cubegens/info", views.InfoView.as_view()),
+    path("cubegens/code", views.CubegensCodeView.as_view()),
+    path("cubegens/<str:job_id>", views.CubegenView.as_view()),
+    path("cubegens/<str:job_id>/logs", views.LogsView.as_view()),
+    path("cubegens/<str:job_id>/callbacks", views.CallbacksView.as_view()),
+]

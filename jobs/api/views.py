@@ -1,0 +1,189 @@
+"""The `/cubegens` endpoints: parse, call one function of the domain, present."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.utils import timezone
+from rest_framework.parsers import MultiPartParser
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.permissions import HasScope, scopes_of
+from hubsite.api.errors import ApiError
+from hubsite.api.pagination import MAX_LIMIT, page, query_integer
+from hubsite.api.parsing import parse_json
+
+from .. import admission, callbacks, estimator, lifecycle, logs
+from ..admission import Submission
+from ..models import Job, State
+from ..request import InvalidRequest
+from ..tasks import wake_up
+from ..user_code import check_upload
+from . import schema
+from .authentication import IsRun, RunTokenAuthentication
+from .presentation import cube_info, job_detail, job_summary, submitted
+
+
+class SwitchableView(APIView):
+    """An endpoint that `CUBEGENS_SILENT` switches off."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if settings.HUB["CUBEGENS_SILENT"]:
+            raise ApiError(
+                "Cubegens resources are switched off on this service.", status=422
+            )
+
+
+class VersionView(SwitchableView):
+    authentication_classes: list = []
+    permission_classes = [AllowAny]
+
+    @schema.version
+    def get(self, request: Request) -> Response:
+        versions = estimator.versions()
+        return Response({"result": [f"{name}: {version}" for name, version in versions.items()]})
+
+
+class InfoView(SwitchableView):
+    permission_classes = [HasScope("manage:cubegens")]
+
+    @schema.info
+    def post(self, request: Request) -> Response:
+        resolved = admission.parse(_submission(request, request.data))
+        return Response(cube_info(request.user, admission.quote(resolved)))
+
+
+class CubegensView(SwitchableView):
+    permission_classes = [HasScope("manage:cubegens")]
+
+    @schema.submit
+    def put(self, request: Request) -> Response:
+        return Response(submitted(admission.admit(_submission(request, request.data))))
+
+    @schema.list_jobs
+    def get(self, request: Request) -> Response:
+        jobs = Job.objects.owned_by(request.user).listed()
+        if wanted := request.query_params.get("status"):
+            if wanted.upper() not in State.values:
+                message = f"one of {', '.join(State.values)} is expected"
+                raise ApiError(
+                    f"status: {message}", errors=[{"field": "status", "message": message}]
+                )
+            jobs = jobs.filter(state=wanted.upper())
+        part, headers = page(request, jobs.defer("progress"))
+        return Response([job_summary(job) for job in part], headers=headers)
+
+    @schema.delete_all
+    def delete(self, request: Request) -> Response:
+        jobs = Job.objects.owned_by(request.user).listed()
+        for job in jobs.active():
+            _cancel(job, request)
+        _hide(jobs)
+        return Response("Success")
+
+
+class CubegensCodeView(SwitchableView):
+    permission_classes = [HasScope("process:cubegens")]
+    parser_classes = [MultiPartParser]
+
+    @schema.submit_code
+    def put(self, request: Request) -> Response:
+        body, code = request.data.get("body"), request.data.get("user_code")
+        missing = [n for n, v in (("body", body), ("user_code", code)) if not v]
+        if missing or not hasattr(code, "read"):
+            raise ApiError(
+                "A form with the parts body (JSON) and user_code (a zip file) is expected.",
+                errors=[{"field": n, "message": "this part is missing"} for n in missing],
+            )
+        document = parse_json(body.read() if hasattr(body, "read") else str(body).encode())
+        archive = code.read()
+        try:
+            check_upload(code.name, archive)
+        except InvalidRequest as invalid:
+            raise admission.as_api_error(invalid) from None
+        return Response(submitted(admission.admit(_submission(request, document, archive))))
+
+
+class CubegenView(SwitchableView):
+    permission_classes = [HasScope("manage:cubegens")]
+
+    @schema.get_job
+    def get(self, request: Request, job_id: str) -> Response:
+        job = _job_of(request, job_id)
+        return Response(job_detail(job, logs.last_lines(job) if job.is_final else []))
+
+    @schema.delete_job
+    def delete(self, request: Request, job_id: str) -> Response:
+        job = _job_of(request, job_id)
+        _cancel(job, request)
+        _hide(Job.objects.filter(pk=job.pk))
+        return Response("Success")
+
+
+class LogsView(SwitchableView):
+    permission_classes = [HasScope("manage:cubegens")]
+
+    @schema.get_logs
+    def get(self, request: Request, job_id: str) -> Response:
+        job = _job_of(request, job_id)
+        offset = query_integer(request, "offset", 0, most=2**31 - 1)
+        limit = query_integer(request, "limit", MAX_LIMIT, most=MAX_LIMIT)
+        lines = logs.lines_from(job, offset, limit)
+        return Response(
+            {
+                "lines": [{"line": number, "text": text} for number, text in lines],
+                "next_offset": lines[-1][0] + 1 if lines else offset,
+            }
+        )
+
+
+class CallbacksView(APIView):
+    """Also open while cube generation is switched off: runs go on to their end."""
+
+    authentication_classes = [RunTokenAuthentication]
+    permission_classes = [IsRun]
+
+    @schema.callback
+    def put(self, request: Request, job_id: str) -> Response:
+        return Response({"progress": callbacks.accept(request.auth, request.data)})
+
+
+def _submission(request: Request, document: Any, code: bytes | None = None) -> Submission:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not (0 < len(key) <= 255 and key.isprintable()):
+        message = "a text of 1 to 255 printable characters is expected"
+        raise ApiError(
+            f"Idempotency-Key: {message}",
+            errors=[{"field": "Idempotency-Key", "message": message}],
+        )
+    return Submission(
+        user=request.user,
+        client=getattr(request.auth, "client", None),
+        may_run_code="process:cubegens" in scopes_of(request),
+        document=document,
+        code=code,
+        idempotency_key=key,
+    )
+
+
+def _job_of(request: Request, job_id: str) -> Job:
+    """The caller's job of that id; another's is as absent as none."""
+    job = Job.objects.owned_by(request.user).filter(job_id=job_id).first()
+    if job is None:
+        raise ApiError(f"Cubegen {job_id[:63]} not found.", status=404)
+    return job
+
+
+def _cancel(job: Job, request: Request) -> None:
+    if lifecycle.cancel(job, actor=request.user.username):
+        wake_up("remove_objects", [job.job_id])
+
+
+def _hide(jobs: QuerySet[Job]) -> None:
+    jobs.filter(hidden_at=None).update(hidden_at=timezone.now())

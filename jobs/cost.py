@@ -1,0 +1,74 @@
+"""What a cube costs, in processing units, from its estimated size and its inputs' prices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+MAX_UNITS = 2**62  # fits a BigInteger column, with room for sums
+
+
+class CostError(ValueError):
+    """The dataset descriptor says too little to name a cost; the message says what lacks."""
+
+
+@dataclass(frozen=True)
+class Price:
+    """What reading from a store, and writing what was read, costs.
+
+    One unit reads `input_pixels_per_punit` pixels and writes `output_pixels_per_punit`.
+    """
+
+    input_pixels_per_punit: int = 512 * 512
+    output_pixels_per_punit: int = 512 * 512
+    input_punits_weight: float = 1.0
+    output_punits_weight: float = 1.0
+    free: bool = False
+
+    def units(self, *, width: int, height: int, layers: int) -> int:
+        """Units of `layers` images (times x variables) of `width` x `height` pixels."""
+        if self.free:
+            return 0
+        pixels = width * height
+        read = layers * -(-pixels // self.input_pixels_per_punit)
+        written = layers * -(-pixels // self.output_pixels_per_punit)
+        try:
+            cost = max(read * self.input_punits_weight, written * self.output_punits_weight)
+        except OverflowError:
+            return MAX_UNITS
+        return MAX_UNITS if cost >= MAX_UNITS or math.isnan(cost) else round(cost)
+
+
+def required_units(descriptor: Mapping, prices: Sequence[Price]) -> int:
+    """Units that the cube of `descriptor` (xcube's `dataset_descriptor`) requires.
+
+    The most that any of the inputs' prices asks for. (The service we replace asked the first
+    input only, so that a free or cheap first input made a costly second one free.) Half units
+    round to even, as they did. A dimension of length 0 counts as 1: a period longer than the
+    time range gives xcube's estimate no time at all, yet a cube is made.
+
+    Raises CostError if the descriptor has no spatial dimensions or no variables.
+    """
+    if not prices:
+        raise CostError("no input has a price")
+    dims = descriptor.get("dims") or {}
+    width = _length(dims, "lon", "x")
+    height = _length(dims, "lat", "y")
+    if width is None or height is None:
+        raise CostError("the cube has no spatial dimensions lon, lat or x, y")
+    variables = len(descriptor.get("data_vars") or ())
+    if variables == 0:
+        raise CostError("the cube has no variables")
+    layers = variables * (_length(dims, "time") or 1)
+    return max(price.units(width=width, height=height, layers=layers) for price in prices)
+
+
+def _length(dims: Mapping, *names: str) -> int | None:
+    for name in names:
+        if dims.get(name) is not None:
+            try:
+                return max(int(dims[name]), 1)
+            except (TypeError, ValueError, OverflowError):
+                raise CostError(f"the length of dimension {name} is not a number") from None
+    return None

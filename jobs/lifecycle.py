@@ -1,0 +1,119 @@
+"""What a job may become, the one function that makes it so, and what that costs.
+
+            ┌────────────► CANCELLED ◄───────────┬──────────────┐
+            │                                    │              │
+ admit ► QUEUED ──launch──► LAUNCHED ──run──► RUNNING ──► SUCCEEDED
+            │                   │                │
+            └───────────────────┴────────────────┴────────► FAILED (reason)
+
+A final state is never left. A repeated or late step changes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import ledger
+
+from .models import FINAL_STATES, Job, JobDocument, JobEvent, Reason, State
+
+TRANSITIONS: dict[State, frozenset[State]] = {
+    State.QUEUED: frozenset({State.LAUNCHED, State.CANCELLED, State.FAILED}),
+    State.LAUNCHED: frozenset({State.RUNNING, State.CANCELLED, State.FAILED}),
+    State.RUNNING: frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED}),
+    State.SUCCEEDED: frozenset(),
+    State.FAILED: frozenset(),
+    State.CANCELLED: frozenset(),
+}
+
+OUR_FAULTS = frozenset(
+    {
+        Reason.IMAGE,
+        Reason.EVICTED,
+        Reason.LOST,
+        Reason.LAUNCH,
+        Reason.UNSCHEDULABLE,
+        Reason.REJECTED,
+    }
+)
+"""Failures that never cost the user anything (design.md, rule 6)."""
+
+
+class IllegalTransition(Exception):
+    """A step that the table does not hold: a fault in our code, never a user's."""
+
+
+def move(
+    job: Job,
+    to: State,
+    *,
+    actor: str,
+    reason: str = "",
+    message: str = "",
+    **fields: Any,
+) -> bool:
+    """Make the step `job.state` → `to`; False if the row has left that state meanwhile.
+
+    Writes the row, its event and, at the end of its life, its bill, in one transaction.
+    `fields` are further columns to set with the step.
+    """
+    origin = State(job.state)
+    if to not in TRANSITIONS[origin]:
+        raise IllegalTransition(f"{job.job_id}: {origin} → {to}")
+    fields = {**fields, "state": to, "reason": reason, "message": message}
+    if to in FINAL_STATES:
+        fields.setdefault("finished_at", timezone.now())
+        if origin == State.QUEUED:
+            fields["is_live"] = False
+    with transaction.atomic():
+        if Job.objects.filter(pk=job.pk, state=origin).update(**fields) != 1:
+            return False
+        JobEvent.objects.create(
+            job=job,
+            from_state=origin,
+            to_state=to,
+            reason=reason,
+            message=message[:2000],
+            actor=actor,
+        )
+        if to in FINAL_STATES:
+            _bill(job, origin, to, reason)
+            JobDocument.objects.filter(job=job).update(credentials=None)
+    for name, value in fields.items():
+        setattr(job, name, value)
+    return True
+
+
+def is_charged(*, origin: State, to: State, reason: str, has_user_code: bool) -> bool:
+    """Whether an end settles the reservation in full (else it is released).
+
+    The cube is written chunk by chunk: a cancel at 99 % would be a free cube, and so would
+    be user code that fails on purpose at its end.
+    """
+    if to == State.SUCCEEDED:
+        return True
+    if to == State.CANCELLED:
+        return origin == State.RUNNING
+    return has_user_code and reason not in OUR_FAULTS
+
+
+def _bill(job: Job, origin: State, to: State, reason: str) -> None:
+    if is_charged(origin=origin, to=to, reason=reason, has_user_code=job.has_user_code):
+        ledger.settle(job.job_id, actual=job.units)
+    else:
+        ledger.release(job.job_id)
+
+
+def cancel(job: Job, *, actor: str) -> bool:
+    """End the job because its owner wants it; True if that ended it.
+
+    Its run is ended by the engine afterwards; until its object is gone the job stays live.
+    """
+    while not job.is_final:
+        if move(job, State.CANCELLED, actor=actor, message="The job was cancelled."):
+            return True
+        job.refresh_from_db(fields=["state"])
+    return False

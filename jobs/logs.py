@@ -1,0 +1,100 @@
+"""A run's output in the database: its first lines and its last ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from django.db.models import F
+
+from hubsite.engines.base import LogChunk
+
+from .models import Job, JobLog
+
+HEAD_LINES = 2000
+TAIL_LINES = 5000
+MAX_LINE_LENGTH = 2000
+OUTPUT_LINES = 500
+"""How many of the last lines the `output` of an ended job holds (contract)."""
+
+
+def append(job_pk: int, chunks: Iterable[LogChunk]) -> None:
+    """Keep `chunks`; lines that are there already are not kept twice."""
+    newest = 0
+    for chunk in chunks:
+        lines = [line.replace("\0", "")[:MAX_LINE_LENGTH] for line in chunk.lines]
+        if not lines:
+            continue
+        JobLog.objects.bulk_create(
+            [
+                JobLog(
+                    job_id=job_pk,
+                    first_line=chunk.first_line,
+                    line_count=len(lines),
+                    text="\n".join(lines),
+                )
+            ],
+            ignore_conflicts=True,
+        )
+        newest = max(newest, chunk.first_line + len(lines))
+    if newest > HEAD_LINES + TAIL_LINES:
+        (
+            JobLog.objects.filter(job_id=job_pk, first_line__gte=HEAD_LINES)
+            .annotate(end=F("first_line") + F("line_count"))
+            .filter(end__lt=newest - TAIL_LINES)
+            .delete()
+        )
+
+
+def append_missing(job: Job, chunks: Sequence[LogChunk]) -> None:
+    """Keep those lines of `chunks` that no report brought."""
+    have = list(JobLog.objects.filter(job=job).values_list("first_line", "line_count"))
+    append(job.pk, (piece for chunk in chunks for piece in _without(chunk, have)))
+
+
+def _without(chunk: LogChunk, have: Sequence[tuple[int, int]]) -> Iterable[LogChunk]:
+    """The parts of `chunk` outside the line ranges (first, count) in `have`."""
+    known = {line for first, count in have for line in range(first, first + count)}
+    piece: list[str] = []
+    start = chunk.first_line
+    for number, line in enumerate(chunk.lines, chunk.first_line):
+        if number in known:
+            if piece:
+                yield LogChunk(start, piece)
+            piece, start = [], number + 1
+        else:
+            piece.append(line)
+    if piece:
+        yield LogChunk(start, piece)
+
+
+def lines_from(job: Job, offset: int, limit: int) -> list[tuple[int, str]]:
+    """Up to `limit` kept lines numbered `offset` or higher, each with its number."""
+    found: list[tuple[int, str]] = []
+    chunks = (
+        JobLog.objects.filter(job=job)
+        .annotate(end=F("first_line") + F("line_count"))
+        .filter(end__gt=offset)
+        .order_by("first_line")
+    )
+    for chunk in chunks.iterator(chunk_size=20):
+        for number, line in enumerate(chunk.text.split("\n"), chunk.first_line):
+            if number >= offset:
+                found.append((number, line))
+                if len(found) == limit:
+                    return found
+    return found
+
+
+def last_lines(job: Job, limit: int = OUTPUT_LINES) -> list[str]:
+    """The last `limit` lines of the run's output."""
+    lines: list[str] = []
+    for text in (
+        JobLog.objects.filter(job=job)
+        .order_by("-first_line")
+        .values_list("text", flat=True)
+        .iterator(chunk_size=20)
+    ):
+        lines[:0] = text.split("\n")
+        if len(lines) >= limit:
+            break
+    return lines[-limit:]

@@ -1,0 +1,37 @@
+"""`manage.py observe`: carries facts from the engine into the database until it is stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from hubsite.engines import get_engine
+from jobs.observer import Observer
+
+STOP_WITHIN_S = 3.0
+
+
+class Command(BaseCommand):
+    help = "Watch the engine and bring what becomes of the runs into the database, until stopped."
+    requires_system_checks: list[str] = []
+
+    def handle(self, **options: Any) -> None:
+        stopping = threading.Event()
+
+        def stop(*_: Any) -> None:
+            """End soon; a call that hangs is given up, for another look makes up for it."""
+            if not stopping.is_set():
+                stopping.set()
+                last_resort = threading.Timer(STOP_WITHIN_S - 0.5, os._exit, args=(0,))
+                last_resort.daemon = True
+                last_resort.start()
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        engine = get_engine(settings.HUB["XCUBE_HUB_ENGINE"])
+        Observer(engine, is_stopping=stopping.is_set).run()

@@ -1,0 +1,225 @@
+"""What is kept of a cube generation: the job, its document, events, log, idempotency key."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+
+class State(models.TextChoices):
+    """Where a job is in its life; `lifecycle.py` says what may follow what."""
+
+    QUEUED = "QUEUED", "Queued"
+    LAUNCHED = "LAUNCHED", "Launched"
+    RUNNING = "RUNNING", "Running"
+    SUCCEEDED = "SUCCEEDED", "Succeeded"
+    FAILED = "FAILED", "Failed"
+    CANCELLED = "CANCELLED", "Cancelled"
+
+
+ACTIVE_STATES = frozenset({State.QUEUED, State.LAUNCHED, State.RUNNING})
+FINAL_STATES = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
+
+
+class Reason(models.TextChoices):
+    """Why a job failed: a closed list, so that each has its own mend and its own price."""
+
+    OUT_OF_MEMORY = "OUT_OF_MEMORY", "Needed more memory than a run may use"
+    DEADLINE = "DEADLINE", "Took longer than a run may take"
+    EVICTED = "EVICTED", "Driven off its machine"
+    IMAGE = "IMAGE", "The image could not be had"
+    UNSCHEDULABLE = "UNSCHEDULABLE", "No machine could take it"
+    REJECTED = "REJECTED", "Refused by the engine"
+    XCUBE_ERROR = "XCUBE_ERROR", "xcube could not generate the cube"
+    COST = "COST", "Cost more than allowed"
+    LOST = "LOST", "The run vanished"
+    LAUNCH = "LAUNCH", "Could not be launched"
+
+
+def new_job_id(user_id: str) -> str:
+    """`<user id>-<first 18 characters of a uuid4>`: at most 63 characters, a DNS label."""
+    return f"{user_id}-{str(uuid.uuid4())[:18]}"
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    def owned_by(self, user) -> JobQuerySet:
+        return self.filter(owner=user)
+
+    def listed(self) -> JobQuerySet:
+        """Not deleted by their owner."""
+        return self.filter(hidden_at=None)
+
+    def active(self) -> JobQuerySet:
+        return self.filter(state__in=ACTIVE_STATES)
+
+    def due(self) -> JobQuerySet:
+        """Waiting to be launched."""
+        return self.filter(is_live=True, state=State.QUEUED)
+
+    def placed(self) -> JobQuerySet:
+        """Holding a place of the engine: a run of them may exist."""
+        return self.filter(is_live=True).exclude(state=State.QUEUED)
+
+
+class Job(models.Model):
+    """One cube generation. Its id is also the name of its object in the engine."""
+
+    job_id = models.CharField(max_length=63, unique=True, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="jobs"
+    )
+    client = models.ForeignKey(
+        "accounts.Client", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    retry_of = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="retries"
+    )
+
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    reason = models.CharField(
+        max_length=14, choices=Reason, blank=True, help_text="Why it failed; empty otherwise."
+    )
+    message = models.TextField(blank=True, help_text="What to tell the owner about the state.")
+    is_live = models.BooleanField(
+        default=True,
+        help_text="Queued, or a run of it may still exist: it holds its place and its output.",
+    )
+
+    engine = models.CharField(max_length=40, help_text="The engine that runs it.")
+    attempt = models.PositiveSmallIntegerField(default=1)
+    deadline_s = models.PositiveIntegerField(help_text="Longest run, in seconds.")
+    memory_bytes = models.BigIntegerField(help_text="Most private memory of the run, in bytes.")
+    has_user_code = models.BooleanField(default=False)
+    units = models.BigIntegerField(help_text="Processing units reserved at submission.")
+
+    output_store = models.CharField(max_length=200)
+    output_data_id = models.CharField(max_length=512)
+    output_claim = models.CharField(
+        max_length=64, help_text="SHA-256 of where the output lies: one live job at a time."
+    )
+
+    created_at = models.DateTimeField(default=timezone.now)
+    launched_at = models.DateTimeField(null=True, blank=True)
+    seen_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its object was first seen in the engine."
+    )
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    hidden_at = models.DateTimeField(null=True, blank=True)
+
+    progress = models.JSONField(
+        null=True, blank=True, help_text="Last report of the run: {sender, state}."
+    )
+    result = models.JSONField(null=True, blank=True, help_text="What the run answered at its end.")
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["output_claim"], condition=Q(is_live=True), name="one_live_job_per_output"
+            ),
+            models.CheckConstraint(condition=Q(units__gte=0), name="job_units_not_negative"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["owner", "-id"], condition=Q(hidden_at=None), name="job_owner_listed"
+            ),
+            models.Index(fields=["state", "-id"], name="job_state"),
+            models.Index(fields=["id"], condition=Q(is_live=True), name="job_live"),
+            models.Index(fields=["output_claim", "-id"], name="job_output"),
+        ]
+
+    def __str__(self) -> str:
+        return self.job_id
+
+    @property
+    def is_final(self) -> bool:
+        return self.state in FINAL_STATES
+
+
+class JobDocument(models.Model):
+    """The heavy part of a job: read when it is launched, not when it is looked at."""
+
+    job = models.OneToOneField(
+        Job, on_delete=models.CASCADE, primary_key=True, related_name="document"
+    )
+    request = models.JSONField(help_text="The request as submitted, its credentials starred out.")
+    credentials = models.BinaryField(
+        null=True, help_text="The starred-out values, encrypted; wiped at the job's end."
+    )
+    code = models.BinaryField(null=True, help_text="Uploaded user code (zip).")
+    estimate = models.JSONField(default=dict, help_text="What the estimate said at admission.")
+
+    def __str__(self) -> str:
+        return f"document of {self.job_id}"
+
+
+class JobEvent(models.Model):
+    """One step of a job's life."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField(default=timezone.now)
+    from_state = models.CharField(max_length=10, choices=State, blank=True)
+    to_state = models.CharField(max_length=10, choices=State)
+    reason = models.CharField(max_length=14, blank=True)
+    message = models.TextField(blank=True)
+    actor = models.CharField(max_length=100, help_text="Who did it: a user id, or a part of us.")
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.from_state or '·'} → {self.to_state}"
+
+
+class JobLog(models.Model):
+    """Consecutive lines of a run's output. Repeating a chunk changes nothing."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="log")
+    first_line = models.PositiveIntegerField()
+    line_count = models.PositiveIntegerField()
+    text = models.TextField()
+
+    class Meta:
+        ordering = ["first_line"]
+        constraints = [
+            models.UniqueConstraint(fields=["job", "first_line"], name="one_log_chunk_per_line")
+        ]
+
+    def __str__(self) -> str:
+        return f"lines {self.first_line}…{self.first_line + self.line_count - 1}"
+
+
+class IdempotencyKey(models.Model):
+    """A caller's `Idempotency-Key` and the job that its first use made."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    key = models.CharField(max_length=255)
+    body_hash = models.CharField(max_length=64)
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "key"], name="one_use_of_idempotency_key")
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Lock(models.Model):
+    """A row to hold: in a transaction (launching), or for a time (the observer's lease)."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    holder = models.CharField(max_length=100, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name

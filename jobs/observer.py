@@ -1,0 +1,214 @@
+"""Carries facts from the engine into the rows: the one place where a run's end becomes a job's.
+
+Level-based: it compares all that the engine has with all that the rows expect, so an event
+that was missed is made up for by the next look. Two observers at once are harmless, for every
+step is guarded; the lease only saves work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import random
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError, close_old_connections, connection
+from django.utils import timezone
+from django_q.brokers import get_broker
+from django_q.tasks import async_task
+
+from hubsite.engines.base import Engine, EngineUnavailable, Level, Observation, Phase
+
+from . import lifecycle, logs
+from .lease import Lease
+from .models import Job, Reason, State
+
+logger = logging.getLogger(__name__)
+
+ACTOR = "observer"
+WATCH_S = 2.0
+SWEEP_EVERY_S = 5.0
+HOUSEKEEPING_EVERY_S = 3600.0
+ORPHAN_GRACE_S = 60.0
+QUEUE_IS_LONG = 20
+LONGEST_PAUSE_S = 15.0
+
+
+class Observer:
+    """Watches one engine until told to stop."""
+
+    def __init__(self, engine: Engine, *, is_stopping: Callable[[], bool]) -> None:
+        self.engine = engine
+        self._is_stopping = is_stopping
+        self._lease = Lease(f"observer-{engine.name}", seconds=15)
+        self._orphan_since: dict[str, float] = {}
+        self._next_sweep = 0.0
+        self._next_housekeeping = time.monotonic() + 60
+        self._failures = 0
+
+    def run(self) -> None:
+        """Watch, and never give up: whatever fails is tried again, ever more slowly."""
+        while not self._is_stopping():
+            try:
+                self._turn()
+                self._failures = 0
+            except EngineUnavailable as error:
+                self._pause(f"{self.engine.name} engine: {error}")
+            except (DatabaseError, InterfaceError) as error:
+                connection.close()
+                self._pause(f"database: {error}")
+        with contextlib.suppress(DatabaseError, InterfaceError):
+            self._lease.give_back()  # else it runs out
+
+    def _turn(self) -> None:
+        close_old_connections()
+        if not self._lease.hold():
+            time.sleep(2)
+            return
+        self._ask_for_ticks()
+        asked_at = timezone.now()
+        for fact in self.engine.watch(wait_s=WATCH_S):
+            if isinstance(fact, Level):
+                self.reconcile(fact, asked_at=asked_at)
+            else:
+                self.record_all([fact])
+            if self._is_stopping():
+                return
+
+    def _pause(self, why: str) -> None:
+        self._failures += 1
+        seconds = min(LONGEST_PAUSE_S, 0.25 * 2 ** min(self._failures, 8))
+        if self._failures in (1, 4) or self._failures % 20 == 0:
+            logger.warning("%s; trying again", why)
+        deadline = time.monotonic() + seconds * random.uniform(0.5, 1)  # noqa: S311
+        while time.monotonic() < deadline and not self._is_stopping():
+            time.sleep(0.1)
+
+    def _ask_for_ticks(self) -> None:
+        now = time.monotonic()
+        if now >= self._next_sweep and get_broker().queue_size() < QUEUE_IS_LONG:
+            self._next_sweep = now + SWEEP_EVERY_S
+            async_task("jobs.tasks.sweep")
+        if now >= self._next_housekeeping:
+            self._next_housekeeping = now + HOUSEKEEPING_EVERY_S
+            async_task("jobs.tasks.housekeeping")
+
+    def reconcile(self, level: Level, *, asked_at: datetime) -> None:
+        """Compare everything that exists with everything that should."""
+        self.record_all(level.observations)
+        names = {observation.name for observation in level.observations}
+        for job in Job.objects.placed().filter(engine=self.engine.name):
+            if job.job_id not in names:
+                vanish(job, asked_at=asked_at)
+        self._orphan_since = {n: t for n, t in self._orphan_since.items() if n in names}
+
+    def record_all(self, observations: Sequence[Observation]) -> None:
+        """Bring these facts into their rows, and have objects removed that are over."""
+        jobs = {
+            job.job_id: job
+            for job in Job.objects.filter(job_id__in=[o.name for o in observations])
+        }
+        over = []
+        for observation in observations:
+            job = jobs.get(observation.name)
+            if job is None:
+                if self._is_orphan(observation.name):
+                    over.append(observation.name)
+            elif record(self.engine, job, observation):
+                over.append(observation.name)
+        if over:
+            async_task("jobs.tasks.remove_objects", over)
+
+    def _is_orphan(self, name: str) -> bool:
+        since = self._orphan_since.setdefault(name, time.monotonic())
+        return time.monotonic() - since > ORPHAN_GRACE_S
+
+
+def record(engine: Engine, job: Job, observation: Observation) -> bool:
+    """Bring one fact into its row. True if the object is of no further use."""
+    if observation.attempt != job.attempt:
+        return observation.attempt < job.attempt
+    if job.is_final:
+        if observation.phase.is_final:
+            free(job)
+        return True
+    if job.state == State.QUEUED:
+        return False  # a copy of the database older than the engine; the launch finds it
+    if job.state == State.LAUNCHED and observation.phase != Phase.PENDING:
+        began = observation.started_at or timezone.now()
+        if observation.phase != Phase.FAILED or observation.started_at:
+            lifecycle.move(
+                job, State.RUNNING, actor=ACTOR, started_at=began, seen_at=timezone.now()
+            )
+    if job.seen_at is None:
+        Job.objects.filter(pk=job.pk, seen_at=None).update(seen_at=timezone.now())
+    if not observation.phase.is_final or job.is_final:
+        return job.is_final
+    return finish(engine, job, observation)
+
+
+def finish(engine: Engine, job: Job, observation: Observation) -> bool:
+    """End the job with what its run came to; True if the row is final afterwards."""
+    logs.append_missing(job, engine.log(job.job_id))
+    ended = {
+        "finished_at": observation.finished_at or timezone.now(),
+        "is_live": False,
+        "result": _shown(observation.result),
+    }
+    if observation.phase == Phase.SUCCEEDED:
+        message = (observation.result or {}).get("message") or ""
+        moved = lifecycle.move(job, State.SUCCEEDED, actor=ACTOR, message=message, **ended)
+    else:
+        moved = lifecycle.move(
+            job,
+            State.FAILED,
+            actor=ACTOR,
+            reason=_reason(observation),
+            message=observation.message or "The run failed without saying why.",
+            **ended,
+        )
+    if moved:
+        async_task("jobs.tasks.launch_due")
+        return True
+    job.refresh_from_db()
+    if job.is_final:
+        free(job)
+    return job.is_final
+
+
+def vanish(job: Job, *, asked_at: datetime) -> None:
+    """The engine has no object of this job any more, or not yet."""
+    if job.is_final:
+        if job.finished_at and job.finished_at < asked_at:
+            free(job)
+    elif job.seen_at is not None and job.seen_at < asked_at - timedelta(seconds=1):
+        lifecycle.move(
+            job,
+            State.FAILED,
+            actor=ACTOR,
+            reason=Reason.LOST,
+            message="The run vanished from the engine before it had ended.",
+            is_live=False,
+        )
+
+
+def free(job: Job) -> None:
+    """No run of this ended job exists any more: its place and its output are free."""
+    if Job.objects.filter(pk=job.pk, is_live=True).update(is_live=False):
+        async_task("jobs.tasks.launch_due")
+
+
+def _reason(observation: Observation) -> str:
+    if observation.reason in Reason.values:
+        return observation.reason
+    return Reason.LOST if observation.reason == "STOPPED" else Reason.XCUBE_ERROR
+
+
+def _shown(result: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What the owner sees of a result: no stack trace, which is in the log."""
+    if result is None:
+        return None
+    return {key: value for key, value in result.items() if key not in ("traceback", "output")}

@@ -1,0 +1,132 @@
+"""Openers, writers and their parameters: none may lead xcube away from the store that was named.
+
+xcube looks an `opener_id` up among all that are installed, whatever the store: it must be one of
+the store's own, for datasets, and of the format that the dataset's name tells (else a chunk of
+a cube that a user wrote could be opened as a GDAL file). The parameters of file-system stores
+go on to xarray and zarr unchecked (`engine`, `storage_options`, `fs`, …), so that only harmless
+ones are let through. GDAL and HDF5 files may refer to other files and hosts, and read them
+outside Python: where a caller controls the bytes, only Zarr is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..stores import FILE_SYSTEM_TYPES
+from .errors import FieldError
+from .json_rules import member
+from .paths import redirecting_values
+
+EXTENSIONS = {
+    "zarr": (".zarr",),
+    "levels": (".levels",),
+    "netcdf": (".nc",),
+    "geotiff": (".tif", ".tiff", ".geotiff"),
+    "j2k": (".jp2", ".j2k"),
+}
+WRITTEN_FORMATS = ("zarr", "levels", "netcdf")
+FORMATS_FROM_CALLERS = ("zarr", "levels")
+
+# fmt: off
+OPEN_PARAMS = frozenset({
+    "cache_size", "group", "chunks", "decode_cf", "mask_and_scale", "decode_times",
+    "decode_timedelta", "use_cftime", "concat_characters", "decode_coords", "drop_variables",
+    "consolidated", "data_type", "tile_size", "band_as_variable", "overview_level",
+})
+WRITE_PARAMS = frozenset({
+    "group", "encoding", "consolidated", "append_dim", "zarr_format", "tile_size", "num_levels",
+    "agg_methods", "use_saved_levels", "unlimited_dims", "format",
+})
+REDIRECTING_PARAMS = frozenset({
+    "fs", "fs_root", "fs_kwargs", "root", "storage_options", "filename", "filename_or_obj",
+    "file", "path", "url", "uri", "href", "base_url", "endpoint", "endpoint_url", "api_url",
+    "api_uri", "engine", "backend_kwargs", "base_dataset_id", "base_dataset_path",
+    "base_dataset_params", "base_dataset_open_params", "chunked_array_type",
+    "from_array_kwargs", "opener_id", "writer_id", "store_id", "store_params", "store",
+    "data_id", "refs", "ref_path", "fo", "target_protocol", "target_options", "remote_protocol",
+    "remote_options", "protocol", "compute", "mode", "proxy", "proxies", "verify", "cert",
+})
+# fmt: on
+_HAVE_FIXED_PARAMS = FILE_SYSTEM_TYPES | {"reference"}
+
+
+def format_of(data_id: str) -> str | None:
+    """The format that xcube tells from the extension of `data_id`."""
+    name = data_id.rpartition("/")[2].lower()
+    for format_id, extensions in EXTENSIONS.items():
+        if name.endswith(extensions):
+            return format_id
+    return None
+
+
+def opener_faults(field: str, config: dict, store_type: str) -> Iterator[FieldError]:
+    """Faults of an input's opener_id and open_params on a store of `store_type`."""
+    yield from _accessor_faults(
+        f"{field}.opener_id",
+        config.get("opener_id"),
+        store_type,
+        tuple(EXTENSIONS),
+        config["data_id"],
+    )
+    yield from _param_faults(
+        f"{field}.open_params", config.get("open_params", {}), store_type, OPEN_PARAMS
+    )
+
+
+def writer_faults(field: str, config: dict, store_type: str) -> Iterator[FieldError]:
+    """Faults of the output's writer_id and write_params on a store of `store_type`."""
+    yield from _accessor_faults(
+        f"{field}.writer_id",
+        config.get("writer_id"),
+        store_type,
+        WRITTEN_FORMATS,
+        config.get("data_id", "unnamed.zarr"),
+    )
+    yield from _param_faults(
+        f"{field}.write_params", config.get("write_params", {}), store_type, WRITE_PARAMS
+    )
+
+
+def _accessor_faults(
+    field: str, accessor_id: str | None, store_type: str, formats: tuple[str, ...], data_id: str
+) -> Iterator[FieldError]:
+    if accessor_id is None:
+        return
+    expected = FieldError(
+        field, f"expected 'dataset:<format>:{store_type}', such as 'dataset:zarr:{store_type}'"
+    )
+    parts = accessor_id.split(":")
+    if len(parts) != 3 or parts[0] != "dataset" or parts[2] != store_type:
+        yield expected
+    elif store_type in FILE_SYSTEM_TYPES:
+        by_name = format_of(data_id)
+        if parts[1] not in formats:
+            yield FieldError(field, f"expected one of the formats {', '.join(formats)}")
+        elif by_name != parts[1] and (by_name or parts[1] not in FORMATS_FROM_CALLERS):
+            yield FieldError(field, f"expected the format that the name {data_id[:80]!r} tells")
+
+
+def _param_faults(
+    field: str, params: dict, store_type: str, harmless: frozenset[str]
+) -> Iterator[FieldError]:
+    if store_type in _HAVE_FIXED_PARAMS:
+        for key in params:
+            if key not in harmless:
+                names = ", ".join(sorted(harmless))
+                yield FieldError(member(field, key), f"not accepted; expected one of {names}")
+    else:
+        yield from _redirecting_keys(field, params)
+    yield from redirecting_values(field, params)
+
+
+def _redirecting_keys(field: str, value: object) -> Iterator[FieldError]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key.lower() in REDIRECTING_PARAMS:
+                yield FieldError(
+                    member(field, key), "not accepted: data is reached through its store only"
+                )
+            yield from _redirecting_keys(member(field, key), item)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _redirecting_keys(f"{field}[{index}]", item)

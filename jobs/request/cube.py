@@ -1,0 +1,84 @@
+"""Rules of a `cube_config` beyond its structure: its area, its times, its sizes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date
+
+from .crs import crs_fault, is_geographic
+from .errors import FieldError
+from .json_rules import encoded_size
+
+MAX_SIDE = 1_000_000
+MAX_METADATA_BYTES = 64 * 1024
+FIRST_YEAR, LAST_YEAR = 1678, 2261  # what pandas counts in nanoseconds
+
+
+def cube_faults(cube: dict) -> Iterator[FieldError]:
+    crs = cube.get("crs")
+    if crs is not None and (fault := crs_fault(crs)):
+        yield FieldError("cube_config.crs", fault)
+    if (bbox := cube.get("bbox")) is not None:
+        yield from _area_faults(bbox, is_geographic(crs), crs is None, cube.get("spatial_res"))
+    if (time_range := cube.get("time_range")) is not None:
+        yield from _time_faults(time_range)
+    for name in ("metadata", "variable_metadata"):
+        if encoded_size(cube.get(name)) > MAX_METADATA_BYTES:
+            yield FieldError(f"cube_config.{name}", "expected at most 64 kB")
+
+
+def _area_faults(
+    bbox: list, geographic: bool | None, crs_is_open: bool, spatial_res: float | None
+) -> Iterator[FieldError]:
+    """`crs_is_open`: none was given, so that the input's decides; its degrees are assumed if
+    the numbers can be degrees."""
+    field = "cube_config.bbox"
+    x1, y1, x2, y2 = bbox
+    in_degrees = max(abs(x1), abs(x2)) <= 360 and max(abs(y1), abs(y2)) <= 90
+    if geographic and not in_degrees:
+        yield FieldError(field, "expected x within ±360 and y within ±90 degrees")
+        return
+    may_cross = in_degrees and (geographic or crs_is_open)
+    if x1 == x2:
+        yield FieldError(field, "expected x1 and x2 to differ")
+    elif x2 < x1 and not may_cross:
+        yield FieldError(field, "expected x1 < x2")
+    elif x2 < x1 and x2 + 360 <= x1:
+        yield FieldError(field, "expected x2 + 360 > x1 where x2 < x1")
+    elif not y1 < y2:
+        yield FieldError(field, "expected y1 < y2")
+    elif spatial_res is not None:
+        width = (x2 - x1 + (360 if x2 < x1 else 0)) / spatial_res
+        side = max(width, (y2 - y1) / spatial_res)
+        if side > MAX_SIDE:
+            yield FieldError(
+                "cube_config.spatial_res",
+                f"too fine for the bbox: the image would be {side:,.0f} pixels long; "
+                f"expected at most {MAX_SIDE:,}",
+            )
+
+
+def _time_faults(time_range: list) -> Iterator[FieldError]:
+    days: list[date | None] = []
+    for index, text in enumerate(time_range):
+        field = f"cube_config.time_range[{index}]"
+        day = _day(text) if text is not None else None
+        if text is not None and day is None:
+            yield FieldError(field, "expected a date YYYY-MM-DD, or null")
+        elif day and not FIRST_YEAR <= day.year <= LAST_YEAR:
+            yield FieldError(field, f"expected a year of {FIRST_YEAR} to {LAST_YEAR}")
+        days.append(day)
+    start, end = days
+    if start and end and end < start:
+        yield FieldError("cube_config.time_range", "expected the start not after the end")
+
+
+def _day(text: str) -> date | None:
+    """xcube takes dates only, without time of day."""
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

@@ -1,0 +1,220 @@
+"""Which stores does a request name, and may this user use them so?"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from ..cost import Price
+from ..stores import FILE_SYSTEM_TYPES, Store, StoreCatalogue, endpoint_url, location
+from .accessors import EXTENSIONS, WRITTEN_FORMATS, format_of, opener_faults, writer_faults
+from .errors import FieldError, InvalidRequest
+from .own_store import display_name, own_store_faults
+from .parse import CubegenRequest
+from .redaction import redact
+
+
+@dataclass(frozen=True)
+class ResolvedRequest:
+    """A request whose stores are known and allowed.
+
+    `document` is what xcube's gen2 gets; it still names catalogue stores as `@name`, which the
+    run looks up in `stores` (name to {"store_id", "store_params"}: those the request names, no
+    others). `egress` is what the run's network guard gets, None where it needs no guard.
+    """
+
+    document: Mapping = field(repr=False)
+    stores: Mapping[str, dict] = field(repr=False)
+    input_prices: list[Price]
+    output_store: str
+    uses_own_store: bool
+    egress: dict | None
+
+    @property
+    def has_user_code(self) -> bool:
+        return "code_config" in self.document
+
+    @property
+    def output_data_id(self) -> str | None:
+        return self.document["output_config"].get("data_id")
+
+    @property
+    def may_change_existing(self) -> bool:
+        """Whether the run may change what already lies at the output's location. Besides
+        `replace`, these write parameters write into an existing dataset."""
+        output = self.document["output_config"]
+        params = output.get("write_params", {})
+        return bool(output.get("replace")) or "append_dim" in params or "group" in params
+
+    def for_estimate(self) -> dict:
+        """The document without user code, which an estimate would fetch or import."""
+        return {key: value for key, value in self.document.items() if key != "code_config"}
+
+    def with_output_data_id(self, data_id: str) -> ResolvedRequest:
+        """The same request, with `data_id` as its output's name if it has none."""
+        if self.output_data_id is not None:
+            return self
+        output = {**self.document["output_config"], "data_id": data_id}
+        return replace(self, document={**self.document, "output_config": output})
+
+    def output_location(self) -> str:
+        """Identity of the place that is written: one active job at a time may have it."""
+        if self.output_data_id is None:
+            raise ValueError("the output has no data_id yet; see with_output_data_id")
+        output = self.document["output_config"]
+        store_id = output["store_id"]
+        store = self.stores[store_id[1:]] if store_id.startswith("@") else output
+        return location(store, self.output_data_id)
+
+    def catalogue_endpoints(self) -> list[str]:
+        """URLs of the s3 endpoints of `stores`: a guarded run must still reach them."""
+        urls = {endpoint_url(store["store_params"]) for store in self.stores.values()}
+        return sorted(url for url in urls if url)
+
+    @cached_property
+    def _redaction(self) -> tuple[dict, dict[str, object]]:
+        return redact(self.document)
+
+    def redacted_document(self) -> dict:
+        """The document for showing and storing, with credentials hidden."""
+        return self._redaction[0]
+
+    def credentials(self) -> dict[str, object]:
+        """What `redacted_document` hides; `unredact` puts it back."""
+        return self._redaction[1]
+
+
+def resolve(
+    request: CubegenRequest,
+    *,
+    catalogue: StoreCatalogue,
+    user_id: str,
+    own_store_types: Sequence[str] = ("s3",),
+    own_store_networks: Sequence[str] = (),
+    own_store_pixels_per_punit: int = 512 * 512,
+) -> ResolvedRequest:
+    """Find the stores of `request` and check that they may be used so.
+
+    Raises InvalidRequest with every fault.
+    """
+    resolver = _Resolver(catalogue, tuple(own_store_types), tuple(own_store_networks))
+    own_price = Price(own_store_pixels_per_punit, own_store_pixels_per_punit)
+    prices = []
+    for place, config in request.inputs:
+        store = resolver.input(place, config)
+        prices.append(store.price if isinstance(store, Store) else own_price)
+    resolver.output("output_config", request.output)
+    if resolver.faults:
+        raise InvalidRequest(resolver.faults)
+    guard = {"deny_private": True, "allow_networks": list(own_store_networks)}
+    return ResolvedRequest(
+        document=copy.deepcopy(request.document),
+        stores={name: store.for_user(user_id) for name, store in resolver.named.items()},
+        input_prices=prices,
+        output_store=_shown(request.output),
+        uses_own_store=resolver.uses_own_store,
+        egress=guard if resolver.uses_own_store else None,
+    )
+
+
+def _shown(config: dict) -> str:
+    return config["store_id"] if config["store_id"].startswith("@") else display_name(config)
+
+
+class _Resolver:
+    """Looks the stores up and collects faults."""
+
+    def __init__(self, catalogue, own_store_types, own_store_networks):
+        self.catalogue = catalogue
+        self.own_store_types = own_store_types
+        self.own_store_networks = own_store_networks
+        self.named: dict[str, Store] = {}
+        self.uses_own_store = False
+        self.faults: list[FieldError] = []
+
+    def input(self, place: str, config: dict) -> Store | None:
+        store = self._store(place, config, writes=False)
+        if isinstance(store, Store):
+            if store.price is None:
+                self._fault(
+                    f"{place}.store_id",
+                    f"store '@{store.name}' has no prices: it cannot be used as an input",
+                )
+            self.faults += opener_faults(place, config, store.store_id)
+        elif config.get("store_id") in self.own_store_types:
+            self.faults += opener_faults(place, config, config["store_id"])
+        return store
+
+    def output(self, place: str, config: dict) -> None:
+        store = self._store(place, config, writes=True)
+        if isinstance(store, Store):
+            self.faults += writer_faults(place, config, store.store_id)
+            self.faults += _shared_name_faults(place, config, store)
+        elif config.get("store_id") in self.own_store_types:
+            self.faults += writer_faults(place, config, config["store_id"])
+
+    def _fault(self, place: str, message: str) -> None:
+        self.faults.append(FieldError(place, message))
+
+    def _store(self, place: str, config: dict, *, writes: bool) -> Store | None:
+        """The catalogue store that `config` names, or None for the caller's own or none."""
+        store_id = config.get("store_id")
+        if store_id is None:
+            self._fault(f"{place}.store_id", f"missing; expected {self._choices(writes)}")
+        elif store_id.startswith("@"):
+            return self._catalogue_store(place, config, writes=writes)
+        elif store_id not in self.own_store_types:
+            self._fault(
+                f"{place}.store_id",
+                f"store type '{store_id[:50]}' is not available; expected {self._choices(writes)}",
+            )
+        else:
+            self.uses_own_store = True
+            self.faults += own_store_faults(
+                place, config, networks=self.own_store_networks, writes=writes
+            )
+        return None
+
+    def _catalogue_store(self, place: str, config: dict, *, writes: bool) -> Store | None:
+        name = config["store_id"][1:]
+        store = self.catalogue.get(name)
+        if config.get("store_params"):
+            self._fault(f"{place}.store_params", "expected none for a store named with '@'")
+        if store is None:
+            self._fault(
+                f"{place}.store_id", f"unknown store '@{name[:50]}'; known: {self._known(writes)}"
+            )
+        elif not (store.writable if writes else store.readable):
+            use = "written" if writes else "read"
+            self._fault(f"{place}.store_id", f"store '@{name}' cannot be {use}")
+        else:
+            self.named[name] = store
+            return store
+        return None
+
+    def _known(self, writes: bool) -> str:
+        names = [f"@{s.name}" for s in self.catalogue if (s.writable if writes else s.readable)]
+        return ", ".join(names) or "none"
+
+    def _choices(self, writes: bool) -> str:
+        choices = f"the name of a store ({self._known(writes)})"
+        if self.own_store_types:
+            choices += f" or a store of your own ({', '.join(self.own_store_types)})"
+        return choices
+
+
+def _shared_name_faults(place: str, config: dict, store: Store) -> Iterator[FieldError]:
+    """Users who share a store must not write inside, or around, each other's cubes: replacing
+    `a` would delete `a/b.zarr`, so only the last part of a name looks like a dataset."""
+    data_id = config.get("data_id")
+    if data_id is None or store.per_user or store.store_id not in FILE_SYSTEM_TYPES:
+        return
+    *folders, _ = data_id.split("/")
+    if format_of(data_id) not in WRITTEN_FORMATS or any(format_of(f) for f in folders):
+        endings = ", ".join(EXTENSIONS[f][0] for f in WRITTEN_FORMATS)
+        yield FieldError(
+            f"{place}.data_id",
+            f"expected a name whose last part, and no other, ends with one of {endings}",
+        )

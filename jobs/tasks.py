@@ -1,0 +1,53 @@
+"""The worker's ticks. Each takes seconds, may be lost or repeated, and never waits for a run."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django_q.tasks import async_task
+
+from accounts.tokens import delete_expired_tokens
+from hubsite.engines import get_engine
+from hubsite.engines.base import EngineUnavailable
+
+from . import launching
+from .models import IdempotencyKey
+
+logger = logging.getLogger(__name__)
+
+
+def wake_up(task: str, *args: object) -> None:
+    """Have the worker do `task` as soon as what is being written is committed."""
+    transaction.on_commit(lambda: async_task(f"jobs.tasks.{task}", *args))
+
+
+def launch_due() -> None:
+    launching.launch_due()
+
+
+def remove_objects(names: list[str]) -> None:
+    """End and remove engine objects whose jobs are over."""
+    engine = get_engine(settings.HUB["XCUBE_HUB_ENGINE"])
+    for name in names:
+        try:
+            engine.delete(name)
+        except EngineUnavailable as error:
+            logger.warning("%s waits to be removed: %s", name, error)
+            return
+
+
+def sweep() -> None:
+    """Find what a lost wake-up missed; the observer asks for it every few seconds."""
+    launching.launch_missing()
+    launching.launch_due()
+
+
+def housekeeping() -> None:
+    """Once an hour: forget what nobody can ask for any more."""
+    delete_expired_tokens()
+    old = timezone.now() - timedelta(days=1)
+    IdempotencyKey.objects.filter(created_at__lt=old).delete()
