@@ -1,0 +1,98 @@
+"""Fixtures for all: the real runner with real xcube, a demo cube, a hub on a free port."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from hubsite.engines.local import paths
+from hubsite.engines.local.connection import SocketUnavailable, call
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+DEMO_CUBE = """
+import sys, numpy as np
+from xcube.core.new import new_cube
+cube = new_cube(
+    width=36, height=18, x_res=10, x_start=-180, y_start=-90, time_periods=6, time_freq="D",
+    time_start="2020-01-01",
+    variables={"sst": 280.5, "chl": lambda t, y, x: np.float64(t * 1000 + y * 36 + x)},
+)
+cube.to_zarr(sys.argv[1], zarr_format=2, consolidated=True)
+"""
+
+
+@pytest.fixture(scope="session")
+def xcube_python() -> Path:
+    python = settings.HUB["XCUBE_HUB_XCUBE_PYTHON"]
+    if not os.access(python, os.X_OK):
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"xcube is not installed at {python}: run `make xcube`")
+        pytest.skip("xcube is not installed: run `make xcube`")
+    return python
+
+
+@pytest.fixture(scope="session")
+def demo_cube(xcube_python: Path) -> Path:
+    """A small global cube in the stores `@demo` and `@free`: 6 days, 36 x 18 pixels, 2 variables."""
+    path = settings.DATA_DIR / "source" / "demo.zarr"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(
+            [xcube_python, "-c", DEMO_CUBE, str(path)], check=True, timeout=120, cwd="/"
+        )
+    return path
+
+
+@pytest.fixture(scope="session")
+def runner(xcube_python: Path) -> Iterator[subprocess.Popen]:
+    """The runner with xcube imported, at the sockets of this test run's data folder."""
+    process = start_runner(xcube_python)
+    yield process
+    process.send_signal(signal.SIGTERM)
+    process.wait(timeout=20)
+
+
+def start_runner(xcube_python: Path, *options: str) -> subprocess.Popen:
+    """Start a runner and wait until it answers."""
+    process = subprocess.Popen(
+        [
+            xcube_python,
+            "-m",
+            "jobs.runner",
+            "serve",
+            "--socket",
+            paths.control_socket(),
+            "--estimate-socket",
+            paths.estimate_socket(),
+            "--runs-dir",
+            paths.runs_dir(),
+            "--estimators",
+            "2",
+            *options,
+        ],
+        env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "PYTHONPATH": str(CHECKOUT)},
+        cwd=settings.DATA_DIR,
+        stderr=sys.stderr if os.environ.get("SHOW_RUNNER") else subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"the runner ended with {process.returncode}")
+        try:
+            call(paths.control_socket(), "GET", "/", timeout_s=2)
+            call(paths.estimate_socket(), "GET", "/versions", timeout_s=30)
+        except SocketUnavailable:
+            time.sleep(0.1)
+        else:
+            return process
+    process.kill()
+    raise RuntimeError("the runner did not answer within 90 s")

@@ -1,0 +1,163 @@
+"""What runs report, with their own token and no other."""
+
+import pytest
+
+from jobs import callbacks, logs
+from jobs.models import JobLog, State
+from jobs.run_token import is_run_token, run_token
+from hubsite.api.errors import ApiError
+from hubsite.engines.base import LogChunk
+from tests.accounts.factories import bearer, make_user
+
+from .factories import make_job
+
+pytestmark = pytest.mark.django_db
+
+REPORT = {
+    "sender": "on_update",
+    "state": {
+        "label": "Generating cube",
+        "total_work": 137,
+        "error": False,
+        "progress": 0.241,
+        "elapsed": 1.01,
+    },
+}
+
+
+def report(client, job, body=REPORT, token=None):
+    return client.put(
+        f"/api/v2/cubegens/{job.job_id}/callbacks",
+        body,
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {token or run_token(job.job_id, job.attempt)}"},
+    )
+
+
+@pytest.fixture
+def job():
+    return make_job(make_user(units=10), state=State.RUNNING)
+
+
+def test_a_report_is_kept_and_answered_with_the_newest(client, job):
+    response = report(client, job)
+    assert (response.status_code, response.json()) == (200, {"progress": [REPORT]})
+    job.refresh_from_db()
+    assert job.progress == REPORT
+
+
+def test_the_last_report_is_never_an_end(client, job):
+    assert report(client, job, {**REPORT, "sender": "on_end"}).status_code == 200
+    job.refresh_from_db()
+    assert job.state == State.RUNNING
+
+
+def test_a_failing_workers_last_report_is_taken(client, job):
+    error = ["ValueError", "no data", ["Traceback …"]]
+    body = {"sender": "on_end", "state": {**REPORT["state"], "error": error}}
+    assert report(client, job, body).status_code == 200
+    job.refresh_from_db()
+    assert job.progress["state"]["error"] == "ValueError: no data"
+
+
+@pytest.mark.parametrize("state", ["SUCCEEDED", "FAILED", "CANCELLED", "QUEUED"])
+def test_a_run_that_is_over_is_answered_but_changes_nothing(client, state):
+    job = make_job(make_user(units=10), state=state)
+    assert report(client, job).status_code == 200
+    job.refresh_from_db()
+    assert job.progress is None
+
+
+def test_no_other_token_may_report(client, job):
+    scopes = ("manage:cubegens",)
+    owner = bearer(make_user(permissions=scopes), scopes)["Authorization"].split()[1]
+    other = make_job(make_user(units=10), state=State.RUNNING)
+    for token in (owner, run_token(job.job_id, 2), run_token(other.job_id, 1), "x", "ä"):
+        assert report(client, job, token=token).status_code == 401
+
+
+def test_a_run_token_is_good_for_nothing_else(client, job):
+    headers = {"Authorization": f"Bearer {run_token(job.job_id, 1)}"}
+    assert client.get(f"/api/v2/cubegens/{job.job_id}", headers=headers).status_code == 401
+
+
+def test_an_unknown_job_is_answered_like_a_wrong_token(client, job):
+    job.job_id = "unknown"
+    assert report(client, job).status_code == 401
+
+
+def test_tokens_differ_by_job_and_attempt():
+    assert is_run_token(run_token("a", 1), "a", 1)
+    assert not is_run_token(run_token("a", 1), "a", 2)
+    assert not is_run_token(run_token("a", 1), "b", 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ([], ""),
+        ({}, "sender"),
+        ({"sender": "on_fire", "state": {}}, "sender"),
+        ({"sender": "on_end"}, "state"),
+        ({"sender": "on_end", "state": {"progress": "1"}}, "state.progress"),
+        ({"sender": "on_end", "state": {"progress": -1}}, "state.progress"),
+        ({"sender": "on_end", "state": {"total_work": 0}}, "state.total_work"),
+        ({"sender": "on_end", "state": {"label": 1}}, "state.label"),
+        ({"sender": "on_end", "state": {}, "output": {"first_line": -1, "lines": []}}, "output"),
+        ({"sender": "on_end", "state": {}, "output": {"first_line": 0, "lines": [1]}}, "output"),
+        ({"sender": "on_end", "state": {}, "output": "text"}, "output"),
+    ],
+)
+def test_malformed_reports_are_400(client, job, body, field):
+    response = report(client, job, body)
+    assert response.status_code == 400
+    assert response.json()["errors"][0]["field"] == field
+
+
+def test_lines_come_with_reports_and_are_kept_once(client, job):
+    for _ in range(2):
+        report(client, job, {**REPORT, "output": {"first_line": 0, "lines": ["a", "b"]}})
+    report(client, job, {**REPORT, "output": {"first_line": 2, "lines": ["c\0"]}})
+    assert logs.lines_from(job, 1, 10) == [(1, "b"), (2, "c")]
+    assert logs.last_lines(job) == ["a", "b", "c"]
+
+
+def test_a_log_keeps_its_head_and_its_tail(job):
+    for start in range(0, 20_000, 500):
+        logs.append(job.pk, [LogChunk(start, [f"{n}" for n in range(start, start + 500)])])
+    numbers = [n for n, _ in logs.lines_from(job, 0, 100_000)]
+    assert numbers[: logs.HEAD_LINES] == list(range(logs.HEAD_LINES))
+    assert numbers[-1] == 19_999
+    assert len(numbers) <= logs.HEAD_LINES + logs.TAIL_LINES + 1000
+    assert logs.last_lines(job, 3) == ["19997", "19998", "19999"]
+
+
+def test_query_count(client, job, django_assert_num_queries):
+    with django_assert_num_queries(2):
+        report(client, job)
+
+
+def test_parse_never_raises_anything_else():
+    from hypothesis import given
+    from hypothesis import strategies as st
+
+    values = st.recursive(
+        st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=8,
+    )
+
+    @given(
+        st.fixed_dictionaries(
+            {"sender": st.sampled_from(callbacks.SENDERS), "state": values}, optional={"output": values}
+        )
+        | values
+    )
+    def check(body):
+        try:
+            callbacks.parse(body)
+        except ApiError as error:
+            assert error.status == 400
+
+    check()
+    assert JobLog.objects.count() == 0

@@ -1,0 +1,169 @@
+"""Which jobs run next, exactly as many as there are places."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from jobs import launching, tasks
+from jobs.models import Job, Reason, State
+from tests.accounts.factories import make_user
+
+from .factories import make_job
+
+pytestmark = pytest.mark.django_db
+
+
+def states(jobs):
+    return [Job.objects.get(pk=job.pk).state for job in jobs]
+
+
+def test_launches_up_to_the_places_oldest_first(engine):
+    user = make_user(units=100)
+    jobs = [make_job(user) for _ in range(4)]
+    assert launching.launch_due() == 2
+    assert states(jobs) == ["LAUNCHED", "LAUNCHED", "QUEUED", "QUEUED"]
+    assert [w.name for w in engine.launched] == [jobs[0].job_id, jobs[1].job_id]
+    assert launching.launch_due() == 0, "no place is free"
+
+
+def test_shares_places_fairly_between_users(engine):
+    engine._places = 4
+    greedy, modest, other = make_user(units=100), make_user(units=100), make_user(units=100)
+    many = [make_job(greedy) for _ in range(10)]
+    few = [make_job(modest), make_job(modest)]
+    one = make_job(other)
+    launching.launch_due()
+    assert [w.name for w in engine.launched] == [
+        many[0].job_id,
+        few[0].job_id,
+        one.job_id,
+        many[1].job_id,
+    ]
+
+
+def test_running_jobs_count_in_the_share(engine):
+    engine._places = 3
+    greedy, modest = make_user(units=100), make_user(units=100)
+    make_job(greedy, state=State.RUNNING)
+    make_job(greedy, state=State.RUNNING)
+    make_job(greedy)
+    late = make_job(modest)
+    launching.launch_due()
+    assert [w.name for w in engine.launched] == [late.job_id]
+
+
+def test_limits_the_running_jobs_of_a_user(engine, settings):
+    settings.HUB = {**settings.HUB, "XCUBE_HUB_RUNNING_PER_USER": 1}
+    engine._places = 10
+    user = make_user(units=100)
+    jobs = [make_job(user) for _ in range(3)]
+    launching.launch_due()
+    assert states(jobs) == ["LAUNCHED", "QUEUED", "QUEUED"]
+
+
+def test_a_cancelled_job_holds_its_place_until_its_object_is_gone(engine):
+    engine._places = 1
+    user = make_user(units=100)
+    make_job(user, state=State.CANCELLED, is_live=True)
+    waiting = make_job(user)
+    assert launching.launch_due() == 0
+    Job.objects.filter(state=State.CANCELLED).update(is_live=False)
+    assert launching.launch_due() == 1
+    assert states([waiting]) == ["LAUNCHED"]
+
+
+def test_an_engine_that_is_away_loses_nothing(engine):
+    job = make_job(make_user(units=100))
+    engine.is_away = True
+    launching.launch_due()
+    assert states([job]) == ["LAUNCHED"]
+    engine.is_away = False
+    launching.launch_missing()
+    assert engine.launched == [], "it was claimed just now"
+    Job.objects.update(launched_at=timezone.now() - timedelta(seconds=11))
+    launching.launch_missing()
+    assert [w.name for w in engine.launched] == [job.job_id]
+
+
+def test_a_seen_job_is_not_launched_again(engine):
+    make_job(
+        make_user(units=100),
+        state=State.LAUNCHED,
+        launched_at=timezone.now() - timedelta(hours=1),
+        seen_at=timezone.now(),
+    )
+    assert launching.launch_missing() == 0
+
+
+def test_a_refused_launch_fails_the_job_and_costs_nothing(engine):
+    user = make_user(units=100)
+    job = make_job(user, units=7)
+    engine.refuses = "no such thing"
+    launching.launch_due()
+    job.refresh_from_db()
+    assert (job.state, job.reason) == (State.FAILED, Reason.REJECTED)
+    assert "no such thing" in job.message
+    assert not job.is_live
+    assert user.balance.__class__.objects.get(user=user).available == 100
+
+
+def test_a_run_that_ended_long_ago_is_not_run_again(engine):
+    job = make_job(make_user(units=100))
+    engine.ended.add(job.job_id)
+    launching.launch_due()
+    job.refresh_from_db()
+    assert (job.state, job.reason) == (State.FAILED, Reason.LOST)
+
+
+def test_a_store_that_went_away_fails_the_job(engine):
+    job = make_job(make_user(units=100))
+    document = job.document
+    document.request["input_config"]["store_id"] = "@gone"
+    document.save()
+    launching.launch_due()
+    job.refresh_from_db()
+    assert (job.state, job.reason) == (State.FAILED, Reason.LAUNCH)
+    assert "@gone" in job.message
+
+
+def test_the_workload_names_the_run_its_token_and_only_the_stores_of_the_request(engine):
+    job = make_job(make_user(units=100))
+    launching.launch_due()
+    (workload,) = engine.launched
+    assert workload.name == job.job_id
+    assert set(workload.payload["stores"]) == {"demo", "cubes"}
+    assert workload.payload["stores"]["cubes"]["store_params"]["root"].endswith(
+        f"cubes/{job.owner.username}"
+    )
+    assert workload.report.url.endswith(f"/api/v2/cubegens/{job.job_id}/callbacks")
+    assert job.owner.email not in str(workload)
+
+
+def test_query_count_of_an_idle_tick(engine, django_assert_num_queries):
+    with django_assert_num_queries(2):
+        tasks.sweep()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_at_once_never_exceed_the_places(engine):
+    engine._places = 5
+    user = make_user(units=100)
+    for _ in range(20):
+        make_job(user)
+    barrier = threading.Barrier(4)
+
+    def work():
+        barrier.wait()
+        launching.launch_due()
+        connection.close()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Job.objects.filter(state=State.LAUNCHED).count() == 5
+    assert len({w.name for w in engine.launched}) == len(engine.launched) == 5

@@ -1,0 +1,241 @@
+"""How facts of the engine become the life of jobs."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import Balance
+from hubsite.engines.base import LogChunk, Phase
+from jobs import lifecycle, logs
+from jobs.lease import Lease
+from jobs.models import Job, Reason, State
+from jobs.observer import Observer
+from tests.accounts.factories import make_user
+
+from .conftest import queued_tasks, run_queued_tasks
+from .factories import make_job
+
+pytestmark = pytest.mark.django_db
+
+OK = {
+    "status": "ok",
+    "status_code": 201,
+    "message": "Cube generated successfully",
+    "result": {"data_id": "x.zarr"},
+}
+
+
+@pytest.fixture
+def observer(engine):
+    return Observer(engine, is_stopping=lambda: False)
+
+
+def look(observer, *, asked_at=None):
+    observer.reconcile(observer.engine.level(), asked_at=asked_at or timezone.now())
+
+
+def launched(**fields):
+    return make_job(
+        make_user(units=100),
+        state=State.LAUNCHED,
+        units=5,
+        launched_at=timezone.now() - timedelta(seconds=30),
+        **fields,
+    )
+
+
+def test_a_run_that_begins_makes_its_job_run(observer, engine):
+    job = launched()
+    began = timezone.now()
+    engine.show(job.job_id, Phase.RUNNING, started_at=began)
+    look(observer)
+    job.refresh_from_db()
+    assert (job.state, job.started_at) == (State.RUNNING, began)
+    assert job.seen_at is not None
+
+
+def test_a_pending_run_is_seen_but_not_running(observer, engine):
+    job = launched()
+    engine.show(job.job_id, Phase.PENDING)
+    look(observer)
+    job.refresh_from_db()
+    assert job.state == State.LAUNCHED
+    assert job.seen_at is not None
+
+
+def test_success_ends_the_job_bills_it_and_frees_its_place(observer, engine):
+    job = launched()
+    engine.logs[job.job_id] = [LogChunk(0, ["hello", "world"])]
+    engine.show(
+        job.job_id, Phase.SUCCEEDED, started_at=timezone.now(), result={**OK, "traceback": ["x"]}
+    )
+    look(observer)
+    job.refresh_from_db()
+    assert (job.state, job.message) == (State.SUCCEEDED, "Cube generated successfully")
+    assert [e.to_state for e in job.events.all()] == ["QUEUED", "RUNNING", "SUCCEEDED"]
+    assert not job.is_live
+    assert "traceback" not in job.result
+    assert logs.last_lines(job) == ["hello", "world"]
+    assert Balance.objects.get(user=job.owner).total == 95
+    assert sorted(queued_tasks()) == ["launch_due", "remove_objects"]
+    run_queued_tasks()
+    assert engine.deleted == [job.job_id]
+
+
+@pytest.mark.parametrize("reason", ["OUT_OF_MEMORY", "DEADLINE", "XCUBE_ERROR", "LOST"])
+def test_a_failure_keeps_its_reason(observer, engine, reason):
+    job = launched()
+    engine.show(job.job_id, Phase.FAILED, reason=reason, message="why", started_at=timezone.now())
+    look(observer)
+    job.refresh_from_db()
+    assert (job.state, job.reason, job.message) == (State.FAILED, reason, "why")
+    assert Balance.objects.get(user=job.owner).available == 100
+
+
+def test_the_same_fact_twice_changes_nothing(observer, engine):
+    job = launched()
+    engine.show(job.job_id, Phase.SUCCEEDED, started_at=timezone.now(), result=OK)
+    look(observer)
+    events = job.events.count()
+    look(observer)
+    Observer(engine, is_stopping=lambda: False).reconcile(engine.level(), asked_at=timezone.now())
+    assert job.events.count() == events
+    assert Balance.objects.get(user=job.owner).total == 95
+
+
+def test_a_seen_run_that_vanishes_is_lost(observer, engine):
+    job = launched(seen_at=timezone.now() - timedelta(seconds=20))
+    look(observer)
+    job.refresh_from_db()
+    assert (job.state, job.reason) == (State.FAILED, Reason.LOST)
+    assert Balance.objects.get(user=job.owner).available == 100
+
+
+def test_a_run_that_was_never_seen_is_not_lost_but_launched_again(observer, engine):
+    job = launched()
+    look(observer)
+    job.refresh_from_db()
+    assert job.state == State.LAUNCHED
+
+
+def test_a_level_older_than_the_sighting_proves_nothing(observer, engine):
+    job = launched(seen_at=timezone.now())
+    look(observer, asked_at=timezone.now() - timedelta(seconds=5))
+    job.refresh_from_db()
+    assert job.state == State.LAUNCHED
+
+
+def test_a_cancelled_job_is_freed_when_its_object_is_gone(observer, engine):
+    job = launched(seen_at=timezone.now())
+    engine.show(job.job_id, Phase.RUNNING, started_at=timezone.now())
+    look(observer)
+    job.refresh_from_db()
+    lifecycle.cancel(job, actor="user")
+    look(observer)
+    job.refresh_from_db()
+    assert job.is_live
+    assert "remove_objects" in queued_tasks()
+    run_queued_tasks()
+    look(observer)
+    job.refresh_from_db()
+    assert not job.is_live
+    assert (job.state, job.owner.balance.total) == (State.CANCELLED, 95)
+
+
+def test_a_late_success_of_a_cancelled_job_changes_only_its_place(observer, engine):
+    job = launched()
+    lifecycle.cancel(job, actor="user")
+    engine.show(job.job_id, Phase.SUCCEEDED, result=OK)
+    look(observer)
+    job.refresh_from_db()
+    assert (job.state, job.is_live) == (State.CANCELLED, False)
+
+
+def test_an_object_without_a_row_is_removed_after_a_grace(observer, engine, monkeypatch):
+    engine.show("a-stranger", Phase.RUNNING)
+    look(observer)
+    assert queued_tasks() == []
+    monkeypatch.setattr("jobs.observer.ORPHAN_GRACE_S", -1)
+    look(observer)
+    run_queued_tasks()
+    assert engine.deleted == ["a-stranger"]
+
+
+def test_facts_of_another_attempt_are_not_this_ones(observer, engine):
+    job = launched(attempt=2)
+    engine.show(job.job_id, Phase.FAILED, reason="LOST")
+    look(observer)
+    job.refresh_from_db()
+    assert job.state == State.LAUNCHED
+
+
+def test_log_lines_that_reports_brought_are_kept_once(observer, engine):
+    job = launched()
+    logs.append(job.pk, [LogChunk(1, ["b"])])
+    engine.logs[job.job_id] = [LogChunk(0, ["a", "b", "c"]), LogChunk(10, ["k"])]
+    engine.show(job.job_id, Phase.SUCCEEDED, result=OK, started_at=timezone.now())
+    look(observer)
+    assert logs.lines_from(job, 0, 100) == [(0, "a"), (1, "b"), (2, "c"), (10, "k")]
+
+
+def test_the_observer_asks_for_a_sweep_but_not_into_a_long_queue(observer, monkeypatch):
+    observer._ask_for_ticks()
+    observer._ask_for_ticks()
+    assert queued_tasks() == ["sweep"], "one every five seconds"
+    monkeypatch.setattr("jobs.observer.QUEUE_IS_LONG", 1)
+    observer._next_sweep = 0
+    observer._ask_for_ticks()
+    assert queued_tasks() == ["sweep"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_observer_goes_on_after_an_outage(engine, monkeypatch):
+    job = launched()
+    engine.show(job.job_id, Phase.RUNNING, started_at=timezone.now())
+    engine.is_away = True
+    pauses = []
+
+    def pause(self, why):
+        pauses.append(why)
+        engine.is_away = len(pauses) < 3
+
+    monkeypatch.setattr(Observer, "_pause", pause)
+
+    def is_stopping():
+        return Job.objects.get(pk=job.pk).state == State.RUNNING
+
+    Observer(engine, is_stopping=is_stopping).run()
+    assert len(pauses) == 3
+    assert Job.objects.get(pk=job.pk).state == State.RUNNING
+
+
+def test_one_lease_holder_at_a_time():
+    first, second = Lease("test", seconds=15), Lease("test", seconds=15)
+    assert first.hold()
+    assert not second.hold()
+    assert first.hold()
+    first.give_back()
+    assert second.hold()
+
+
+def test_a_lease_runs_out():
+    first, second = Lease("test", seconds=-1), Lease("test", seconds=15)
+    assert first.hold()
+    assert second.hold()
+
+
+def test_query_count_of_an_idle_look(observer, engine, django_assert_num_queries):
+    for _ in range(3):
+        job = launched(seen_at=timezone.now())
+        engine.show(job.job_id, Phase.RUNNING, started_at=timezone.now())
+    look(observer)
+    with django_assert_num_queries(2):
+        look(observer)
+
+
+def test_a_queued_job_is_not_touched_by_an_object_of_its_name(observer, engine):
+    job = make_job(make_user(units=10))
+    engine.show(job.job_id, Phase.RUNNING)
+    look(observer)
+    assert Job.objects.get(pk=job.pk).state == State.QUEUED
