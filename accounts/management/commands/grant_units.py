@@ -1,0 +1,56 @@
+"""`manage.py grant_units`: processing units for a user."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError, CommandParser
+
+from accounts import ledger
+from accounts.management.arguments import existing_user, units
+
+
+class Command(BaseCommand):
+    help = "Add processing units to a user's balance, or set it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--email", required=True, help="E-mail of the user.")
+        parser.add_argument("--units", type=units, required=True, help="How many.")
+        parser.add_argument(
+            "--override",
+            action="store_true",
+            help="Make this the user's total, reserved units included, instead of adding it.",
+        )
+        parser.add_argument("--reason", default="", help="Kept in the ledger.")
+        parser.add_argument(
+            "--key",
+            help="For scripts: repeating the command with the same key has no further effect.",
+        )
+        parser.add_argument("--json", action="store_true", help="Print one JSON object.")
+
+    def handle(self, **options: Any) -> None:
+        user = existing_user(options["email"])
+        if not options["units"] and not options["override"]:
+            raise CommandError("--units must be at least 1; only with --override it may be 0.")
+        move = ledger.override if options["override"] else ledger.grant
+        try:
+            entry = move(
+                user,
+                options["units"],
+                key=f"grant_units:{options['key'] or uuid.uuid4().hex}",
+                reason=options["reason"],
+            )
+        except ledger.IdempotencyKeyReused:
+            raise CommandError("This --key was used for another grant.") from None
+        result = {
+            "email": user.email,
+            "total": entry.total_after,
+            "reserved": entry.reserved_after,
+            "available": max(0, entry.total_after - entry.reserved_after),
+        }
+        if options["json"]:
+            self.stdout.write(json.dumps(result))
+        else:
+            self.stdout.write("\n".join(f"{name}: {value}" for name, value in result.items()))

@@ -1,0 +1,74 @@
+"""What programs sign in with: client id and secret, and the tokens made from them."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+
+def new_hex_id() -> str:
+    """32 random hex digits: a client id, a token's `jti`."""
+    return uuid.uuid4().hex
+
+
+class Client(models.Model):
+    """A program of a user's. Its secret is stored as a hash only (clients.py)."""
+
+    client_id = models.CharField("client id", max_length=255, unique=True, default=new_hex_id)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="clients"
+    )
+    name = models.CharField(max_length=200, blank=True)
+    secret_hash = models.CharField(max_length=255, editable=False)
+    scopes = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="What its tokens may do, as far as the owner may do it too.",
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    revoked_at = models.DateTimeField(
+        null=True, blank=True, help_text="From then on it gets no token and its tokens are refused."
+    )
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return self.name or self.client_id
+
+    @property
+    def is_live(self) -> bool:
+        return self.revoked_at is None and self.owner.is_active
+
+    def revoke(self) -> bool:
+        """Refuse it and its tokens from now on; False if that was so already."""
+        now = timezone.now()
+        rows = type(self).objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=now)
+        if rows:
+            self.revoked_at = now
+        return rows == 1
+
+
+class AccessToken(models.Model):
+    """The live row that a token's `jti` names: without it the token grants nothing."""
+
+    jti = models.CharField(max_length=32, unique=True, default=new_hex_id)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="access_tokens"
+    )
+    client = models.ForeignKey(
+        Client, on_delete=models.CASCADE, null=True, blank=True, related_name="access_tokens"
+    )
+    scopes = models.JSONField(default=list, blank=True)
+    issued_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(db_index=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return self.jti

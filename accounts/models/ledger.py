@@ -1,0 +1,139 @@
+"""Processing units: what a user has, and every movement that made it so.
+
+Only `accounts/ledger.py` writes these.
+"""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+
+class Balance(models.Model):
+    """A user's processing units. `reserved` is that part of `total` which jobs will spend.
+
+    An override may set `total` below `reserved`: then nothing is available.
+    """
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="balance"
+    )
+    total = models.BigIntegerField(default=0)
+    reserved = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(total__gte=0), name="balance_total_not_negative"),
+            models.CheckConstraint(
+                condition=Q(reserved__gte=0), name="balance_reserved_not_negative"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.available} of {self.total} available"
+
+    @property
+    def available(self) -> int:
+        return max(0, self.total - self.reserved)
+
+
+class LedgerEntryQuerySet(models.QuerySet):
+    def reservation(self, reference: str) -> LedgerEntryQuerySet:
+        return self.filter(reference=reference, kind=LedgerEntry.Kind.RESERVE)
+
+    def closing(self, reference: str) -> LedgerEntryQuerySet:
+        """What ended a reservation: its settlement or its release."""
+        return self.filter(
+            reference=reference, kind__in=[LedgerEntry.Kind.SETTLE, LedgerEntry.Kind.RELEASE]
+        )
+
+    def update(self, **fields):
+        raise LedgerEntryIsFinal("Ledger entries are never changed; write a correction.")
+
+    def delete(self):
+        raise LedgerEntryIsFinal("Ledger entries are never deleted; write a correction.")
+
+
+class LedgerEntryIsFinal(TypeError):
+    """An attempt to change or delete a ledger entry."""
+
+
+class LedgerEntry(models.Model):
+    """One movement of a user's processing units, and the balance that it left."""
+
+    class Kind(models.TextChoices):
+        GRANT = "grant"
+        OVERRIDE = "override"
+        RESERVE = "reserve"
+        SETTLE = "settle"
+        RELEASE = "release"
+        CORRECT = "correct"
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="ledger_entries",
+        db_index=False,  # the index on user and pk serves
+    )
+    kind = models.CharField(max_length=10, choices=Kind)
+    units = models.BigIntegerField(help_text="What was asked for; the deltas tell what happened.")
+    actual_units = models.BigIntegerField(
+        null=True, blank=True, help_text="What the job really used, beside what it was charged."
+    )
+    delta_total = models.BigIntegerField(default=0)
+    delta_reserved = models.BigIntegerField(default=0)
+    total_after = models.BigIntegerField()
+    reserved_after = models.BigIntegerField()
+    reference = models.CharField(
+        max_length=64, blank=True, default="", help_text="The job that it is for."
+    )
+    idempotency_key = models.CharField(max_length=255, unique=True)
+    reason = models.CharField(max_length=500, blank=True, default="")
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Who did it, if it was not the hub itself.",
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = LedgerEntryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "ledger entries"
+        ordering = ["-pk"]
+        indexes = [
+            models.Index(fields=["user", "-id"], name="ledger_user_newest"),
+            models.Index(fields=["reference"], name="ledger_reference"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(total_after__gte=0, reserved_after__gte=0),
+                name="ledger_never_negative",
+            ),
+            models.UniqueConstraint(
+                fields=["reference"],
+                condition=Q(kind="reserve"),
+                name="ledger_one_reservation",
+            ),
+            models.UniqueConstraint(
+                fields=["reference"],
+                condition=Q(kind__in=["settle", "release"]),
+                name="ledger_one_closing",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.units}"
+
+    def save(self, *args, **kwargs) -> None:
+        if not self._state.adding:
+            raise LedgerEntryIsFinal("A ledger entry is never changed; write a correction.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args, **kwargs):
+        raise LedgerEntryIsFinal("A ledger entry is never deleted; write a correction.")

@@ -1,0 +1,118 @@
+"""A person, or an organisation, that has an account at the hub."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AbstractUser, BaseUserManager
+from django.db import IntegrityError, models, transaction
+from django.db.models.functions import Lower
+
+from ..identity import user_id_of
+from ..scopes import OPERATE_HUB, SCOPES
+
+
+class UserManager(BaseUserManager["User"]):
+    def get_by_email(self, email: str) -> User:
+        """The user with this e-mail, however it is capitalised. Raises User.DoesNotExist."""
+        return self.alias(folded_email=Lower("email")).get(
+            folded_email=Lower(models.Value(email.strip()))
+        )
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        """By e-mail or by user id: either may be typed at the login."""
+        if "@" in (username or ""):
+            return self.get_by_email(username)
+        return self.get(username=username)
+
+    def get_or_create_by_email(self, email: str, **fields) -> tuple[User, bool]:
+        """The user with `email`, made with `fields` if there is none; and whether it was made.
+
+        Safe when two arrive at once. Raises ValidationError if it is no e-mail address.
+        """
+        self._check_email(email.strip())
+        try:
+            return self.get_by_email(email), False
+        except self.model.DoesNotExist:
+            pass
+        try:
+            with transaction.atomic(using=self.db):
+                return self.create_user(email, **fields), True
+        except IntegrityError:
+            return self.get_by_email(email), False  # another request was first
+
+    def create_user(self, email: str, password: str | None = None, **fields) -> User:
+        """A new user. The e-mail is kept as given: the user id was made from it."""
+        email = email.strip()
+        self._check_email(email)
+        user = self.model(email=email, **fields)
+        user.set_password(password)
+        user.save(using=self.db)
+        return user
+
+    def _check_email(self, email: str) -> None:
+        self.model._meta.get_field("email").clean(email, None)
+
+    def create_superuser(self, email: str, password: str | None = None, **fields) -> User:
+        return self.create_user(
+            email, password, **{**fields, "is_staff": True, "is_superuser": True}
+        )
+
+
+class User(AbstractUser):
+    """`username` is the user id, made from the e-mail as first registered, and never changes.
+
+    Two spellings of an e-mail that differ in case only are one user.
+    """
+
+    email = models.EmailField(
+        "e-mail", unique=True, error_messages={"unique": "A user with this e-mail exists."}
+    )
+    username = models.CharField(
+        "user id",
+        max_length=150,
+        unique=True,
+        editable=False,
+        help_text="Made from the e-mail as first registered. Jobs are named after it.",
+    )
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS = []
+
+    objects = UserManager()
+
+    class Meta:
+        verbose_name = "user"
+        permissions = list(SCOPES.items())
+        constraints = [
+            models.UniqueConstraint(
+                Lower("email"),
+                name="user_email_any_case",
+                violation_error_message="A user with this e-mail exists.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    def clean(self) -> None:
+        """Keep the e-mail as it was given (Django would change the case of its domain)."""
+
+    def save(self, *args, **kwargs) -> None:
+        if self._state.adding and not self.username:
+            self.username = self._free_user_id()
+        super().save(*args, **kwargs)
+
+    def _free_user_id(self) -> str:
+        """The id of this e-mail, or of `e-mail#n` where one who had the e-mail before holds it."""
+        candidate, number = user_id_of(self.email), 1
+        while type(self).objects.filter(username=candidate).exists():
+            number += 1
+            candidate = user_id_of(f"{self.email}#{number}")
+        return candidate
+
+    @property
+    def user_id(self) -> str:
+        return self.username
+
+    @property
+    def is_operator(self) -> bool:
+        return self.has_perm(f"accounts.{OPERATE_HUB}")
