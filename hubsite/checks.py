@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 from typing import Any
 
@@ -108,12 +109,30 @@ def check_limits(**kwargs: Any) -> list[CheckMessage]:
     )
     return [
         Error(
-            f"{name} is {settings.HUB[name]}; it must be 1 or more.", hint=f"Set or unset {name}.",
+            f"{name} is {settings.HUB[name]}; it must be 1 or more.",
+            hint=f"Set or unset {name}.",
             id="hubsite.E008",
         )
         for name in names
         if settings.HUB[name] < 1
     ]
+
+
+@register()
+def check_networks(**kwargs: Any) -> list[CheckMessage]:
+    errors: list[CheckMessage] = []
+    for network in settings.HUB["XCUBE_HUB_OWN_STORE_NETWORKS"]:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            errors.append(
+                Error(
+                    f"XCUBE_HUB_OWN_STORE_NETWORKS holds {network!r}: {error}.",
+                    hint="Name networks like 10.1.0.0/16 or fd00::/8, separated by commas.",
+                    id="hubsite.E009",
+                )
+            )
+    return errors
 
 
 @register(deploy=True)

@@ -7,11 +7,10 @@ import sys
 
 import environ
 
+from . import __version__
 from .configuration import BASE_DIR, ConfigurationError, environment, read
 from .secrets import read_or_make
 from .settings_table import SETTINGS, WITHOUT_MEANING
-
-from . import __version__
 
 _environment = environment()
 try:
@@ -117,7 +116,7 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
-STATICFILES_DIRS = [BASE_DIR / "hubsite" / "static"]
+STATIC_ROOT.mkdir(mode=0o700, parents=True, exist_ok=True)  # WhiteNoise warns without it
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 
@@ -205,7 +204,7 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["stderr"], "level": HUB["XCUBE_HUB_LOG_LEVEL"]},
     "loggers": {
-        "django_q": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+        "django-q": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
         "django.request": {"level": "ERROR"},
     },
 }

@@ -23,7 +23,6 @@ from .request import InvalidRequest, ResolvedRequest, parse_request
 from .tasks import wake_up
 from .workload import resolve_for
 
-
 IDEMPOTENCY_KEPT = timedelta(days=1)
 """How long a repeated `Idempotency-Key` returns its first answer (contract)."""
 
@@ -33,7 +32,7 @@ class Submission:
     """Who asks for what. `code` is the uploaded zip, if there is one."""
 
     user: Any
-    client: Any
+    client_id: str
     may_run_code: bool
     document: Any
     code: bytes | None = None
@@ -111,9 +110,7 @@ def admit(submission: Submission) -> Job:
         raise _output_is_taken(resolved) from None
 
 
-def _write(
-    submission: Submission, job_id: str, resolved: ResolvedRequest, quoted: Quote
-) -> Job:
+def _write(submission: Submission, job_id: str, resolved: ResolvedRequest, quoted: Quote) -> Job:
     """The short transaction: reservation, row, document, first event, wake-up."""
     user = submission.user
     ledger.reserve(user, quoted.units, reference=job_id, key=f"reserve:{job_id}")
@@ -128,7 +125,7 @@ def _write(
     job = Job.objects.create(
         job_id=job_id,
         owner=user,
-        client=submission.client,
+        client_id=submission.client_id,
         engine=settings.HUB["XCUBE_HUB_ENGINE"],
         deadline_s=settings.HUB["XCUBE_HUB_JOB_DEADLINE_S"],
         memory_bytes=settings.HUB["XCUBE_HUB_JOB_MEMORY_BYTES"],
@@ -230,9 +227,7 @@ def _check_output(user: Any, claim: str, resolved: ResolvedRequest, quoted: Quot
     if is_ours and writer != user.pk:
         raise _output_conflict(resolved, "exists and is not yours to replace")
     if not resolved.may_change_existing:
-        raise _output_conflict(
-            resolved, "exists; set output_config.replace to true to replace it"
-        )
+        raise _output_conflict(resolved, "exists; set output_config.replace to true to replace it")
 
 
 def _output_is_taken(resolved: ResolvedRequest) -> ApiError:
@@ -260,4 +255,3 @@ def _too_expensive(detail: str, *, required: int, available: int) -> ApiError:
 
 def _most_jobs() -> int:
     return settings.HUB["XCUBE_HUB_JOBS_PER_USER"]
-

@@ -39,7 +39,9 @@ def estimate(
     of ours cannot be reached.
     """
     body = {"request": request, "stores": stores, "egress": egress}
-    reply = _call("POST", "/estimates", body, timeout_s=settings.HUB["XCUBE_HUB_ESTIMATE_TIMEOUT_S"])
+    reply = _call(
+        "POST", "/estimates", body, timeout_s=settings.HUB["XCUBE_HUB_ESTIMATE_TIMEOUT_S"]
+    )
     answer = reply.body
     if reply.status == 200 and answer.get("status") == "ok":
         return Estimate(answer["result"], answer.get("output_exists"))

@@ -112,9 +112,7 @@ def launch_missing() -> int:
     """Launch again what was claimed, but has not been seen in the engine since."""
     missing = (
         Job.objects.placed()
-        .filter(
-            state=State.LAUNCHED, seen_at=None, launched_at__lt=timezone.now() - MISSING_AFTER
-        )
+        .filter(state=State.LAUNCHED, seen_at=None, launched_at__lt=timezone.now() - MISSING_AFTER)
         .select_related("document", "owner")
     )
     for job in missing:

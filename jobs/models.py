@@ -72,8 +72,8 @@ class Job(models.Model):
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="jobs"
     )
-    client = models.ForeignKey(
-        "accounts.Client", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    client_id = models.CharField(
+        max_length=255, blank=True, help_text="The API client that submitted it; empty: a browser."
     )
     retry_of = models.ForeignKey(
         "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="retries"

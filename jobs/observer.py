@@ -108,8 +108,7 @@ class Observer:
     def record_all(self, observations: Sequence[Observation]) -> None:
         """Bring these facts into their rows, and have objects removed that are over."""
         jobs = {
-            job.job_id: job
-            for job in Job.objects.filter(job_id__in=[o.name for o in observations])
+            job.job_id: job for job in Job.objects.filter(job_id__in=[o.name for o in observations])
         }
         over = []
         for observation in observations:

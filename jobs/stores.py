@@ -103,20 +103,20 @@ class StoreCatalogue:
     def from_file(
         cls, path: str | os.PathLike, environ: Mapping[str, str] | None = None
     ) -> StoreCatalogue:
-        """Read `path` (YAML, or JSON, which YAML contains); `${NAME}` and `$NAME` in its
+        """Read `path` (JSON if it ends with .json, else YAML); `${NAME}` and `$NAME` in its
         texts stand for variables of `environ`, `$$` for a dollar.
 
         Raises StoresFileError with every fault.
         """
         path = Path(path).absolute()
         try:
-            content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
+            content = _parsed(path.read_text(encoding="utf-8"), is_json=path.suffix == ".json")
         except OSError as error:
             raise StoresFileError(path, [f"It cannot be read: {error.strerror}."]) from None
         except UnicodeDecodeError:
             raise StoresFileError(path, ["It is not text in UTF-8."]) from None
         except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise StoresFileError(path, [_yaml_fault(error)]) from None
+            raise StoresFileError(path, [_syntax_fault(error)]) from None
         if content is None:
             content = {}
         if not isinstance(content, dict):
@@ -249,10 +249,28 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _yaml_fault(error: Exception) -> str:
+def _parsed(text: str, *, is_json: bool) -> object:
+    if is_json:
+        return json.loads(text, object_pairs_hook=_distinct)
+    return yaml.load(text, _Loader)  # noqa: S506 - it is a SafeLoader
+
+
+def _distinct(pairs: list[tuple[str, object]]) -> dict:
+    content: dict = {}
+    for key, value in pairs:
+        if key in content:
+            raise ValueError(f"{key!r} is given twice")
+        content[key] = value
+    return content
+
+
+def _syntax_fault(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"Line {error.lineno}: {error.msg}."
     mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or "it is not YAML or JSON"
-    return f"Line {mark.line + 1}: {problem}." if mark else f"It cannot be read: {problem}."
+    if mark:
+        return f"Line {mark.line + 1}: {error.problem or 'not understood'}."
+    return f"It cannot be read: {error}."
 
 
 class _Reader:

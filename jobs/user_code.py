@@ -20,6 +20,7 @@ MAX_NAME = 512
 
 FIELD = "user_code"
 _CHUNK = 64 * 1024
+_DIRECTORY_ENTRY = b"PK\x01\x02"
 _ENCRYPTED = 0x1 | 0x40
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # all that Python imports from
 _BROKEN = (
@@ -46,6 +47,8 @@ def check_upload(file_name: str, data: bytes) -> None:
         _refuse("expected a bare file name, such as user_code.zip")
     if len(data) > MAX_COMPRESSED_BYTES:
         _refuse("expected at most 10 MB", status=413)
+    if data.count(_DIRECTORY_ENTRY) > 5 * MAX_ENTRIES:  # some may be an archive's in the archive
+        _refuse(f"expected at most {MAX_ENTRIES:,} entries", status=413)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             _check_directory(archive.infolist())

@@ -46,9 +46,7 @@ def demo_cube(xcube_python: Path) -> Path:
     path = settings.DATA_DIR / "source" / "demo.zarr"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            [xcube_python, "-c", DEMO_CUBE, str(path)], check=True, timeout=120, cwd="/"
-        )
+        subprocess.run([xcube_python, "-c", DEMO_CUBE, str(path)], check=True, timeout=120, cwd="/")
     return path
 
 

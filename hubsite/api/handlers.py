@@ -57,7 +57,7 @@ def as_api_error(exc: Exception) -> ApiError | None:
     if isinstance(exc, exceptions.ValidationError):
         errors = list(_field_errors(exc.detail))
         return ApiError(
-            "; ".join(f"{e['field']}: {e['message']}" if e["field"] else e["message"] for e in errors)
+            "; ".join(": ".join(filter(None, (e["field"], e["message"]))) for e in errors)
             or "The request is not valid.",
             status=exc.status_code,
             errors=errors,

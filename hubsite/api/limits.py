@@ -25,7 +25,7 @@ class RequestLimitMiddleware:
             return error_response(
                 request, ApiError("Send the body with a Content-Length.", status=411)
             )
-        if not length.isdigit():
+        if not (length.isascii() and length.isdigit()):
             return error_response(request, ApiError("Content-Length is not a number."))
         is_form = request.META.get("CONTENT_TYPE", "").startswith("multipart/form-data")
         limit = UPLOAD_LIMIT_BYTES if is_form else settings.DATA_UPLOAD_MAX_MEMORY_SIZE

@@ -31,8 +31,6 @@ OPENAPI = {
     "OAS_VERSION": "3.1.0",
     "POSTPROCESSING_HOOKS": [],
     "TAGS": [{"name": name, "description": text} for name, text in TAGS.items()],
-    "LICENSE": {"name": "MIT"},
-    "ENABLE_DJANGO_DEPLOY_CHECK": False,
 }
 
 

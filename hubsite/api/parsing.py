@@ -47,8 +47,7 @@ def parse_json(data: bytes) -> Any:
         )
     except json.JSONDecodeError as error:
         raise ApiError(
-            f"The body is not valid JSON: {error.msg} at line {error.lineno}, "
-            f"column {error.colno}."
+            f"The body is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}."
         ) from None
 
 

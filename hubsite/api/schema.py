@@ -15,6 +15,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse
+from rest_framework.permissions import SAFE_METHODS, IsAuthenticated
 
 from .errors import PROBLEM, ApiError, problem
 
@@ -23,12 +24,11 @@ _components: dict[str, dict[str, Any]] = {}
 
 TAGS = {
     "Cube generation": "Estimate, submit, watch and cancel cube generations.",
-    "Tokens": "How a program signs in.",
-    "Subscriptions": "What marketplaces order for their customers.",
+    "Accounts": "How a program signs in, who it is, and what it may spend.",
     "Service": "What this hub is, and whether its services are open.",
     "Runs": "Where a run reports to the hub. Not for users.",
 }
-_TAGS_BY_PATH = {"cubegens": "Cube generation", "oauth": "Tokens", "services": "Service"}
+_TAGS_BY_PATH = {"cubegens": "Cube generation", "oauth": "Accounts", "users": "Accounts"}
 
 ERRORS = {
     400: "The request is not valid; `errors` names the fields.",
@@ -176,6 +176,7 @@ class HubSchema(AutoSchema):
         operation = super().get_operation(*args, **kwargs)
         if operation is None:
             return None
+        operation["security"] = [either for either in operation.get("security", []) if either]
         responses = operation["responses"]
         for status in self._common_errors(operation):
             responses.setdefault(str(status), self._common_error(status))
@@ -185,17 +186,26 @@ class HubSchema(AutoSchema):
         return operation
 
     def _common_errors(self, operation: Mapping[str, Any]) -> Iterator[int]:
-        security = operation.get("security", [])
+        schemes = {name for either in operation["security"] for name in either}
         places = {p["in"] for p in operation.get("parameters", ())}
         if "requestBody" in operation:
             yield from (400, 411, 413, 415)
         elif places & {"query", "header"}:
             yield 400
-        if security and {} not in security:
-            yield from (401, 403)
-        if "path" in places:
+        if schemes:
+            yield 401
+        if "bearer" in schemes and self._may_be_forbidden():
+            yield 403
+        if "path" in places and schemes != {"runToken"}:  # an unknown job's run is answered 401
             yield 404
         yield 500
+
+    def _may_be_forbidden(self) -> bool:
+        """By a missing scope, or by a missing CSRF token."""
+        is_safe = self.method in SAFE_METHODS
+        return not is_safe or any(
+            type(permission) is not IsAuthenticated for permission in self.view.get_permissions()
+        )
 
     def _common_error(self, status: int) -> dict[str, Any]:
         error = ApiError(ERRORS[status].replace("`", ""), status=status)

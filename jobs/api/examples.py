@@ -9,19 +9,18 @@ from hubsite.api.errors import ApiError
 JOB_ID = "a97dd1e0b52a7a9bb9ad5ec1c6fb9d2be-c415de9f-e237-442c"
 
 REQUEST: dict[str, Any] = {
-    "input_config": {"store_id": "@demo", "data_id": "chlorophyll.zarr"},
+    "input_config": {"store_id": "@demo", "data_id": "north-sea.zarr"},
     "cube_config": {
-        "variable_names": ["chl"],
+        "variable_names": ["chlorophyll"],
         "crs": "EPSG:4326",
         "bbox": [7.0, 53.0, 9.0, 55.0],
         "spatial_res": 0.01,
-        "time_range": ["2024-05-01", "2024-05-31"],
-        "time_period": "1D",
+        "time_range": ["2024-05-01", "2024-06-30"],
         "tile_size": [200, 200],
     },
     "output_config": {
         "store_id": "@cubes",
-        "data_id": "german-bight-2024-05.zarr",
+        "data_id": "german-bight-2024.zarr",
         "replace": True,
     },
 }
@@ -64,9 +63,9 @@ _SUMMARY: dict[str, Any] = {
     "reason": None,
     "message": "",
     "created_at": "2026-11-23T14:03:10.902114Z",
-    "units": 31,
+    "units": 8,
     "store_id": "@cubes",
-    "data_id": "german-bight-2024-05.zarr",
+    "data_id": "german-bight-2024.zarr",
 }
 
 
@@ -105,15 +104,15 @@ SUCCEEDED_SUMMARY = {
         "status": "ok",
         "status_code": 201,
         "message": "Cube generated successfully after 29.80 seconds",
-        "result": {"data_id": "german-bight-2024-05.zarr"},
+        "result": {"data_id": "german-bight-2024.zarr"},
     },
 }
 SUCCEEDED = {
     **SUCCEEDED_SUMMARY,
-    "output": ["Opening dataset from @demo", "Writing german-bight-2024-05.zarr", "Done."],
+    "output": ["Opening dataset from @demo", "Writing german-bight-2024.zarr", "Done."],
     "progress": [_progress("on_end", 0.962, 29.8)],
 }
-_FAILURE = "'chl2' is not a variable of the dataset"
+_FAILURE = "'chlorofyll' is not a variable of the dataset"
 FAILED_SUMMARY = {
     **_SUMMARY,
     "job_status": {**_STATUS, "failed": 1, "start_time": _STARTED, "completion_time": _ENDED},
@@ -147,16 +146,20 @@ CUBE_INFO: dict[str, Any] = {
     "status_code": 200,
     "result": {
         "dataset_descriptor": {
-            "data_id": "german-bight-2024-05.zarr",
+            "data_id": "german-bight-2024.zarr",
             "data_type": "dataset",
             "crs": "EPSG:4326",
             "bbox": [7.0, 53.0, 9.0, 55.0],
-            "time_range": ["2024-05-01", "2024-05-31"],
-            "time_period": "1D",
-            "dims": {"time": 31, "lat": 200, "lon": 200},
+            "time_range": ["2024-05-01", "2024-06-30"],
+            "time_period": None,
+            "dims": {"time": 8, "lat": 200, "lon": 200},
             "spatial_res": 0.01,
             "data_vars": {
-                "chl": {"name": "chl", "dtype": "float32", "dims": ["time", "lat", "lon"]}
+                "chlorophyll": {
+                    "name": "chlorophyll",
+                    "dtype": "float32",
+                    "dims": ["time", "lat", "lon"],
+                }
             },
         },
         "size_estimation": {
@@ -164,10 +167,10 @@ CUBE_INFO: dict[str, Any] = {
             "tile_size": [200, 200],
             "num_variables": 1,
             "num_tiles": [1, 1],
-            "num_requests": 31,
-            "num_bytes": 4960000,
+            "num_requests": 8,
+            "num_bytes": 1280000,
         },
-        "cost_estimation": {"required": 31, "available": 99969, "limit": 1000},
+        "cost_estimation": {"required": 8, "available": 9992, "limit": 1000},
     },
 }
 
@@ -176,7 +179,7 @@ VERSIONS = {"result": ["xcube: 1.14.1", "xcube-sh: 0.11.0"]}
 LOG = {
     "lines": [
         {"line": 0, "text": "Opening dataset from @demo"},
-        {"line": 1, "text": "Writing german-bight-2024-05.zarr"},
+        {"line": 1, "text": "Writing german-bight-2024.zarr"},
     ],
     "next_offset": 2,
 }
@@ -202,13 +205,12 @@ NO_USER_CODE = ApiError(
     "You don't have access to using byoa code: process:cubegens is needed.", status=403
 )
 OUTPUT_IS_TAKEN = ApiError(
-    "'german-bight-2024-05.zarr' in @cubes is being written by another job.",
+    "'german-bight-2024.zarr' in @cubes is being written by another job.",
     status=409,
     errors=[{"field": "output_config.data_id", "message": "is being written by another job"}],
 )
 OUTPUT_EXISTS = ApiError(
-    "'german-bight-2024-05.zarr' in @cubes exists; set output_config.replace to true to "
-    "replace it.",
+    "'german-bight-2024.zarr' in @cubes exists; set output_config.replace to true to replace it.",
     status=409,
     errors=[
         {
@@ -218,11 +220,11 @@ OUTPUT_EXISTS = ApiError(
     ],
 )
 TOO_EXPENSIVE = ApiError(
-    "Number of required punits (31) is greater than the available (12).",
+    "Number of required punits (8) is greater than the available (5).",
     status=413,
     title="Not enough processing units",
-    required=31,
-    available=12,
+    required=8,
+    available=5,
     limit=1000,
 )
 ABOVE_THE_LIMIT = ApiError(
@@ -230,7 +232,7 @@ ABOVE_THE_LIMIT = ApiError(
     status=413,
     title="Not enough processing units",
     required=19200,
-    available=99969,
+    available=9992,
     limit=1000,
 )
 TOO_LARGE = ApiError("The body is larger than 1048576 bytes.", status=413)
@@ -245,9 +247,7 @@ KEY_USED = ApiError(
     ],
 )
 SWITCHED_OFF = ApiError("Cubegens resources are switched off on this service.", status=422)
-TOO_MANY_JOBS = ApiError(
-    "You have 1000 jobs queued or running; wait for one to end.", status=429
-)
+TOO_MANY_JOBS = ApiError("You have 1000 jobs queued or running; wait for one to end.", status=429)
 UNAVAILABLE = ApiError(
     "Estimates cannot be made just now; nothing was stored. Please try again.", status=503
 )

@@ -266,9 +266,7 @@ callback = extend_schema(
         **problem_responses(
             ApiError(
                 "state.total_work: a number above 0 is expected",
-                errors=[
-                    {"field": "state.total_work", "message": "a number above 0 is expected"}
-                ],
+                errors=[{"field": "state.total_work", "message": "a number above 0 is expected"}],
             ),
             examples.NOT_THE_RUN,
             path=f"cubegens/{examples.JOB_ID}/callbacks",

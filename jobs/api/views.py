@@ -35,9 +35,7 @@ class SwitchableView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if settings.HUB["CUBEGENS_SILENT"]:
-            raise ApiError(
-                "Cubegens resources are switched off on this service.", status=422
-            )
+            raise ApiError("Cubegens resources are switched off on this service.", status=422)
 
 
 class VersionView(SwitchableView):
@@ -164,7 +162,7 @@ def _submission(request: Request, document: Any, code: bytes | None = None) -> S
         )
     return Submission(
         user=request.user,
-        client=getattr(request.auth, "client", None),
+        client_id=getattr(request.auth, "client_id", None) or "",
         may_run_code="process:cubegens" in scopes_of(request),
         document=document,
         code=code,

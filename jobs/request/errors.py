@@ -17,15 +17,17 @@ class FieldError:
     message: str
 
 
+NOT_LISTED = FieldError("", "more faults are not listed")
+
+
 class InvalidRequest(Exception):
     """The request is refused for `errors` (at least one); the view answers with `status`."""
 
     def __init__(self, errors: Iterable[FieldError], status: int = 400):
-        distinct = list(dict.fromkeys(errors))
-        hidden = len(distinct) - MAX_REPORTED
+        distinct = [error for error in dict.fromkeys(errors) if error != NOT_LISTED]
         self.errors = distinct[:MAX_REPORTED]
-        if hidden > 0:
-            self.errors.append(FieldError("", f"{hidden} more faults are not listed"))
+        if len(distinct) > MAX_REPORTED:
+            self.errors.append(NOT_LISTED)
         self.status = status
         super().__init__(
             "; ".join(f"{e.field}: {e.message}" if e.field else e.message for e in self.errors)

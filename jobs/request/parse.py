@@ -6,10 +6,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from .code import UPLOAD_PLACEHOLDER, code_faults
 from .cube import cube_faults
-from .errors import FieldError, InvalidRequest
+from .errors import MAX_REPORTED, NOT_LISTED, FieldError, InvalidRequest
 from .json_rules import json_faults
 from .paths import path_fault
 from .schema import structure_faults
@@ -46,7 +47,7 @@ def parse_request(document: object, *, uploaded: bool = False) -> CubegenRequest
 
     Raises InvalidRequest with every fault; nothing else, whatever JSON is given.
     """
-    if faults := list(json_faults(document)):
+    if faults := list(islice(json_faults(document), 2 * MAX_REPORTED)):
         raise InvalidRequest(faults)
     if not isinstance(document, dict):
         raise InvalidRequest([FieldError("", "expected a JSON object")])
@@ -87,7 +88,7 @@ def _meaning_faults(
     """Faults of the parts whose structure is right."""
 
     def sound(part: str) -> bool:
-        return not any(
+        return NOT_LISTED not in structure and not any(
             fault.field == part or fault.field.startswith((f"{part}.", f"{part}["))
             for fault in structure
         )

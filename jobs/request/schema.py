@@ -6,10 +6,12 @@ Each part carries `expected`: the sentence that a caller reads when the part is 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.validators import extend
 
-from .errors import FieldError
+from .errors import MAX_REPORTED, NOT_LISTED, FieldError
 from .json_rules import member
 
 MAX_INPUTS = 20
@@ -163,25 +165,56 @@ REQUEST = _object(
     required=("output_config",),
 )
 
-_VALIDATOR = Draft202012Validator(REQUEST)
+
+# The library's own checks go on through a list or an object that is too long, and put all of its
+# unknown members into a message: seconds for a request that is refused anyway.
+
+
+def _items(validator, items, instance, schema):
+    if isinstance(instance, list) and len(instance) <= schema.get("maxItems", len(instance)):
+        yield from Draft202012Validator.VALIDATORS["items"](validator, items, instance, schema)
+
+
+def _additional_properties(validator, allowed, instance, schema):
+    if not isinstance(instance, dict):
+        return
+    known = schema.get("properties", {})
+    unknown = [key for key in instance if key not in known]
+    if allowed is False and unknown:
+        yield ValidationError("unknown", instance=instance)
+    elif allowed and len(unknown) <= schema.get("maxProperties", len(unknown)):
+        for key in unknown:
+            yield from validator.descend(instance[key], allowed, path=key)
+
+
+_Validator = extend(
+    Draft202012Validator,
+    {"items": _items, "additionalProperties": _additional_properties},
+)
+_VALIDATOR = _Validator(REQUEST)
 
 
 def structure_faults(document: object) -> Iterator[FieldError]:
-    """Where `document` departs from the structure; once per field, most telling first."""
+    """Where `document` departs from the structure, once per field. Of very many not all, but
+    then NOT_LISTED."""
     told: set[str] = set()
-    for error in _VALIDATOR.iter_errors(document):
+    for count, error in enumerate(_VALIDATOR.iter_errors(document)):
+        if count == 4 * MAX_REPORTED:
+            yield NOT_LISTED
+            return
         path = _field(error.absolute_path)
+        known = error.schema.get("properties", {})
         if error.validator == "additionalProperties":
-            known = error.schema["properties"]
-            for key in error.instance:
-                if key not in known:
-                    yield FieldError(member(path, key), f"unknown; expected {_any_of(known)}")
+            unknown = (key for key in error.instance if key not in known)
+            for key in islice(unknown, 4 * MAX_REPORTED):
+                yield FieldError(member(path, key), f"unknown; expected {_any_of(known)}")
         elif error.validator == "required":
             for key in error.validator_value:
                 if key not in error.instance and member(path, key) not in told:
                     told.add(member(path, key))
-                    expected = error.schema["properties"][key]["expected"]
-                    yield FieldError(member(path, key), f"missing; expected {expected}")
+                    yield FieldError(
+                        member(path, key), f"missing; expected {known[key]['expected']}"
+                    )
         elif path not in told:
             told.add(path)
             yield FieldError(path, f"expected {error.schema['expected']}")

@@ -10,9 +10,9 @@ from django.test.client import MULTIPART_CONTENT, encode_multipart
 
 from accounts import ledger
 from accounts.models import Balance
+from hubsite.engines.base import LogChunk
 from jobs import logs
 from jobs.models import IdempotencyKey, Job, State
-from hubsite.engines.base import LogChunk
 from tests.accounts.factories import bearer, make_user
 
 from .conftest import queued_tasks
@@ -100,7 +100,10 @@ def test_info_strips_user_code_and_callbacks(client, headers):
         ({"output_config": {}}, "output_config.store_id"),
         ({"output_config": {"store_id": "@demo"}}, "output_config.store_id"),
         ({"output_config": {"store_id": "@nowhere"}}, "output_config.store_id"),
-        ({"output_config": {"store_id": "@cubes", "data_id": "../x.zarr"}}, "output_config.data_id"),
+        (
+            {"output_config": {"store_id": "@cubes", "data_id": "../x.zarr"}},
+            "output_config.data_id",
+        ),
         ({"output_config": {"store_id": "@cubes", "data_id": "/x.zarr"}}, "output_config.data_id"),
         (
             {"output_config": {"store_id": "@cubes", "data_id": "%2e%2e/x.zarr"}},
@@ -127,7 +130,9 @@ def test_bad_requests_are_told_by_field_and_leave_nothing(
 ):
     request = cubegen_request(**change)
     method = client.post if path else client.put
-    response = method(f"{CUBEGENS}{path}", request, content_type="application/json", headers=headers)
+    response = method(
+        f"{CUBEGENS}{path}", request, content_type="application/json", headers=headers
+    )
     assert response.status_code == 400, response.content
     body = response.json()
     assert "Traceback" not in response.content.decode()
@@ -337,7 +342,8 @@ class TestUserCode:
         assert self.upload(client, headers).status_code == 403
 
     @pytest.mark.parametrize(
-        "entries", [{"../m.py": ""}, {"/m.py": ""}, {"a/../../m.py": ""}, {"bomb": "0" * 101_000_000}]
+        "entries",
+        [{"../m.py": ""}, {"/m.py": ""}, {"a/../../m.py": ""}, {"bomb": "0" * 101_000_000}],
     )
     def test_archives_that_escape_or_explode_are_400(self, client, settings, entries):
         settings.HUB = {**settings.HUB, "XCUBE_HUB_LOCAL_USER_CODE": True}

@@ -2,11 +2,11 @@
 
 import pytest
 
+from hubsite.api.errors import ApiError
+from hubsite.engines.base import LogChunk
 from jobs import callbacks, logs
 from jobs.models import JobLog, State
 from jobs.run_token import is_run_token, run_token
-from hubsite.api.errors import ApiError
-from hubsite.engines.base import LogChunk
 from tests.accounts.factories import bearer, make_user
 
 from .factories import make_job
@@ -149,7 +149,8 @@ def test_parse_never_raises_anything_else():
 
     @given(
         st.fixed_dictionaries(
-            {"sender": st.sampled_from(callbacks.SENDERS), "state": values}, optional={"output": values}
+            {"sender": st.sampled_from(callbacks.SENDERS), "state": values},
+            optional={"output": values},
         )
         | values
     )

@@ -64,9 +64,7 @@ def test_a_late_step_changes_nothing():
         *[(State.RUNNING, State.FAILED, r, True, False) for r in sorted(lifecycle.OUR_FAULTS)],
     ],
 )
-def test_an_end_settles_or_releases_the_reservation(
-    origin, to, reason, has_user_code, is_charged
-):
+def test_an_end_settles_or_releases_the_reservation(origin, to, reason, has_user_code, is_charged):
     user = make_user(units=10)
     job = make_job(user, units=4, state=origin, has_user_code=has_user_code)
     assert balance(user) == (10, 4)

@@ -139,28 +139,23 @@ def test_a_job_that_fails_inside_xcube_says_why_and_costs_nothing(client, user, 
 
 
 def test_a_run_that_takes_too_long_fails_with_its_deadline(client, user, headers, settings):
-    settings.HUB = {**settings.HUB, "XCUBE_HUB_JOB_DEADLINE_S": 1, "XCUBE_HUB_LOCAL_USER_CODE": True}
+    limits = {"XCUBE_HUB_JOB_DEADLINE_S": 1, "XCUBE_HUB_LOCAL_USER_CODE": True}
+    settings.HUB = {**settings.HUB, **limits}
     scopes = ("manage:cubegens", "process:cubegens")
     coder = make_user(permissions=scopes, units=1000)
     code = "import time\ndef f(cube):\n    time.sleep(60)\n    return cube\n"
-    request = cubegen_request(
-        "slow.zarr", code_config={"inline_code": code, "callable_ref": "m:f"}
-    )
+    request = cubegen_request("slow.zarr", code_config={"inline_code": code, "callable_ref": "m:f"})
     body = run(client, bearer(coder, scopes), request)
     assert (body["state"], body["reason"]) == ("FAILED", "DEADLINE")
     assert Balance.objects.get(user=coder).total == 988, "user code that fails is charged"
 
 
-def test_user_code_works_on_the_cube_and_never_sees_the_runs_token(
-    client, settings, xcube_python
-):
+def test_user_code_works_on_the_cube_and_never_sees_the_runs_token(client, settings, xcube_python):
     settings.HUB = {**settings.HUB, "XCUBE_HUB_LOCAL_USER_CODE": True}
     scopes = ("manage:cubegens", "process:cubegens")
     coder = make_user(permissions=scopes, units=1000)
     code = "import os\ndef f(cube):\n    print('ENV', sorted(os.environ))\n    return cube + 1\n"
-    request = cubegen_request(
-        "code.zarr", code_config={"inline_code": code, "callable_ref": "m:f"}
-    )
+    request = cubegen_request("code.zarr", code_config={"inline_code": code, "callable_ref": "m:f"})
     body = run(client, bearer(coder, scopes), request)
     assert body["state"] == "SUCCEEDED", body
     log = "\n".join(body["output"])

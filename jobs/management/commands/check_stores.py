@@ -9,7 +9,7 @@ from argparse import RawDescriptionHelpFormatter
 from pathlib import Path
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, DjangoHelpFormatter
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -48,13 +48,17 @@ examples:
 """
 
 
+class _HelpFormatter(DjangoHelpFormatter, RawDescriptionHelpFormatter):
+    """Keeps the example file as it is written."""
+
+
 class Command(BaseCommand):
     help = "Check the data stores file and show its stores, their places and prices."
     requires_system_checks = ()
 
     def create_parser(self, prog_name, subcommand, **kwargs):
         parser = super().create_parser(prog_name, subcommand, epilog=EPILOG, **kwargs)
-        parser.formatter_class = RawDescriptionHelpFormatter
+        parser.formatter_class = _HelpFormatter
         return parser
 
     def add_arguments(self, parser):

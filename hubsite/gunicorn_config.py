@@ -1,0 +1,35 @@
+"""How gunicorn serves the hub. Behind a proxy, FORWARDED_ALLOW_IPS names the proxy."""
+
+import os
+
+from hubsite.settings import HUB
+
+_address = HUB["XCUBE_HUB_ADDRESS"]
+bind = (
+    f"[{_address}]:{HUB['XCUBE_HUB_PORT']}"
+    if ":" in _address
+    else (f"{_address}:{HUB['XCUBE_HUB_PORT']}")
+)
+backlog = 1024
+
+worker_class = "gthread"
+workers = HUB["XCUBE_HUB_WEB_WORKERS"]
+threads = HUB["XCUBE_HUB_WEB_THREADS"]
+preload_app = False  # a new process reads the settings of now, and shares no connection
+max_requests = 100_000
+max_requests_jitter = 20_000
+
+timeout = 120
+graceful_timeout = 10
+keepalive = 5
+
+limit_request_line = 8190
+limit_request_fields = 100
+limit_request_field_size = 16380  # a bearer token with many permissions is long
+
+loglevel = "debug" if HUB["XCUBE_HUB_LOG_LEVEL"] == "DEBUG" else "warning"
+accesslog = None
+errorlog = "-"
+control_socket_disable = True
+if os.access("/dev/shm", os.W_OK):  # noqa: S108
+    worker_tmp_dir = "/dev/shm"  # noqa: S108  # a heartbeat must not wait for a disk

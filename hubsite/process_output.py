@@ -1,0 +1,61 @@
+"""Merges the output of several processes line by line, each line marked with its origin."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import BinaryIO
+
+_COLOURS = {"hub": "1", "web": "36", "worker": "33", "observer": "32", "runner": "35"}
+_LONGEST_LINE_BYTES = 64 * 1024
+
+
+class Output:
+    """Writes marked lines to a stream; after the reader has gone, to nowhere."""
+
+    def __init__(self, names: Sequence[str], *, stream: BinaryIO | None = None) -> None:
+        self._stream = stream or sys.stdout.buffer
+        self._width = max(len(name) for name in names)
+        self._coloured = self._stream.isatty() and "NO_COLOR" not in os.environ
+        self.is_gone = False
+
+    def write(self, name: str, line: bytes) -> None:
+        if self.is_gone:
+            return
+        try:
+            self._stream.write(self._mark(name) + line + b"\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            self.is_gone = True
+
+    def tell(self, sentence: str) -> None:
+        """A line of the hub itself."""
+        self.write("hub", sentence.encode(errors="replace"))
+
+    def _mark(self, name: str) -> bytes:
+        mark = f"{name:<{self._width}} │ "
+        if self._coloured:
+            mark = f"\x1b[{_COLOURS.get(name, '34')}m{mark}\x1b[0m"
+        return mark.encode()
+
+
+class Lines:
+    """Cuts what one process writes into lines."""
+
+    def __init__(self, output: Output, name: str) -> None:
+        self._output = output
+        self._name = name
+        self._rest = b""
+
+    def feed(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) > _LONGEST_LINE_BYTES:
+            lines, self._rest = [*lines, self._rest], b""
+        for line in lines:
+            self._output.write(self._name, line.rstrip(b"\r"))
+
+    def finish(self) -> None:
+        if self._rest:
+            self._output.write(self._name, self._rest)
+            self._rest = b""

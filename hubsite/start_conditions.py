@@ -1,0 +1,103 @@
+"""What must hold before the hub starts; each fault is told in a sentence that says what to do."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+from collections.abc import Callable
+from typing import IO
+
+from django.conf import settings
+from django.core import checks
+from django.core.management import call_command
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+
+
+class CannotStart(Exception):
+    """The message is one or more sentences for the operator."""
+
+
+def check_configuration(tell: Callable[[str], None]) -> None:
+    """Run the system checks: warnings are told, errors raise CannotStart."""
+    found = checks.run_checks(include_deployment_checks=settings.PRODUCTION)
+    found = [message for message in found if not message.is_silenced()]
+    for message in found:
+        if checks.INFO < message.level < checks.ERROR:
+            tell(f"Warning: {_sentence(message)}")
+    errors = [_sentence(message) for message in found if message.level >= checks.ERROR]
+    if errors:
+        raise CannotStart("\n".join(errors))
+
+
+def _sentence(message: checks.CheckMessage) -> str:
+    about = f"{message.obj}: " if message.obj else ""
+    hint = f" {message.hint}" if message.hint else ""
+    return f"{about}{message.msg}{hint}"
+
+
+def lock_data_folder() -> IO[str]:
+    """Keep a second `start` off this data folder, until the file returned is closed."""
+    settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
+    file = (settings.DATA_DIR / "start.lock").open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.seek(0)
+        pid = file.read().strip() or "unknown"
+        file.close()
+        raise CannotStart(
+            f"The hub is running on {settings.DATA_DIR} already (process {pid}). Stop that one, "
+            "or set XCUBE_HUB_DATA_DIR to another folder."
+        ) from error
+    file.truncate(0)
+    file.write(f"{os.getpid()}\n")
+    file.flush()
+    return file
+
+
+def free_port(address: str, port: int) -> int:
+    """`port` if web can listen there, a free one if `port` is 0; else CannotStart."""
+    if not 0 <= port <= 65535:
+        raise CannotStart(f"{port} is not a port. Choose one from 1 to 65535: start --port 8080")
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(
+            address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(place)
+            return probe.getsockname()[1]
+    except OSError as error:
+        raise CannotStart(_why_not(error, address, port)) from error
+
+
+def _why_not(error: OSError, address: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"Port {port} is in use by another program. Stop that one, or choose another port: "
+            f"start --port {port + 1 if port < 65535 else 8080}"
+        )
+    if error.errno == errno.EACCES:
+        return f"Port {port} is reserved for root. Choose one above 1023: start --port 8080"
+    return f"{address} is not an address of this machine. Choose another: start --address 127.0.0.1"
+
+
+def migrate_database(tell: Callable[[str], None]) -> None:
+    """Bring the database up to date, and say so if there is something to do."""
+    try:
+        executor = MigrationExecutor(connection)
+        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        if plan:
+            count = "1 migration" if len(plan) == 1 else f"{len(plan)} migrations"
+            tell(f"Bringing the database up to date ({count}) …")
+        call_command("migrate", interactive=False, verbosity=0)
+    except DatabaseError as error:
+        raise CannotStart(
+            f"The database cannot be used: {str(error).strip()}. Is it running, and is "
+            "DATABASE_URL right?"
+        ) from error
+    finally:
+        connection.close()

@@ -1,0 +1,212 @@
+"""Jobs in the admin: operators see everything about them, and cancel; nothing is edited."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+
+from accounts.admin import ReadOnlyAdmin
+
+from . import lifecycle, logs
+from .models import Job, JobDocument, JobEvent
+from .tasks import wake_up
+
+SHOWN_LOG_LINES = 200
+
+_USER_ID = re.compile(r"a[0-9a-f]{32}")
+_JOB_ID = re.compile(rf"{_USER_ID.pattern}-[0-9a-f-]{{18}}")
+
+
+class UncountedPaginator(Paginator):
+    """Counts only up to a bound: `COUNT(*)` over a million jobs takes seconds."""
+
+    bound = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        return self.object_list.order_by()[: self.bound].count()
+
+
+class JobEventInline(admin.TabularInline):
+    model = JobEvent
+    fields = readonly_fields = ["at", "from_state", "to_state", "reason", "message", "actor"]
+    extra = 0
+    can_delete = False
+    verbose_name_plural = "Events"
+
+    def has_view_permission(self, request: HttpRequest, obj: Job | None = None) -> bool:
+        return True  # of who may see the job
+
+    def has_add_permission(self, request: HttpRequest, obj: Job | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Job | None = None) -> bool:
+        return False
+
+
+@admin.register(Job)
+class JobAdmin(ReadOnlyAdmin):
+    list_display = [
+        "job_id",
+        "owner",
+        "state_badge",
+        "reason",
+        "units",
+        "output",
+        "created_at",
+    ]
+    list_filter = ["state", "reason", "engine"]
+    list_select_related = ["owner"]
+    list_per_page = 50
+    search_fields = ["job_id", "owner__email", "output_data_id"]
+    search_help_text = "A job's id, its owner's e-mail or user id, or a part of the output's name."
+    ordering = ["-id"]
+    show_full_result_count = False
+    paginator = UncountedPaginator
+    actions = ["cancel"]
+    inlines = [JobEventInline]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    "job_id",
+                    "owner",
+                    "client",
+                    "state_badge",
+                    "reason",
+                    "message",
+                    "units",
+                    "output",
+                    "retry_of",
+                ]
+            },
+        ),
+        (
+            "Times",
+            {
+                "fields": [
+                    "created_at",
+                    "launched_at",
+                    "seen_at",
+                    "started_at",
+                    "finished_at",
+                    "hidden_at",
+                ]
+            },
+        ),
+        (
+            "Run",
+            {
+                "fields": [
+                    "engine",
+                    "attempt",
+                    "is_live",
+                    "has_user_code",
+                    "deadline_s",
+                    "memory_bytes",
+                    "progress_document",
+                ]
+            },
+        ),
+        (
+            "Documents",
+            {"fields": ["request_document", "estimate_document", "result_document"]},
+        ),
+        ("Log", {"fields": ["log_tail"]}),
+    ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Job | None = None) -> list[str]:
+        return [name for _, options in self.fieldsets for name in options["fields"]]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
+        jobs = super().get_queryset(request)
+        match = request.resolver_match
+        is_list = match is not None and match.url_name == "jobs_job_changelist"
+        return jobs.defer("progress", "result", "message") if is_list else jobs
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Job], search_term: str
+    ) -> tuple[QuerySet[Job], bool]:
+        """One indexed column for each kind of text; all at once would read every row."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        if "@" in term and not term.startswith("@"):
+            return queryset.filter(owner__email__iexact=term), False
+        if _JOB_ID.fullmatch(term):
+            return queryset.filter(job_id=term), False
+        if _USER_ID.fullmatch(term):
+            return queryset.filter(owner__username=term), False
+        return queryset.filter(output_data_id__icontains=term), False
+
+    @admin.display(description="state", ordering="state")
+    def state_badge(self, job: Job) -> str:
+        return format_html(
+            '<span class="state state-{}">{}</span>', job.state, job.get_state_display()
+        )
+
+    @admin.display(ordering="output_data_id")
+    def output(self, job: Job) -> str:
+        return f"{job.output_store}/{job.output_data_id}"
+
+    @admin.display(description="progress")
+    def progress_document(self, job: Job) -> str:
+        return _pretty(job.progress)
+
+    @admin.display(description="request, its credentials starred out")
+    def request_document(self, job: Job) -> str:
+        return _pretty(_of_document(job, "request"))
+
+    @admin.display(description="estimate")
+    def estimate_document(self, job: Job) -> str:
+        return _pretty(_of_document(job, "estimate"))
+
+    @admin.display(description="result")
+    def result_document(self, job: Job) -> str:
+        return _pretty(job.result)
+
+    @admin.display(description=f"last {SHOWN_LOG_LINES} lines")
+    def log_tail(self, job: Job) -> str:
+        lines = logs.last_lines(job, SHOWN_LOG_LINES)
+        return _preformatted("\n".join(lines)) if lines else "-"
+
+    @admin.action(description="Cancel", permissions=["operate"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
+        """End the chosen jobs as their owners could; the worker ends their runs."""
+        cancelled = [
+            job.job_id
+            for job in queryset.active()
+            if lifecycle.cancel(job, actor=request.user.username)
+        ]
+        if cancelled:
+            wake_up("remove_objects", cancelled)
+        jobs = "job was" if len(cancelled) == 1 else "jobs were"
+        self.message_user(
+            request,
+            f"{len(cancelled)} {jobs} cancelled.",
+            messages.SUCCESS if cancelled else messages.WARNING,
+        )
+
+
+def _of_document(job: Job, name: str) -> Any:
+    """One column of it: uploaded code, in another, weighs up to 10 MB."""
+    return JobDocument.objects.filter(job=job).values_list(name, flat=True).first()
+
+
+def _pretty(document: Any) -> str:
+    if document in (None, {}):
+        return "-"
+    return _preformatted(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def _preformatted(text: str) -> str:
+    return format_html('<pre class="document" tabindex="0">{}</pre>', text)

@@ -1,0 +1,107 @@
+"""Which parts run, with what environment; the command line; the site's own address."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from argparse import ArgumentTypeError
+
+import pytest
+
+from hubsite import __version__, gunicorn_config, parts
+from hubsite.configuration import BASE_DIR
+from hubsite.management.commands.start import part_names
+from hubsite.readiness import Site
+
+
+def test_all_parts_run_unless_told_otherwise():
+    assert parts.wanted([], []) == ["web", "worker", "observer", "runner"]
+    assert parts.wanted(["worker", "web"], []) == ["web", "worker"]
+    assert parts.wanted([], ["runner", "web"]) == ["worker", "observer"]
+
+
+def test_the_runner_belongs_to_the_local_engine(settings):
+    settings.HUB = {**settings.HUB, "XCUBE_HUB_ENGINE": "kubernetes"}
+    assert "runner" not in parts.wanted([], [])
+
+
+def test_an_unknown_part_is_refused_with_the_names_of_all():
+    assert part_names("web, worker") == ["web", "worker"]
+    for text in ("web,wroker", ","):
+        with pytest.raises(ArgumentTypeError, match="the parts are web, worker, observer, runner"):
+            part_names(text)
+
+
+def test_the_runner_gets_nothing_that_the_hub_keeps_to_itself():
+    environment = parts.make_part(
+        "runner",
+        environment={
+            "PATH": "/bin",
+            "LC_ALL": "C",
+            "SSL_CERT_FILE": "/ca",
+            "XCUBE_HUB_SECRET_KEY": "s",
+            "DATABASE_URL": "postgres://u:p@h/d",
+            "AWS_SECRET_ACCESS_KEY": "s",
+            "PYTHONSTARTUP": "/x",
+        },
+    ).env
+    assert environment == {
+        "PATH": "/bin",
+        "LC_ALL": "C",
+        "SSL_CERT_FILE": "/ca",
+        "PYTHONPATH": str(BASE_DIR),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def test_the_other_parts_get_the_environment_of_the_hub():
+    part = parts.make_part("worker", environment={"DATABASE_URL": "x"})
+    assert part.env["DATABASE_URL"] == "x"
+    assert part.argv == [sys.executable, "-m", "hubsite.cli", "qcluster"]
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("127.0.0.1", "http://localhost:8080"),
+        ("0.0.0.0", "http://localhost:8080"),
+        ("::", "http://localhost:8080"),
+        ("192.0.2.7", "http://192.0.2.7:8080"),
+        ("2001:db8::1", "http://[2001:db8::1]:8080"),
+    ],
+)
+def test_the_url_is_where_a_browser_finds_the_hub(address, url):
+    site = Site(address, 8080)
+    assert site.url == url
+    assert site.environment()["XCUBE_HUB_PUBLIC_URL"] == url
+    assert f"is ready: {url}/api/v2 (docs {url}/api/v2/ui/," in site.welcome()
+
+
+def test_a_configured_public_url_is_kept(settings):
+    settings.HUB_GIVEN = frozenset({"XCUBE_HUB_PUBLIC_URL"})
+    settings.HUB = {**settings.HUB, "XCUBE_HUB_PUBLIC_URL": "https://hub.example.org"}
+    assert Site("0.0.0.0", 80).url == "https://hub.example.org"
+
+
+def test_gunicorn_listens_where_the_settings_say():
+    assert gunicorn_config.bind == "127.0.0.1:8080"
+    assert gunicorn_config.worker_class == "gthread"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--version"], f"xcube-hub {__version__}\n"),
+        ([], "usage: xcube-hub COMMAND"),
+        (["start", "--help"], "Run the hub on this machine until Ctrl-C."),
+    ],
+)
+def test_the_installed_command(arguments, told):
+    done = subprocess.run(
+        [sys.executable, "-m", "hubsite.cli", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=BASE_DIR,
+        check=True,
+    )
+    assert told in done.stdout

@@ -1,0 +1,115 @@
+"""`manage.py check_stores`."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from jobs.management.commands.check_stores import Command
+
+STORES = """
+cubes:
+  title: "[red]Cubes"
+  store_id: s3
+  store_params:
+    root: bucket
+    storage_options:
+      key: hidden-key
+      secret: hidden-secret
+      endpoint_url: https://user:hidden-password@s3.example.org
+  cost_params: {input_pixels_per_punit: 262144, output_pixels_per_punit: 589824}
+home:
+  store_id: file
+  store_params: {root: /data/home}
+  per_user: true
+gift:
+  store_id: memory
+  cost_params: {scheme: free}
+  writable: false
+"""
+
+
+@pytest.fixture
+def stores(tmp_path, settings, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+    path = tmp_path / "stores.yaml"
+    path.write_text(STORES)
+    settings.HUB = {**settings.HUB, "XCUBE_HUB_STORES": path}
+    return path
+
+
+def run(*arguments) -> str:
+    output = io.StringIO()
+    call_command("check_stores", *arguments, stdout=output, no_color=True)
+    return output.getvalue()
+
+
+def test_a_table_of_the_stores_is_shown_without_secrets(stores):
+    shown = run()
+    for text in (
+        "3 stores in",
+        "@cubes",
+        "bucket at s3.example.org",
+        "read 262,144 px/unit x 1",
+        "/data/home/<user>",
+        "none: no input",
+        "free",
+    ):
+        assert text in shown
+    assert "hidden" not in shown
+
+
+def test_json_is_for_programs(stores):
+    document = json.loads(run("--json"))
+    assert document["faults"] == []
+    assert [store["name"] for store in document["stores"]] == ["cubes", "home", "gift"]
+    assert document["stores"][0]["price"]["output_pixels_per_punit"] == 589824
+    assert document["stores"][2] == {
+        "name": "gift",
+        "title": "",
+        "type": "memory",
+        "place": "",
+        "readable": True,
+        "writable": False,
+        "per_user": False,
+        "price": document["stores"][2]["price"],
+    }
+    assert document["stores"][2]["price"]["scheme"] == "free"
+    assert "hidden" not in json.dumps(document)
+
+
+def test_every_fault_is_listed_and_the_exit_code_is_1(stores):
+    stores.write_text("a: {}\nb: 5\n")
+    with pytest.raises(CommandError) as raised:
+        run()
+    assert raised.value.returncode == 1
+    assert "Store 'a': store_id is missing" in str(raised.value)
+    assert "Store 'b': expected a map" in str(raised.value)
+
+
+def test_faults_are_in_the_json_too(stores):
+    stores.write_text("a: {}\n")
+    output = io.StringIO()
+    with pytest.raises(CommandError):
+        call_command("check_stores", "--json", stdout=output)
+    assert len(json.loads(output.getvalue())["faults"]) == 1
+
+
+def test_another_file_can_be_checked(stores, tmp_path):
+    other = tmp_path / "other.yaml"
+    other.write_text("only: {store_id: memory}")
+    assert "1 store in" in run("--file", str(other))
+
+
+def test_without_a_file_it_says_what_to_set(settings):
+    settings.HUB = {**settings.HUB, "XCUBE_HUB_STORES": None}
+    assert "XCUBE_HUB_STORES" in run()
+
+
+def test_the_help_explains_the_file():
+    text = Command().create_parser("manage.py", "check_stores").format_help()
+    for word in ("cost_params", "per_user", "--json", "--file", "examples:", "exit code"):
+        assert word in text

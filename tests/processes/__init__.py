@@ -1,0 +1,1 @@
+"""The hub as an operator runs it: real processes, real signals."""

@@ -1,0 +1,151 @@
+"""The supervisor with small programs that behave badly."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from hubsite import process_supervisor
+from hubsite.process_supervisor import describe
+
+from .hubprocess import CHECKOUT
+
+pytestmark = pytest.mark.processes
+
+PROGRAM = """
+import os, sys
+from pathlib import Path
+from hubsite import process_supervisor as it
+from hubsite.process_output import Output
+it.STOP_WITHIN_S = float(sys.argv[1])
+parts = [
+    it.Part(f"p{number}", ["sh", "-c", script], os.environ, Path("/"))
+    for number, script in enumerate(sys.argv[2:])
+]
+sys.exit(it.Supervisor(parts, output=Output([part.name for part in parts])).run())
+"""
+
+
+class Supervised:
+    def __init__(self, *scripts: str, stop_within_s: float = 10) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(stop_within_s), *scripts],
+            cwd=CHECKOUT,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        )
+
+    def lines_until(self, text: str) -> list[str]:
+        lines = []
+        for line in self.process.stdout:
+            lines.append(line.rstrip("\n"))
+            if text in line:
+                return lines
+        raise AssertionError(f"no {text!r} in {lines}")
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def rest(self) -> str:
+        return self.process.communicate(timeout=20)[0]
+
+
+@pytest.fixture
+def supervised():
+    started = []
+
+    def start(*scripts: str, **options) -> Supervised:
+        started.append(Supervised(*scripts, **options))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.process.kill()
+        one.process.wait()
+
+
+def test_output_is_merged_line_by_line(supervised):
+    one = supervised("printf 'half'; sleep 0.3; echo ' and half'; sleep 9", "sleep 9")
+    assert one.lines_until("and half") == ["p0 │ half and half"]
+
+
+def test_a_part_that_fails_is_started_ever_more_slowly(supervised):
+    began = time.monotonic()
+    one = supervised("exit 3")
+    told = [line for line in one.lines_until("in 2 s") if "hub" in line]
+    assert [line.split("│ ")[1] for line in told] == [
+        "p0 ended with exit status 3; it starts again in 0.5 s.",
+        "p0 ended with exit status 3; it starts again in 1 s.",
+        "p0 ended with exit status 3; it starts again in 2 s.",
+    ]
+    assert time.monotonic() - began > 1.5
+
+
+def test_a_stop_interrupts_the_pause_before_a_restart(supervised):
+    one = supervised("exit 3")
+    one.lines_until("in 2 s")
+    began = time.monotonic()
+    one.signal(signal.SIGTERM)
+    one.rest()
+    assert one.process.returncode == 0
+    assert time.monotonic() - began < 1.5
+
+
+def test_a_part_that_ignores_the_stop_is_killed_with_its_children(supervised):
+    one = supervised("trap '' TERM; sleep 77 & echo $!; wait; sleep 78", stop_within_s=0.5)
+    child = int(one.lines_until("p0")[0].split("│ ")[1])
+    one.signal(signal.SIGINT)
+    assert "p0 did not stop in time; it is killed." in one.rest()
+    assert one.process.returncode == 0
+    assert not _runs(child)
+
+
+def test_a_second_ctrl_c_kills_at_once(supervised):
+    one = supervised("trap '' TERM; echo up; while true; do sleep 1; done", stop_within_s=60)
+    one.lines_until("up")
+    one.signal(signal.SIGINT)
+    one.lines_until("Stopping")
+    one.signal(signal.SIGINT)
+    assert "Killed." in one.rest()
+    assert one.process.returncode == 130
+
+
+def test_what_a_part_leaves_behind_does_not_hold_up_its_restart(supervised):
+    one = supervised("sleep 88 & echo $!; exit 1")
+    lines = one.lines_until("starts again")
+    assert not _runs(int(lines[0].split("│ ")[1]))
+
+
+def test_a_program_that_is_not_there_is_told(supervised):
+    one = supervised("exec /no/such/program")
+    assert any("/no/such/program" in line for line in one.lines_until("exit status 127"))
+
+
+def test_it_stops_when_nobody_reads_its_output_any_more(supervised):
+    one = supervised("while true; do echo tick; sleep 0.1; done")
+    one.lines_until("tick")
+    one.process.stdout.close()
+    assert one.process.wait(10) == 0
+
+
+def test_exit_statuses_in_words():
+    assert describe(0) == "ended with exit status 0"
+    assert describe(-9) == "was ended by SIGKILL"
+    assert process_supervisor.LONGEST_PAUSE_S == 10
+
+
+def _runs(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+assert os.path.exists("/proc/self/stat"), "these tests need Linux"

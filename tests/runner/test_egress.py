@@ -1,0 +1,74 @@
+"""Where a guarded request may connect to."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import pytest
+
+from jobs.runner.egress import NotAllowed, Policy, guarded
+
+DENY = {"deny_private": True, "allow_networks": []}
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1", "10.0.0.5", "192.168.1.1", "172.16.0.1", "169.254.169.254", "0.0.0.0",
+        "100.64.0.1", "224.0.0.1", "255.255.255.255", "240.0.0.1", "::1", "::", "fe80::1",
+        "fe80::1%eth0", "fc00::1", "ff02::1", "::ffff:10.0.0.5", "::ffff:127.0.0.1",
+        "2002:7f00:1::", "64:ff9b::7f00:1", "::127.0.0.1", "not-an-address",
+    ],
+)  # fmt: skip
+def test_private_addresses_are_denied(host):
+    assert not Policy(DENY).allows(host)
+
+
+@pytest.mark.parametrize("host", ["8.8.8.8", "2001:4860:4860::8888", "::ffff:8.8.8.8"])
+def test_public_addresses_are_allowed(host):
+    assert Policy(DENY).allows(host)
+
+
+def test_an_allowed_network():
+    policy = Policy({"deny_private": True, "allow_networks": ["127.0.0.0/8", "fc00::/7"]})
+    assert policy.allows("127.0.0.1")
+    assert policy.allows("::ffff:127.0.0.1")
+    assert policy.allows("fc00::1")
+    assert not policy.allows("10.0.0.1")
+
+
+@pytest.fixture
+def port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_guards_sockets_and_asyncio_and_is_reverted(port):
+    async def connect(host: str) -> None:
+        await asyncio.open_connection(host, port)
+
+    with guarded(DENY):
+        for host in ("127.0.0.1", "localhost"):
+            with pytest.raises(PermissionError, match="not allowed"):
+                socket.create_connection((host, port))
+            with pytest.raises(PermissionError, match="not allowed"):
+                asyncio.run(connect(host))
+        with socket.socket() as sock, pytest.raises(PermissionError):
+            sock.connect_ex(("127.0.0.1", port))
+        with socket.socket() as sock, pytest.raises(PermissionError):
+            sock.connect(("localhost", port))
+        with socket.socket(socket.AF_UNIX) as sock, pytest.raises(PermissionError):
+            sock.connect("/tmp/x")
+    socket.create_connection(("127.0.0.1", port)).close()
+    with guarded({"deny_private": True, "allow_networks": ["127.0.0.0/8"]}):
+        socket.create_connection(("127.0.0.1", port)).close()
+    with guarded(None):
+        socket.create_connection(("127.0.0.1", port)).close()
+
+
+def test_addresses_in_store_parameters_are_refused_at_once():
+    options = {"client_kwargs": {"endpoint_url": "http://169.254.169.254/latest"}}
+    store = {"store_id": "s3", "store_params": {"storage_options": options}}
+    with pytest.raises(NotAllowed, match="169.254.169.254"), guarded(DENY, named_in={"s": store}):
+        pass

@@ -1,0 +1,110 @@
+"""Reports to a hub: a stand-in HTTP server takes them, refuses them, or is not there."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import socket
+import threading
+import time
+
+import pytest
+
+from jobs.runner.logbuffer import LogBuffer
+from jobs.runner.reporter import Reporter, interval_s, start_state
+
+
+@pytest.fixture
+def hub():
+    """Stands for the hub's callback; `answers` are the statuses it gives, then 200."""
+    reports, answers = [], []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_PUT(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            status = answers.pop(0) if answers else 200
+            reports.append((status, self.path, self.headers["Authorization"], body))
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *arguments):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    server.reports, server.answers = reports, answers
+    server.url = f"http://127.0.0.1:{server.server_port}/callback?x=1"
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def state(progress: float, label: str = "Generating cube") -> dict:
+    return {**start_state(), "label": label, "progress": progress}
+
+
+def test_begin_updates_and_end(hub):
+    log = LogBuffer()
+    reporter = Reporter(url=hub.url, token="t", log=log)
+    reporter.start()
+    time.sleep(0.1)
+    log.feed(b"one\n")
+    reporter.update(state(0.3))
+    time.sleep(0.8)
+    log.feed(b"two\n")
+    reporter.finish(state(1.0))
+    assert [report[3]["sender"] for report in hub.reports] == ["on_begin", "on_update", "on_end"]
+    assert {report[1:3] for report in hub.reports} == {("/callback?x=1", "Bearer t")}
+    begin, update, end = (report[3] for report in hub.reports)
+    assert "output" not in begin
+    assert update["output"] == {"first_line": 0, "lines": ["one"]}
+    assert end["output"] == {"first_line": 1, "lines": ["two"]}
+    assert end["state"]["progress"] == 1
+    assert set(end["state"]) == {"label", "total_work", "error", "progress", "elapsed"}
+
+
+def test_lines_not_accepted_are_sent_again_and_the_end_is_retried(hub):
+    hub.answers += [200, 500, 500]
+    log = LogBuffer()
+    reporter = Reporter(url=hub.url, token="t", log=log)
+    reporter.start()
+    time.sleep(0.2)
+    log.feed(b"one\n")
+    reporter.finish(state(1.0))
+    ends = [report for report in hub.reports if report[3]["sender"] == "on_end"]
+    assert [end[0] for end in ends] == [500, 500, 200]
+    assert all(end[3]["output"]["lines"] == ["one"] for end in ends)
+
+
+def test_nothing_new_is_not_reported(hub):
+    reporter = Reporter(url=hub.url, token="t", log=LogBuffer())
+    reporter.start()
+    reporter.update({**start_state(), "progress": 0.005})
+    time.sleep(1.3)
+    assert [report[3]["sender"] for report in hub.reports] == ["on_begin"]
+    reporter.finish(state(1.0))
+
+
+def test_refused_connections_do_not_hold_up():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    started = time.monotonic()
+    reporter = Reporter(url=f"http://127.0.0.1:{port}/", token="t", log=LogBuffer())
+    reporter.start()
+    reporter.finish(state(1.0))
+    assert time.monotonic() - started < 4
+
+
+def test_a_hub_that_never_answers_is_given_up():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        started = time.monotonic()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        reporter = Reporter(url=url, token="t", log=LogBuffer())
+        reporter.start()
+        reporter.finish(state(1.0), timeout_s=1)
+        assert time.monotonic() - started < 2
+
+
+def test_reports_become_rarer():
+    assert [interval_s(t) for t in (0, 1, 4, 10, 1000)] == [0.5, 0.5, 1, 2.5, 5]
