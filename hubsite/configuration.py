@@ -57,6 +57,17 @@ def boolean(text: str) -> bool:
     raise ValueError("expected yes or no")
 
 
+def url(text: str) -> str:
+    """A URL without a slash at its end."""
+    if not text.startswith(("http://", "https://")):
+        raise ValueError("expected a URL that begins with http:// or https://")
+    return text.rstrip("/")
+
+
+def level(text: str) -> str:
+    return text.upper()
+
+
 def comma_list(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
 
@@ -64,7 +75,7 @@ def comma_list(text: str) -> list[str]:
 def whole_number(text: str) -> int:
     """An integer; `1e4` is one too, as operators of the old service write it."""
     number = float(text)
-    if number != int(number):
+    if not number.is_integer():
         raise ValueError("expected a whole number")
     return int(number)
 
@@ -133,6 +144,8 @@ __all__ = [
     "environment",
     "file",
     "folder",
+    "level",
     "read",
+    "url",
     "whole_number",
 ]

@@ -12,6 +12,8 @@ from .configuration import (
     comma_list,
     file,
     folder,
+    level,
+    url,
     whole_number,
 )
 
@@ -77,7 +79,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("XCUBE_HUB_PORT", whole_number, 8080, "Port the web process binds.", SITE),
     Setting(
         "XCUBE_HUB_PUBLIC_URL",
-        lambda text: text.rstrip("/"),
+        url,
         lambda values: f"http://localhost:{values['XCUBE_HUB_PORT']}",
         "Base of the links that the hub gives out, without `/api/v2`.",
         SITE,
@@ -85,7 +87,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "XCUBE_HUB_CALLBACK_URL",
-        lambda text: text.rstrip("/"),
+        url,
         lambda values: f"{values['XCUBE_HUB_PUBLIC_URL']}/api/v2",
         "Base URL at which runs reach the hub, with `/api/v2`.",
         SITE,
@@ -120,7 +122,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("XCUBE_HUB_WEB_THREADS", whole_number, 24, "Threads of each web process.", SITE),
     Setting(
         "XCUBE_HUB_LOG_LEVEL",
-        lambda text: text.upper(),
+        level,
         "INFO",
         "How much the hub's processes tell.",
         SITE,

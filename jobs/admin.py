@@ -80,7 +80,7 @@ class JobAdmin(ReadOnlyAdmin):
                 "fields": [
                     "job_id",
                     "owner",
-                    "client",
+                    "client_id",
                     "state_badge",
                     "reason",
                     "message",

@@ -48,12 +48,11 @@ def claim_due() -> list[Job]:
         free = engine.places - Job.objects.placed().count()
         if free <= 0:
             return []
-        claimed = [
+        return [
             job
             for job in choose(free)
             if lifecycle.move(job, State.LAUNCHED, actor=ACTOR, launched_at=timezone.now())
         ]
-    return claimed
 
 
 def choose(free: int) -> list[Job]:

@@ -42,7 +42,7 @@ def xcube_python() -> Path:
 
 @pytest.fixture(scope="session")
 def demo_cube(xcube_python: Path) -> Path:
-    """A small global cube in the stores `@demo` and `@free`: 6 days, 36 x 18 pixels, 2 variables."""
+    """A small global cube in `@demo` and `@free`: 6 days, 36 x 18 pixels, 2 variables."""
     path = settings.DATA_DIR / "source" / "demo.zarr"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)

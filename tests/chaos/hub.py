@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -207,7 +208,5 @@ def _children(pid: int) -> list[int]:
 def _kill_group(pid: int) -> None:
     """What a dead part left in its group (gunicorn's and qcluster's children); runs are in
     sessions of their own and go on."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass

@@ -89,6 +89,10 @@ def test_info_strips_user_code_and_callbacks(client, headers):
     assert response.status_code == 200, response.content
 
 
+def output(data_id):
+    return {"output_config": {"store_id": "@cubes", "data_id": data_id}}
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
@@ -345,7 +349,7 @@ class TestUserCode:
         "entries",
         [{"../m.py": ""}, {"/m.py": ""}, {"a/../../m.py": ""}, {"bomb": "0" * 101_000_000}],
     )
-    def test_archives_that_escape_or_explode_are_400(self, client, settings, entries):
+    def test_archives_that_escape_or_explode_are_refused(self, client, settings, entries, status):
         settings.HUB = {**settings.HUB, "XCUBE_HUB_LOCAL_USER_CODE": True}
         user = make_user(permissions=self.BOTH, units=1000)
         archive = BytesIO()

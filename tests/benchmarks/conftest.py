@@ -1,0 +1,105 @@
+"""Hubs of real processes, and the table of what was measured."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.jobs.factories import cubegen_request
+
+from .hub import Hub, Server, Session, free_port
+from .report import Report
+
+
+class BareSite(Server):
+    def __init__(self, web: Hub) -> None:
+        self.port = free_port()
+        environment = {
+            **web.environment,
+            "DJANGO_SETTINGS_MODULE": "tests.benchmarks.bare_settings",
+            "XCUBE_HUB_ADDRESS": "127.0.0.1",
+            "XCUBE_HUB_PORT": str(self.port),
+            "XCUBE_HUB_LOG_LEVEL": "INFO",
+        }
+        argv = [sys.executable, "-m", "gunicorn", "-c", "python:hubsite.gunicorn_config",
+                "--log-level", "info", "tests.benchmarks.bare_site:application"]  # fmt: skip
+        super().__init__(argv, env=environment, log=web.folder / "bare.log")
+        try:
+            self.until_logged(r"Listening at")
+        except BaseException:
+            self.stop()
+            raise
+
+
+_REPORT = pytest.StashKey[Report]()
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    report = config.stash.get(_REPORT, None)
+    if report and report.lines:
+        terminalreporter.write(f"\n{report}\n")
+
+
+@pytest.fixture(scope="session")
+def report(pytestconfig: pytest.Config) -> Report:
+    return pytestconfig.stash.setdefault(_REPORT, Report())
+
+
+@pytest.fixture(scope="session")
+def hub(tmp_path_factory, xcube_python: Path, demo_cube: Path) -> Iterator[Hub]:
+    """A whole hub that answers estimates: web, worker, observer, runner."""
+    folder = tmp_path_factory.mktemp("hub")
+    hub = Hub(folder, xcube_python=xcube_python, demo_cube=demo_cube)
+    try:
+        hub.until_estimates(hub.new_user("first@example.org"), cubegen_request())
+        yield hub
+    finally:
+        hub.stop()
+
+
+@pytest.fixture(scope="session")
+def web(tmp_path_factory, xcube_python: Path, demo_cube: Path) -> Iterator[Hub]:
+    """The web part by itself: what is read changes only as the benchmark changes it."""
+    folder = tmp_path_factory.mktemp("web")
+    hub = Hub(folder, xcube_python=xcube_python, demo_cube=demo_cube, only=("web",))
+    yield hub
+    hub.stop()
+
+
+@pytest.fixture(scope="session")
+def reader(web: Hub) -> Session:
+    """A user of `web`'s."""
+    return web.new_user("reader@example.org")
+
+
+@pytest.fixture(scope="session")
+def bare(web: Hub) -> Iterator[BareSite]:
+    """The bare site on `web`'s database, served by gunicorn in the same way."""
+    site = BareSite(web)
+    yield site
+    site.stop()
+
+
+@pytest.fixture(scope="session")
+def plain_folder(tmp_path_factory, demo_cube: Path) -> Path:
+    """Where xcube by itself finds the same stores (stores.json) and request (request.json)."""
+    folder = tmp_path_factory.mktemp("plain")
+    stores = {
+        "demo": {"store_id": "file", "store_params": {"root": str(demo_cube.parent)}},
+        "cubes": {"store_id": "file", "store_params": {"root": str(folder)}},
+    }
+    (folder / "stores.json").write_text(json.dumps(stores))
+    (folder / "request.json").write_text(json.dumps(cubegen_request("plain.zarr")))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def plain_environment() -> dict[str, str]:
+    """For processes of xcube's own: nothing of the hub."""
+    return {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}

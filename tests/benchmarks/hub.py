@@ -1,0 +1,224 @@
+"""A hub as an operator runs it: `manage.py start` in a data folder of its own, and its users."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tests.environment import STORES
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+API = "/api/v2"
+READY_WITHIN_S = 90
+STOP_WITHIN_S = 30
+
+# Nothing that configures another hub, or this test run, may reach the measured one.
+_FOREIGN = ("XCUBE_", "CUBEGENS_", "GENERATOR_", "DATABASE_URL", "DJANGO_", "FORWARDED_")
+
+
+class Server:
+    """A process of ours with all that it starts; only these are ever ended."""
+
+    def __init__(self, argv: list[str], *, env: Mapping[str, str], log: Path) -> None:
+        self.log = log
+        with log.open("wb") as stream:
+            self._process = subprocess.Popen(
+                argv,
+                cwd=CHECKOUT,
+                env=dict(env),
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                process_group=0,
+            )
+
+    def until_logged(self, pattern: str) -> re.Match[str]:
+        """Wait for a line of the log."""
+        deadline = time.monotonic() + READY_WITHIN_S
+        while not (found := re.search(pattern, self.log.read_text(errors="replace"))):
+            self.check_alive()
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.log} has no {pattern!r}")
+            time.sleep(0.1)
+        return found
+
+    def check_alive(self) -> None:
+        if self._process.poll() is not None:
+            raise RuntimeError(f"it ended: {self.log.read_text(errors='replace')[-2000:]}")
+
+    def web_workers(self) -> list[int]:
+        """The gunicorn processes that answer requests: those whose parent is gunicorn too."""
+        return [
+            pid
+            for parent in self._descendants(self._process.pid)
+            if _is_gunicorn(parent)
+            for pid in _children(parent)
+            if _is_gunicorn(pid)
+        ]
+
+    def _descendants(self, pid: int) -> Iterator[int]:
+        yield pid
+        for child in _children(pid):
+            yield from self._descendants(child)
+
+    def stop(self) -> None:
+        if self._process.poll() is not None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)  # its parts end with it
+            self._process.wait()
+
+
+class Hub(Server):
+    """`manage.py start` with the stores of the tests and the demo cube; `only` these parts."""
+
+    def __init__(
+        self, folder: Path, *, xcube_python: Path, demo_cube: Path, only: tuple[str, ...] = ()
+    ) -> None:
+        self.folder = folder
+        (folder / "source").mkdir(parents=True)
+        shutil.copytree(demo_cube, folder / "source" / demo_cube.name)
+        (folder / "stores.yaml").write_text(STORES)
+        self.environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN)},
+            "XCUBE_HUB_DATA_DIR": str(folder),
+            "XCUBE_HUB_STORES": str(folder / "stores.yaml"),
+            "XCUBE_HUB_XCUBE_PYTHON": str(xcube_python),
+            "XCUBE_HUB_DOTENV": os.devnull,
+        }
+        argv = [sys.executable, "manage.py", "start", "--address", "127.0.0.1", "--port", "0"]
+        if only:
+            argv += ["--only", ",".join(only)]
+        super().__init__(argv, env=self.environment, log=folder / "hub.log")
+        try:
+            self.url = self.until_logged(r"is ready: (http://\S+?)/api/v2")[1]
+        except BaseException:
+            self.stop()
+            raise
+        self.port = urlsplit(self.url).port
+        assert self.port
+        self.environment["XCUBE_HUB_PUBLIC_URL"] = self.url  # its tokens' audience
+
+    def manage(self, *arguments: str) -> str:
+        """Run a command of the hub; returns what it prints."""
+        return self.python("manage.py", *arguments)
+
+    def python(self, *arguments: str) -> str:
+        """Run Python with the hub's own configuration; returns what it prints."""
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=CHECKOUT,
+            env={**self.environment, "DJANGO_SETTINGS_MODULE": "hubsite.settings"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(arguments)}: {done.stderr}")
+        return done.stdout
+
+    def new_user(self, email: str, *, units: int = 1_000_000) -> Session:
+        """A user with a client, signed in."""
+        client = json.loads(
+            self.manage("create_client", "--email", email, "--permission", "manage:cubegens",
+                        "--units", str(units), "--json")
+        )  # fmt: skip
+        status, answer = Session(self.port).call(
+            "POST",
+            "/oauth/token",
+            {
+                "client_id": client["client_id"],
+                "client_secret": client["client_secret"],
+                "audience": f"{self.url}{API}/",
+                "grant_type": "client_credentials",
+            },
+        )
+        assert status == 200, answer
+        return Session(self.port, answer["access_token"])
+
+    def until_estimates(self, session: Session, request: Any) -> dict[str, Any]:
+        """Wait until the runner has imported xcube; the answer to an info request."""
+        deadline = time.monotonic() + READY_WITHIN_S
+        while True:
+            status, answer = session.call("POST", "/cubegens/info", request)
+            if status == 200:
+                return answer
+            assert status == 503 and time.monotonic() < deadline, (status, answer)
+            time.sleep(0.3)
+
+
+class Session:
+    """What an API client keeps: a connection and a token."""
+
+    def __init__(self, port: int, token: str = "") -> None:
+        self.port = port
+        self.token = token
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=180)
+
+    def another(self) -> Session:
+        """The same user on a connection of its own."""
+        return Session(self.port, self.token)
+
+    def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """Status and parsed body of a request to the API."""
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        data = None
+        if body is not None:
+            data = json.dumps(body).encode()
+            headers["Content-Type"] = "application/json"
+        try:
+            self._connection.request(method, API + path, body=data, headers=headers)
+            response = self._connection.getresponse()
+        except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+            # gunicorn closes what was idle for 5 s: as every client does, connect again.
+            self._connection.close()
+            self._connection.request(method, API + path, body=data, headers=headers)
+            response = self._connection.getresponse()
+        return response.status, json.loads(response.read() or b"null")
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def resident_mb(pid: int) -> float:
+    """The resident memory (RSS) of a process in MB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)
+    assert found
+    return int(found[1]) * 1024 / 1e6
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        tasks = Path(f"/proc/{pid}/task").iterdir()
+        return [int(c) for task in tasks for c in (task / "children").read_text().split()]
+    except FileNotFoundError:
+        return []  # it has ended
+
+
+def _is_gunicorn(pid: int) -> bool:
+    try:
+        return b"\0gunicorn\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return False

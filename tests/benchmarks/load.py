@@ -1,0 +1,57 @@
+"""A load generator: threads that send one request again and again over connections kept alive.
+
+Ours rather than a tool that may be there or not, so that numbers compare between machines. It
+parses nothing but the status and the length of an answer: some hundredths of a millisecond.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
+
+
+def throughput(port: int, path: str, token: str, *, seconds: float, connections: int = 16) -> float:
+    """Answers per second to `GET path`. Raises AssertionError if one is not 200."""
+    request = (
+        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n"
+        "Accept: application/json\r\n\r\n"
+    ).encode()
+    start = threading.Barrier(connections)
+
+    def ask() -> tuple[int, float]:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            _exchange(connection, request)
+            start.wait(60)
+            began, count = time.monotonic(), 0
+            while time.monotonic() < began + seconds:
+                _exchange(connection, request)
+                count += 1
+            return count, time.monotonic() - began
+
+    with ThreadPoolExecutor(connections) as pool:
+        done = [future.result() for future in [pool.submit(ask) for _ in range(connections)]]
+    return sum(count / took for count, took in done)
+
+
+def _exchange(connection: socket.socket, request: bytes) -> None:
+    connection.sendall(request)
+    data = b""
+    while (end := data.find(b"\r\n\r\n")) < 0:
+        data += _received(connection)
+    assert data.startswith(b"HTTP/1.1 200 "), data[:500]
+    length = _LENGTH.search(data, 0, end + 2)
+    assert length, data[:end]
+    while len(data) < end + 4 + int(length[1]):
+        data += _received(connection)
+
+
+def _received(connection: socket.socket) -> bytes:
+    data = connection.recv(65536)
+    assert data, "the connection was closed"
+    return data

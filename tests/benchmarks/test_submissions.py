@@ -1,0 +1,117 @@
+"""Two hundred submissions at once, each with an estimate by xcube: none lost, none too many."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.jobs.factories import cubegen_request
+
+from .hub import Hub, Session, resident_mb
+from .report import Pairs
+
+pytestmark = [pytest.mark.benchmark, pytest.mark.xcube]
+
+SUBMISSIONS = 200
+AFFORDED = 120
+
+
+def submit_at_once(session: Session, count: int) -> list[tuple[int, Any]]:
+    """`count` submissions, each on a connection of its own; the answers."""
+    start = threading.Barrier(count)
+
+    def submit() -> tuple[int, Any]:
+        mine = session.another()
+        start.wait(60)
+        try:
+            return mine.call("PUT", "/cubegens", cubegen_request())
+        finally:
+            mine.close()
+
+    with ThreadPoolExecutor(count) as pool:
+        return [future.result() for future in [pool.submit(submit) for _ in range(count)]]
+
+
+def cancel_all(hub: Hub, session: Session) -> None:
+    """Cancel the user's jobs, and wait until no run is left."""
+    assert session.call("DELETE", "/cubegens") == (200, "Success")
+    deadline = time.monotonic() + 120
+    while query(hub, "SELECT count(*) FROM jobs_job WHERE is_live")[0][0]:
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+
+
+def query(hub: Hub, *statements: str) -> list[tuple]:
+    """Look into the database past the hub; all `statements` see one snapshot."""
+    path = f"file:{hub.folder / 'hub.sqlite3'}?mode=ro"
+    with contextlib.closing(sqlite3.connect(path, uri=True, timeout=60)) as database:
+        database.isolation_level = None
+        database.execute("BEGIN")
+        return [row for text in statements for row in database.execute(text).fetchall()]
+
+
+def books(hub: Hub, email: str) -> tuple[Counter, int, int]:
+    """The user's jobs by state, units still owned, units reserved: at one moment."""
+    of_user = f"(SELECT id FROM accounts_user WHERE email = '{email}')"
+    *states, (total, reserved) = query(
+        hub,
+        f"SELECT state, count(*) FROM jobs_job WHERE owner_id = {of_user} GROUP BY state",
+        f"SELECT total, reserved FROM accounts_balance WHERE user_id = {of_user}",
+    )
+    return Counter(dict(states)), total, reserved
+
+
+def check_books(hub: Hub, email: str, *, granted: int, price: int, jobs: int) -> None:
+    """Every job is there once; what it reserved is reserved, what succeeded is charged."""
+    states, total, reserved = books(hub, email)
+    assert states.total() == jobs, states
+    active = states["QUEUED"] + states["LAUNCHED"] + states["RUNNING"]
+    assert set(states) <= {"QUEUED", "LAUNCHED", "RUNNING", "SUCCEEDED"}, states
+    assert reserved == active * price, (states, reserved)
+    assert total == granted - states["SUCCEEDED"] * price, (states, total)
+    hub.manage("check_ledger")
+
+
+def test_two_hundred_submissions_at_once(report, hub):
+    warm = hub.new_user("warm@example.org")
+    price = hub.until_estimates(warm, cubegen_request())["result"]["cost_estimation"]["required"]
+    assert price > 0
+    assert {status for status, _ in submit_at_once(warm, 50)} == {200}
+    cancel_all(hub, warm)
+    before = {pid: resident_mb(pid) for pid in hub.web_workers()}
+    assert before
+
+    rich = hub.new_user("rich@example.org", units=SUBMISSIONS * price)
+    answers = submit_at_once(rich, SUBMISSIONS)
+    accepted = {job["job_id"] for status, job in answers if status == 200}
+    told = Counter(status for status, _ in answers)
+    report.count("200 submissions at once: accepted", len(accepted), of=str(SUBMISSIONS),
+                 limit="all", holds=len(accepted) == SUBMISSIONS)  # fmt: skip
+    check_books(hub, "rich@example.org", granted=SUBMISSIONS * price, price=price, jobs=200)
+    assert {job["job_id"] for job in rich.call("GET", "/cubegens")[1]} == accepted
+    cancel_all(hub, rich)
+
+    poor = hub.new_user("poor@example.org", units=AFFORDED * price + price - 1)
+    told = Counter(status for status, _ in submit_at_once(poor, SUBMISSIONS))
+    report.count("… with units for 120 of them: accepted", told[200], of=f"{told[413]} × 413",
+                 limit="= 120", holds=told == {200: AFFORDED, 413: 80})  # fmt: skip
+    granted = AFFORDED * price + price - 1
+    check_books(hub, "poor@example.org", granted=granted, price=price, jobs=AFFORDED)
+    cancel_all(hub, poor)
+    hub.manage("check_ledger")
+
+    after = {pid: resident_mb(pid) for pid in hub.web_workers()}
+    assert set(after) == set(before), "a web process was replaced"
+    log = hub.log.read_text(errors="replace")
+    assert "database is locked" not in log
+    assert "Traceback" not in log, log[log.index("Traceback") - 500 :][:3000]
+    grown = max(before, key=lambda pid: after[pid] / before[pid])
+    report.ratio("memory of a web process after / before", Pairs([after[grown]], [before[grown]]),
+                 unit="MB", at_most=1.2)  # fmt: skip
