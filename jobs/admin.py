@@ -14,6 +14,7 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html
 
 from accounts.admin import ReadOnlyAdmin
+from hubsite.settings_table import SETTINGS
 
 from . import lifecycle, logs
 from .models import Job, JobDocument, JobEvent
@@ -33,6 +34,19 @@ class UncountedPaginator(Paginator):
     @cached_property
     def count(self) -> int:
         return self.object_list.order_by()[: self.bound].count()
+
+
+class EngineFilter(admin.SimpleListFilter):
+    """By the engines that there are; asking the rows would read all of them."""
+
+    title = parameter_name = "engine"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        (setting,) = (row for row in SETTINGS if row.name == "XCUBE_HUB_ENGINE")
+        return [(name, name) for name in setting.choices]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
+        return queryset.filter(engine=self.value()) if self.value() else queryset
 
 
 class JobEventInline(admin.TabularInline):
@@ -63,7 +77,7 @@ class JobAdmin(ReadOnlyAdmin):
         "output",
         "created_at",
     ]
-    list_filter = ["state", "reason", "engine"]
+    list_filter = ["state", "reason", EngineFilter]
     list_select_related = ["owner"]
     list_per_page = 50
     search_fields = ["job_id", "owner__email", "output_data_id"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -20,8 +21,11 @@ from .cost import CostError, required_units
 from .estimator import Estimate, estimate
 from .models import IdempotencyKey, Job, JobDocument, JobEvent, State, new_job_id
 from .request import InvalidRequest, ResolvedRequest, parse_request
+from .stores import StoresFileError
 from .tasks import wake_up
 from .workload import resolve_for
+
+logger = logging.getLogger(__name__)
 
 IDEMPOTENCY_KEPT = timedelta(days=1)
 """How long a repeated `Idempotency-Key` returns its first answer (contract)."""
@@ -59,6 +63,14 @@ def parse(submission: Submission) -> ResolvedRequest:
         return resolve_for(submission.user.username, request)
     except InvalidRequest as invalid:
         raise as_api_error(invalid) from None
+    except StoresFileError as error:
+        logger.error("%s", error)
+        raise ApiError(
+            "The hub cannot read its list of data stores; its operators can find the reason in "
+            "its log. Nothing was stored.",
+            status=503,
+            headers={"Retry-After": "60"},
+        ) from None
 
 
 def as_api_error(invalid: InvalidRequest) -> ApiError:

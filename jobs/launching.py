@@ -21,6 +21,7 @@ from hubsite.engines.base import AlreadyEnded, EngineUnavailable, LaunchRefused
 from . import lifecycle, vault
 from .models import Job, Lock, Reason, State
 from .request import InvalidRequest
+from .stores import StoresFileError
 from .workload import build_workload
 
 logger = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ def launch(job: Job) -> None:
     """Make the object of a job that is LAUNCHED. Repeating it makes no second one."""
     try:
         get_engine(job.engine).launch(build_workload(job))
-    except EngineUnavailable as error:
+    except (EngineUnavailable, StoresFileError) as error:
         logger.warning("%s waits to be launched: %s", job.job_id, error)
     except AlreadyEnded:
         lifecycle.move(

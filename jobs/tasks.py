@@ -21,8 +21,12 @@ logger = logging.getLogger(__name__)
 
 
 def wake_up(task: str, *args: object) -> None:
-    """Have the worker do `task` as soon as what is being written is committed."""
-    transaction.on_commit(lambda: async_task(f"jobs.tasks.{task}", *args))
+    """Have the worker do `task` as soon as what is being written is committed.
+
+    Robust: what was committed is answered as done even if the queue cannot be written; the
+    sweep makes up for it.
+    """
+    transaction.on_commit(lambda: async_task(f"jobs.tasks.{task}", *args), robust=True)
 
 
 def launch_due() -> None:

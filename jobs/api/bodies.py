@@ -263,6 +263,23 @@ CUBEGEN_STATE = component(
     },
 )
 
+VARIABLE = component(
+    "VariableDescriptor",
+    {
+        "type": "object",
+        "description": "xcube's description of a variable.",
+        "required": ["name", "dtype", "dims"],
+        "properties": {
+            "name": {"type": "string", "minLength": 1},
+            "dtype": {"type": "string", "description": "NumPy's name of its type."},
+            "dims": {"type": "array", "items": {"type": "string", "minLength": 1}},
+            "chunks": {"type": "array", "items": {"type": "integer", "minimum": 0}},
+            "attrs": {"type": "object"},
+        },
+        "additionalProperties": False,
+    },
+)
+
 CUBE_INFO = component(
     "CubeInfo",
     {
@@ -281,27 +298,40 @@ CUBE_INFO = component(
                         "description": "xcube's description of the cube.",
                         "required": ["data_id", "data_type"],
                         "properties": {
-                            "data_id": {"type": "string"},
+                            "data_id": {"type": "string", "minLength": 1},
                             "data_type": {"type": "string"},
-                            "crs": {"type": ["string", "null"]},
+                            "crs": {"type": "string", "minLength": 1},
                             "bbox": {
-                                "type": ["array", "null"],
+                                "type": "array",
                                 "items": {"type": "number"},
+                                "minItems": 4,
+                                "maxItems": 4,
                                 "description": "`[x1, y1, x2, y2]` in units of `crs`.",
                             },
                             "time_range": {
-                                "type": ["array", "null"],
+                                "type": "array",
                                 "items": {"type": ["string", "null"]},
+                                "minItems": 2,
+                                "maxItems": 2,
+                                "description": "First and last day or time.",
                             },
-                            "time_period": {"type": ["string", "null"]},
+                            "time_period": {"type": "string", "minLength": 1},
+                            "open_params_schema": {"type": "object"},
                             "dims": {
                                 "type": "object",
-                                "additionalProperties": {"type": "integer"},
+                                "additionalProperties": {"type": "integer", "minimum": 0},
                                 "description": "Length of each dimension.",
                             },
-                            "spatial_res": {"type": ["number", "null"]},
-                            "data_vars": {"type": "object", "additionalProperties": True},
+                            "spatial_res": {
+                                "type": "number",
+                                "exclusiveMinimum": 0,
+                                "description": "Size of a pixel, in units of `crs`.",
+                            },
+                            "coords": {"type": "object", "additionalProperties": VARIABLE},
+                            "data_vars": {"type": "object", "additionalProperties": VARIABLE},
+                            "attrs": {"type": "object"},
                         },
+                        "additionalProperties": False,
                     },
                     "size_estimation": {
                         "type": "object",

@@ -151,7 +151,6 @@ CUBE_INFO: dict[str, Any] = {
             "crs": "EPSG:4326",
             "bbox": [7.0, 53.0, 9.0, 55.0],
             "time_range": ["2024-05-01", "2024-06-30"],
-            "time_period": None,
             "dims": {"time": 8, "lat": 200, "lon": 200},
             "spatial_res": 0.01,
             "data_vars": {

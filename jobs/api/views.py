@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
@@ -80,8 +81,7 @@ class CubegensView(SwitchableView):
     @schema.delete_all
     def delete(self, request: Request) -> Response:
         jobs = Job.objects.owned_by(request.user).listed()
-        for job in jobs.active():
-            _cancel(job, request)
+        _cancel(jobs.active(), request)
         _hide(jobs)
         return Response("Success")
 
@@ -119,7 +119,7 @@ class CubegenView(SwitchableView):
     @schema.delete_job
     def delete(self, request: Request, job_id: str) -> Response:
         job = _job_of(request, job_id)
-        _cancel(job, request)
+        _cancel([job], request)
         _hide(Job.objects.filter(pk=job.pk))
         return Response("Success")
 
@@ -178,9 +178,11 @@ def _job_of(request: Request, job_id: str) -> Job:
     return job
 
 
-def _cancel(job: Job, request: Request) -> None:
-    if lifecycle.cancel(job, actor=request.user.username):
-        wake_up("remove_objects", [job.job_id])
+def _cancel(jobs: Iterable[Job], request: Request) -> None:
+    """End these jobs; their runs are ended by the worker."""
+    cancelled = [job for job in jobs if lifecycle.cancel(job, actor=request.user.username)]
+    if names := [job.job_id for job in cancelled if job.is_live]:
+        wake_up("remove_objects", names)
 
 
 def _hide(jobs: QuerySet[Job]) -> None:

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 LIST = "/admin/jobs/job/"
 QUERIES_OF_LIST = 6
-"""Session, user, permissions, then: how many (bounded), which page, which engines to filter by."""
+"""Session, user, the user's and the roles' permissions; then how many (bounded), and the page."""
 
 
 @pytest.fixture
@@ -86,10 +86,10 @@ def test_jobs_are_found(operator, owner, by):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("state", "RUNNING"), ("reason", "DEADLINE"), ("engine", "other")]
+    ("name", "value"), [("state", "RUNNING"), ("reason", "DEADLINE"), ("engine", "local")]
 )
 def test_jobs_are_filtered(operator, owner, name, value):
-    make_job(owner, state=State.QUEUED)
+    make_job(owner, engine="another")
     wanted = make_job(owner, **{"state": State.FAILED, name: value})
     key = name if name == "engine" else f"{name}__exact"
     found = operator.get(LIST, {key: value}).context["cl"].result_list

@@ -349,7 +349,7 @@ class TestUserCode:
         "entries",
         [{"../m.py": ""}, {"/m.py": ""}, {"a/../../m.py": ""}, {"bomb": "0" * 101_000_000}],
     )
-    def test_archives_that_escape_or_explode_are_refused(self, client, settings, entries, status):
+    def test_archives_that_escape_or_explode_are_refused(self, client, settings, entries):
         settings.HUB = {**settings.HUB, "XCUBE_HUB_LOCAL_USER_CODE": True}
         user = make_user(permissions=self.BOTH, units=1000)
         archive = BytesIO()
@@ -558,3 +558,32 @@ def test_an_estimator_that_is_away_is_503_and_leaves_nothing(
         assert response["Retry-After"]
     assert Job.objects.count() == 0
     assert balance(user) == (1000, 0)
+
+
+@pytest.fixture
+def broken_stores_file(settings, tmp_path):
+    path = tmp_path / "stores.yaml"
+    path.write_text("demo: {store_id: [")
+    settings.HUB = {**settings.HUB, "XCUBE_HUB_STORES": path}
+
+
+def test_a_broken_stores_file_is_503_and_tells_operators_only(
+    client, headers, broken_stores_file, caplog
+):
+    response = submit(client, headers)
+    assert response.status_code == 503
+    assert response["Retry-After"]
+    assert "stores.yaml" not in response.content.decode()
+    assert "stores.yaml" in caplog.text
+    assert Job.objects.count() == 0
+
+
+def test_what_was_committed_is_answered_even_if_the_queue_cannot_be_written(
+    client, headers, monkeypatch, django_capture_on_commit_callbacks
+):
+    def fail(*args):
+        raise RuntimeError("the queue is full")
+
+    monkeypatch.setattr("jobs.tasks.async_task", fail)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert submit(client, headers).status_code == 200

@@ -129,6 +129,20 @@ def test_a_store_that_went_away_fails_the_job(engine):
     assert "@gone" in job.message
 
 
+def test_a_broken_stores_file_makes_jobs_wait(engine, settings, tmp_path):
+    job = make_job(make_user(units=100))
+    path = tmp_path / "stores.yaml"
+    path.write_text("[]")
+    hub = settings.HUB
+    settings.HUB = {**hub, "XCUBE_HUB_STORES": path}
+    launching.launch_due()
+    assert states([job]) == ["LAUNCHED"]
+    settings.HUB = hub
+    Job.objects.update(launched_at=timezone.now() - timedelta(seconds=11))
+    launching.launch_missing()
+    assert [w.name for w in engine.launched] == [job.job_id]
+
+
 def test_the_workload_names_the_run_its_token_and_only_the_stores_of_the_request(engine):
     job = make_job(make_user(units=100))
     launching.launch_due()
