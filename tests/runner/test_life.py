@@ -214,7 +214,7 @@ def test_reports_reach_the_hub_and_the_token_not_the_child(runner: Runner, store
         runner.end_of(runner.launch(payload, report=report))
         wait_for(lambda: reports and reports[-1][1]["sender"] == "on_end", 3)
         assert reports[-1][1]["state"]["label"].startswith("Generating cube")
-        assert "Cube generated" in str(reports[-1][1]["output"])
+        assert "Cube generated" in str([body.get("output") for _, body in reports])
     finally:
         server.shutdown()
         server.server_close()

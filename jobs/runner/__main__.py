@@ -1,0 +1,133 @@
+"""The command line of the runner: `serve` and `run`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+_DESCRIPTION = """\
+Runs cube generations and answers estimates inside an xcube environment.
+xcube is imported once; each run and each estimate is done in a forked process."""
+
+_EPILOG = """\
+examples:
+  python -m jobs.runner serve --socket /run/hub/control.sock \\
+      --estimate-socket /run/hub/estimates.sock --runs-dir /var/lib/hub/runs
+  curl --unix-socket /run/hub/control.sock http://runner/
+  python -m jobs.runner run --workload workload.json --runs-dir /tmp/runs
+
+Sending SIGTERM to `serve` ends it at once; runs go on, and the next `serve`
+with the same --runs-dir takes them over. Needs Linux 5.9 or newer."""
+
+
+def parse_arguments(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m jobs.runner",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{serve,run}")
+    serve = commands.add_parser("serve", help="serve runs and estimates on two unix sockets")
+    serve.add_argument(
+        "--socket",
+        type=_path,
+        required=True,
+        metavar="PATH",
+        help="where to launch, list and remove runs (created, mode 0600)",
+    )
+    serve.add_argument(
+        "--estimate-socket",
+        type=_path,
+        required=True,
+        metavar="PATH",
+        help="where estimates and versions are answered (created, mode 0600)",
+    )
+    serve.add_argument(
+        "--estimators",
+        type=_count,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="processes that answer estimates (default: %(default)s, one per core)",
+    )
+    serve.add_argument(
+        "--estimate-limit",
+        type=_seconds,
+        default=30.0,
+        metavar="SECONDS",
+        help="longest time for one estimate (default: %(default)g)",
+    )
+    run = commands.add_parser(
+        "run", help="run one workload in the foreground, then exit as it does"
+    )
+    run.add_argument(
+        "--workload",
+        type=_path,
+        required=True,
+        metavar="FILE",
+        help="the workload, as it would be PUT to `serve` (JSON)",
+    )
+    for command in (serve, run):
+        command.add_argument(
+            "--runs-dir",
+            type=_path,
+            required=True,
+            metavar="DIR",
+            help="folder that holds one folder per run (created, mode 0700)",
+        )
+        command.add_argument(
+            "--allow-standins",
+            action="store_true",
+            help="accept runs that only pretend to work (for tests)",
+        )
+    return parser.parse_args(arguments)
+
+
+def _path(text: str) -> Path:
+    return Path(text).absolute()
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 256:
+        raise argparse.ArgumentTypeError("must be between 0 and 256")
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 < number <= 3600:
+        raise argparse.ArgumentTypeError("must be between 0 and 3600 seconds")
+    return number
+
+
+def main() -> int:
+    options = parse_arguments(sys.argv[1:])
+    from .environment import restart_clean
+
+    restart_clean(options.runs_dir)
+    # Only now: numpy reads the number of its threads when it is imported.
+    if options.command == "run":
+        from .foreground import run_workload
+
+        return run_workload(
+            workload=options.workload,
+            runs_dir=options.runs_dir,
+            allow_standins=options.allow_standins,
+        )
+    from .zygote import serve
+
+    return serve(
+        socket_path=options.socket,
+        estimate_socket_path=options.estimate_socket,
+        runs_dir=options.runs_dir,
+        estimators=options.estimators,
+        estimate_limit_s=options.estimate_limit,
+        allow_standins=options.allow_standins,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

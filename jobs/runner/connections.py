@@ -1,0 +1,162 @@
+"""The control socket's connections, served without ever blocking: one request each.
+
+At most 64 at once, ten seconds for a request to come; more wait unaccepted.
+"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import time
+from collections.abc import Callable
+
+from .wire import CONTINUE, Request, RequestReader, WireError, error_response
+
+BODY_LIMIT = 16 << 20
+MAX_CONNECTIONS = 64
+IDLE_S = 10.0
+LINGER_S = 2.0
+_scratch = bytearray(1 << 18)
+
+
+class Connection:
+    """Reading a request, then waiting for its answer, then writing it, then draining."""
+
+    def __init__(self, server: Server, sock: socket.socket):
+        self._server = server
+        self._socket = sock
+        self._reader = RequestReader(body_limit=BODY_LIMIT)
+        self._out = b""
+        self._state = "reading"
+        self.deadline = time.monotonic() + IDLE_S
+        sock.setblocking(False)
+        server.selector.register(sock, selectors.EVENT_READ, self._on_event)
+
+    @property
+    def is_open(self) -> bool:
+        return self._state != "closed"
+
+    def answer(self, data: bytes) -> None:
+        """Send the one answer; the connection closes by itself afterwards."""
+        if self._state not in ("reading", "waiting"):
+            return
+        self._out += data
+        self._state = "writing"
+        self.deadline = time.monotonic() + IDLE_S
+        self._write()
+
+    def expire(self) -> None:
+        """Its time is over."""
+        if self._state == "reading" and self._reader.started:
+            self.answer(error_response(408, "The request did not come in time."))
+        else:
+            self.close()
+
+    def close(self) -> None:
+        if self._state != "closed":
+            self._state = "closed"
+            self._server.selector.unregister(self._socket)
+            self._socket.close()
+            self._server.closed(self)
+
+    def _on_event(self, mask: int) -> None:
+        try:
+            if mask & selectors.EVENT_WRITE:
+                self._write()
+            elif mask & selectors.EVENT_READ:
+                self._read()
+        except OSError:
+            self.close()
+
+    def _read(self) -> None:
+        try:
+            size = self._socket.recv_into(_scratch)
+        except BlockingIOError:
+            return None
+        if size == 0:
+            return self.close()
+        if self._state != "reading":
+            return None
+        try:
+            request = self._reader.feed(_scratch, size)
+        except WireError as error:
+            return self.answer(error_response(error.status, error.message))
+        finally:
+            # A secret may have passed through; children inherit this memory.
+            _scratch[:size] = bytes(size)
+        if request is not None:
+            self._state = "waiting"
+            self.deadline = float("inf")
+            self._server.handle(self, request)
+        elif self._reader.wants_continue:
+            self._reader.wants_continue = False
+            self._socket.send(CONTINUE)
+        return None
+
+    def _write(self) -> None:
+        try:
+            sent = self._socket.send(self._out) if self._out else 0
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            return self.close()
+        self._out = self._out[sent:]
+        if self._out:
+            self._server.selector.modify(self._socket, selectors.EVENT_WRITE, self._on_event)
+            return None
+        # Closing with unread bytes would reset the connection and lose the answer.
+        self._state = "draining"
+        self.deadline = time.monotonic() + LINGER_S
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            return self.close()
+        self._server.selector.modify(self._socket, selectors.EVENT_READ, self._on_event)
+        return None
+
+
+class Server:
+    """Accepts connections and hands complete requests to `handle`."""
+
+    def __init__(
+        self,
+        *,
+        selector: selectors.BaseSelector,
+        listener: socket.socket,
+        handle: Callable[[Connection, Request], None],
+    ):
+        self.selector = selector
+        self.handle = handle
+        self._listener = listener
+        self._connections: set[Connection] = set()
+        self._accepting = False
+        listener.setblocking(False)
+        self._accept_again()
+
+    def tick(self) -> None:
+        now = time.monotonic()
+        for connection in [c for c in self._connections if c.deadline <= now]:
+            connection.expire()
+
+    def closed(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        self._accept_again()
+
+    def stop(self) -> None:
+        if self._accepting:
+            self.selector.unregister(self._listener)
+            self._accepting = False
+
+    def _accept_again(self) -> None:
+        if not self._accepting and len(self._connections) < MAX_CONNECTIONS:
+            self._accepting = True
+            self.selector.register(self._listener, selectors.EVENT_READ, self._on_accept)
+
+    def _on_accept(self, mask: int) -> None:
+        try:
+            sock, _ = self._listener.accept()
+        except OSError:
+            return
+        self._connections.add(Connection(self, sock))
+        if len(self._connections) >= MAX_CONNECTIONS:
+            self.stop()

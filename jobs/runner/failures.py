@@ -1,0 +1,80 @@
+"""Whose fault a failure is, and how to say it in one sentence that a user understands.
+
+Kinds: "request" (what was asked cannot be done), "store" (a data store cannot
+be reached or opened), "internal" (anything else).
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+from typing import NamedTuple
+
+MESSAGE_CHARS = 1_000
+NO_SPACE = "No space left in the output store or on this machine."
+_ON_INSTANCE = re.compile(r"^On instance((?:\[[^\n]*?\])*):$", re.MULTILINE)
+_STEP = re.compile(r"\['([^']*)'\]|\[(\d+)\]")
+_NETWORK_PACKAGES = {"botocore", "aiobotocore", "aiohttp", "requests", "urllib3", "s3fs", "adlfs"}
+_REQUEST_ERRORS = {"CubeGeneratorError", "ValidationError", "DataStoreError"}
+
+
+class Failure(NamedTuple):
+    kind: str
+    status_code: int
+    message: str
+
+
+def chain(error: BaseException) -> list[BaseException]:
+    """The error and what it came from, outermost first."""
+    found: list[BaseException] = []
+    todo: BaseException | None = error
+    while todo is not None and todo not in found:
+        found.append(todo)
+        todo = todo.__cause__ or todo.__context__
+    return found
+
+
+def describe(error: BaseException, *, store: str | None = None) -> Failure:
+    """Kind, status code and message of an error; `store` is the store last used."""
+    errors = chain(error)
+    message = shorten(str(error) or type(error).__name__)
+    if any(isinstance(e, OSError) and e.errno in (errno.ENOSPC, errno.EDQUOT) for e in errors):
+        return Failure("store", 507, NO_SPACE)
+    if any(_is_unreachable(e) for e in errors):
+        named = f'the data store "{store}"' if store else "a data store"
+        late = any(isinstance(e, TimeoutError) for e in errors)
+        return Failure("store", 504 if late else 502, f"Cannot reach {named}: {message}")
+    code = getattr(error, "status_code", None)
+    if any(type(e).__name__ in _REQUEST_ERRORS for e in errors):
+        return Failure("request", code if isinstance(code, int) else 400, message)
+    if isinstance(error, OSError):
+        named = f'the data store "{store}"' if store else "a data store"
+        return Failure("store", 502, f"Cannot open {named}: {message}")
+    if isinstance(error, ValueError):
+        return Failure("request", code if isinstance(code, int) else 400, message)
+    return Failure("internal", code if isinstance(code, int) else 500, message)
+
+
+def _is_unreachable(error: BaseException) -> bool:
+    if isinstance(error, (FileNotFoundError, FileExistsError, IsADirectoryError)):
+        return False
+    if isinstance(error, (ConnectionError, TimeoutError, PermissionError)):
+        return True
+    kinds = type(error).__mro__
+    return any(kind.__module__.split(".")[0] in _NETWORK_PACKAGES for kind in kinds)
+
+
+def shorten(message: str) -> str:
+    """The first line; of a schema's long dump the path and the first line."""
+    line = message.strip().split("\n", 1)[0].strip()[:MESSAGE_CHARS]
+    place = _ON_INSTANCE.search(message)
+    if place:
+        path = json_path([name or int(index) for name, index in _STEP.findall(place.group(1))])
+        return f"{path}: {line}" if path else line
+    return line
+
+
+def json_path(steps: list[str | int]) -> str:
+    """["cube_config", "bbox", 2] is said "cube_config.bbox[2]"."""
+    text = "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in steps)
+    return text.removeprefix(".")

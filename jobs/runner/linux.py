@@ -1,0 +1,178 @@
+"""What only Linux can tell or do: prctl, /proc, who a process is, whom it has forked.
+
+A process is identified by boot id, pid and start time: a pid alone may be reused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+from pathlib import Path
+from typing import NamedTuple
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
+_PR_SET_CHILD_SUBREAPER = 36
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _prctl(option: int, value: int) -> None:
+    if _libc.prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), f"prctl({option}) failed")
+
+
+def die_with_parent(parent: int) -> None:
+    """Be killed when `parent` ends; ends at once if it already has."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def become_subreaper() -> None:
+    """Orphaned descendants become our children, so that none is forgotten."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def hide_memory() -> None:
+    """Other processes of the same user may no longer read our memory."""
+    _prctl(_PR_SET_DUMPABLE, 0)
+
+
+class Stat(NamedTuple):
+    """The fields of /proc/PID/stat that are used here. Start time is in clock ticks."""
+
+    state: str
+    parent: int
+    group: int
+    session: int
+    start_time: int
+
+
+def read_stat(pid: int) -> Stat | None:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return None
+    return parse_stat(text)
+
+
+def parse_stat(text: bytes) -> Stat:
+    """The command name may hold spaces and brackets: fields count from the last one."""
+    fields = text[text.rindex(b")") + 2 :].split()
+    return Stat(fields[0].decode(), int(fields[1]), int(fields[2]), int(fields[3]), int(fields[19]))
+
+
+def boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def identity(pid: int) -> dict:
+    """Who `pid` is: {"boot_id", "pid", "start_time"}."""
+    stat = read_stat(pid)
+    return {"boot_id": boot_id(), "pid": pid, "start_time": stat.start_time if stat else None}
+
+
+def is_alive(who: object) -> bool:
+    """Whether the process of this identity still runs (a zombie does not)."""
+    if not isinstance(who, dict) or who.get("boot_id") != boot_id():
+        return False
+    pid = who.get("pid")
+    stat = read_stat(pid) if isinstance(pid, int) else None
+    return stat is not None and stat.start_time == who.get("start_time") and stat.state not in "ZX"
+
+
+def thread_count() -> int:
+    return len(os.listdir("/proc/self/task"))
+
+
+def open_fds() -> set[int]:
+    """Our open file descriptors."""
+    fds = {int(name) for name in os.listdir("/proc/self/fd")}
+    return {fd for fd in fds if os.path.exists(f"/proc/self/fd/{fd}") or _is_open(fd)}
+
+
+def _is_open(fd: int) -> bool:
+    try:
+        os.fstat(fd)
+    except OSError:
+        return False
+    return True
+
+
+def close_all_but(keep: set[int]) -> None:
+    for fd in open_fds() - keep:
+        with contextlib.suppress(OSError):
+            os.close(fd)
+
+
+def children(pid: int) -> list[int]:
+    """The direct children of all threads of `pid`."""
+    found: list[int] = []
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            found += map(int, Path(f"/proc/{pid}/task/{task}/children").read_bytes().split())
+    except FileNotFoundError:
+        if not os.path.exists(f"/proc/{os.getpid()}/task/{os.getpid()}/children"):
+            return [p for p, stat in all_processes() if stat.parent == pid]
+    except OSError:
+        pass
+    return found
+
+
+def descendants(pid: int) -> list[int]:
+    found, todo = [], [pid]
+    while todo:
+        new = [child for child in children(todo.pop()) if child not in found]
+        found += new
+        todo += new
+    return found
+
+
+def all_processes() -> list[tuple[int, Stat]]:
+    pairs = ((int(name), read_stat(int(name))) for name in os.listdir("/proc") if name.isdigit())
+    return [(pid, stat) for pid, stat in pairs if stat is not None]
+
+
+def private_bytes(pid: int) -> int:
+    """Memory that `pid` shares with nobody; 0 if it has ended."""
+    try:
+        return parse_private(Path(f"/proc/{pid}/smaps_rollup").read_bytes())
+    except OSError:
+        return 0
+
+
+def parse_private(text: bytes) -> int:
+    return 1024 * sum(
+        int(line.split()[1])
+        for line in text.splitlines()
+        if line.startswith((b"Private_Clean:", b"Private_Dirty:"))
+    )
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def oom_kills() -> int:
+    """How often the kernel has killed for memory: in our own cgroup, else on this machine."""
+    try:
+        for line in Path("/proc/self/cgroup").read_text().splitlines():
+            if line.startswith("0::/") and line != "0::/":
+                events = Path(f"/sys/fs/cgroup{line[3:]}/memory.events").read_text()
+                return _counter(events, "oom_kill")
+    except OSError:
+        pass
+    try:
+        return _counter(Path("/proc/vmstat").read_text(), "oom_kill")
+    except OSError:
+        return 0
+
+
+def _counter(text: str, name: str) -> int:
+    for line in text.splitlines():
+        key, _, value = line.partition(" ")
+        if key == name:
+            return int(value)
+    return 0

@@ -1,0 +1,102 @@
+"""How a run has ended: from its exit, its result and what was done to it.
+
+Pure, and the only place that decides; never from what was printed.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .failures import shorten
+
+DEADLINE = "DEADLINE"
+OUT_OF_MEMORY = "OUT_OF_MEMORY"
+STOPPED = "STOPPED"
+LOST = "LOST"
+XCUBE_ERROR = "XCUBE_ERROR"
+
+_CRASHES = {
+    signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL,
+    signal.SIGTRAP, signal.SIGSYS,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Outcome:
+    phase: str
+    reason: str | None = None
+    message: str | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Kill:
+    """Why the supervisor ended the run."""
+
+    reason: str
+    message: str
+
+
+def decide(
+    *,
+    wait_status: int,
+    kill: Kill | None,
+    result: Any,
+    failure_message: str | None,
+    oom_killed: bool,
+    needs_result: bool = True,
+) -> Outcome:
+    """The outcome. `result` is what `xcube gen2 -o` would write, None if there is none."""
+    code, number = _exit(wait_status)
+    status = result.get("status") if isinstance(result, dict) else None
+    message = result.get("message") if isinstance(result, dict) else None
+    if code == 0 and (status in ("ok", "warning") or not needs_result):
+        return Outcome("SUCCEEDED", None, message, 0)
+    if kill is not None:
+        return Outcome("FAILED", kill.reason, kill.message, code, number)
+    if number is not None:
+        return _by_signal(number, oom_killed)
+    if status == "error":
+        text = failure_message or shorten(str(message or "")) or "The cube generation failed."
+        return Outcome("FAILED", XCUBE_ERROR, text, code)
+    text = f"The run ended with exit code {code} without a result."
+    return Outcome("FAILED", XCUBE_ERROR, text, code)
+
+
+def lost() -> Outcome:
+    return Outcome("FAILED", LOST, "The run's supervisor ended without a result.")
+
+
+def _exit(wait_status: int) -> tuple[int | None, int | None]:
+    code = os.waitstatus_to_exitcode(wait_status)
+    return (None, -code) if code < 0 else (code, None)
+
+
+def _by_signal(number: int, oom_killed: bool) -> Outcome:
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = f"signal {number}"
+    if number == signal.SIGKILL and oom_killed:
+        text = "The machine ran out of memory and ended the run."
+        return Outcome("FAILED", OUT_OF_MEMORY, text, None, number)
+    if number in _CRASHES:
+        return Outcome("FAILED", XCUBE_ERROR, f"The run crashed: {name}", None, number)
+    text = f"The run was ended by signal {number} ({name}) from outside."
+    return Outcome("FAILED", LOST, text, None, number)
+
+
+def process_exit_code(outcome: dict[str, Any]) -> int:
+    """With which code a program that ran one workload exits."""
+    if outcome.get("phase") == "SUCCEEDED":
+        return 0
+    if outcome.get("signal"):
+        return 128 + int(outcome["signal"])
+    return int(outcome.get("exit_code") or 1)

@@ -1,0 +1,97 @@
+"""How many estimators there are, and when one is ended or replaced. Part of the zygote.
+
+They share one listening socket and a piece of memory in which each notes since
+when it is busy.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import signal
+import socket
+import struct
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import process
+from .estimator import Estimator
+
+KILL_AFTER_S = 5.0
+_SLOT = struct.Struct("d")
+
+
+@dataclass
+class _Member:
+    pid: int = 0
+    started: float = 0.0
+    quick_deaths: int = 0
+    next_start: float = 0.0
+
+
+class EstimatorPool:
+    def __init__(self, *, listener: socket.socket, size: int, root: Path, limit_s: float):
+        self._listener = listener
+        self._root = root
+        self._limit_s = limit_s
+        self._memory = mmap.mmap(-1, max(1, size) * _SLOT.size)
+        self._members = [_Member() for _ in range(size)]
+        self._stopped = False
+
+    @property
+    def size(self) -> int:
+        return len(self._members)
+
+    def tick(self) -> None:
+        """Start who is missing, end who is stuck."""
+        now = time.monotonic()
+        for slot, member in enumerate(self._members):
+            if member.pid == 0 and not self._stopped and now >= member.next_start:
+                try:
+                    self._start(slot, member)
+                except OSError as error:
+                    process.say(f"an estimator could not be started: {error}")
+                    member.next_start = now + 5
+            elif member.pid:
+                busy_since = self._busy_since(slot)
+                if busy_since and now - busy_since > self._limit_s + KILL_AFTER_S:
+                    process.say("an estimator is stuck and is replaced")
+                    os.kill(member.pid, signal.SIGKILL)
+
+    def reaped(self, pid: int) -> bool:
+        """A child has ended; whether it was an estimator."""
+        for slot, member in enumerate(self._members):
+            if member.pid == pid:
+                member.pid = 0
+                self._note_busy(slot, 0)
+                quick = time.monotonic() - member.started < 1
+                member.quick_deaths = member.quick_deaths + 1 if quick else 0
+                pause = min(10.0, 0.1 * 2**member.quick_deaths) if quick else 0
+                member.next_start = time.monotonic() + pause
+                return True
+        return False
+
+    def stop(self) -> None:
+        self._stopped = True
+        for member in self._members:
+            if member.pid:
+                os.kill(member.pid, signal.SIGKILL)
+
+    def _start(self, slot: int, member: _Member) -> None:
+        zygote = os.getpid()
+        estimator = Estimator(
+            listener=self._listener,
+            root=self._root,
+            limit_s=self._limit_s,
+            busy=lambda since: self._note_busy(slot, since),
+        )
+        self._note_busy(slot, 0)
+        member.started = time.monotonic()
+        member.pid = process.spawn(lambda: estimator.run(zygote), keep=[self._listener.fileno()])
+
+    def _note_busy(self, slot: int, since: float) -> None:
+        _SLOT.pack_into(self._memory, slot * _SLOT.size, since)
+
+    def _busy_since(self, slot: int) -> float:
+        return _SLOT.unpack_from(self._memory, slot * _SLOT.size)[0]

@@ -1,0 +1,89 @@
+"""Forking: what a forked process keeps of its parent, and how it ends.
+
+The child never returns into its parent's code: it ends by os._exit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+
+from . import linux
+
+# Opened by libraries at import (PROJ's database); they must keep their numbers.
+library_fds: set[int] = set()
+
+
+def spawn(main: Callable[[], int | None], *, keep: Iterable[int] = ()) -> int:
+    """Fork a process that runs `main` and ends with what it returns; gives its pid.
+
+    It keeps the standard streams, `keep` and the libraries' own files, and
+    starts with default signal handlers. Only from a process of one thread:
+    a lock that another thread holds would stay locked in the child for ever.
+    """
+    if linux.thread_count() != 1:
+        raise RuntimeError("a process with several threads must not fork")
+    blocked = signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
+    try:
+        pid = os.fork()
+        if pid == 0:
+            _run(main, keep={0, 1, 2, *keep} | library_fds)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    return pid
+
+
+def _run(main: Callable[[], int | None], *, keep: set[int]) -> None:
+    code = 70
+    try:
+        signal.set_wakeup_fd(-1)
+        reset_signals()
+        linux.close_all_but(keep)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        code = main() or 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    except BaseException:  # noqa: BLE001 - nothing may return into the parent's code
+        say(traceback.format_exc())
+    finally:
+        os._exit(code)
+
+
+def reset_signals() -> None:
+    for number in signal.valid_signals():
+        if number in (signal.SIGKILL, signal.SIGSTOP):
+            continue
+        try:
+            if signal.getsignal(number) not in (signal.SIG_DFL, None):
+                signal.signal(number, signal.SIG_DFL)
+        except (OSError, ValueError):
+            pass
+    # Python's own choice: a closed pipe is an error, not the end.
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+
+
+def say(text: str) -> None:
+    """A line for whoever reads our stderr, if anybody still does."""
+    with contextlib.suppress(OSError):
+        os.write(2, f"xcube-hub runner: {text.rstrip()}\n".encode())
+
+
+def pass_on(data: bytes) -> None:
+    """Bytes for whoever reads our stdout, if anybody still does."""
+    try:
+        while data:
+            data = data[os.write(1, data) :]
+    except OSError:
+        pass
+
+
+def exit_with(code: int) -> None:
+    """End without waiting for the threads that libraries leave behind."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)

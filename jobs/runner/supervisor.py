@@ -1,0 +1,252 @@
+"""Watches one run from its claim to its end, and writes down how it ended.
+
+A process of its own, in a session of its own: it outlives the zygote that
+forked it, the hub's worker and the hub's web. It reads the report's token only
+after the run has been forked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import shutil
+import signal
+import time
+from typing import Any
+
+from . import child, linux, notify, process
+from .limits import Limits, run_memory
+from .logbuffer import LogBuffer
+from .outcome import OUT_OF_MEMORY, STOPPED, Kill, Outcome, decide
+from .progress import ProgressFeed
+from .reporter import Reporter
+from .rundir import RunDir, now
+
+TERM_GRACE_S = 2.0
+LOG_INTERVAL_S = 2.0
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def supervise(run: RunDir, *, umask: int, foreground: bool = False) -> int:
+    """Run what the folder holds, if nobody else has claimed it.
+
+    In the foreground the output is passed on besides, and the session kept.
+    """
+    if not foreground:
+        os.setsid()
+    if not run.write_once("supervisor.json", linux.identity(os.getpid())):
+        return 0
+    return _Supervisor(run, echo=foreground).run(umask)
+
+
+class _Supervisor:
+    def __init__(self, run: RunDir, *, echo: bool):
+        self._run = run
+        self._echo = echo
+        self._meta = run.read("meta.json") or {}
+        self._log = LogBuffer()
+        self._feed = ProgressFeed()
+        self._reporter: Reporter | None = None
+        self._kill: Kill | None = None
+        self._sigkill_at = float("inf")
+        self._child = 0
+        self._wait_status: int | None = None
+        self._stop_asked = False
+        self._log_written = (0, 0.0)
+
+    def run(self, umask: int) -> int:
+        wakeup = self._catch_signals()
+        linux.become_subreaper()
+        self._oom_kills = linux.oom_kills()
+        output, progress, go = self._start_child(umask)
+        started_at = now()
+        who = {**linux.identity(self._child), "started_at": started_at}
+        self._run.write_once("child.json", who)
+        self._start_reporter()
+        limits = Limits(
+            deadline_s=self._meta.get("deadline_s"),
+            memory_bytes=self._meta.get("memory_bytes"),
+            measure=lambda: run_memory(os.getpid()),
+        )
+        os.write(go, b"g")
+        os.close(go)
+        notify.tell(self._run.root, self._run.name)
+        self._watch(limits, wakeup, output, progress)
+        self._end_descendants()
+        self._drain(output, self._take_output)
+        self._drain(progress, self._feed.feed)
+        self._log.finish()
+        self._end(limits, started_at)
+        return 0
+
+    def _catch_signals(self) -> int:
+        receive, send = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(send, warn_on_full_buffer=False)
+        for number in (*_STOP_SIGNALS, signal.SIGCHLD):
+            signal.signal(number, self._on_signal)
+        return receive
+
+    def _on_signal(self, number: int, frame: object) -> None:
+        if number in _STOP_SIGNALS:
+            self._stop_asked = True
+
+    def _start_child(self, umask: int) -> tuple[int, int, int]:
+        output, output_end = os.pipe2(os.O_CLOEXEC)
+        progress, progress_end = os.pipe2(os.O_CLOEXEC)
+        go_end, go = os.pipe2(os.O_CLOEXEC)
+        self._child = child.start(
+            self._run,
+            output=output_end,
+            progress=progress_end,
+            go=go_end,
+            supervisor=os.getpid(),
+            umask=umask,
+        )
+        for fd in (output_end, progress_end, go_end):
+            os.close(fd)
+        os.set_blocking(output, False)
+        os.set_blocking(progress, False)
+        return output, progress, go
+
+    def _start_reporter(self) -> None:
+        """From here on this process knows the token: the run must not look into it."""
+        linux.hide_memory()
+        report = self._run.read("report.json")
+        self._run.discard("report.json")
+        if report:
+            self._reporter = Reporter(url=report["url"], token=report["token"], log=self._log)
+            self._reporter.start()
+
+    def _watch(self, limits: Limits, wakeup: int, output: int, progress: int) -> None:
+        selector = selectors.DefaultSelector()
+        for fd in (wakeup, output, progress):
+            selector.register(fd, selectors.EVENT_READ)
+        while True:
+            self._reap()
+            if self._wait_status is not None:
+                return
+            self._enforce(limits)
+            timeout = min(limits.wait_s(), max(0.0, self._sigkill_at - time.monotonic()))
+            for key, _ in selector.select(timeout):
+                data = _read(key.fd)
+                if data == b"":
+                    selector.unregister(key.fd)
+                elif key.fd == output and data:
+                    self._take_output(data)
+                elif key.fd == progress and data:
+                    self._feed.feed(data)
+            if self._reporter:
+                self._reporter.update(self._feed.state)
+            self._write_log_now_and_then()
+
+    def _take_output(self, data: bytes) -> None:
+        self._log.feed(data)
+        if self._echo:
+            process.pass_on(data)
+
+    def _enforce(self, limits: Limits) -> None:
+        reason = limits.check()
+        if self._stop_asked and self._kill is None:
+            reason = Kill(STOPPED, "The run was stopped.")
+        if reason and self._kill is None:
+            self._kill = reason
+            gentle = reason.reason != OUT_OF_MEMORY
+            self._sigkill_at = time.monotonic() + (TERM_GRACE_S if gentle else 0)
+            if gentle:
+                self._signal_group(signal.SIGTERM)
+        if time.monotonic() >= self._sigkill_at:
+            self._signal_group(signal.SIGKILL)
+            self._sigkill_at = time.monotonic() + 1.0
+
+    def _signal_group(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._child, number)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid == self._child:
+                self._wait_status = status
+
+    def _end_descendants(self) -> None:
+        """Whatever the run has left behind ends with it, in whichever session it hides."""
+        self._signal_group(signal.SIGKILL)
+        give_up = time.monotonic() + 5
+        while (left := linux.descendants(os.getpid())) and time.monotonic() < give_up:
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.005)
+            self._reap()
+
+    def _drain(self, fd: int, feed: Any) -> None:
+        while data := _read(fd):
+            feed(data)
+
+    def _write_log_now_and_then(self) -> None:
+        count, last = self._log_written
+        if self._log.count > count and time.monotonic() - last > LOG_INTERVAL_S:
+            self._log_written = (self._log.count, time.monotonic())
+            _forgivingly(lambda: self._run.write("log.json", self._log.chunks()))
+
+    def _end(self, limits: Limits, started_at: str) -> None:
+        outcome = self._decide()
+        _forgivingly(lambda: self._run.write("log.json", self._log.chunks()))
+        status = {
+            **outcome.as_dict(),
+            "started_at": started_at,
+            "finished_at": now(),
+            "peak_memory_bytes": limits.peak_memory_bytes,
+        }
+        _insistently(lambda: self._run.write_once("status.json", status))
+        notify.tell(self._run.root, self._run.name)
+        if self._reporter:
+            self._reporter.finish(self._feed.end_state(outcome))
+        self._run.discard("workload.json")
+        shutil.rmtree(self._run.path / "scratch", ignore_errors=True)
+
+    def _decide(self) -> Outcome:
+        failure = self._run.read("failure.json") or {}
+        result = self._run.read("result.json")
+        return decide(
+            wait_status=self._wait_status or 0,
+            kill=self._kill,
+            result=result,
+            failure_message=failure.get("message"),
+            oom_killed=linux.oom_kills() > self._oom_kills,
+            needs_result=self._meta.get("kind") != "standin",
+        )
+
+
+def _read(fd: int) -> bytes | None:
+    """What is there, b"" at the end, None if nothing is there yet."""
+    try:
+        return os.read(fd, 1 << 16)
+    except BlockingIOError:
+        return None
+
+
+def _forgivingly(write: Any) -> None:
+    try:
+        write()
+    except OSError as error:
+        process.say(f"the log was not written: {error}")
+
+
+def _insistently(write: Any) -> None:
+    """A full disk may have room again: the end of a run is worth waiting for."""
+    for attempt in range(60):
+        try:
+            write()
+            return
+        except OSError as error:
+            if attempt == 0:
+                process.say(f"the run's end is not yet written: {error}")
+            time.sleep(1)
+    raise SystemExit(1)
