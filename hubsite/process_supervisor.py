@@ -23,7 +23,6 @@ STOP_WITHIN_S = 10.0
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 10.0
 STABLE_AFTER_S = 30.0
-EXIT_STOPPED = 0
 EXIT_KILLED = 130
 
 _WRAPPER = Path(__file__).with_name("end_with_parent.py")
@@ -89,7 +88,7 @@ class Supervisor:
             loop.add_signal_handler(number, self._on_stop_signal)
         await asyncio.gather(self._beside(), *(self._keep(part) for part in self._parts))
         self._output.tell("Killed." if self._killed else "Stopped.")
-        return EXIT_KILLED if self._killed else EXIT_STOPPED
+        return EXIT_KILLED if self._killed else 0
 
     async def _beside(self) -> None:
         if self._once_started:
@@ -145,7 +144,7 @@ class Supervisor:
         return child
 
     def _read(self, child: _Child) -> None:
-        """Pass on what the child has written; at its end, stop listening."""
+        """Pass on what the child has written."""
         try:
             data = os.read(child.pipe, 64 * 1024)
         except BlockingIOError:

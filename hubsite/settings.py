@@ -30,6 +30,9 @@ SECRET_KEY = HUB["XCUBE_HUB_SECRET_KEY"] or read_or_make(DATA_DIR / "secret-key"
 TOKEN_SECRETS_ARE_EMBEDDED = not HUB["XCUBE_HUB_TOKEN_SECRETS"]
 TOKEN_SECRETS = HUB["XCUBE_HUB_TOKEN_SECRETS"] or [read_or_make(DATA_DIR / "token-secret")]
 
+_pin = (BASE_DIR / "requirements-xcube.in").read_text().partition("xcube-core==")[2]
+XCUBE_VERSION = _pin.partition("\n")[0] or None
+
 ALLOWED_HOSTS = HUB["XCUBE_HUB_ALLOWED_HOSTS"]
 API_PATH = "api/v2/"
 
@@ -157,10 +160,10 @@ REST_FRAMEWORK = {
 }
 
 SPECTACULAR_SETTINGS = {
-    "TITLE": "xcube-hub",
+    # title, description and tags: hubsite/api/openapi.py
     "VERSION": __version__,
-    "DESCRIPTION": "Generate Earth-observation data cubes: submit a request, watch it, fetch the "
-    "result. Existing xcube, geoDB and Cate clients work unchanged.",
+    "OAS_VERSION": "3.1.0",
+    "POSTPROCESSING_HOOKS": [],
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": r"/api/v2",
     "SCHEMA_PATH_PREFIX_TRIM": True,

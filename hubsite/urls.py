@@ -12,7 +12,7 @@ from .api.information import InformationView
 admin.site.site_header = "xcube-hub"
 admin.site.site_title = "xcube-hub"
 admin.site.index_title = "Operate the hub"
-admin.site.enable_nav_sidebar = True
+admin.site.enable_nav_sidebar = False  # tables need the width
 
 urlpatterns = [
     path("", pages.home, name="home"),

@@ -72,7 +72,7 @@ class JobAdmin(ReadOnlyAdmin):
         "job_id",
         "owner",
         "state_badge",
-        "reason",
+        "reason_code",
         "units",
         "output",
         "created_at",
@@ -84,6 +84,7 @@ class JobAdmin(ReadOnlyAdmin):
     search_help_text = "A job's id, its owner's e-mail or user id, or a part of the output's name."
     ordering = ["-id"]
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     paginator = UncountedPaginator
     actions = ["cancel"]
     inlines = [JobEventInline]
@@ -168,7 +169,13 @@ class JobAdmin(ReadOnlyAdmin):
             '<span class="state state-{}">{}</span>', job.state, job.get_state_display()
         )
 
-    @admin.display(ordering="output_data_id")
+    @admin.display(description="reason", ordering="reason")
+    def reason_code(self, job: Job) -> str:
+        if not job.reason:
+            return ""
+        return format_html('<span title="{}">{}</span>', job.get_reason_display(), job.reason)
+
+    @admin.display()
     def output(self, job: Job) -> str:
         return f"{job.output_store}/{job.output_data_id}"
 

@@ -89,7 +89,7 @@ def quote(resolved: ResolvedRequest) -> Quote:
         uses_own_store=resolved.uses_own_store,
     )
     try:
-        units = required_units(estimated.result["dataset_descriptor"], resolved.input_prices)
+        units = required_units(estimated.priced_descriptor(), resolved.input_prices)
     except CostError as error:
         raise ApiError(f"The cube cannot be priced: {error}") from None
     return Quote(estimated, units)

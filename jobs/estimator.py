@@ -20,10 +20,22 @@ _versions: tuple[float, dict[str, str]] | None = None
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a request would make. `result` is xcube's: dataset_descriptor, size_estimation."""
+    """What a request would make. `result` is xcube's: dataset_descriptor, size_estimation.
+
+    `input_times` is how many time steps will really be written, where that is known: xcube
+    counts by `time_period`, but does not resample in time.
+    """
 
     result: dict[str, Any]
+    input_times: int | None
     output_exists: bool | None
+
+    def priced_descriptor(self) -> dict[str, Any]:
+        """The dataset descriptor with the larger of both counts of time steps."""
+        descriptor = self.result["dataset_descriptor"]
+        dims = descriptor.get("dims") or {}
+        times = max(dims.get("time") or 1, self.input_times or 1)
+        return {**descriptor, "dims": {**dims, "time": times}}
 
 
 def estimate(
@@ -44,7 +56,7 @@ def estimate(
     )
     answer = reply.body
     if reply.status == 200 and answer.get("status") == "ok":
-        return Estimate(answer["result"], answer.get("output_exists"))
+        return Estimate(answer["result"], answer.get("input_times"), answer.get("output_exists"))
     if reply.status >= 500:
         raise _unavailable()
     message = str(answer.get("message") or "xcube could not estimate this request.")[:2000]

@@ -131,6 +131,7 @@ class Job(models.Model):
                 fields=["owner", "-id"], condition=Q(hidden_at=None), name="job_owner_listed"
             ),
             models.Index(fields=["state", "-id"], name="job_state"),
+            models.Index(fields=["reason", "-id"], condition=~Q(reason=""), name="job_reason"),
             models.Index(fields=["id"], condition=Q(is_live=True), name="job_live"),
             models.Index(fields=["output_claim", "-id"], name="job_output"),
         ]

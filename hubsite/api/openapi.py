@@ -28,8 +28,6 @@ Costs are counted in processing units (punits).
 OPENAPI = {
     "TITLE": "xcube-hub API",
     "DESCRIPTION": DESCRIPTION,
-    "OAS_VERSION": "3.1.0",
-    "POSTPROCESSING_HOOKS": [],
     "TAGS": [{"name": name, "description": text} for name, text in TAGS.items()],
 }
 

@@ -54,8 +54,9 @@ class InfoView(SwitchableView):
 
     @schema.info
     def post(self, request: Request) -> Response:
-        resolved = admission.parse(_submission(request, request.data))
-        return Response(cube_info(request.user, admission.quote(resolved)))
+        submission = _submission(request, _without_code(request.data))
+        quoted = admission.quote(admission.parse(submission))
+        return Response(cube_info(request.user, quoted))
 
 
 class CubegensView(SwitchableView):
@@ -150,6 +151,14 @@ class CallbacksView(APIView):
     @schema.callback
     def put(self, request: Request, job_id: str) -> Response:
         return Response({"progress": callbacks.accept(request.auth, request.data)})
+
+
+def _without_code(document: Any) -> Any:
+    """No estimate depends on user code. The client names the path of its own archive here,
+    which it uploads only with the submission (contract 4.4)."""
+    if not isinstance(document, dict):
+        return document
+    return {key: value for key, value in document.items() if key != "code_config"}
 
 
 def _submission(request: Request, document: Any, code: bytes | None = None) -> Submission:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import containment, egress, requestcheck
-from .failures import describe
+from .failures import describe, without_roots
 from .progress import ProgressWriter
 from .rundir import RunDir
 
@@ -31,14 +31,15 @@ def generate(payload: dict[str, Any], *, run: RunDir, progress: int, scratch: Pa
         request = _request(payload, scratch)
         requestcheck.check(request)
         containment.check(request, payload["stores"])
-        with egress.guarded(payload.get("egress"), named_in=payload["stores"]):
+        with egress.guarded(payload.get("egress"), request=request, stores=payload["stores"]):
             stores = NamedStores.from_dict(payload["stores"])
             result = _generate(request, stores, progress)
     except BaseException as error:  # noqa: BLE001 - as `xcube gen2` does
         traceback.print_exc()
-        result = _error_result(error, run.root)
         failure = describe(error, store=stores.last_used)
-        _write(run, "failure.json", {"kind": failure.kind, "message": failure.message})
+        message = without_roots(failure.message, payload["stores"])
+        result = _error_result(error, without_roots(str(error), payload["stores"]), run.root)
+        _write(run, "failure.json", {"kind": failure.kind, "message": message})
     else:
         print(result.get("message") or "Done.")
     _write(run, "result.json", result)
@@ -70,13 +71,13 @@ def _generate(request: dict[str, Any], stores: Any, progress: int) -> dict[str, 
         return generator.generate_cube(request).to_dict()
 
 
-def _error_result(error: BaseException, root: Path) -> dict[str, Any]:
+def _error_result(error: BaseException, message: str, root: Path) -> dict[str, Any]:
     code = getattr(error, "status_code", None)
     trace = getattr(error, "remote_traceback", None) or traceback.format_tb(error.__traceback__)
     return {
         "status": "error",
         "status_code": code if isinstance(code, int) else 500,
-        "message": str(error)[:_MESSAGE_CHARS],
+        "message": message[:_MESSAGE_CHARS],
         "traceback": trace[-_TRACEBACK_LINES:],
         "versions": versions(root),
     }

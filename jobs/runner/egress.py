@@ -23,18 +23,24 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class Policy:
-    def __init__(self, egress: dict[str, Any]):
+    """Which addresses may be connected to: public ones, configured networks, and the very
+    endpoints (address and port) of the operators' stores that the request names."""
+
+    def __init__(self, egress: dict[str, Any], *, operators_stores: Any = None):
         self.is_active = bool(egress.get("deny_private"))
         networks = egress.get("allow_networks") or []
         self._allowed = [ipaddress.ip_network(network) for network in networks]
+        self._endpoints = set(_resolved(operators_stores)) if self.is_active else set()
 
-    def allows(self, host: str) -> bool:
-        """Whether a connection to this literal address may be made."""
+    def allows(self, host: str, port: int | None = None) -> bool:
+        """Whether a connection to this literal address may be made; without a port: to any."""
         try:
             address = ipaddress.ip_address(host.partition("%")[0])
         except ValueError:
             return False
         inner = _embedded(address)
+        if any(inner == ip and port in (None, known) for ip, known in self._endpoints):
+            return True
         return any(inner in network for network in self._allowed) or (
             inner.is_global
             and not inner.is_multicast
@@ -42,8 +48,8 @@ class Policy:
             and not inner.is_private
         )
 
-    def check(self, host: str) -> None:
-        if not self.allows(host):
+    def check(self, host: str, port: int | None = None) -> None:
+        if not self.allows(host, port):
             raise PermissionError(f"connections to {host} are not allowed")
 
 
@@ -65,43 +71,66 @@ class NotAllowed(ValueError):
     status_code = 400
 
 
-def check_named(stores: Any, policy: Policy) -> None:
+def check_named(params: Any, policy: Policy) -> None:
     """Refuse addresses named in store parameters at once, not after a client's many retries."""
-    for host in _hosts(stores):
-        try:
-            found = socket.getaddrinfo(host, None)
-        except (OSError, UnicodeError):
-            continue
-        if found and not any(policy.allows(entry[4][0]) for entry in found):
+    for host, port in _endpoints(params):
+        found = _addresses(host)
+        if found and not any(policy.allows(address, port) for address in found):
             raise NotAllowed(f"connections to {host} are not allowed")
 
 
-def _hosts(value: Any) -> Iterator[str]:
+def _own_params(request: dict[str, Any]) -> list[Any]:
+    """The store parameters that the caller gave in the request itself."""
+    inputs = request.get("input_configs")
+    configs = [request.get("input_config"), request.get("output_config")]
+    configs += inputs if isinstance(inputs, list) else []
+    return [config.get("store_params") for config in configs if isinstance(config, dict)]
+
+
+def _resolved(params: Any) -> Iterator[tuple[Address, int]]:
+    for host, port in _endpoints(params):
+        for address in _addresses(host):
+            yield _embedded(ipaddress.ip_address(address.partition("%")[0])), port
+
+
+def _addresses(host: str) -> list[str]:
+    try:
+        return [entry[4][0] for entry in socket.getaddrinfo(host, None)]
+    except (OSError, UnicodeError):
+        return []
+
+
+def _endpoints(value: Any) -> Iterator[tuple[str, int]]:
+    """Host and port of every URL in store parameters."""
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list):
         for item in value:
-            yield from _hosts(item)
+            yield from _endpoints(item)
     elif isinstance(value, str) and value.startswith(("http://", "https://")):
         try:
-            host = urlsplit(value).hostname
+            parts = urlsplit(value)
+            host, port = parts.hostname, parts.port
         except ValueError:
             return
         if host:
-            yield host
+            yield host, port or (443 if parts.scheme == "https" else 80)
 
 
 @contextlib.contextmanager
-def guarded(egress: dict[str, Any] | None, *, named_in: Any = None) -> Iterator[None]:
+def guarded(
+    egress: dict[str, Any] | None, *, request: dict[str, Any], stores: dict[str, Any]
+) -> Iterator[None]:
     """Within this context sockets obey the policy; None and inactive ones change nothing.
 
-    `named_in`: store configurations whose addresses are checked beforehand.
+    Addresses that `request` names itself are checked beforehand; the endpoints of `stores`,
+    which operators configured, may be reached wherever they are.
     """
-    policy = Policy(egress) if egress else None
+    policy = Policy(egress, operators_stores=stores) if egress else None
     if policy is None or not policy.is_active:
         yield
         return
-    check_named(named_in, policy)
+    check_named(_own_params(request), Policy(egress or {}))
     original = (socket.socket, "connect"), (socket.socket, "connect_ex"), (socket, "getaddrinfo")
     saved = [(owner, name, owner.__dict__.get(name)) for owner, name in original]
     environment = {key: os.environ.pop(key) for key in PROXIES if key in os.environ}
@@ -135,7 +164,7 @@ def _install(policy: Policy) -> None:
             found = resolve(host, address[1], sock.family, sock.type)
             host = found[0][4][0]
             address = (host, *address[1:])
-        policy.check(host)
+        policy.check(host, address[1])
         return address
 
     def guarded_connect(self: socket.socket, address: Any) -> None:

@@ -10,7 +10,7 @@ import traceback
 from typing import Any
 
 from . import containment, egress, requestcheck
-from .failures import Failure, describe
+from .failures import Failure, describe, without_roots
 from .process import say
 from .workload import WorkloadError, check_egress
 
@@ -28,7 +28,7 @@ def answer(body: dict[str, Any]) -> dict[str, Any]:
         _check_body(body)
         requestcheck.check(body["request"])
         containment.check(body["request"], body["stores"])
-        with egress.guarded(body.get("egress"), named_in=body["stores"]):
+        with egress.guarded(body.get("egress"), request=body["request"], stores=body["stores"]):
             stores = NamedStores.from_dict(body["stores"])
             return _estimate(body["request"], stores)
     except EstimateTimeout:
@@ -40,7 +40,8 @@ def answer(body: dict[str, Any]) -> dict[str, Any]:
         failure = describe(error, store=stores.last_used)
         if failure.kind != "request":
             say("an estimate failed:\n" + traceback.format_exc())
-        return _error(failure)
+        message = without_roots(failure.message, body["stores"])
+        return _error(failure._replace(message=message))
     finally:
         _forget()
 
@@ -57,15 +58,17 @@ def _check_body(body: Any) -> None:
 def _estimate(request: dict[str, Any], stores: Any) -> dict[str, Any]:
     from xcube.core.gen2.local.generator import LocalCubeGenerator
 
-    from .stores import output_exists
+    from .stores import input_times, output_exists
 
     request = {key: value for key, value in request.items() if key != "callback_config"}
     code = request.pop("code_config", None)
     if code is not None:
         _validate({**request, "code_config": code})
+    times = input_times(request, stores)
     info = LocalCubeGenerator(store_pool=stores, raise_on_error=True).get_cube_info(request)
     result = info.to_dict()
     requestcheck.check_answer(result["result"]["dataset_descriptor"].get("dims") or {})
+    result["input_times"] = times
     result["output_exists"] = output_exists(request.get("output_config"), stores)
     return _without_nan(result)
 

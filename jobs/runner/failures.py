@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 MESSAGE_CHARS = 1_000
 NO_SPACE = "No space left in the output store or on this machine."
@@ -72,6 +72,20 @@ def shorten(message: str) -> str:
         path = json_path([name or int(index) for name, index in _STEP.findall(place.group(1))])
         return f"{path}: {line}" if path else line
     return line
+
+
+def without_roots(message: str, stores: dict[str, Any]) -> str:
+    """Where a message tells a path below a configured store's root, it tells `@name` instead:
+    how the operators' machines are laid out is nobody's business."""
+    roots = {}
+    for name, store in stores.items():
+        params = store.get("store_params") if isinstance(store, dict) else None
+        root = params.get("root") if isinstance(params, dict) else None
+        if isinstance(root, str) and len(root) > 1:
+            roots[root.rstrip("/")] = f"@{name}"
+    for root in sorted(roots, key=len, reverse=True):
+        message = message.replace(root, roots[root])
+    return message
 
 
 def json_path(steps: list[str | int]) -> str:

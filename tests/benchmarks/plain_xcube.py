@@ -1,7 +1,7 @@
 """Estimates inside one process that has xcube imported: run by the Python of xcube.
 
 `python plain_xcube.py STORES REQUEST` reads numbers from standard input, makes so many
-estimates, and prints how long each took, in seconds, as a JSON list.
+estimates, and prints a JSON list: how long each took in seconds, and the last one.
 """
 
 import json
@@ -22,9 +22,9 @@ def main(stores: str, request_file: str) -> None:
         took = []
         for _ in range(int(line)):
             began = time.perf_counter()
-            generator.get_cube_info(request).to_dict()
+            estimate = generator.get_cube_info(request).to_dict()
             took.append(time.perf_counter() - began)
-        print(json.dumps(took), flush=True)
+        print(json.dumps([took, estimate]), flush=True)
 
 
 if __name__ == "__main__":

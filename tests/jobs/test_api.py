@@ -124,8 +124,14 @@ def output(data_id):
         ({"input_config": {"store_id": "@archive", "data_id": "x.zarr"}}, "input_config.store_id"),
         ({"input_config": {"store_id": "@unpriced", "data_id": "x.zarr"}}, "input_config.store_id"),
         ({"input_config": {"store_id": "@demo", "data_id": "absent.zarr"}}, None),
+        (
+            {
+                "input_config": {"store_id": "@demo", "data_id": "absent.zarr"},
+                "cube_config": {**cubegen_request()["cube_config"], "crs": "WGS84"},
+            },
+            None,
+        ),
         ({"input_config": {"opener_id": "dataset:zarr:file", "data_id": "x.zarr"}}, None),
-        ({"code_config": {"file_set": {"path": "/etc"}, "callable_ref": "a:b"}}, None),
     ],
 )
 @pytest.mark.parametrize("path", ["", "/info"])
@@ -201,6 +207,14 @@ def test_too_expensive_for_the_balance(client, user, headers):
     )
     assert Job.objects.count() == 0
     assert balance(user) == (11, 0)
+
+
+@pytest.mark.parametrize("period", ["1D", "2D", "1M", "1Y", None])
+def test_a_coarse_time_period_does_not_make_a_cube_cheaper_than_it_is(client, headers, period):
+    """xcube estimates by the period, but writes every time step of the input."""
+    request = cubegen_request()
+    request["cube_config"]["time_period"] = period
+    assert submit(client, headers, request).json()["units"] == 12
 
 
 def test_a_free_store_costs_nothing(client, headers):
@@ -310,6 +324,24 @@ class TestUserCode:
         response = submit(client, bearer(user, self.BOTH), cubegen_request(code_config=self.CODE))
         assert response.status_code == 200, response.content
         assert Job.objects.get().has_user_code
+
+    def test_a_path_of_the_callers_choosing_is_400(self, client):
+        user = make_user(permissions=self.BOTH, units=1000)
+        code = {"file_set": {"path": "/etc"}, "callable_ref": "a:b"}
+        response = submit(client, bearer(user, self.BOTH), cubegen_request(code_config=code))
+        assert response.status_code == 400
+        assert Job.objects.count() == 0
+
+    def test_info_takes_the_path_that_the_client_names_before_it_uploads(self, client):
+        user = make_user(permissions=self.BOTH, units=1000)
+        code = {"file_set": {"path": "/home/me/package.zip"}, "callable_ref": "a:b"}
+        response = client.post(
+            f"{CUBEGENS}/info",
+            cubegen_request(code_config=code),
+            content_type="application/json",
+            headers=bearer(user, self.BOTH),
+        )
+        assert response.status_code == 200, response.content
 
     def upload(self, client, headers, *, entries=None, archive=None, document=None, name="c.zip"):
         if archive is None:

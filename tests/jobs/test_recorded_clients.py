@@ -18,9 +18,9 @@ from jobs.api.presentation import job_detail, job_summary
 from jobs.callbacks import parse
 from jobs.models import Job, State
 from jobs.request import parse_request
-from tests.accounts.factories import make_user
+from tests.accounts.factories import bearer, make_user
 from tests.api_document import answer_faults, api_document, faults, request_faults
-from tests.jobs.factories import make_job
+from tests.jobs.factories import cubegen_request, make_job
 
 RECORDED = Path(__file__).resolve().parents[1] / "recorded"
 CLIENT = json.loads((RECORDED / "client.json").read_text())["exchanges"]
@@ -211,3 +211,18 @@ def test_xcube_understands_our_answers(xcube_python):
     answers = [("state", job_detail(a_job_in(state), ["a line"])) for state in State.values]
     messages = parsed_by_xcube(xcube_python, *answers)
     assert messages[State.values.index("FAILED")].startswith("XCUBE_ERROR: ")
+
+
+@pytest.mark.xcube
+@pytest.mark.django_db
+def test_a_real_estimate_is_as_described_and_understood(runner, demo_cube, client):
+    user = make_user(permissions=["manage:cubegens"], units=100)
+    answer = client.post(
+        "/api/v2/cubegens/info",
+        data=cubegen_request("x.zarr"),
+        content_type="application/json",
+        headers=bearer(user),
+    )
+    assert answer.status_code == 200, answer.content
+    assert answer_faults("POST /cubegens/info", 200, answer.json()) == []
+    parsed_by_xcube(runner.args[0], ("info", answer.json()))

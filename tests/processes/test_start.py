@@ -44,7 +44,9 @@ def test_a_part_that_is_killed_comes_back(hub, part):
     os.kill(before, signal.SIGKILL)
     hub.wait_for(f"{part} was ended by SIGKILL; it starts again in 0.5 s")
     hub.until(lambda: hub.part(part) not in (None, before), f"new {part}", within_s=START_WITHIN_S)
-    assert not {pid for pid, _ in hub.left()} & set(group), "what it left behind still runs"
+    hub.until(
+        lambda: not {pid for pid, _ in hub.left()} & set(group), "end of its children", within_s=5
+    )
     hub.until(lambda: _answers(url), "answer of web", within_s=START_WITHIN_S)
 
 

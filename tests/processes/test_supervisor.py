@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import time
 
 import pytest
-
-from hubsite import process_supervisor
-from hubsite.process_supervisor import describe
 
 from .hubprocess import CHECKOUT
 
@@ -70,23 +66,6 @@ def supervised():
         one.process.wait()
 
 
-def test_output_is_merged_line_by_line(supervised):
-    one = supervised("printf 'half'; sleep 0.3; echo ' and half'; sleep 9", "sleep 9")
-    assert one.lines_until("and half") == ["p0 │ half and half"]
-
-
-def test_a_part_that_fails_is_started_ever_more_slowly(supervised):
-    began = time.monotonic()
-    one = supervised("exit 3")
-    told = [line for line in one.lines_until("in 2 s") if "hub" in line]
-    assert [line.split("│ ")[1] for line in told] == [
-        "p0 ended with exit status 3; it starts again in 0.5 s.",
-        "p0 ended with exit status 3; it starts again in 1 s.",
-        "p0 ended with exit status 3; it starts again in 2 s.",
-    ]
-    assert time.monotonic() - began > 1.5
-
-
 def test_a_stop_interrupts_the_pause_before_a_restart(supervised):
     one = supervised("exit 3")
     one.lines_until("in 2 s")
@@ -103,23 +82,13 @@ def test_a_part_that_ignores_the_stop_is_killed_with_its_children(supervised):
     one.signal(signal.SIGINT)
     assert "p0 did not stop in time; it is killed." in one.rest()
     assert one.process.returncode == 0
-    assert not _runs(child)
-
-
-def test_a_second_ctrl_c_kills_at_once(supervised):
-    one = supervised("trap '' TERM; echo up; while true; do sleep 1; done", stop_within_s=60)
-    one.lines_until("up")
-    one.signal(signal.SIGINT)
-    one.lines_until("Stopping")
-    one.signal(signal.SIGINT)
-    assert "Killed." in one.rest()
-    assert one.process.returncode == 130
+    assert _ends(child)
 
 
 def test_what_a_part_leaves_behind_does_not_hold_up_its_restart(supervised):
     one = supervised("sleep 88 & echo $!; exit 1")
     lines = one.lines_until("starts again")
-    assert not _runs(int(lines[0].split("│ ")[1]))
+    assert _ends(int(lines[0].split("│ ")[1]))
 
 
 def test_a_program_that_is_not_there_is_told(supervised):
@@ -134,18 +103,15 @@ def test_it_stops_when_nobody_reads_its_output_any_more(supervised):
     assert one.process.wait(10) == 0
 
 
-def test_exit_statuses_in_words():
-    assert describe(0) == "ended with exit status 0"
-    assert describe(-9) == "was ended by SIGKILL"
-    assert process_supervisor.LONGEST_PAUSE_S == 10
-
-
-def _runs(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-assert os.path.exists("/proc/self/stat"), "these tests need Linux"
+def _ends(pid: int) -> bool:
+    """Within a moment, for a kill takes effect a little later."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            with open(f"/proc/{pid}/stat") as stat:
+                if stat.read().rpartition(")")[2].split()[0] == "Z":
+                    return True
+        except FileNotFoundError:
+            return True
+        time.sleep(0.02)
+    return False

@@ -10,6 +10,7 @@ import pytest
 from jobs.runner.egress import NotAllowed, Policy, guarded
 
 DENY = {"deny_private": True, "allow_networks": []}
+NOTHING = {"request": {}, "stores": {}}
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,7 @@ def test_guards_sockets_and_asyncio_and_is_reverted(port):
     async def connect(host: str) -> None:
         await asyncio.open_connection(host, port)
 
-    with guarded(DENY):
+    with guarded(DENY, **NOTHING):
         for host in ("127.0.0.1", "localhost"):
             with pytest.raises(PermissionError, match="not allowed"):
                 socket.create_connection((host, port))
@@ -61,14 +62,36 @@ def test_guards_sockets_and_asyncio_and_is_reverted(port):
         with socket.socket(socket.AF_UNIX) as sock, pytest.raises(PermissionError):
             sock.connect("/tmp/x")
     socket.create_connection(("127.0.0.1", port)).close()
-    with guarded({"deny_private": True, "allow_networks": ["127.0.0.0/8"]}):
+    with guarded({"deny_private": True, "allow_networks": ["127.0.0.0/8"]}, **NOTHING):
         socket.create_connection(("127.0.0.1", port)).close()
-    with guarded(None):
+    with guarded(None, **NOTHING):
         socket.create_connection(("127.0.0.1", port)).close()
 
 
-def test_addresses_in_store_parameters_are_refused_at_once():
-    options = {"client_kwargs": {"endpoint_url": "http://169.254.169.254/latest"}}
-    store = {"store_id": "s3", "store_params": {"storage_options": options}}
-    with pytest.raises(NotAllowed, match="169.254.169.254"), guarded(DENY, named_in={"s": store}):
+def s3(url):
+    return {"store_id": "s3", "store_params": {"storage_options": {"endpoint_url": url}}}
+
+
+@pytest.mark.parametrize("place", ["input_config", "output_config"])
+def test_addresses_that_a_request_names_itself_are_refused_at_once(place):
+    request = {place: s3("http://169.254.169.254/latest")}
+    with (
+        pytest.raises(NotAllowed, match="169.254.169.254"),
+        guarded(DENY, request=request, stores={}),
+    ):
+        pass
+
+
+def test_the_very_endpoint_of_an_operators_store_may_be_reached_and_no_other_port(port):
+    stores = {"minio": s3(f"http://127.0.0.1:{port}")}
+    with guarded(DENY, request={}, stores=stores):
+        socket.create_connection(("127.0.0.1", port)).close()
+        with pytest.raises(PermissionError):
+            socket.create_connection(("127.0.0.1", port + 1))
+
+
+def test_an_operators_endpoint_is_not_the_callers(port):
+    stores = {"minio": s3(f"http://127.0.0.1:{port}")}
+    request = {"input_config": s3(f"http://127.0.0.1:{port}")}
+    with pytest.raises(NotAllowed), guarded(DENY, request=request, stores=stores):
         pass

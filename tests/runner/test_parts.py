@@ -339,3 +339,13 @@ def test_all_signals_have_an_outcome():
         )
         assert found.signal == number
         assert number != signal.SIGKILL or found.reason == "LOST"
+
+
+def test_messages_tell_a_stores_name_and_not_where_it_lies():
+    stores = {
+        "cubes": {"store_id": "file", "store_params": {"root": "/srv/data/cubes/a1"}},
+        "all": {"store_id": "file", "store_params": {"root": "/srv/data/"}},
+        "odd": {"store_id": "memory", "store_params": {}},
+    }
+    message = "cannot write /srv/data/cubes/a1/x.zarr, nor /srv/data/y.zarr"
+    assert failures.without_roots(message, stores) == "cannot write @cubes/x.zarr, nor @all/y.zarr"

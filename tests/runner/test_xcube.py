@@ -57,6 +57,7 @@ def test_an_estimate_equals_xcubes(runner, xcube_python, tmp_path, stores, reque
     expected = plain_gen2(xcube_python, tmp_path / "gen2", stores, request_body, "-i")
     answer = runner.estimate({"request": request_body, "stores": stores})
     assert answer.pop("output_exists") is False
+    assert answer.pop("input_times") == 12, "the whole year, whatever period is asked for"
     assert answer == expected
 
 
@@ -113,8 +114,7 @@ def s3_store(url: str) -> dict[str, Any]:
 
 
 def test_a_guarded_estimate_does_not_reach_private_addresses(runner, stores, request_body):
-    stores["inner"] = s3_store("http://127.0.0.1:9")
-    request_body["input_config"]["store_id"] = "@inner"
+    request_body["input_config"].update(s3_store("http://127.0.0.1:9"))
     egress = {"deny_private": True, "allow_networks": []}
     answer = runner.estimate({"request": request_body, "stores": stores, "egress": egress})
     assert answer["kind"] == "request"

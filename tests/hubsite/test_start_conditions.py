@@ -1,0 +1,114 @@
+"""What must hold before the hub starts."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import pytest
+from django.core import checks
+from django.core.management import call_command
+from django.db import OperationalError
+
+from hubsite import start_conditions
+from hubsite.start_conditions import (
+    CannotStart,
+    check_configuration,
+    free_port,
+    lock_data_folder,
+    migrate_database,
+)
+
+
+def test_faults_of_the_settings_are_sentences(monkeypatch):
+    monkeypatch.setattr(
+        checks,
+        "run_checks",
+        lambda **_: [
+            checks.Error("A is 0.", hint="Set A.", id="x.E1"),
+            checks.Error("B lacks.", id="x.E2"),
+            checks.Warning("C is odd.", hint="Unset C.", id="x.W1"),
+        ],
+    )
+    told = []
+    with pytest.raises(CannotStart) as caught:
+        check_configuration(told.append)
+    assert str(caught.value) == "A is 0. Set A.\nB lacks."
+    assert told == ["Warning: C is odd. Unset C."]
+
+
+def test_only_one_start_holds_the_data_folder(settings, tmp_path):
+    settings.DATA_DIR = tmp_path / "new"
+    with lock_data_folder(), pytest.raises(CannotStart, match=rf"\(process {os.getpid()}\)"):
+        lock_data_folder()
+    lock_data_folder().close()
+    lock_data_folder().close()
+
+
+def test_port_0_takes_a_free_port():
+    assert free_port("127.0.0.1", 0) > 1023
+
+
+def test_a_port_in_use_is_refused():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(CannotStart, match=f"Port {port} is in use"):
+            free_port("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 99999])
+def test_what_is_no_port_is_refused(port):
+    with pytest.raises(CannotStart, match=f"{port} is not a port"):
+        free_port("127.0.0.1", port)
+
+
+def test_an_address_of_another_machine_is_refused():
+    with pytest.raises(CannotStart, match="not an address of this machine"):
+        free_port("192.0.2.1", 8080)
+
+
+def test_a_port_reserved_for_root_is_refused(monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(socket.socket, "bind", refuse)
+    with pytest.raises(CannotStart, match="Port 80 is reserved for root"):
+        free_port("127.0.0.1", 80)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_up_to_date_is_not_mentioned():
+    told = []
+    migrate_database(told.append)
+    assert told == []
+
+
+def test_a_database_out_of_reach_is_told_with_what_to_look_at(monkeypatch):
+    def fail(*_):
+        raise OperationalError("connection refused\n")
+
+    monkeypatch.setattr(start_conditions, "MigrationExecutor", fail)
+    with pytest.raises(CannotStart) as caught:
+        migrate_database(print)
+    assert str(caught.value) == (
+        "The database cannot be used: connection refused. Is it running, and is DATABASE_URL right?"
+    )
+
+
+def test_the_command_tells_the_refusal_and_exits_with_1(monkeypatch, capsys):
+    def refuse(_):
+        raise CannotStart("Not today.")
+
+    monkeypatch.setattr("hubsite.management.commands.start.check_configuration", refuse)
+    with pytest.raises(SystemExit) as caught:
+        call_command("start", "--only", "web")
+    assert caught.value.code == 1
+    assert capsys.readouterr().err == "Not today.\n"
+
+
+def test_no_part_left_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        call_command("start", "--only", "web", "--without", "web")
+    assert "No part of the hub is left to run" in capsys.readouterr().err
