@@ -1,0 +1,91 @@
+# What a checkout can do: `make` lists it. Settings are environment variables (docs/configuration.md).
+#   make run ARGS="--port 9000"     passes options on (run, test, bench)
+#   make PYTHON=/path/to/python3    chooses the Python for a new .venv
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo run test check bench xcube lock clean
+
+ARGS ?=
+PYTHON ?=
+export PYTHON
+
+bin := .venv/bin
+hub := .venv/.installed
+xcube := .xcube/.installed
+
+help: ## this list
+	@printf '\n  xcube-hub: generate Earth-observation data cubes as a service\n\n'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@printf '\n  First time here: make demo\n\n'
+
+$(hub): requirements-dev.txt requirements-uv.txt
+	@deploy/install.sh hub
+
+$(xcube): requirements-xcube.txt | $(hub)
+	@deploy/install.sh xcube
+
+demo: $(hub) $(xcube) ## start a hub with demo data and generate a cube on it (ONCE=1: then stop)
+	@$(bin)/python deploy/demo.py $(if $(ONCE),--once) $(ARGS)
+
+run: $(hub) ## start the hub: http://localhost:8080/api/v2 (Ctrl-C stops it)
+	@exec $(bin)/python manage.py start $(ARGS)
+
+xcube: $(hub) $(xcube) ## install xcube, which generates the cubes (1 GB, about a minute, once)
+	@echo "xcube is installed: $$(readlink .xcube)"
+
+# Tests that start real processes go alone, for they measure time; the others share the cores.
+together := not (xcube or processes or chaos or benchmark)
+alone := (xcube or processes or chaos) and not benchmark
+
+test: $(hub) $(xcube) ## run all tests, or some: make test ARGS=tests/jobs
+ifeq ($(strip $(ARGS)),)
+	@rm -f .coverage .coverage.*
+	$(bin)/python -m pytest -m '$(together)' -n 2 --cov --cov-report=
+	$(bin)/python -m pytest -m '$(alone)' --cov --cov-append --cov-report=term --cov-fail-under=90
+else
+	$(bin)/python -m pytest $(ARGS)
+endif
+
+bench: $(hub) $(xcube) ## measure: how fast, how many
+	$(bin)/python -m pytest tests/benchmarks -m benchmark -s $(ARGS)
+
+# The checks see neither the settings nor the data of this checkout.
+scratch := $(CURDIR)/build/check
+apart := env -u DATABASE_URL XCUBE_HUB_DOTENV=/dev/null XCUBE_HUB_DATA_DIR=$(scratch)
+random = $$(openssl rand -hex 32 2>/dev/null || head -c 32 /dev/urandom | sha256sum | cut -c1-64)
+production = $(apart) XCUBE_HUB_ENV=production XCUBE_HUB_SECRET_KEY=$(random) \
+    XCUBE_HUB_TOKEN_SECRETS=$(random) XCUBE_HUB_PUBLIC_URL=https://hub.example.org \
+    XCUBE_HUB_ALLOWED_HOSTS=hub.example.org DATABASE_URL=postgres://hub@localhost/hub
+
+check: $(hub) ## check style, layers, settings, migrations and the API's description
+	$(bin)/ruff check .
+	$(bin)/ruff format --check .
+	$(bin)/lint-imports --no-cache --no-logo
+	@mkdir -p $(scratch)
+	@echo 'manage.py check'
+	@$(apart) $(bin)/python manage.py check --fail-level WARNING
+	@echo 'manage.py check --deploy, as in production'
+	@$(production) $(bin)/python manage.py check --deploy --fail-level WARNING
+	@echo 'manage.py makemigrations --check'
+	@$(apart) $(bin)/python manage.py makemigrations --check --dry-run
+	@echo 'manage.py spectacular --validate'
+	@$(apart) $(bin)/python manage.py spectacular --validate --fail-on-warn \
+	    --custom-settings hubsite.api.openapi.OPENAPI \
+	    --format openapi-json --file $(scratch)/openapi.json
+	$(bin)/openapi-spec-validator $(scratch)/openapi.json
+
+compile := $(bin)/uv pip compile --quiet --generate-hashes --python-version 3.11 \
+    --no-emit-index-url --no-emit-find-links --upgrade
+
+lock: $(hub) ## pin the newest versions of all requirements, with hashes
+	$(compile) requirements-uv.in -o requirements-uv.txt
+	$(compile) requirements.in -o requirements.txt
+	$(compile) -c requirements.txt requirements-dev.in -o requirements-dev.txt
+	$(compile) --override overrides-xcube.txt requirements-xcube.in -o requirements-xcube.txt
+
+clean: ## remove what was made here; keeps var/ (your data) and the installed xcube
+	rm -rf .venv .xcube build htmlcov .coverage .coverage.* .pytest_cache .ruff_cache \
+	    .import_linter_cache var/demo *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# Makes the two Python environments of a checkout; the Makefile calls it.
+#   install.sh hub     .venv: the hub, and what checks and tests it
+#   install.sh xcube   .xcube: xcube, kept in the user's cache and shared by checkouts
+# PYTHON chooses the interpreter. Certificates and mirrors are those of the user's pip or uv.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+venv=.venv
+python_is_new_enough='import sys; sys.exit(sys.version_info < (3, 11))'
+
+find_python() {
+    local candidate
+    for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
+        if "$candidate" -c "$python_is_new_enough" 2>/dev/null; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    echo "The hub needs Python 3.11 or newer, which ${PYTHON:-python3} is not." \
+        "Install one, or name it: make PYTHON=/path/to/python3" >&2
+    exit 1
+}
+
+# uv does not read pip's configuration: hand over the mirror and the certificates from there.
+adopt_pip_settings() {
+    local setting value
+    for setting in index-url extra-index-url cert; do
+        value=$("$venv/bin/python" -m pip config get ":env:.$setting" 2>/dev/null ||
+            "$venv/bin/python" -m pip config get "install.$setting" 2>/dev/null ||
+            "$venv/bin/python" -m pip config get "global.$setting" 2>/dev/null || true)
+        [ -n "$value" ] || continue
+        case $setting in
+            index-url) export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-${UV_INDEX_URL:-$value}}" ;;
+            extra-index-url) export UV_INDEX="${UV_INDEX:-${UV_EXTRA_INDEX_URL:-$value}}" ;;
+            cert) export SSL_CERT_FILE="${SSL_CERT_FILE:-$value}" ;;
+        esac
+    done
+    export UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
+}
+
+install_uv() {
+    if [ ! -x "$venv/bin/python" ]; then
+        local python
+        python=$(find_python)
+        if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+            echo "$python cannot make environments; on Debian install what is missing with:" \
+                "apt-get install python3-venv" >&2
+            exit 1
+        fi
+        "$python" -m venv "$venv"
+    fi
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
+        --requirement requirements-uv.txt
+}
+
+install_hub() {
+    echo "Installing the hub into $venv (half a minute the first time) …"
+    install_uv
+    adopt_pip_settings
+    "$venv/bin/uv" pip sync --quiet --python "$venv/bin/python" --require-hashes \
+        requirements-dev.txt requirements-uv.txt
+    touch "$venv/.installed"
+}
+
+install_xcube() {
+    local python version digest cache folder
+    python=$("$venv/bin/python" -c 'import sys; print(sys._base_executable)')
+    version=$("$python" -c 'import platform; print(platform.python_version())')
+    digest=$( (cat requirements-xcube.txt && echo "$version") | sha256sum | cut -c1-12)
+    cache=${XDG_CACHE_HOME:-$HOME/.cache}/xcube-hub
+    folder=$cache/xcube-$digest
+    mkdir -p "$cache"
+    exec 9>"$folder.lock"
+    if ! flock --nonblock 9; then
+        echo "Waiting for another make, which is installing xcube …"
+        flock 9
+    fi
+    if [ ! -e "$folder/.installed" ]; then
+        echo "Installing xcube into $folder (1 GB, about a minute) …"
+        adopt_pip_settings
+        rm -rf "$folder"
+        "$venv/bin/uv" venv --quiet --python "$python" "$folder"
+        "$venv/bin/uv" pip install --quiet --python "$folder/bin/python" --require-hashes \
+            --no-deps --compile-bytecode --requirement requirements-xcube.txt
+        touch "$folder/.installed"
+    fi
+    exec 9>&-
+    ln -sfnT "$folder" .xcube
+    touch .xcube/.installed
+}
+
+case ${1:-} in
+    hub) install_hub ;;
+    xcube) install_xcube ;;
+    *) sed -n '2,5p' "$0" && exit 2 ;;
+esac
