@@ -14,6 +14,7 @@ export PYTHON
 bin := .venv/bin
 hub := .venv/.installed
 xcube := .xcube/.installed
+s3 := .s3/.installed
 
 help: ## this list
 	@printf '\n  xcube-hub: generate Earth-observation data cubes as a service\n\n'
@@ -25,6 +26,9 @@ $(hub): requirements-dev.txt requirements-uv.txt
 
 $(xcube): requirements-xcube.txt | $(hub)
 	@deploy/install.sh xcube
+
+$(s3): requirements-s3.txt | $(hub)
+	@deploy/install.sh s3
 
 demo: $(hub) $(xcube) ## start a hub with demo data and generate a cube on it (ONCE=1: then stop)
 	@$(bin)/python deploy/demo.py $(if $(ONCE),--once) $(ARGS)
@@ -39,7 +43,7 @@ xcube: $(hub) $(xcube) ## install xcube, which generates the cubes (1 GB, about 
 together := not (xcube or processes or chaos or benchmark)
 alone := (xcube or processes or chaos) and not benchmark
 
-test: $(hub) $(xcube) ## run all tests, or some: make test ARGS=tests/jobs
+test: $(hub) $(xcube) $(s3) ## run all tests, or some: make test ARGS=tests/jobs
 ifeq ($(strip $(ARGS)),)
 	@rm -f .coverage .coverage.*
 	$(bin)/python -m pytest -m '$(together)' -n 2 --cov --cov-report=
@@ -84,8 +88,9 @@ lock: $(hub) ## pin the newest versions of all requirements, with hashes
 	$(compile) requirements.in -o requirements.txt
 	$(compile) -c requirements.txt requirements-dev.in -o requirements-dev.txt
 	$(compile) --override overrides-xcube.txt requirements-xcube.in -o requirements-xcube.txt
+	$(compile) requirements-s3.in -o requirements-s3.txt
 
 clean: ## remove what was made here; keeps var/ (your data) and the installed xcube
-	rm -rf .venv .xcube build htmlcov .coverage .coverage.* .pytest_cache .ruff_cache \
+	rm -rf .venv .xcube .s3 build htmlcov .coverage .coverage.* .pytest_cache .ruff_cache \
 	    .import_linter_cache var/demo *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Makes the two Python environments of a checkout; the Makefile calls it.
+# Makes the Python environments of a checkout; the Makefile calls it.
 #   install.sh hub     .venv: the hub, and what checks and tests it
 #   install.sh xcube   .xcube: xcube, kept in the user's cache and shared by checkouts
+#   install.sh s3      .s3: an S3 server for tests, kept likewise
 # PYTHON chooses the interpreter. Certificates and mirrors are those of the user's pip or uv.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -63,35 +64,37 @@ install_hub() {
     touch "$venv/.installed"
 }
 
-install_xcube() {
-    local python version digest cache folder
+# An environment in the user's cache, named by what is in it, linked into the checkout as .NAME.
+install_cached() {
+    local name=$1 size=$2 python version digest cache folder
     python=$("$venv/bin/python" -c 'import sys; print(sys._base_executable)')
     version=$("$python" -c 'import platform; print(platform.python_version())')
-    digest=$( (cat requirements-xcube.txt && echo "$version") | sha256sum | cut -c1-12)
+    digest=$( (cat "requirements-$name.txt" && echo "$version") | sha256sum | cut -c1-12)
     cache=${XDG_CACHE_HOME:-$HOME/.cache}/xcube-hub
-    folder=$cache/xcube-$digest
+    folder=$cache/$name-$digest
     mkdir -p "$cache"
     exec 9>"$folder.lock"
     if ! flock --nonblock 9; then
-        echo "Waiting for another make, which is installing xcube …"
+        echo "Waiting for another make, which is installing $name …"
         flock 9
     fi
     if [ ! -e "$folder/.installed" ]; then
-        echo "Installing xcube into $folder (1 GB, about a minute) …"
+        echo "Installing $name into $folder ($size) …"
         adopt_pip_settings
         rm -rf "$folder"
         "$venv/bin/uv" venv --quiet --python "$python" "$folder"
         "$venv/bin/uv" pip install --quiet --python "$folder/bin/python" --require-hashes \
-            --no-deps --compile-bytecode --requirement requirements-xcube.txt
+            --no-deps --compile-bytecode --requirement "requirements-$name.txt"
         touch "$folder/.installed"
     fi
     exec 9>&-
-    ln -sfnT "$folder" .xcube
-    touch .xcube/.installed
+    ln -sfnT "$folder" ".$name"
+    touch ".$name/.installed"
 }
 
 case ${1:-} in
     hub) install_hub ;;
-    xcube) install_xcube ;;
-    *) sed -n '2,5p' "$0" && exit 2 ;;
+    xcube) install_cached xcube "1 GB, about a minute" ;;
+    s3) install_cached s3 "an S3 server for tests, a few seconds" ;;
+    *) sed -n '2,6p' "$0" && exit 2 ;;
 esac

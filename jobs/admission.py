@@ -119,7 +119,9 @@ def admit(submission: Submission) -> Job:
         first = _first_use(submission)
         if first is not None:
             return first
-        raise _output_is_taken(resolved) from None
+        if _has_live_job(_claim(resolved)):
+            raise _output_is_taken(resolved) from None
+        raise
 
 
 def _write(submission: Submission, job_id: str, resolved: ResolvedRequest, quoted: Quote) -> Job:
@@ -132,7 +134,7 @@ def _write(submission: Submission, job_id: str, resolved: ResolvedRequest, quote
             status=429,
             headers={"Retry-After": "60"},
         )
-    claim = hashlib.sha256(resolved.output_location().encode()).hexdigest()
+    claim = _claim(resolved)
     _check_output(user, claim, resolved, quoted)
     job = Job.objects.create(
         job_id=job_id,
@@ -224,7 +226,7 @@ def _check_limit(submission: Submission, quoted: Quote) -> None:
 
 def _check_output(user: Any, claim: str, resolved: ResolvedRequest, quoted: Quote) -> None:
     """An output that exists may only be replaced by the one whose job wrote it last."""
-    if Job.objects.filter(output_claim=claim, is_live=True).exists():
+    if _has_live_job(claim):
         raise _output_is_taken(resolved)
     if not quoted.estimate.output_exists:
         return
@@ -240,6 +242,14 @@ def _check_output(user: Any, claim: str, resolved: ResolvedRequest, quoted: Quot
         raise _output_conflict(resolved, "exists and is not yours to replace")
     if not resolved.may_change_existing:
         raise _output_conflict(resolved, "exists; set output_config.replace to true to replace it")
+
+
+def _claim(resolved: ResolvedRequest) -> str:
+    return hashlib.sha256(resolved.output_location().encode()).hexdigest()
+
+
+def _has_live_job(claim: str) -> bool:
+    return Job.objects.filter(output_claim=claim, is_live=True).exists()
 
 
 def _output_is_taken(resolved: ResolvedRequest) -> ApiError:

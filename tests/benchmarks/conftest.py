@@ -79,6 +79,23 @@ def reader(web: Hub) -> Session:
 
 
 @pytest.fixture(scope="session")
+def running_job(web: Hub, reader: Session) -> str:
+    """A job of the reader's that runs for ever."""
+    return _fill(web, users=0, jobs=0)["job_id"]
+
+
+@pytest.fixture(scope="session")
+def crowd(web: Hub, running_job: str) -> list[str]:
+    """100,000 jobs more in `web`'s database; tokens of the 200 users who own them."""
+    return _fill(web, users=200, jobs=100_000)["tokens"]
+
+
+def _fill(web: Hub, *, users: int, jobs: int) -> dict[str, Any]:
+    printed = web.python("-m", "tests.benchmarks.fill", "reader@example.org", str(users), str(jobs))
+    return json.loads(printed)
+
+
+@pytest.fixture(scope="session")
 def bare(web: Hub) -> Iterator[BareSite]:
     """The bare site on `web`'s database, served by gunicorn in the same way."""
     site = BareSite(web)

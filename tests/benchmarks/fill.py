@@ -1,13 +1,15 @@
 """Fills a hub's database: `python -m tests.benchmarks.fill EMAIL USERS JOBS`.
 
-Prints the id of a running job of EMAIL's. USERS further users own JOBS ended jobs, EMAIL as
-many as each. Written straight into the tables: no engine and no ledger knows of them.
+Prints JSON: `job_id` of a running job of EMAIL's, and `tokens` of USERS further users, who own
+JOBS ended jobs, EMAIL as many as each. The jobs are written straight into the table: no engine
+and no ledger knows of them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 import sys
 import uuid
 from datetime import timedelta
@@ -80,7 +82,16 @@ def main(email: str, users: int, jobs: int) -> None:
             Job.objects.bulk_create(
                 [ended_job(next(everyone)) for _ in range(min(BATCH, jobs - first))]
             )
-    print(running.job_id)
+    tokens = [_token(user) for user in owners[1:]]
+    print(json.dumps({"job_id": running.job_id, "tokens": tokens}))
+
+
+def _token(user: Any) -> str:
+    from accounts.scopes import MANAGE_CUBEGENS, give_roles
+    from accounts.tokens import issue_token
+
+    give_roles(user, {MANAGE_CUBEGENS})
+    return issue_token(user, scopes={MANAGE_CUBEGENS})
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +14,8 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+
+from tests.servers.ports import free_port
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 PARTS = ("web", "worker", "observer", "runner")
@@ -25,7 +26,7 @@ class Hub:
 
     def __init__(self, folder: Path, xcube_python: Path) -> None:
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/api/v2"
         self.ran = folder / "ran.txt"
         self._xcube_python = xcube_python
@@ -180,12 +181,6 @@ class Hub:
             stderr=self._log,
             start_new_session=True,
         )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def _living(identity: dict) -> list[int]:
