@@ -160,7 +160,7 @@ def generate(hub: Hub, accounts: dict[str, str], request: dict[str, Any]) -> Non
     console.print(f"[dim]$ {shown(command)}[/dim]", soft_wrap=True)
     client = subprocess.Popen(
         command,
-        env={**hub.environment, "NO_PROXY": "localhost", "no_proxy": "localhost"},
+        env={**hub.environment, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

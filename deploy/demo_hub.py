@@ -41,7 +41,7 @@ class Hub:
         self.folder = folder
         self.log = folder / "hub.log"
         self.port = free_port()
-        self.url = f"http://localhost:{self.port}"
+        self.url = f"http://127.0.0.1:{self.port}"
         self.api = f"{self.url}/api/v2"
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN)},

@@ -89,22 +89,18 @@ def test_two_hundred_submissions_at_once(report, hub):
     assert before
 
     rich = hub.new_user("rich@example.org", units=SUBMISSIONS * price)
-    began = time.perf_counter()
     answers = submit_at_once(rich, SUBMISSIONS)
-    print("SUBMIT", time.perf_counter() - began)
     accepted = {job["job_id"] for status, job in answers if status == 200}
     report.count("200 submissions at once: accepted", len(accepted), of=str(SUBMISSIONS),
                  limit="all", holds=len(accepted) == SUBMISSIONS)  # fmt: skip
-    check_books(hub, "rich@example.org", granted=SUBMISSIONS * price, price=price, jobs=200)
+    check_books(hub, "rich@example.org", granted=SUBMISSIONS * price, price=price, jobs=SUBMISSIONS)
     assert {job["job_id"] for job in rich.call("GET", "/cubegens")[1]} == accepted
-    began = time.perf_counter()
     cancel_all(hub, rich)
-    print("CANCEL", time.perf_counter() - began)
 
     poor = hub.new_user("poor@example.org", units=AFFORDED * price + price - 1)
     told = Counter(status for status, _ in submit_at_once(poor, SUBMISSIONS))
     report.count("… with units for 120 of them: accepted", told[200], of=f"{told[413]} × 413",
-                 limit="= 120", holds=told == {200: AFFORDED, 413: 80})  # fmt: skip
+                 limit="= 120", holds=told == {200: AFFORDED, 413: SUBMISSIONS - AFFORDED})  # fmt: skip
     granted = AFFORDED * price + price - 1
     check_books(hub, "poor@example.org", granted=granted, price=price, jobs=AFFORDED)
     cancel_all(hub, poor)
