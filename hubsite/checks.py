@@ -49,7 +49,8 @@ def check_production(**kwargs: Any) -> list[CheckMessage]:
             "Set DATABASE_URL to a PostgreSQL database.",
         ),
         "E005": (
-            not settings.ALLOWED_HOSTS or any("*" in host for host in settings.ALLOWED_HOSTS),
+            not settings.HUB["XCUBE_HUB_ALLOWED_HOSTS"]
+            or any("*" in host for host in settings.ALLOWED_HOSTS),
             "the hub answers to any host name, or to none",
             "Set XCUBE_HUB_ALLOWED_HOSTS to the names of this hub.",
         ),

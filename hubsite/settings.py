@@ -10,7 +10,7 @@ import environ
 from . import __version__
 from .configuration import BASE_DIR, ConfigurationError, environment, read
 from .secrets import read_or_make
-from .settings_table import SETTINGS, WITHOUT_MEANING
+from .settings_table import SETTINGS, WITHOUT_MEANING, callback_hosts
 
 _environment = environment()
 try:
@@ -33,7 +33,8 @@ TOKEN_SECRETS = HUB["XCUBE_HUB_TOKEN_SECRETS"] or [read_or_make(DATA_DIR / "toke
 _pin = (BASE_DIR / "requirements-xcube.in").read_text().partition("xcube-core==")[2]
 XCUBE_VERSION = _pin.partition("\n")[0] or None
 
-ALLOWED_HOSTS = HUB["XCUBE_HUB_ALLOWED_HOSTS"]
+# Runs on this machine report to the address that web binds, past any proxy.
+ALLOWED_HOSTS = [*HUB["XCUBE_HUB_ALLOWED_HOSTS"], *callback_hosts(HUB)]
 API_PATH = "api/v2/"
 
 INSTALLED_APPS = [
@@ -116,6 +117,7 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = False
 USE_TZ = True
+DATETIME_FORMAT = "Y-m-d H:i:s"
 
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from .configuration import (
     BASE_DIR,
@@ -33,6 +35,25 @@ def _stores_path(values: dict) -> Path | None:
         return Path(configured_dir) / configured_file
     default = values["XCUBE_HUB_DATA_DIR"] / "stores.yaml"
     return default if default.is_file() else None
+
+
+def _callback_url(values: dict) -> str:
+    """Where runs on this machine reach the web process without any name or proxy between."""
+    address = values["XCUBE_HUB_ADDRESS"]
+    if address in ("0.0.0.0", "::", "localhost"):  # noqa: S104
+        address = "127.0.0.1"
+    host = f"[{address}]" if ":" in address else address
+    return f"http://{host}:{values['XCUBE_HUB_PORT']}/api/v2"
+
+
+def callback_hosts(values: dict) -> list[str]:
+    """The host that runs call, if it is an address and not a name that operators must list."""
+    host = urlsplit(values["XCUBE_HUB_CALLBACK_URL"]).hostname or ""
+    try:
+        is_loopback = ip_address(host).is_loopback
+    except ValueError:
+        return []
+    return [f"[{host}]" if ":" in host else host] if is_loopback else []
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -84,14 +105,6 @@ SETTINGS: tuple[Setting, ...] = (
         "Base of the links that the hub gives out, without `/api/v2`.",
         SITE,
         default_text="`http://localhost:<port>`",
-    ),
-    Setting(
-        "XCUBE_HUB_CALLBACK_URL",
-        url,
-        lambda values: f"{values['XCUBE_HUB_PUBLIC_URL']}/api/v2",
-        "Base URL at which runs reach the hub, with `/api/v2`.",
-        SITE,
-        default_text="`<public URL>/api/v2`",
     ),
     Setting(
         "XCUBE_HUB_ALLOWED_HOSTS",
@@ -177,6 +190,14 @@ SETTINGS: tuple[Setting, ...] = (
         "What runs the jobs: `local` is this machine.",
         JOBS,
         choices=("local",),
+    ),
+    Setting(
+        "XCUBE_HUB_CALLBACK_URL",
+        url,
+        _callback_url,
+        "Base URL at which runs reach the hub, with `/api/v2`.",
+        JOBS,
+        default_text="the web process on this machine",
     ),
     Setting(
         "XCUBE_HUB_STORES",

@@ -69,14 +69,15 @@ class JobEventInline(admin.TabularInline):
 @admin.register(Job)
 class JobAdmin(ReadOnlyAdmin):
     list_display = [
+        "state_badge",  # first: what a phone shows
         "job_id",
         "owner",
-        "state_badge",
         "reason_code",
         "units",
         "output",
         "created_at",
     ]
+    list_display_links = ["job_id"]
     list_filter = ["state", "reason", EngineFilter]
     list_select_related = ["owner"]
     list_per_page = 50
