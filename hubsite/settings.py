@@ -97,7 +97,7 @@ if IS_SQLITE:
         "transaction_mode": "IMMEDIATE",
         "timeout": 60,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
-        "PRAGMA foreign_keys=ON; PRAGMA cache_size=-16000;",
+        "PRAGMA foreign_keys=ON; PRAGMA cache_size=-2000;",  # kB, for each of many threads
     }
     _database["CONN_MAX_AGE"] = None
 else:

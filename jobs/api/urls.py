@@ -9,7 +9,7 @@ urlpatterns = [
     path("cubegens/version", views.VersionView.as_view()),
     path("cubegens/info", views.InfoView.as_view()),
     path("cubegens/code", views.CubegensCodeView.as_view()),
-    path("cubegens/<str:job_id>", views.CubegenView.as_view()),
-    path("cubegens/<str:job_id>/logs", views.LogsView.as_view()),
-    path("cubegens/<str:job_id>/callbacks", views.CallbacksView.as_view()),
+    path("cubegens/<slug:job_id>", views.CubegenView.as_view()),
+    path("cubegens/<slug:job_id>/logs", views.LogsView.as_view()),
+    path("cubegens/<slug:job_id>/callbacks", views.CallbacksView.as_view()),
 ]

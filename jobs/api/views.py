@@ -21,6 +21,7 @@ from hubsite.api.parsing import parse_json
 
 from .. import admission, callbacks, estimator, lifecycle, logs
 from ..admission import Submission
+from ..job_rows import find_job
 from ..models import Job, State
 from ..request import InvalidRequest
 from ..tasks import wake_up
@@ -181,7 +182,7 @@ def _submission(request: Request, document: Any, code: bytes | None = None) -> S
 
 def _job_of(request: Request, job_id: str) -> Job:
     """The caller's job of that id; another's is as absent as none."""
-    job = Job.objects.owned_by(request.user).filter(job_id=job_id).first()
+    job = find_job(owner_id=request.user.pk, job_id=job_id)
     if job is None:
         raise ApiError(f"Cubegen {job_id[:63]} not found.", status=404)
     return job

@@ -18,6 +18,9 @@ from pathlib import Path
 from . import environment, linux, process
 from .rundir import RunDir
 
+NICENESS = 10
+"""A run works for hours; estimates and the hub, which people wait for, come first."""
+
 
 def start(run: RunDir, *, output: int, progress: int, go: int, supervisor: int, umask: int) -> int:
     """Fork the child, which waits for a byte on `go`; gives its pid."""
@@ -30,6 +33,7 @@ def start(run: RunDir, *, output: int, progress: int, go: int, supervisor: int, 
             return 1
         os.close(go)
         os.umask(umask)
+        os.nice(NICENESS)
         process.exit_with(_work(run, progress))
         return 0
 

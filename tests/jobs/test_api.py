@@ -424,6 +424,17 @@ class TestReading:
         assert body["job_status"]["active"] == 1
         assert body["job_status"]["failed"] is None
 
+    def test_polling_takes_two_queries_the_token_and_the_job(
+        self, client, user, headers, django_assert_num_queries
+    ):
+        job = make_job(user, state=State.RUNNING)
+        with django_assert_num_queries(2):
+            client.get(f"{CUBEGENS}/{job.job_id}", headers=headers)
+
+    @pytest.mark.parametrize("job_id", ["a%00b", "..", "a.b", "ä", "x" * 5000])
+    def test_ids_that_no_job_can_have_are_404(self, client, headers, job_id):
+        assert client.get(f"{CUBEGENS}/{job_id}", headers=headers).status_code == 404
+
     def test_a_successful_job_has_its_result_and_last_lines(self, client, user, headers):
         result = {"status": "ok", "status_code": 201, "result": {"data_id": "x.zarr"}}
         job = make_job(user, state=State.SUCCEEDED, result=result, message="done")
