@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -54,6 +54,7 @@ class Quote:
 
     estimate: Estimate
     units: int
+    began: datetime
 
 
 def parse(submission: Submission) -> ResolvedRequest:
@@ -82,6 +83,7 @@ def as_api_error(invalid: InvalidRequest) -> ApiError:
 
 def quote(resolved: ResolvedRequest) -> Quote:
     """Estimate and price a request. Holds no transaction: this takes tens of milliseconds."""
+    began = timezone.now()
     estimated = estimate(
         resolved.for_estimate(),
         stores=resolved.stores,
@@ -92,7 +94,7 @@ def quote(resolved: ResolvedRequest) -> Quote:
         units = required_units(estimated.priced_descriptor(), resolved.input_prices)
     except CostError as error:
         raise ApiError(f"The cube cannot be priced: {error}") from None
-    return Quote(estimated, units)
+    return Quote(estimated, units, began)
 
 
 def admit(submission: Submission) -> Job:
@@ -108,18 +110,14 @@ def admit(submission: Submission) -> Job:
     try:
         with transaction.atomic():
             return _write(submission, job_id, resolved, quoted)
-    except ledger.InsufficientUnits as short:
-        raise _too_expensive(
-            f"Number of required punits ({short.required}) is greater than the available "
-            f"({short.available}).",
-            required=short.required,
-            available=short.available,
-        ) from None
-    except IntegrityError:
+    except (ledger.InsufficientUnits, ApiError, IntegrityError) as error:
+        # A repeat that came while the first was estimated meets its reservation and output.
         first = _first_use(submission)
         if first is not None:
             return first
-        if _has_live_job(_claim(resolved)):
+        if isinstance(error, ledger.InsufficientUnits):
+            raise _more_than_available(error) from None
+        if isinstance(error, IntegrityError) and _has_live_job(_claim(resolved)):
             raise _output_is_taken(resolved) from None
         raise
 
@@ -228,15 +226,11 @@ def _check_output(user: Any, claim: str, resolved: ResolvedRequest, quoted: Quot
     """An output that exists may only be replaced by the one whose job wrote it last."""
     if _has_live_job(claim):
         raise _output_is_taken(resolved)
-    if not quoted.estimate.output_exists:
+    written = Job.objects.filter(output_claim=claim).exclude(launched_at=None).order_by("-id")
+    is_new = written.filter(finished_at__gte=quoted.began).exists()  # since it was looked for
+    if not quoted.estimate.output_exists and not is_new:
         return
-    writer = (
-        Job.objects.filter(output_claim=claim)
-        .exclude(launched_at=None)
-        .order_by("-id")
-        .values_list("owner_id", flat=True)
-        .first()
-    )
+    writer = written.values_list("owner_id", flat=True).first()
     is_ours = resolved.output_store.startswith("@")
     if is_ours and writer != user.pk:
         raise _output_conflict(resolved, "exists and is not yours to replace")
@@ -261,6 +255,15 @@ def _output_conflict(resolved: ResolvedRequest, why: str) -> ApiError:
         f"{resolved.output_data_id!r} in {resolved.output_store} {why}.",
         status=409,
         errors=[{"field": "output_config.data_id", "message": why}],
+    )
+
+
+def _more_than_available(short: ledger.InsufficientUnits) -> ApiError:
+    return _too_expensive(
+        f"Number of required punits ({short.required}) is greater than the available "
+        f"({short.available}).",
+        required=short.required,
+        available=short.available,
     )
 
 

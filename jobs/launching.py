@@ -7,10 +7,11 @@ is made afterwards. Where that was cut off, `launch_missing` makes what is missi
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Count, F, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
@@ -34,9 +35,19 @@ MISSING_AFTER = timedelta(seconds=10)
 def launch_due() -> int:
     """Launch as many queued jobs as there are free places; returns how many."""
     claimed = claim_due()
-    for job in claimed:
-        launch(job)
+    _launch_all(claimed)
     return len(claimed)
+
+
+def _launch_all(jobs: Iterable[Job]) -> None:
+    """Launch each; one that cannot be launched must not keep the others waiting."""
+    for job in jobs:
+        try:
+            launch(job)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            logger.exception("%s could not be launched; it will be tried again", job.job_id)
 
 
 def claim_due() -> list[Job]:
@@ -84,6 +95,8 @@ def choose(free: int) -> list[Job]:
 
 def launch(job: Job) -> None:
     """Make the object of a job that is LAUNCHED. Repeating it makes no second one."""
+    if not Job.objects.filter(pk=job.pk, state=State.LAUNCHED).exists():
+        return  # cancelled since it was claimed
     try:
         get_engine(job.engine).launch(build_workload(job))
     except (EngineUnavailable, StoresFileError) as error:
@@ -115,6 +128,5 @@ def launch_missing() -> int:
         .filter(state=State.LAUNCHED, seen_at=None, launched_at__lt=timezone.now() - MISSING_AFTER)
         .select_related("document", "owner")
     )
-    for job in missing:
-        launch(job)
+    _launch_all(missing)
     return len(missing)

@@ -102,7 +102,7 @@ def is_charged(*, origin: State, to: State, reason: str, has_user_code: bool) ->
 
 def _bill(job: Job, origin: State, to: State, reason: str) -> None:
     if is_charged(origin=origin, to=to, reason=reason, has_user_code=job.has_user_code):
-        ledger.settle(job.job_id, actual=job.units)
+        ledger.settle(job.job_id)
     else:
         ledger.release(job.job_id)
 

@@ -15,7 +15,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, close_old_connections, connection
+from django.db import (
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    close_old_connections,
+    connection,
+)
 from django.utils import timezone
 from django_q.brokers import get_broker
 from django_q.tasks import async_task
@@ -34,6 +40,7 @@ SWEEP_EVERY_S = 5.0
 HOUSEKEEPING_EVERY_S = 3600.0
 ORPHAN_GRACE_S = 60.0
 QUEUE_IS_LONG = 20
+ASK_AGAIN_S = 10.0
 LONGEST_PAUSE_S = 15.0
 
 
@@ -45,23 +52,26 @@ class Observer:
         self._is_stopping = is_stopping
         self._lease = Lease(f"observer-{engine.name}", seconds=15)
         self._orphan_since: dict[str, float] = {}
+        self._asked: dict[str, float] = {}
         self._next_sweep = 0.0
         self._next_housekeeping = time.monotonic() + 60
         self._failures = 0
 
     def run(self) -> None:
         """Watch, and never give up: whatever fails is tried again, ever more slowly."""
-        while not self._is_stopping():
-            try:
-                self._turn()
-                self._failures = 0
-            except EngineUnavailable as error:
-                self._pause(f"{self.engine.name} engine: {error}")
-            except (DatabaseError, InterfaceError) as error:
-                connection.close()
-                self._pause(f"database: {error}")
-        with contextlib.suppress(DatabaseError, InterfaceError):
-            self._lease.give_back()  # else it runs out
+        try:
+            while not self._is_stopping():
+                try:
+                    self._turn()
+                    self._failures = 0
+                except EngineUnavailable as error:
+                    self._pause(f"{self.engine.name} engine: {error}")
+                except (DatabaseError, InterfaceError) as error:
+                    connection.close()
+                    self._pause(f"database: {error}")
+        finally:
+            with contextlib.suppress(DatabaseError, InterfaceError):
+                self._lease.give_back()  # else it runs out
 
     def _turn(self) -> None:
         close_old_connections()
@@ -102,7 +112,7 @@ class Observer:
         names = {observation.name for observation in level.observations}
         for job in Job.objects.placed().filter(engine=self.engine.name):
             if job.job_id not in names:
-                vanish(job, asked_at=asked_at)
+                vanish(self.engine, job, asked_at=asked_at)
         self._orphan_since = {n: t for n, t in self._orphan_since.items() if n in names}
 
     def record_all(self, observations: Sequence[Observation]) -> None:
@@ -110,16 +120,32 @@ class Observer:
         jobs = {
             job.job_id: job for job in Job.objects.filter(job_id__in=[o.name for o in observations])
         }
-        over = []
-        for observation in observations:
-            job = jobs.get(observation.name)
-            if job is None:
-                if self._is_orphan(observation.name):
-                    over.append(observation.name)
-            elif record(self.engine, job, observation):
-                over.append(observation.name)
-        if over:
-            async_task("jobs.tasks.remove_objects", over)
+        over = [o.name for o in observations if self._is_over(jobs.get(o.name), o)]
+        self._ask_to_remove(over)
+
+    def _is_over(self, job: Job | None, observation: Observation) -> bool:
+        """Record one fact; True if its object is of no further use.
+
+        One run that cannot be recorded must not keep all others from it.
+        """
+        if job is None:
+            return self._is_orphan(observation.name)
+        try:
+            return record(self.engine, job, observation)
+        except (OperationalError, InterfaceError, EngineUnavailable):
+            raise
+        except Exception:
+            logger.exception("%s: what its run came to cannot be recorded", job.job_id)
+            return observation.phase.is_final and give_up(job)
+
+    def _ask_to_remove(self, names: list[str]) -> None:
+        """Have the worker remove these objects: each once in a while, no long queue of it."""
+        now = time.monotonic()
+        self._asked = {n: t for n, t in self._asked.items() if now - t < ASK_AGAIN_S}
+        new = [name for name in names if name not in self._asked]
+        if new and get_broker().queue_size() < QUEUE_IS_LONG:
+            self._asked |= dict.fromkeys(new, now)
+            async_task("jobs.tasks.remove_objects", new)
 
     def _is_orphan(self, name: str) -> bool:
         since = self._orphan_since.setdefault(name, time.monotonic())
@@ -130,23 +156,27 @@ def record(engine: Engine, job: Job, observation: Observation) -> bool:
     """Bring one fact into its row. True if the object is of no further use."""
     if observation.attempt != job.attempt:
         return observation.attempt < job.attempt
+    if job.state == State.QUEUED:
+        return False  # a copy of the database older than the engine; the launch finds it
+    if job.state == State.LAUNCHED and _has_begun(observation):
+        began = observation.started_at or timezone.now()
+        if not lifecycle.move(
+            job, State.RUNNING, actor=ACTOR, started_at=began, seen_at=timezone.now()
+        ):
+            job.refresh_from_db()  # another observer was first, or its owner cancelled it
     if job.is_final:
         if observation.phase.is_final:
             free(job)
         return True
-    if job.state == State.QUEUED:
-        return False  # a copy of the database older than the engine; the launch finds it
-    if job.state == State.LAUNCHED and observation.phase != Phase.PENDING:
-        began = observation.started_at or timezone.now()
-        if observation.phase != Phase.FAILED or observation.started_at:
-            lifecycle.move(
-                job, State.RUNNING, actor=ACTOR, started_at=began, seen_at=timezone.now()
-            )
     if job.seen_at is None:
         Job.objects.filter(pk=job.pk, seen_at=None).update(seen_at=timezone.now())
-    if not observation.phase.is_final or job.is_final:
-        return job.is_final
-    return finish(engine, job, observation)
+    return finish(engine, job, observation) if observation.phase.is_final else False
+
+
+def _has_begun(observation: Observation) -> bool:
+    if observation.phase == Phase.FAILED:
+        return observation.started_at is not None
+    return observation.phase != Phase.PENDING
 
 
 def finish(engine: Engine, job: Job, observation: Observation) -> bool:
@@ -178,10 +208,27 @@ def finish(engine: Engine, job: Job, observation: Observation) -> bool:
     return job.is_final
 
 
-def vanish(job: Job, *, asked_at: datetime) -> None:
+def give_up(job: Job) -> bool:
+    """End a job whose run is over, but whose result cannot be kept."""
+    job.refresh_from_db()
+    if not job.is_final:
+        lifecycle.move(
+            job,
+            State.FAILED,
+            actor=ACTOR,
+            reason=Reason.LOST,
+            message="The run ended, but what it said could not be kept.",
+            is_live=False,
+        )
+    return True
+
+
+def vanish(engine: Engine, job: Job, *, asked_at: datetime) -> None:
     """The engine has no object of this job any more, or not yet."""
     if job.is_final:
         if job.finished_at and job.finished_at < asked_at:
+            if job.seen_at is None:
+                engine.delete(job.job_id)  # its launch may be on the way: it must come to nothing
             free(job)
     elif job.seen_at is not None and job.seen_at < asked_at - timedelta(seconds=1):
         lifecycle.move(

@@ -144,7 +144,10 @@ class StoreCatalogue:
 
 
 def load_catalogue() -> StoreCatalogue:
-    """The catalogue of the setting XCUBE_HUB_STORES, read again when the file changes."""
+    """The catalogue of the setting XCUBE_HUB_STORES, read again when the file changes.
+
+    Where the setting is left to its default, there need not be a file.
+    """
     from django.conf import settings
 
     path = settings.HUB["XCUBE_HUB_STORES"]
@@ -153,6 +156,9 @@ def load_catalogue() -> StoreCatalogue:
     try:
         status = Path(path).stat()
     except OSError as error:
+        is_absent = isinstance(error, FileNotFoundError)
+        if is_absent and "XCUBE_HUB_STORES" not in settings.HUB_GIVEN:
+            return StoreCatalogue()
         raise StoresFileError(path, [f"It cannot be read: {error.strerror}."]) from None
     return _load(os.fspath(path), status.st_mtime_ns, status.st_size)
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django_q.models import Failure
 from django_q.tasks import async_task
 
 from accounts.tokens import delete_expired_tokens
@@ -15,7 +16,7 @@ from hubsite.engines import get_engine
 from hubsite.engines.base import EngineUnavailable
 
 from . import launching
-from .models import IdempotencyKey
+from .models import IdempotencyKey, JobDocument
 
 logger = logging.getLogger(__name__)
 
@@ -53,5 +54,7 @@ def sweep() -> None:
 def housekeeping() -> None:
     """Once an hour: forget what nobody can ask for any more."""
     delete_expired_tokens()
-    old = timezone.now() - timedelta(days=1)
-    IdempotencyKey.objects.filter(created_at__lt=old).delete()
+    yesterday = timezone.now() - timedelta(days=1)
+    IdempotencyKey.objects.filter(created_at__lt=yesterday).delete()
+    JobDocument.objects.filter(code__isnull=False, job__finished_at__lt=yesterday).update(code=None)
+    Failure.objects.filter(stopped__lt=yesterday).delete()

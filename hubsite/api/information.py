@@ -34,7 +34,10 @@ INFORMATION = component(
             "serverCurrentTime": _TIME,
             "serverPID": {"type": "integer"},
             "chartVersion": _TEXT_OR_NULL,
-            "mockServices": {"type": "null"},
+            "mockServices": {
+                **_TEXT_OR_NULL,
+                "description": "What `XCUBE_HUB_MOCK_SERVICES` is set to; it means nothing.",
+            },
             "runLocal": {
                 **_TEXT_OR_NULL,
                 "description": "What `XCUBE_HUB_RUN_LOCAL` is set to; it chose a Kubernetes "
@@ -105,8 +108,8 @@ class InformationView(PublicView):
                 "serverCurrentTime": _time_text(datetime.now(UTC)),
                 "serverPID": os.getpid(),
                 "chartVersion": settings.HUB["XCUBE_HUB_CHART_VERSION"],
-                "mockServices": None,
-                "runLocal": settings.XCUBE_HUB_RUN_LOCAL,
+                "mockServices": settings.HUB["XCUBE_HUB_MOCK_SERVICES"],
+                "runLocal": settings.HUB["XCUBE_HUB_RUN_LOCAL"],
             }
         )
 

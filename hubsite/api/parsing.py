@@ -8,6 +8,8 @@ from typing import Any
 from django.conf import settings
 from rest_framework.parsers import BaseParser
 
+from hubsite.storable import storable
+
 from .errors import ApiError
 
 MAX_DEPTH = 40
@@ -20,7 +22,22 @@ class StrictJSONParser(BaseParser):
     media_type = "application/json"
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        return parse_json(stream.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1))
+        return parse_document(stream.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1))
+
+
+class MendingJSONParser(StrictJSONParser):
+    """Mends texts that cannot be stored: for runs, whose reports must not be refused."""
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        return storable(parse_json(stream.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)))
+
+
+def parse_document(data: bytes) -> Any:
+    """The JSON document in `data`, all of which can be stored. Raises ApiError."""
+    document = parse_json(data)
+    if storable(document) != document:
+        raise ApiError("A text in the JSON document holds a NUL or half a surrogate pair.")
+    return document
 
 
 def parse_json(data: bytes) -> Any:

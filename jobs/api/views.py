@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from accounts.permissions import HasScope, scopes_of
 from hubsite.api.errors import ApiError
 from hubsite.api.pagination import MAX_LIMIT, page, query_integer
-from hubsite.api.parsing import parse_json
+from hubsite.api.parsing import MendingJSONParser, parse_document
 
 from .. import admission, callbacks, estimator, lifecycle, logs
 from ..admission import Submission
@@ -82,7 +82,9 @@ class CubegensView(SwitchableView):
 
     @schema.delete_all
     def delete(self, request: Request) -> Response:
-        jobs = Job.objects.owned_by(request.user).listed()
+        # Those of now: one that is submitted meanwhile is neither cancelled nor hidden.
+        listed = Job.objects.owned_by(request.user).listed()
+        jobs = Job.objects.filter(pk__in=list(listed.values_list("pk", flat=True)))
         _cancel(jobs.active(), request)
         _hide(jobs)
         return Response("Success")
@@ -101,7 +103,7 @@ class CubegensCodeView(SwitchableView):
                 "A form with the parts body (JSON) and user_code (a zip file) is expected.",
                 errors=[{"field": n, "message": "this part is missing"} for n in missing],
             )
-        document = parse_json(body.read() if hasattr(body, "read") else str(body).encode())
+        document = parse_document(body.read() if hasattr(body, "read") else str(body).encode())
         archive = code.read()
         try:
             check_upload(code.name, archive)
@@ -148,6 +150,7 @@ class CallbacksView(APIView):
 
     authentication_classes = [RunTokenAuthentication]
     permission_classes = [IsRun]
+    parser_classes = [MendingJSONParser]
 
     @schema.callback
     def put(self, request: Request, job_id: str) -> Response:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from ..cost import Price
-from ..stores import FILE_SYSTEM_TYPES, Store, StoreCatalogue, endpoint_url, location
+from ..stores import FILE_SYSTEM_TYPES, Store, StoreCatalogue, location
 from .accessors import EXTENSIONS, WRITTEN_FORMATS, format_of, opener_faults, writer_faults
 from .errors import FieldError, InvalidRequest
 from .own_store import display_name, own_store_faults
@@ -67,11 +67,6 @@ class ResolvedRequest:
         store_id = output["store_id"]
         store = self.stores[store_id[1:]] if store_id.startswith("@") else output
         return location(store, self.output_data_id)
-
-    def catalogue_endpoints(self) -> list[str]:
-        """URLs of the s3 endpoints of `stores`: a guarded run must still reach them."""
-        urls = {endpoint_url(store["store_params"]) for store in self.stores.values()}
-        return sorted(url for url in urls if url)
 
     @cached_property
     def _redaction(self) -> tuple[dict, dict[str, object]]:

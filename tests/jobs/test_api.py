@@ -7,11 +7,12 @@ from io import BytesIO
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test.client import MULTIPART_CONTENT, encode_multipart
+from django.utils import timezone
 
 from accounts import ledger
 from accounts.models import Balance
 from hubsite.engines.base import LogChunk
-from jobs import logs
+from jobs import admission, lifecycle, logs
 from jobs.models import IdempotencyKey, Job, State
 from tests.accounts.factories import bearer, make_user
 
@@ -169,6 +170,8 @@ def test_bad_requests_are_told_by_field_and_leave_nothing(
         (b'{"a": 1e999}', 400),
         (b'{"a": ' + b"9" * 5000 + b"}", 400),
         (b'{"a": 1, "a": 2}', 400),
+        (b'{"a": "\\u0000"}', 400),
+        (b'{"\\ud800": 1}', 400),
         (b"[" * 100_000 + b"]" * 100_000, 400),
         (b"\xff\xfe", 400),
         (b'"' + b"x" * 1024 * 1024 + b'"', 413),
@@ -267,6 +270,25 @@ def test_replacing_a_cube_is_its_owners_right(client, user, headers, settings):
     assert submit(client, bearer(stranger, SCOPES), request).status_code == 409
 
 
+def test_a_cube_that_another_made_during_the_estimate_is_not_replaced(client, headers, monkeypatch):
+    other = make_user(permissions=SCOPES, units=1000)
+    quote = admission.quote
+
+    def quote_slowly(resolved):
+        quoted = quote(resolved)
+        monkeypatch.setattr(admission, "quote", quote)
+        theirs = submit(client, bearer(other, SCOPES), cubegen_request(**shared("race.zarr")))
+        assert theirs.status_code == 200
+        now = timezone.now()
+        Job.objects.update(state=State.SUCCEEDED, is_live=False, launched_at=now, finished_at=now)
+        return quoted
+
+    monkeypatch.setattr(admission, "quote", quote_slowly)
+    mine = submit(client, headers, cubegen_request(**shared("race.zarr", replace=True)))
+    assert mine.status_code == 409
+    assert Job.objects.count() == 1
+
+
 def test_two_users_may_use_the_same_name_in_a_store_of_their_own_folders(client, headers):
     other = make_user(permissions=SCOPES, units=1000)
     assert submit(client, headers, cubegen_request("mine.zarr")).status_code == 200
@@ -281,6 +303,27 @@ class TestIdempotencyKey:
         assert first.json()["job_id"] == second.json()["job_id"]
         assert Job.objects.count() == 1
         assert balance(user) == (1000, 12)
+
+    @pytest.mark.parametrize("units", [1000, 12])
+    def test_a_repeat_while_the_first_is_being_estimated_returns_the_first_answer(
+        self, client, user, headers, monkeypatch, units
+    ):
+        ledger.override(user, units, key="test")
+        quote, answers = admission.quote, []
+
+        def quote_slowly(resolved):
+            quoted = quote(resolved)
+            monkeypatch.setattr(admission, "quote", quote)
+            answers.append(submit(client, headers, request, **{"Idempotency-Key": "k1"}))
+            return quoted
+
+        request = cubegen_request("same.zarr")
+        monkeypatch.setattr(admission, "quote", quote_slowly)
+        answers.append(submit(client, headers, request, **{"Idempotency-Key": "k1"}))
+        assert [a.status_code for a in answers] == [200, 200]
+        assert len({a.json()["job_id"] for a in answers}) == 1
+        assert Job.objects.count() == 1
+        assert balance(user) == (units, 12)
 
     def test_the_same_key_with_another_body_is_422(self, client, headers):
         submit(client, headers, **{"Idempotency-Key": "k1"})
@@ -528,6 +571,20 @@ class TestDelete:
         assert client.get(CUBEGENS, headers=headers).json() == []
         body = client.get(f"{CUBEGENS}/{job.job_id}", headers=headers).json()
         assert body["job_result"]["message"] == "The job was cancelled."
+
+    def test_all_leaves_what_is_submitted_meanwhile(self, client, user, headers, monkeypatch):
+        make_job(user)
+        late = []
+        cancel = lifecycle.cancel
+
+        def cancel_slowly(job, *, actor):
+            late.append(make_job(user))
+            return cancel(job, actor=actor)
+
+        monkeypatch.setattr(lifecycle, "cancel", cancel_slowly)
+        client.delete(CUBEGENS, headers=headers)
+        listed = client.get(CUBEGENS, headers=headers).json()
+        assert [(j["job_id"], j["state"]) for j in listed] == [(late[0].job_id, "QUEUED")]
 
     def test_all(self, client, user, headers):
         theirs = make_job(make_user(units=10))

@@ -122,6 +122,13 @@ def test_lines_come_with_reports_and_are_kept_once(client, job):
     assert logs.last_lines(job) == ["a", "b", "c"]
 
 
+def test_texts_that_cannot_be_stored_are_mended_not_refused(client, job):
+    lines = ["a\0b", "half \ud800 a pair"]
+    body = {**REPORT, "output": {"first_line": 0, "lines": lines}}
+    assert report(client, job, body).status_code == 200
+    assert logs.last_lines(job) == ["ab", "half ? a pair"]
+
+
 def test_a_log_keeps_its_head_and_its_tail(job):
     for start in range(0, 20_000, 500):
         logs.append(job.pk, [LogChunk(start, [f"{n}" for n in range(start, start + 500)])])

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from jobs import launching, tasks
+from jobs import launching, lifecycle, tasks
 from jobs.models import Job, Reason, State
 from tests.accounts.factories import make_user
 
@@ -141,6 +141,30 @@ def test_a_broken_stores_file_makes_jobs_wait(engine, settings, tmp_path):
     Job.objects.update(launched_at=timezone.now() - timedelta(seconds=11))
     launching.launch_missing()
     assert [w.name for w in engine.launched] == [job.job_id]
+
+
+def test_one_job_that_cannot_be_launched_does_not_keep_others_waiting(engine, monkeypatch):
+    user = make_user(units=100)
+    odd, good = make_job(user), make_job(user)
+    build = launching.build_workload
+
+    def build_workload(job):
+        if job.pk == odd.pk:
+            raise ValueError("nobody expected this")
+        return build(job)
+
+    monkeypatch.setattr(launching, "build_workload", build_workload)
+    launching.launch_due()
+    assert [w.name for w in engine.launched] == [good.job_id]
+    assert states([odd]) == ["LAUNCHED"], "it will be tried again"
+
+
+def test_a_job_cancelled_since_it_was_claimed_is_not_launched(engine):
+    job = make_job(make_user(units=100))
+    (claimed,) = launching.claim_due()
+    lifecycle.cancel(Job.objects.get(pk=job.pk), actor="user")
+    launching.launch(claimed)
+    assert engine.launched == []
 
 
 def test_the_workload_names_the_run_its_token_and_only_the_stores_of_the_request(engine):

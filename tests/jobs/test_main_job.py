@@ -164,6 +164,26 @@ def test_user_code_works_on_the_cube_and_never_sees_the_runs_token(client, setti
     assert run_token(body["job_id"], 1) not in log
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def f(cube):\n    raise ValueError(chr(0xd800) + chr(0))\n",
+        "def f(cube):\n    print(chr(0) + 'x')\n    raise ValueError('y' * 100_000)\n",
+    ],
+)
+def test_whatever_a_run_says_its_job_ends_and_so_do_others(client, user, headers, settings, code):
+    settings.HUB = {**settings.HUB, "XCUBE_HUB_LOCAL_USER_CODE": True}
+    scopes = ("manage:cubegens", "process:cubegens")
+    coder = make_user(permissions=scopes, units=1000)
+    request = cubegen_request("odd.zarr", code_config={"inline_code": code, "callable_ref": "m:f"})
+    submit(client, bearer(coder, scopes), request)
+    body = run(client, headers, cubegen_request("other.zarr"))
+    assert body["state"] == "SUCCEEDED"
+    until(lambda: not Job.objects.filter(is_live=True).exists())
+    odd = Job.objects.get(owner=coder)
+    assert (odd.state, odd.reason) == (State.FAILED, "XCUBE_ERROR")
+
+
 def test_a_cancelled_run_ends_and_frees_its_place(client, user, headers, settings):
     settings.HUB = {**settings.HUB, "XCUBE_HUB_LOCAL_USER_CODE": True}
     scopes = ("manage:cubegens", "process:cubegens")

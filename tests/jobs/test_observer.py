@@ -4,13 +4,14 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from django_q.tasks import async_task
 
 from accounts.models import Balance
-from hubsite.engines.base import LogChunk, Phase
+from hubsite.engines.base import EngineUnavailable, LogChunk, Phase
 from jobs import lifecycle, logs
 from jobs.lease import Lease
 from jobs.models import Job, Reason, State
-from jobs.observer import Observer
+from jobs.observer import Observer, record, vanish
 from tests.accounts.factories import make_user
 
 from .conftest import queued_tasks, run_queued_tasks
@@ -239,3 +240,85 @@ def test_a_queued_job_is_not_touched_by_an_object_of_its_name(observer, engine):
     engine.show(job.job_id, Phase.RUNNING)
     look(observer)
     assert Job.objects.get(pk=job.pk).state == State.QUEUED
+
+
+class TestTwoObserversAtOnce:
+    """Each holds the row as it was; the other, or the owner, was faster."""
+
+    def test_the_other_has_begun_it(self, engine):
+        job = launched()
+        stale = Job.objects.get(pk=job.pk)
+        began = engine.show(job.job_id, Phase.RUNNING, started_at=timezone.now())
+        assert not record(engine, job, began)
+        ended = engine.show(job.job_id, Phase.SUCCEEDED, started_at=timezone.now(), result=OK)
+        assert record(engine, stale, ended)
+        job.refresh_from_db()
+        assert (job.state, job.is_live) == (State.SUCCEEDED, False)
+        assert [e.to_state for e in job.events.all()] == ["QUEUED", "RUNNING", "SUCCEEDED"]
+
+    def test_the_other_has_ended_it(self, engine):
+        job = launched()
+        stale = Job.objects.get(pk=job.pk)
+        ended = engine.show(job.job_id, Phase.SUCCEEDED, started_at=timezone.now(), result=OK)
+        assert record(engine, job, ended)
+        assert record(engine, stale, ended)
+        assert job.events.count() == 3
+        assert Balance.objects.get(user=job.owner).total == 95
+
+    def test_the_owner_has_cancelled_it(self, engine):
+        job = launched()
+        stale = Job.objects.get(pk=job.pk)
+        lifecycle.cancel(job, actor="user")
+        ended = engine.show(job.job_id, Phase.SUCCEEDED, started_at=timezone.now(), result=OK)
+        assert record(engine, stale, ended)
+        job.refresh_from_db()
+        assert (job.state, job.is_live) == (State.CANCELLED, False)
+
+
+def test_a_job_cancelled_before_it_was_seen_is_freed_only_after_its_launch_is_forbidden(
+    observer, engine
+):
+    job = launched()
+    lifecycle.cancel(job, actor="user")
+    engine.is_away = True
+    with pytest.raises(EngineUnavailable):
+        vanish(engine, job, asked_at=timezone.now() + timedelta(seconds=1))
+    assert Job.objects.get(pk=job.pk).is_live
+    engine.is_away = False
+    look(observer)
+    assert engine.deleted == [job.job_id]
+    assert not Job.objects.get(pk=job.pk).is_live
+
+
+def test_one_run_that_cannot_be_recorded_does_not_keep_others_from_it(
+    observer, engine, monkeypatch
+):
+    odd, good = launched(), launched()
+    keep = logs.append_missing
+
+    def append_missing(job, chunks):
+        if job.job_id == odd.job_id:
+            raise ValueError("nobody expected this")
+        keep(job, chunks)
+
+    monkeypatch.setattr("jobs.observer.logs.append_missing", append_missing)
+    for job in (odd, good):
+        engine.show(job.job_id, Phase.SUCCEEDED, started_at=timezone.now(), result=OK)
+    look(observer)
+    odd.refresh_from_db()
+    good.refresh_from_db()
+    assert good.state == State.SUCCEEDED
+    assert (odd.state, odd.reason, odd.is_live) == (State.FAILED, Reason.LOST, False)
+
+
+def test_objects_are_asked_to_be_removed_once_and_not_into_a_long_queue(observer, engine):
+    job = launched()
+    engine.show(job.job_id, Phase.SUCCEEDED, started_at=timezone.now(), result=OK)
+    for _ in range(5):
+        look(observer)
+    assert queued_tasks().count("remove_objects") == 1
+    observer._asked.clear()
+    for _ in range(30):
+        async_task("jobs.tasks.launch_due")
+    look(observer)
+    assert queued_tasks().count("remove_objects") == 1

@@ -84,7 +84,6 @@ def test_a_run_gets_the_stores_that_its_request_names_and_no_others():
     assert result.output_store == "@scratch"
     assert not result.uses_own_store
     assert result.egress is None
-    assert result.catalogue_endpoints() == ["http://minio:9000"]
 
 
 def test_a_users_own_folder_is_in_the_root_that_the_run_gets():

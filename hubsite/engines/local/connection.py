@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hubsite.storable import storable
+
 
 class SocketUnavailable(Exception):
     """Nobody answers at the socket, or the answer did not come in time."""
@@ -42,8 +44,8 @@ def call(path: Path, method: str, url: str, body: Any = None, *, timeout_s: floa
         connection.request(method, url, body=data, headers=headers)
         response = connection.getresponse()
         content = response.read()
-        return Reply(response.status, json.loads(content) if content else None)
-    except (OSError, http.client.HTTPException, ValueError) as error:
+        return Reply(response.status, storable(json.loads(content)) if content else None)
+    except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
         raise SocketUnavailable(f"{path.name}: {error or type(error).__name__}") from error
     finally:
         connection.close()

@@ -24,6 +24,8 @@ from .connection import Reply, SocketUnavailable, call
 from .paths import control_socket
 
 CALL_TIMEOUT_S = 10.0
+PASSING = (408, 500, 503, 507)
+"""Answers of a runner that cannot just now: too busy, or its disk is full."""
 
 
 class LocalEngine(Engine):
@@ -42,6 +44,8 @@ class LocalEngine(Engine):
         reply = self._call("PUT", self._url(workload.name), _to_wire(workload))
         if reply.status == 200 and reply.body.get("state") == "ended":
             raise AlreadyEnded(workload.name)
+        if reply.status in PASSING:
+            raise EngineUnavailable(_message(reply))
         if reply.status not in (200, 201):
             raise LaunchRefused(_message(reply))
 
