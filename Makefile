@@ -21,7 +21,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\n  First time here: make demo\n\n'
 
-$(hub): requirements-dev.txt requirements-uv.txt
+$(hub): requirements-dev.txt requirements-uv.txt deploy/install.sh
 	@deploy/install.sh hub
 
 $(xcube): requirements-xcube.txt | $(hub)
@@ -39,15 +39,16 @@ run: $(hub) ## start the hub: http://localhost:8080/api/v2 (Ctrl-C stops it)
 xcube: $(hub) $(xcube) ## install xcube, which generates the cubes (1 GB, about a minute, once)
 	@echo "xcube is installed: $$(readlink .xcube)"
 
-# Tests that start real processes go alone, for they measure time; the others share the cores.
-together := not (xcube or processes or chaos or benchmark)
-alone := (xcube or processes or chaos) and not benchmark
+# Tests that start and kill hubs and runners go alone, for they measure time; all others,
+# also those that generate cubes, share the cores.
+timed := tests/runner tests/processes tests/chaos
 
 test: $(hub) $(xcube) $(s3) ## run all tests, or some: make test ARGS=tests/jobs
 ifeq ($(strip $(ARGS)),)
 	@rm -f .coverage .coverage.*
-	$(bin)/python -m pytest -m '$(together)' -n 2 --cov --cov-report=
-	$(bin)/python -m pytest -m '$(alone)' --cov --cov-append --cov-report=term --cov-fail-under=90
+	$(bin)/python -m pytest -m 'not benchmark' $(timed:%=--ignore=%) -n 2 --cov --cov-report=
+	$(bin)/python -m pytest -m 'not benchmark' $(timed) \
+	    --cov --cov-append --cov-report=term --cov-fail-under=90
 else
 	$(bin)/python -m pytest $(ARGS)
 endif

@@ -61,7 +61,23 @@ install_hub() {
     adopt_pip_settings
     "$venv/bin/uv" pip sync --quiet --python "$venv/bin/python" --require-hashes \
         requirements-dev.txt requirements-uv.txt
+    write_command
     touch "$venv/.installed"
+}
+
+# The command xcube-hub, which runs the hub of this checkout from any folder.
+write_command() {
+    cat >"$venv/bin/xcube-hub" <<'END'
+#!/bin/sh
+# Made by deploy/install.sh.
+bin=$(dirname "$(readlink -f "$0")")
+exec "$bin/python" -c '
+import sys
+sys.path[0] = sys.argv.pop(1)
+from hubsite.cli import main
+main()' "$bin/../.." "$@"
+END
+    chmod +x "$venv/bin/xcube-hub"
 }
 
 # An environment in the user's cache, named by what is in it, linked into the checkout as .NAME.

@@ -22,6 +22,8 @@ def log_former_names() -> None:
     _logged = True
     for name, given in settings.HUB_FORMER_NAMES.items():
         logger.warning("%s still works; its name is now %s.", given, name)
+    for sentence in settings.HUB_WARNINGS:
+        logger.warning("%s", sentence)
     for name, why in settings.HUB_WITHOUT_MEANING.items():
         logger.warning("%s is no longer used: %s.", name, why)
 
@@ -79,7 +81,7 @@ def check_token_secrets(**kwargs: Any) -> list[CheckMessage]:
 @register()
 def check_engine(**kwargs: Any) -> list[CheckMessage]:
     """XCUBE_HUB_RUN_LOCAL chose a Kubernetes configuration in the old service."""
-    if settings.XCUBE_HUB_RUN_LOCAL is None or "XCUBE_HUB_ENGINE" in settings.HUB_GIVEN:
+    if settings.HUB["XCUBE_HUB_RUN_LOCAL"] is None or "XCUBE_HUB_ENGINE" in settings.HUB_GIVEN:
         return []
     return [
         Error(
@@ -89,33 +91,6 @@ def check_engine(**kwargs: Any) -> list[CheckMessage]:
             "XCUBE_HUB_RUN_LOCAL.",
             id="hubsite.E007",
         )
-    ]
-
-
-@register()
-def check_limits(**kwargs: Any) -> list[CheckMessage]:
-    """Numbers that must be positive."""
-    names = (
-        "XCUBE_HUB_LOCAL_RUNS",
-        "XCUBE_HUB_ESTIMATORS",
-        "XCUBE_HUB_JOB_DEADLINE_S",
-        "XCUBE_HUB_JOB_MEMORY_BYTES",
-        "XCUBE_HUB_PROCESS_LIMIT",
-        "XCUBE_HUB_JOBS_PER_USER",
-        "XCUBE_HUB_WEB_WORKERS",
-        "XCUBE_HUB_WEB_THREADS",
-        "XCUBE_HUB_TOKEN_LIFETIME_S",
-        "XCUBE_HUB_ESTIMATE_TIMEOUT_S",
-        "XCUBE_HUB_OWN_STORE_PIXELS_PER_PUNIT",
-    )
-    return [
-        Error(
-            f"{name} is {settings.HUB[name]}; it must be 1 or more.",
-            hint=f"Set or unset {name}.",
-            id="hubsite.E008",
-        )
-        for name in names
-        if settings.HUB[name] < 1
     ]
 
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import environ
 
@@ -29,7 +29,10 @@ class Setting:
     """One row of the table.
 
     `default` is a value or a function of the settings read so far (name to value).
+    `minimum` and `maximum` bound a number; both are allowed.
     `former` names are those of the service we replace; they still work and are logged.
+    `former_type` reads their values, where these were written differently;
+    `former_path` names variables that were the parts of one path.
     """
 
     name: str
@@ -38,9 +41,35 @@ class Setting:
     help: str
     section: str
     former: tuple[str, ...] = ()
+    former_type: Callable[[str], Any] | None = None
+    former_path: tuple[str, ...] = ()
     default_text: str = ""
     secret: bool = False
     choices: tuple[str, ...] = ()
+    minimum: int | None = None
+    maximum: int | None = None
+
+    @property
+    def range_text(self) -> str:
+        """Which numbers it takes; empty if any."""
+        if self.maximum is None:
+            return "" if self.minimum is None else f"{self.minimum} or more"
+        return f"{self.minimum or 0} to {self.maximum}"
+
+    @property
+    def former_path_text(self) -> str:
+        return " with ".join(self.former_path)
+
+    def value(self, text: str, *, is_former: bool = False) -> Any:
+        """`text` as this setting means it. Raises ValueError."""
+        kind = self.former_type if is_former and self.former_type else self.type
+        value = kind(text)
+        if self.choices and value not in self.choices:
+            raise ValueError(f"expected one of {', '.join(self.choices)}")
+        too_small = self.minimum is not None and value < self.minimum
+        if too_small or (self.maximum is not None and value > self.maximum):
+            raise ValueError(f"expected {self.range_text}")
+        return value
 
     @property
     def type_name(self) -> str:
@@ -72,6 +101,11 @@ def comma_list(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
 
 
+def one_item(text: str) -> list[str]:
+    """A list of `text` as it is, with its commas."""
+    return [text]
+
+
 def whole_number(text: str) -> int:
     """An integer; `1e4` is one too, as operators of the old service write it."""
     number = float(text)
@@ -88,34 +122,33 @@ def file(text: str) -> Path | None:
     return Path(text).expanduser().absolute() if text else None
 
 
-def read(
-    table: tuple[Setting, ...], environment: Mapping[str, str]
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """Read `table` from `environment`.
+class Reading(NamedTuple):
+    """What the environment says: values, by which name each was given, and odd things to tell."""
 
-    Returns the values and, for each setting that was given by a former name, that name.
-    Raises ConfigurationError with all faults at once.
-    """
+    values: dict[str, Any]
+    given: dict[str, str]
+    warnings: list[str]
+
+
+def read(table: tuple[Setting, ...], environment: Mapping[str, str]) -> Reading:
+    """Read `table` from `environment`. Raises ConfigurationError with all faults at once."""
     values: dict[str, Any] = {}
-    by_former_name: dict[str, str] = {}
+    given_by: dict[str, str] = {}
+    warnings: list[str] = []
     faults: list[str] = []
     for setting in table:
-        given = next(
-            (name for name in (setting.name, *setting.former) if environment.get(name)), None
-        )
+        given, text = _find(setting, environment)
         if given is None:
             default = setting.default
             values[setting.name] = default(values) if callable(default) else default
+            if half := _half_a_path(setting, environment):
+                warnings.append(half)
             continue
-        if given != setting.name:
-            by_former_name[setting.name] = given
+        given_by[setting.name] = given
         try:
-            value = setting.type(environment[given])
-            if setting.choices and value not in setting.choices:
-                raise ValueError(f"expected one of {', '.join(setting.choices)}")
-            values[setting.name] = value
+            values[setting.name] = setting.value(text, is_former=given != setting.name)
         except ValueError as error:
-            shown = "" if setting.secret else f"={environment[given]!r}"
+            shown = "" if setting.secret else f"={text!r}"
             reason = str(error) if str(error).startswith("expected") else "not understood"
             faults.append(
                 f"{given}{shown}: {reason}; set it to a value of type {setting.type_name}."
@@ -123,7 +156,33 @@ def read(
             values[setting.name] = None
     if faults:
         raise ConfigurationError("\n".join(faults))
-    return values, by_former_name
+    return Reading(values, given_by, warnings)
+
+
+def _find(setting: Setting, environment: Mapping[str, str]) -> tuple[str | None, str]:
+    """By which name `setting` is given, and its text. Empty is unset, but for a list: an empty
+    list closes what its default opens."""
+    for name in (setting.name, *setting.former):
+        if text := environment.get(name):
+            return name, text
+    parts = [environment.get(name) for name in setting.former_path]
+    if parts and all(parts):
+        return setting.former_path_text, str(Path(*parts))
+    if setting.type is comma_list and setting.name in environment:
+        return setting.name, ""
+    return None, ""
+
+
+def _half_a_path(setting: Setting, environment: Mapping[str, str]) -> str | None:
+    """A sentence, if some but not all of the former variables are set."""
+    is_set = [name for name in setting.former_path if environment.get(name)]
+    if not is_set:
+        return None
+    lacking = [name for name in setting.former_path if name not in is_set]
+    return (
+        f"{', '.join(is_set)} is ignored, for {', '.join(lacking)} is not set: "
+        f"set {setting.name} instead."
+    )
 
 
 def environment(dotenv: Path | None = None) -> dict[str, str]:
@@ -138,6 +197,7 @@ def environment(dotenv: Path | None = None) -> dict[str, str]:
 __all__ = [
     "BASE_DIR",
     "ConfigurationError",
+    "Reading",
     "Setting",
     "boolean",
     "comma_list",
@@ -145,6 +205,7 @@ __all__ = [
     "file",
     "folder",
     "level",
+    "one_item",
     "read",
     "url",
     "whole_number",

@@ -12,11 +12,13 @@ _HEAD = """\
 <!-- Made by `manage.py show_settings --markdown`; do not edit. -->
 
 Settings are environment variables, or lines `NAME=value` in the file `.env` beside `manage.py`
-(the environment wins). They are read once, at the start; a value that cannot be used stops the
-start with a sentence that says what to set. `manage.py show_settings` shows the present values.
+(the environment wins; a comment needs a line of its own). They are read once, at the start; a
+value that cannot be used stops the start with a sentence that says what to set.
+`manage.py show_settings` shows the present values.
 
 Yes/no settings take `1`, `true`, `yes`, `on` and their opposites; numbers may be written `1e4`;
-lists are separated by commas. Secrets are never shown.
+lists are separated by commas. An empty value counts as not set, but for a list: that is then empty.
+Secrets are never shown.
 """
 
 _TYPES = {
@@ -37,7 +39,9 @@ def markdown(table: Iterable[Setting], without_meaning: Mapping[str, str]) -> st
         rows = [_row(setting) for setting in settings if setting.section == section]
         heading = "| name | type | default | meaning |\n|---|---|---|---|\n"
         parts.append(f"## {section}\n\n{heading}" + "\n".join(rows) + "\n")
-    former = [f"| `{name}` | `{setting.name}` |" for setting in settings for name in setting.former]
+    former = [
+        f"| {name} | `{setting.name}` |" for setting in settings for name in _former_names(setting)
+    ]
     parts.append(
         "## Names of the service before\n\nThey still work; the hub logs the name that replaces "
         "each.\n\n| former name | name now |\n|---|---|\n" + "\n".join(former) + "\n"
@@ -49,10 +53,19 @@ def markdown(table: Iterable[Setting], without_meaning: Mapping[str, str]) -> st
     return "\n".join(parts)
 
 
+def _former_names(setting: Setting) -> list[str]:
+    names = [f"`{name}`" for name in setting.former]
+    if setting.former_path:
+        names.append(" with ".join(f"`{name}`" for name in setting.former_path))
+    return names
+
+
 def _row(setting: Setting) -> str:
     meaning = setting.help
     if setting.choices:
         meaning += f" One of {', '.join(f'`{choice}`' for choice in setting.choices)}."
+    if setting.range_text:
+        meaning += f" Range: {setting.range_text}."
     if setting.secret:
         meaning += " **Secret.**"
     cells = (f"`{setting.name}`", type_name(setting), _default(setting), meaning)

@@ -43,7 +43,13 @@ def has_xcube() -> bool:
 def make_part(name: str, *, environment: Mapping[str, str]) -> Part:
     """The part called `name`; `environment` is that of the hub."""
     if name == RUNNER:
-        return Part(name, _runner_argv(), runner_environment(environment), BASE_DIR)
+        return Part(
+            name,
+            _runner_argv(),
+            runner_environment(environment),
+            BASE_DIR,
+            umask=settings.ORIGINAL_UMASK,  # cubes are for whom the operator lets read them
+        )
     hub = [sys.executable, "-m", "hubsite.cli"]
     argv = {
         WEB: [sys.executable, "-m", "gunicorn", "-c", "python:hubsite.gunicorn_config",

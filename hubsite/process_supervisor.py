@@ -31,12 +31,13 @@ _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(frozen=True)
 class Part:
-    """One program of the hub and how it is started."""
+    """One program of the hub and how it is started; a `umask` of -1 is that of the hub."""
 
     name: str
     argv: Sequence[str]
     env: Mapping[str, str]
     cwd: Path
+    umask: int = -1
 
 
 @dataclass(eq=False)
@@ -133,6 +134,7 @@ class Supervisor:
                 stdout=childs_end,
                 stderr=childs_end,
                 process_group=0,
+                umask=part.umask,
             )
         finally:
             os.close(childs_end)

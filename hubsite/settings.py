@@ -12,15 +12,17 @@ from .configuration import BASE_DIR, ConfigurationError, environment, read
 from .secrets import read_or_make
 from .settings_table import SETTINGS, WITHOUT_MEANING, callback_hosts
 
+# What the hub's own processes write is theirs alone; the runner writes cubes, for others.
+ORIGINAL_UMASK = os.umask(0o077)
+
 _environment = environment()
 try:
-    HUB, HUB_FORMER_NAMES = read(SETTINGS, _environment)
+    HUB, HUB_GIVEN, HUB_WARNINGS = read(SETTINGS, _environment)
 except ConfigurationError as error:
     sys.exit(f"The configuration cannot be used:\n{error}")
-HUB_GIVEN = frozenset(s.name for s in SETTINGS if _environment.get(s.name))
+HUB_FORMER_NAMES = {name: given for name, given in HUB_GIVEN.items() if given != name}
 HUB_WITHOUT_MEANING = {name: why for name, why in WITHOUT_MEANING.items() if name in _environment}
 
-XCUBE_HUB_RUN_LOCAL = _environment.get("XCUBE_HUB_RUN_LOCAL")
 DATA_DIR = HUB["XCUBE_HUB_DATA_DIR"]
 PRODUCTION = HUB["XCUBE_HUB_ENV"] == "production"
 DEBUG = HUB["XCUBE_HUB_DEBUG"]
@@ -30,7 +32,8 @@ SECRET_KEY = HUB["XCUBE_HUB_SECRET_KEY"] or read_or_make(DATA_DIR / "secret-key"
 TOKEN_SECRETS_ARE_EMBEDDED = not HUB["XCUBE_HUB_TOKEN_SECRETS"]
 TOKEN_SECRETS = HUB["XCUBE_HUB_TOKEN_SECRETS"] or [read_or_make(DATA_DIR / "token-secret")]
 
-_pin = (BASE_DIR / "requirements-xcube.in").read_text().partition("xcube-core==")[2]
+_pins = BASE_DIR / "requirements-xcube.in"
+_pin = _pins.read_text().partition("xcube-core==")[2] if _pins.is_file() else ""
 XCUBE_VERSION = _pin.partition("\n")[0] or None
 
 # Runs on this machine report to the address that web binds, past any proxy.
@@ -134,7 +137,7 @@ X_FRAME_OPTIONS = "DENY"
 if PRODUCTION:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = HUB["XCUBE_HUB_PUBLIC_URL"].startswith("https:")
-    SECURE_REDIRECT_EXEMPT = [r"^health/", rf"^{API_PATH}cubegens/[^/]+/callbacks$"]
+    SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$", rf"^{API_PATH}cubegens/[^/]+/callbacks$"]
     SECURE_HSTS_SECONDS = 31536000
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True
@@ -214,5 +217,3 @@ LOGGING = {
         "django.request": {"level": "ERROR", "filters": ["faults"]},
     },
 }
-
-os.umask(0o077)

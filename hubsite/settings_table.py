@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from ipaddress import ip_address
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from .configuration import (
@@ -15,26 +14,20 @@ from .configuration import (
     file,
     folder,
     level,
+    one_item,
     url,
     whole_number,
 )
 
 GIB = 1024**3
+LARGEST_INTEGER = 2**31 - 1  # of a PostgreSQL integer; as seconds it is 68 years
+LARGEST_NUMBER = 10**15  # as in the stores file
+MOST_ESTIMATORS = 256  # of the runner
 
 SITE = "Site"
 ACCOUNTS = "Accounts and tokens"
 JOBS = "Cube generation"
 LOCAL = "Local engine"
-
-
-def _stores_path(values: dict) -> Path | None:
-    """The stores file as the old service named it: a folder and a file in it."""
-    configured_dir = os.environ.get("XCUBE_HUB_CFG_DIR")
-    configured_file = os.environ.get("XCUBE_HUB_CFG_DATAPOOLS")
-    if configured_dir and configured_file:
-        return Path(configured_dir) / configured_file
-    default = values["XCUBE_HUB_DATA_DIR"] / "stores.yaml"
-    return default if default.is_file() else None
 
 
 def _callback_url(values: dict) -> str:
@@ -97,7 +90,15 @@ SETTINGS: tuple[Setting, ...] = (
         "Address the web process binds.",
         SITE,
     ),
-    Setting("XCUBE_HUB_PORT", whole_number, 8080, "Port the web process binds.", SITE),
+    Setting(
+        "XCUBE_HUB_PORT",
+        whole_number,
+        8080,
+        "Port the web process binds.",
+        SITE,
+        minimum=0,
+        maximum=65535,
+    ),
     Setting(
         "XCUBE_HUB_PUBLIC_URL",
         url,
@@ -131,8 +132,18 @@ SETTINGS: tuple[Setting, ...] = (
         default_text="SQLite in the data folder",
         secret=True,
     ),
-    Setting("XCUBE_HUB_WEB_WORKERS", whole_number, 2, "Web processes.", SITE),
-    Setting("XCUBE_HUB_WEB_THREADS", whole_number, 24, "Threads of each web process.", SITE),
+    Setting(
+        "XCUBE_HUB_WEB_WORKERS", whole_number, 2, "Web processes.", SITE, minimum=1, maximum=1000
+    ),
+    Setting(
+        "XCUBE_HUB_WEB_THREADS",
+        whole_number,
+        24,
+        "Threads of each web process.",
+        SITE,
+        minimum=1,
+        maximum=1000,
+    ),
     Setting(
         "XCUBE_HUB_LOG_LEVEL",
         level,
@@ -145,7 +156,15 @@ SETTINGS: tuple[Setting, ...] = (
         "XCUBE_HUB_CHART_VERSION",
         str,
         None,
-        "Version of the chart that installed the hub; only shown at `GET /`.",
+        "Version of the chart that installed the hub; only shown at `GET /api/v2/`.",
+        SITE,
+        default_text="none",
+    ),
+    Setting(
+        "XCUBE_HUB_MOCK_SERVICES",
+        str,
+        None,
+        "Only shown at `GET /api/v2/`.",
         SITE,
         default_text="none",
     ),
@@ -157,6 +176,7 @@ SETTINGS: tuple[Setting, ...] = (
         "The first signs, all verify. The geoDB's PostgREST shares one.",
         ACCOUNTS,
         former=("XCUBE_HUB_OAUTH_HS256_SECRET", "XCUBE_HUB_TOKEN_SECRET"),
+        former_type=one_item,
         default_text="generated once into the data folder",
         secret=True,
     ),
@@ -182,6 +202,8 @@ SETTINGS: tuple[Setting, ...] = (
         "How long an issued token is valid, in seconds. Clients poll a job with the token they "
         "began with: keep it longer than your longest job.",
         ACCOUNTS,
+        minimum=1,
+        maximum=LARGEST_INTEGER,
     ),
     Setting(
         "XCUBE_HUB_ENGINE",
@@ -190,6 +212,15 @@ SETTINGS: tuple[Setting, ...] = (
         "What runs the jobs: `local` is this machine.",
         JOBS,
         choices=("local",),
+    ),
+    Setting(
+        "XCUBE_HUB_RUN_LOCAL",
+        str,
+        None,
+        "Chose a Kubernetes configuration in the service before: where it is set, XCUBE_HUB_ENGINE "
+        "must be too. Shown at `GET /api/v2/`.",
+        JOBS,
+        default_text="none",
     ),
     Setting(
         "XCUBE_HUB_CALLBACK_URL",
@@ -202,11 +233,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "XCUBE_HUB_STORES",
         file,
-        _stores_path,
+        lambda values: values["XCUBE_HUB_DATA_DIR"] / "stores.yaml",
         "The data stores file (YAML or JSON): stores, prices, who may read and write. Values may "
-        "name `${ENVIRONMENT}` variables.",
+        "name `${ENVIRONMENT}` variables. It is read again when it changes. The default may be "
+        "absent: then there are no stores.",
         JOBS,
-        default_text="`stores.yaml` in the data folder, where there is one",
+        former_path=("XCUBE_HUB_CFG_DIR", "XCUBE_HUB_CFG_DATAPOOLS"),
+        default_text="`stores.yaml` in the data folder",
     ),
     Setting(
         "XCUBE_HUB_PROCESS_LIMIT",
@@ -215,6 +248,8 @@ SETTINGS: tuple[Setting, ...] = (
         "Processing units that one job may cost.",
         JOBS,
         former=("GENERATOR_PROCESS_LIMIT",),
+        minimum=1,
+        maximum=LARGEST_NUMBER,
     ),
     Setting(
         "XCUBE_HUB_RUNNING_PER_USER",
@@ -222,6 +257,8 @@ SETTINGS: tuple[Setting, ...] = (
         0,
         "Jobs of one user that may run at once; 0: as many as the engine has places.",
         JOBS,
+        minimum=0,
+        maximum=LARGEST_INTEGER,
     ),
     Setting(
         "XCUBE_HUB_JOBS_PER_USER",
@@ -229,6 +266,8 @@ SETTINGS: tuple[Setting, ...] = (
         1000,
         "Jobs of one user that may be queued or running; a further one is answered 429.",
         JOBS,
+        minimum=1,
+        maximum=LARGEST_INTEGER,
     ),
     Setting(
         "XCUBE_HUB_JOB_DEADLINE_S",
@@ -236,6 +275,8 @@ SETTINGS: tuple[Setting, ...] = (
         86400,
         "Longest time a run may take, in seconds.",
         JOBS,
+        minimum=1,
+        maximum=LARGEST_INTEGER,
     ),
     Setting(
         "XCUBE_HUB_JOB_MEMORY_BYTES",
@@ -243,6 +284,8 @@ SETTINGS: tuple[Setting, ...] = (
         4 * GIB,
         "Most private memory a run may use, in bytes.",
         JOBS,
+        minimum=1,
+        maximum=LARGEST_NUMBER,
     ),
     Setting(
         "XCUBE_HUB_OWN_STORE_TYPES",
@@ -267,6 +310,8 @@ SETTINGS: tuple[Setting, ...] = (
         512 * 512,
         "Price of callers' own stores: pixels that one processing unit reads or writes.",
         JOBS,
+        minimum=1,
+        maximum=LARGEST_NUMBER,
     ),
     Setting(
         "CUBEGENS_SILENT",
@@ -281,6 +326,8 @@ SETTINGS: tuple[Setting, ...] = (
         60,
         "How long a request waits for an estimate, in seconds, before it is answered 503.",
         JOBS,
+        minimum=1,
+        maximum=3600,
     ),
     Setting(
         "XCUBE_HUB_XCUBE_PYTHON",
@@ -297,14 +344,18 @@ SETTINGS: tuple[Setting, ...] = (
         "Runs at once on this machine.",
         LOCAL,
         default_text="number of cores",
+        minimum=1,
+        maximum=10_000,
     ),
     Setting(
         "XCUBE_HUB_ESTIMATORS",
         whole_number,
-        lambda values: os.cpu_count() or 1,
+        lambda values: min(os.cpu_count() or 1, MOST_ESTIMATORS),
         "Processes that answer estimates.",
         LOCAL,
         default_text="number of cores",
+        minimum=1,
+        maximum=MOST_ESTIMATORS,
     ),
     Setting(
         "XCUBE_HUB_LOCAL_USER_CODE",
@@ -316,11 +367,36 @@ SETTINGS: tuple[Setting, ...] = (
     ),
 )
 
+_IN_THE_DATABASE = "progress lies in the database"
+_OWN_USERS = "users, roles and scopes lie in the database"
+_NEVER_READ = "it was documented, but never read"
+
 WITHOUT_MEANING: dict[str, str] = {
     "XCUBE_HUB_CFG_DATAPOOLS_SCHEMA": "the hub checks the stores file itself (check_stores)",
+    "XCUBE_CFG_ROOT_DIR": "requests lie in the database",
     "XCUBE_HUB_CODE_ROOT_DIR": "uploaded code lies in the database",
     "XCUBE_HUB_RESULT_ROOT_DIR": "results lie in the database",
-    "XCUBE_HUB_CACHE_PROVIDER": "progress lies in the database",
-    "XCUBE_GEN_LEVELDB_NAME": "progress lies in the database",
-    "XCUBE_HUB_REDIS_HOST": "progress lies in the database",
+    "XCUBE_HUB_CACHE_PROVIDER": _IN_THE_DATABASE,
+    "XCUBE_HUB_REDIS_HOST": _IN_THE_DATABASE,
+    "XCUBE_HUB_REDIS_PORT": _IN_THE_DATABASE,
+    "XCUBE_HUB_REDIS_DB": _IN_THE_DATABASE,
+    "XCUBE_GEN_LEVELDB_NAME": _IN_THE_DATABASE,
+    "XCUBE_GEN_LEVELDB_CREATE_IF_MISSING": _IN_THE_DATABASE,
+    "XCUBE_GEN_API_USE_KV_MOCK": _IN_THE_DATABASE,
+    "XCUBE_HUB_OAUTH_USER_MANAGEMENT_AUD": _OWN_USERS,
+    "XCUBE_HUB_OAUTH_USER_MANAGEMENT_CLIENT_ID": _OWN_USERS,
+    "XCUBE_HUB_OAUTH_USER_MANAGEMENT_CLIENT_SECRET": _OWN_USERS,
+    "AUTH0_USER_MANAGEMENT_CLIENT_ID": _OWN_USERS,
+    "AUTH0_USER_MANAGEMENT_CLIENT_SECRET": _OWN_USERS,
+    "XCUBE_GEN_CLIENT_ID": _OWN_USERS,
+    "XCUBE_GEN_CLIENT_SECRET": _OWN_USERS,
+    "XCUBE_GEN_ROLE_ID": _OWN_USERS,
+    "GENERATOR_ROLE_ID": _OWN_USERS,
+    "XCUBE_GEN_PROCESSING_ROLE_ID": _OWN_USERS,
+    "GENERATOR_PROCESSING_ROLE_ID": _OWN_USERS,
+    "XCUBE_GEOSERV_ID": _OWN_USERS,
+    "GEOSERVER_ROLE_ID": _OWN_USERS,
+    "XCUBE_HUB_NAMESPACE": _NEVER_READ,
+    "XCUBE_HUB_DOCKER_PULL_POLICY": _NEVER_READ,
+    "XCUBE_API_UWSGI_INI_PATH": "gunicorn serves the hub",
 }

@@ -6,7 +6,9 @@ import errno
 import fcntl
 import os
 import socket
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection
+from contextlib import ExitStack
 from typing import IO
 
 from django.conf import settings
@@ -14,6 +16,9 @@ from django.core import checks
 from django.core.management import call_command
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+
+PORT_WAIT_S = 12.0
+"""Longer than web may take to end after its `start` was killed (`graceful_timeout`)."""
 
 
 class CannotStart(Exception):
@@ -38,10 +43,17 @@ def _sentence(message: checks.CheckMessage) -> str:
     return f"{about}{message.msg}{hint}"
 
 
-def lock_data_folder() -> IO[str]:
-    """Keep a second `start` off this data folder, until the file returned is closed."""
+def lock_parts(names: Collection[str]) -> ExitStack:
+    """Keep a second `start` of these parts off this data folder, until the result is closed."""
     settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
-    file = (settings.DATA_DIR / "start.lock").open("a+")
+    with ExitStack() as locks:
+        for name in names:
+            locks.enter_context(_lock_part(name))
+        return locks.pop_all()
+
+
+def _lock_part(name: str) -> IO[str]:
+    file = (settings.DATA_DIR / f"start-{name}.lock").open("a+")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -49,8 +61,8 @@ def lock_data_folder() -> IO[str]:
         pid = file.read().strip() or "unknown"
         file.close()
         raise CannotStart(
-            f"The hub is running on {settings.DATA_DIR} already (process {pid}). Stop that one, "
-            "or set XCUBE_HUB_DATA_DIR to another folder."
+            f"The part {name} is running on {settings.DATA_DIR} already (process {pid}). Stop that "
+            "one, or set XCUBE_HUB_DATA_DIR to another folder."
         ) from error
     file.truncate(0)
     file.write(f"{os.getpid()}\n")
@@ -58,20 +70,35 @@ def lock_data_folder() -> IO[str]:
     return file
 
 
-def free_port(address: str, port: int) -> int:
-    """`port` if web can listen there, a free one if `port` is 0; else CannotStart."""
+def free_port(address: str, port: int, tell: Callable[[str], None]) -> int:
+    """`port` if web can listen there, a free one if `port` is 0; else CannotStart.
+
+    A port in use is waited for a while: the web of a hub that was killed may be ending.
+    """
     if not 0 <= port <= 65535:
         raise CannotStart(f"{port} is not a port. Choose one from 1 to 65535: start --port 8080")
-    try:
-        family, kind, protocol, _, place = socket.getaddrinfo(
-            address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(place)
-            return probe.getsockname()[1]
-    except OSError as error:
-        raise CannotStart(_why_not(error, address, port)) from error
+    deadline = time.monotonic() + PORT_WAIT_S
+    is_told = False
+    while True:
+        try:
+            return _probe(address, port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() >= deadline:
+                raise CannotStart(_why_not(error, address, port)) from error
+        if not is_told:
+            tell(f"Port {port} is in use; waiting up to {PORT_WAIT_S:g} s for it to become free …")
+            is_told = True
+        time.sleep(0.2)
+
+
+def _probe(address: str, port: int) -> int:
+    family, kind, protocol, _, place = socket.getaddrinfo(
+        address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(place)
+        return probe.getsockname()[1]
 
 
 def _why_not(error: OSError, address: str, port: int) -> str:
@@ -86,7 +113,17 @@ def _why_not(error: OSError, address: str, port: int) -> str:
 
 
 def migrate_database(tell: Callable[[str], None]) -> None:
-    """Bring the database up to date, and say so if there is something to do."""
+    """Bring the database up to date, and say so if there is something to do.
+
+    One after the other, where parts are started on their own at the same time.
+    """
+    settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
+    with (settings.DATA_DIR / "migrate.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _migrate(tell)
+
+
+def _migrate(tell: Callable[[str], None]) -> None:
     try:
         executor = MigrationExecutor(connection)
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())

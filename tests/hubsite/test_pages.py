@@ -89,6 +89,17 @@ def test_the_front_page_tells_when_cube_generation_is_off(settings):
     assert service["status"] == "Suspended"
 
 
+def test_the_service_tells_what_the_operators_of_the_one_before_set(settings):
+    settings.HUB = {
+        **settings.HUB,
+        "XCUBE_HUB_MOCK_SERVICES": "1",
+        "XCUBE_HUB_RUN_LOCAL": "0",
+        "XCUBE_HUB_CHART_VERSION": "2.1",
+    }
+    told = Client().get("/api/v2/").json()
+    assert (told["mockServices"], told["runLocal"], told["chartVersion"]) == ("1", "0", "2.1")
+
+
 @pytest.mark.parametrize("path", ["/api/v2", "/api/v2/"])
 def test_the_service_tells_about_itself(path):
     told = Client().get(path).json()

@@ -54,6 +54,12 @@ def test_the_runner_gets_nothing_that_the_hub_keeps_to_itself():
     }
 
 
+def test_the_runner_writes_cubes_with_the_umask_of_the_operator(settings):
+    settings.ORIGINAL_UMASK = 0o022
+    assert parts.make_part("runner", environment={}).umask == 0o022
+    assert parts.make_part("web", environment={}).umask == -1
+
+
 def test_the_other_parts_get_the_environment_of_the_hub():
     part = parts.make_part("worker", environment={"DATABASE_URL": "x"})
     assert part.env["DATABASE_URL"] == "x"

@@ -41,7 +41,9 @@ class Stream(io.BytesIO):
         return self.getvalue().decode()
 
 
-def run(script: str, *, until: str, stream: Stream | None = None, stops: int = 1) -> tuple:
+def run(
+    script: str, *, until: str, stream: Stream | None = None, stops: int = 1, umask: int = -1
+) -> tuple:
     """Run until a line has `until` in it, then stop; the exit status and the output."""
     stream = stream or Stream()
 
@@ -59,7 +61,7 @@ def run(script: str, *, until: str, stream: Stream | None = None, stops: int = 1
         stopper.start()
         await asyncio.Event().wait()  # a task beside that never ends by itself
 
-    part = Part("p", ["sh", "-c", script], os.environ, Path("/"))
+    part = Part("p", ["sh", "-c", script], os.environ, Path("/"), umask=umask)
     output = Output(["p"], stream=stream)
     status = Supervisor([part], output=output, once_started=begin).run()
     stopper.join()
@@ -75,6 +77,10 @@ def test_it_runs_a_part_until_it_is_stopped():
         "hub │ Stopping (once more kills at once) …",
         "hub │ Stopped.",
     ]
+
+
+def test_a_part_may_have_a_umask_of_its_own():
+    assert "p │ 0027\n" in run("umask; sleep 9", until="00", umask=0o027)[1]
 
 
 def test_it_starts_a_part_again_that_has_ended():

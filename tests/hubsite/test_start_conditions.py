@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from pathlib import Path
 
 import pytest
 from django.core import checks
@@ -15,7 +16,7 @@ from hubsite.start_conditions import (
     CannotStart,
     check_configuration,
     free_port,
-    lock_data_folder,
+    lock_parts,
     migrate_database,
 )
 
@@ -37,36 +38,58 @@ def test_faults_of_the_settings_are_sentences(monkeypatch):
     assert told == ["Warning: C is odd. Unset C."]
 
 
-def test_only_one_start_holds_the_data_folder(settings, tmp_path):
+def test_each_part_runs_once_on_a_data_folder(settings, tmp_path):
     settings.DATA_DIR = tmp_path / "new"
-    with lock_data_folder(), pytest.raises(CannotStart, match=rf"\(process {os.getpid()}\)"):
-        lock_data_folder()
-    lock_data_folder().close()
-    lock_data_folder().close()
+    with (
+        lock_parts(["web", "worker"]),
+        lock_parts(["observer"]),
+        pytest.raises(CannotStart, match=rf"part worker is .* already \(process {os.getpid()}\)"),
+    ):
+        lock_parts(["runner", "worker"])
+    for _ in range(2):  # a refusal keeps none, and closing frees all
+        lock_parts(["web", "worker", "observer", "runner"]).close()
 
 
 def test_port_0_takes_a_free_port():
-    assert free_port("127.0.0.1", 0) > 1023
+    assert free_port("127.0.0.1", 0, print) > 1023
 
 
-def test_a_port_in_use_is_refused():
+def test_a_port_in_use_is_waited_for_then_refused(monkeypatch):
+    monkeypatch.setattr(start_conditions, "PORT_WAIT_S", 0.3)
+    told = []
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(CannotStart, match=f"Port {port} is in use"):
-            free_port("127.0.0.1", port)
+            free_port("127.0.0.1", port, told.append)
+    assert told == [f"Port {port} is in use; waiting up to 0.3 s for it to become free …"]
+
+
+def test_a_port_that_becomes_free_is_taken():
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    taken.listen()
+    port = taken.getsockname()[1]
+    told = []
+
+    def tell(sentence: str) -> None:
+        told.append(sentence)
+        taken.close()
+
+    assert free_port("127.0.0.1", port, tell) == port
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize("port", [-1, 65536, 99999])
 def test_what_is_no_port_is_refused(port):
     with pytest.raises(CannotStart, match=f"{port} is not a port"):
-        free_port("127.0.0.1", port)
+        free_port("127.0.0.1", port, print)
 
 
 def test_an_address_of_another_machine_is_refused():
     with pytest.raises(CannotStart, match="not an address of this machine"):
-        free_port("192.0.2.1", 8080)
+        free_port("192.0.2.1", 8080, print)
 
 
 def test_a_port_reserved_for_root_is_refused(monkeypatch):
@@ -75,7 +98,7 @@ def test_a_port_reserved_for_root_is_refused(monkeypatch):
 
     monkeypatch.setattr(socket.socket, "bind", refuse)
     with pytest.raises(CannotStart, match="Port 80 is reserved for root"):
-        free_port("127.0.0.1", 80)
+        free_port("127.0.0.1", 80, print)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -106,6 +129,15 @@ def test_the_command_tells_the_refusal_and_exits_with_1(monkeypatch, capsys):
         call_command("start", "--only", "web")
     assert caught.value.code == 1
     assert capsys.readouterr().err == "Not today.\n"
+
+
+def test_a_runner_alone_without_xcube_is_refused(monkeypatch, settings, capsys):
+    monkeypatch.setattr("hubsite.management.commands.start.check_configuration", lambda _: None)
+    settings.HUB = {**settings.HUB, "XCUBE_HUB_XCUBE_PYTHON": Path("/nowhere/python")}
+    with pytest.raises(SystemExit) as caught:
+        call_command("start", "--only", "runner")
+    assert caught.value.code == 1
+    assert "There is no xcube at /nowhere/python" in capsys.readouterr().err
 
 
 def test_no_part_left_is_refused(capsys):

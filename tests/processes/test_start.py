@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
+import subprocess
+import time
 
 import pytest
 
-from .hubprocess import START_WITHIN_S, get, listening
+from tests.servers.missing import missing
+
+from .hubprocess import CHECKOUT, START_WITHIN_S, get, listening
 
 pytestmark = pytest.mark.processes
 
@@ -31,9 +36,22 @@ def test_each_line_tells_its_part_and_has_no_colour_in_a_file(hub):
 def test_a_second_start_on_the_same_folder_is_refused(hub, start_hub):
     second = start_hub("--port", "0", data_dir=hub.data_dir)
     assert second.end() == 1
-    assert f"The hub is running on {hub.data_dir} already" in second.output
-    assert f"(process {hub.process.pid})" in second.output
+    told = f"The part web is running on {hub.data_dir} already (process {hub.process.pid})"
+    assert told in second.output
     assert "Traceback" not in second.output
+
+
+def test_parts_run_on_their_own_on_one_data_folder(start_hub):
+    web = start_hub("--only", "web", "--port", "0")
+    worker = start_hub("--only", "worker", data_dir=web.data_dir)
+    web.wait_for("is ready: ")
+    worker.until(lambda: worker.part("worker"), "worker", within_s=START_WITHIN_S)
+    second = start_hub("--only", "worker", data_dir=web.data_dir)
+    assert second.end() == 1
+    assert f"The part worker is running on {web.data_dir} already" in second.output
+    for hub in (web, worker):
+        hub.process.terminate()
+        assert hub.end() == 0
 
 
 @pytest.mark.parametrize("part", ["web", "worker", "observer"])
@@ -67,6 +85,39 @@ def test_the_parts_end_when_start_is_killed(start_hub):
     hub.wait_until_gone()
 
 
+def test_a_start_right_after_a_kill_waits_for_the_port(start_hub):
+    hub = start_hub("--only", "web", "--port", "0")
+    url = re.search(r"http://\S+/health/ready", hub.wait_for("is ready: "))[0]
+    port = re.search(r":(\d+)/", url)[1]
+    with socket.create_connection(("127.0.0.1", int(port))) as request_under_way:
+        request_under_way.sendall(
+            b"POST /api/v2/oauth/token HTTP/1.1\r\nHost: localhost\r\n"
+            b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+        )
+        time.sleep(0.5)  # until a thread of web waits for the rest
+        hub.process.kill()
+        hub.end()
+        second = start_hub("--only", "web", "--port", port, data_dir=hub.data_dir)
+        second.wait_for(f"Port {port} is in use; waiting up to 12 s")
+    second.wait_for("is ready: ")
+    assert _answers(url)
+    second.process.terminate()
+    assert second.end() == 0
+
+
+def test_the_command_of_the_checkout_runs_from_any_folder(tmp_path):
+    command = CHECKOUT / ".venv" / "bin" / "xcube-hub"
+    if not command.exists():
+        missing("there is no .venv/bin/xcube-hub: run `deploy/install.sh hub`")
+    link = tmp_path / "xcube-hub"
+    link.symlink_to(command)
+    for program in (command, link):
+        done = subprocess.run(
+            [program, "start", "--help"], capture_output=True, text=True, cwd=tmp_path
+        )
+        assert "Run the hub on this machine until Ctrl-C." in done.stdout, done.stderr
+
+
 def test_without_xcube_the_rest_starts_and_the_message_tells_what_to_do(start_hub):
     hub = start_hub("--only", "web,runner", "--port", "0", XCUBE_HUB_XCUBE_PYTHON="/nowhere/python")
     hub.wait_for("is ready: ")
@@ -82,9 +133,10 @@ def test_a_port_in_use_is_told_in_a_sentence(start_hub):
         port = taken.getsockname()[1]
         hub = start_hub("--port", str(port))
         assert hub.end() == 1
-    assert hub.output.startswith(f"Port {port} is in use by another program.")
-    assert f"start --port {port + 1}" in hub.output
-    assert hub.output.count("\n") == 1
+    waiting, refusal = hub.output.splitlines()
+    assert "waiting up to 12 s" in waiting
+    assert refusal.startswith(f"Port {port} is in use by another program.")
+    assert f"start --port {port + 1}" in refusal
 
 
 @pytest.mark.parametrize(
@@ -92,7 +144,7 @@ def test_a_port_in_use_is_told_in_a_sentence(start_hub):
     [
         (["--port", "99999"], {}, "99999 is not a port"),
         (["--address", "192.0.2.1"], {}, "192.0.2.1 is not an address of this machine"),
-        ([], {"XCUBE_HUB_WEB_WORKERS": "0"}, "XCUBE_HUB_WEB_WORKERS is 0; it must be 1 or more"),
+        ([], {"XCUBE_HUB_WEB_WORKERS": "0"}, "XCUBE_HUB_WEB_WORKERS='0': expected 1 to 1000"),
         (["--only", "web", "--without", "web"], {}, "No part of the hub is left to run"),
         (
             ["--port", "0"],

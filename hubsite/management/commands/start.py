@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -19,7 +20,7 @@ from hubsite.start_conditions import (
     CannotStart,
     check_configuration,
     free_port,
-    lock_data_folder,
+    lock_parts,
     migrate_database,
 )
 
@@ -115,17 +116,13 @@ def start(*, address: str, port: int, names: list[str], migrate: bool) -> int:
         raise CannotStart("No part of the hub is left to run. Look at --only and --without.")
     output = Output(["hub", *names])
     check_configuration(output.tell)
-    with lock_data_folder():
+    if parts.RUNNER in names and not parts.has_xcube():
+        names = without_runner(names, output.tell)
+    with lock_parts(names):
         if parts.WEB in names:
-            port = free_port(address, port)
+            port = free_port(address, port, output.tell)
         if migrate:
             migrate_database(output.tell)
-        if parts.RUNNER in names and not parts.has_xcube():
-            output.tell(
-                f"There is no xcube at {settings.HUB['XCUBE_HUB_XCUBE_PYTHON']}: no cube can be "
-                "generated. Run `make xcube` and start again. The rest starts now."
-            )
-            names = [name for name in names if name != parts.RUNNER]
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise warns otherwise
         site = Site(address, port)
         environment = {**os.environ, **site.environment()}
@@ -133,3 +130,16 @@ def start(*, address: str, port: int, names: list[str], migrate: bool) -> int:
         output.tell(f"Starting {', '.join(names)} …")
         ready = partial(tell_when_ready, site, output.tell) if parts.WEB in names else None
         return Supervisor(running, output=output, once_started=ready).run()
+
+
+def without_runner(names: list[str], tell: Callable[[str], None]) -> list[str]:
+    """The rest of the parts, for xcube is not installed."""
+    lack = (
+        f"There is no xcube at {settings.HUB['XCUBE_HUB_XCUBE_PYTHON']}: no cube can be "
+        "generated. Run `make xcube` and start again."
+    )
+    rest = [name for name in names if name != parts.RUNNER]
+    if not rest:
+        raise CannotStart(lack)
+    tell(f"{lack} The rest starts now.")
+    return rest

@@ -75,7 +75,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args, **options):
-        path = options["file"] or settings.HUB["XCUBE_HUB_STORES"]
+        path = options["file"] or _configured_path()
         faults: list[str] = []
         catalogue = StoreCatalogue()
         if path is not None:
@@ -86,7 +86,10 @@ class Command(BaseCommand):
         if options["json"]:
             self._print_json(path, catalogue, faults)
         elif path is None:
-            self.stdout.write("No stores file: set XCUBE_HUB_STORES to the path of one.")
+            self.stdout.write(
+                f"There is no stores file: write {settings.DATA_DIR / 'stores.yaml'}, or set "
+                "XCUBE_HUB_STORES to the path of one."
+            )
         elif not faults:
             self._print_table(path, catalogue)
         if faults:
@@ -118,6 +121,14 @@ class Command(BaseCommand):
         width = max(shutil.get_terminal_size((120, 24)).columns, 80)
         Console(file=buffer, width=width).print(table)
         self.stdout.write(buffer.getvalue())
+
+
+def _configured_path() -> Path | None:
+    """None where the setting is left to its default and there is no file (see load_catalogue)."""
+    path = settings.HUB["XCUBE_HUB_STORES"]
+    if path is None or "XCUBE_HUB_STORES" in settings.HUB_GIVEN or path.exists():
+        return path
+    return None
 
 
 def _flags(store: Store) -> tuple[bool, bool, bool]:
