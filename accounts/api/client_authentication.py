@@ -37,7 +37,7 @@ def oauth_error(
 
 def token_request(request: Request) -> dict[str, str]:
     """The checked members of the request. Raises ApiError."""
-    data = _members(request.data)
+    data = _members(_parsed(request))
     if get_authorization_header(request)[:6].lower() == b"basic ":
         data = _with_basic_credentials(data, get_authorization_header(request)[6:])
     serializer = ClientCredentialsSerializer(data=data)
@@ -50,6 +50,20 @@ def token_request(request: Request) -> dict[str, str]:
             reason_phrase="client_id and client_secret are needed, as strings",
         )
     return serializer.validated_data
+
+
+def _parsed(request: Request) -> Any:
+    """The body; what is wrong with its form is an OAuth error too."""
+    try:
+        return request.data
+    except ApiError as fault:
+        raise oauth_error(
+            "invalid_request",
+            fault.detail,
+            status=fault.status,
+            errors=fault.errors,
+            reason_phrase="The body cannot be read",
+        ) from None
 
 
 def _members(data: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
@@ -36,8 +37,25 @@ def parse_document(data: bytes) -> Any:
     """The JSON document in `data`, all of which can be stored. Raises ApiError."""
     document = parse_json(data)
     if storable(document) != document:
-        raise ApiError("A text in the JSON document holds a NUL or half a surrogate pair.")
+        message = "a text without NUL and half surrogate pairs is expected"
+        errors = [{"field": place, "message": message} for place in _unstorable(document)]
+        raise ApiError(f"{errors[0]['field']}: {message}".removeprefix(": "), errors=errors[:20])
     return document
+
+
+def _unstorable(value: Any, place: str = "") -> Iterator[str]:
+    """Where in `value` texts are that cannot be stored; a name by the object that has it."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if storable(name) == name:
+                yield from _unstorable(item, f"{place}.{name}".removeprefix("."))
+            else:
+                yield place
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _unstorable(item, f"{place}[{index}]")
+    elif storable(value) != value:
+        yield place
 
 
 def parse_json(data: bytes) -> Any:

@@ -184,6 +184,18 @@ def test_malformed_bodies_are_4xx(client, headers, body, status):
     assert response.json()["message"]
 
 
+def test_texts_that_cannot_be_stored_are_named_by_their_place(client, headers):
+    request = cubegen_request()
+    request["cube_config"]["variable_metadata"] = {"sst": {"long_name": ["ok", "a\0b"]}}
+    request["cube_config"]["metadata"] = {"half \ud800": 1}
+    response = submit(client, headers, request)
+    assert response.status_code == 400
+    assert [error["field"] for error in response.json()["errors"]] == [
+        "cube_config.variable_metadata.sst.long_name[1]",
+        "cube_config.metadata",
+    ]
+
+
 def test_another_content_type_is_415(client, headers):
     response = client.put(CUBEGENS, "a=1", content_type="text/csv", headers=headers)
     assert response.status_code == 415
