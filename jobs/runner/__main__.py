@@ -59,6 +59,13 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         metavar="SECONDS",
         help="longest time for one estimate (default: %(default)g)",
     )
+    serve.add_argument(
+        "--estimate-memory",
+        type=_mebibytes,
+        default=2048,
+        metavar="MIB",
+        help="most memory for one estimate (default: %(default)d)",
+    )
     run = commands.add_parser(
         "run", help="run one workload in the foreground, then exit as it does"
     )
@@ -96,6 +103,13 @@ def _count(text: str) -> int:
     return number
 
 
+def _mebibytes(text: str) -> int:
+    number = int(text)
+    if not 64 <= number <= 1 << 20:
+        raise argparse.ArgumentTypeError("must be between 64 and 1048576 MiB")
+    return number
+
+
 def _seconds(text: str) -> float:
     number = float(text)
     if not 0 < number <= 3600:
@@ -125,6 +139,7 @@ def main() -> int:
         runs_dir=options.runs_dir,
         estimators=options.estimators,
         estimate_limit_s=options.estimate_limit,
+        estimate_memory_bytes=options.estimate_memory << 20,
         allow_standins=options.allow_standins,
     )
 

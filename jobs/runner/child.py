@@ -16,6 +16,8 @@ import traceback
 from pathlib import Path
 
 from . import environment, linux, process
+from .failures import is_full
+from .outcome import NO_SPACE_EXIT
 from .rundir import RunDir
 
 NICENESS = 10
@@ -70,9 +72,9 @@ def _work(run: RunDir, progress: int) -> int:
         from .cubegen import generate
 
         return generate(payload, run=run, progress=progress, scratch=Path.cwd())
-    except BaseException:  # noqa: BLE001 - whatever it is, it must be told
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it must be told
         traceback.print_exc()
-        return 70
+        return NO_SPACE_EXIT if is_full(error) else 70
 
 
 def _enter_scratch(scratch: Path, extra: dict[str, str]) -> None:

@@ -6,6 +6,7 @@ reads never get into a run's memory, and its disk accesses hold nobody up.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import linux, process, rundir
+from .failures import unwritten
 from .workload import WorkloadError, parse
 
 _MESSAGE_BYTES = 1 << 16
@@ -69,24 +71,34 @@ class Clerk:
 def _work(orders: socket.socket, root: Path, allow_standins: bool) -> None:
     while data := orders.recv(_MESSAGE_BYTES):
         order = json.loads(data)
-        if order["do"] == "clean":
-            try:
-                rundir.clean(root, all_incoming=False)
-            except OSError as error:
-                process.say(f"cleaning failed: {error}")
+        if order["do"] != "admit":
+            _tidy(root, tombstones=order["do"] == "clean")
             continue
         answer = _admit(root, Path(order["spool"]), order["name"], allow_standins)
         orders.send(json.dumps({"id": order["id"], **answer}).encode())
 
 
+def _tidy(root: Path, *, tombstones: bool) -> None:
+    try:
+        if tombstones:
+            rundir.clean(root, all_incoming=False)
+        else:
+            rundir.empty_trash(root)
+    except OSError as error:
+        process.say(f"cleaning failed: {error}")
+
+
 def _admit(root: Path, spool: Path, name: str, allow_standins: bool) -> dict[str, Any]:
     """Let a run's folder appear: {"status": HTTP status, "name", "message"}."""
     try:
-        answer = admit(root, spool.read_bytes(), name, allow_standins=allow_standins)
-        spool.unlink()
-        return answer
+        return admit(root, spool.read_bytes(), name, allow_standins=allow_standins)
     except OSError as error:
-        return {"status": 507, "name": name, "message": f"The run cannot be stored: {error}"}
+        status, message = unwritten(error)
+        return {"status": status, "name": name, "message": message}
+    finally:
+        # It holds secrets, and room.
+        with contextlib.suppress(OSError):
+            spool.unlink()
 
 
 def admit(root: Path, text: bytes, name: str | None, *, allow_standins: bool) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from .clerk import Clerk
 from .connections import Connection
+from .failures import unwritten
 from .process import say
 from .registry import Registry
 from .wire import Request, WireError, error_response, response
@@ -48,6 +49,9 @@ class Control:
             self._route(connection, request)
         except WireError as error:
             connection.answer(error_response(error.status, error.message))
+        except OSError as error:
+            say(f"{request.method} {request.path} failed: {error}")
+            connection.answer(error_response(*unwritten(error)))
         except Exception as error:  # noqa: BLE001 - one request must not end all
             say(f"{request.method} {request.path} failed: {error!r}")
             connection.answer(error_response(500, "The runner could not do this."))
@@ -125,11 +129,12 @@ class Control:
         """Give the workload to the clerk unread: it may hold secrets."""
         self._next_put += 1
         spool = self._registry.root / ".incoming" / f"put-{self._next_put}"
-        fd = os.open(spool, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with open(fd, "wb", buffering=0) as stream:
-            view = memoryview(request.body)
-            while view:
-                view = view[stream.write(view) :]
+        try:
+            _spool(spool, request.body)
+        except OSError:
+            # What has been written of it may be a secret.
+            spool.unlink(missing_ok=True)
+            raise
         order = {"do": "admit", "id": self._next_put, "name": name, "spool": str(spool)}
         self._puts[self._next_put] = _Put(connection, order)
         self._send_order(self._next_put)
@@ -162,3 +167,11 @@ class Control:
         """Taking a run in twice is taking it in once: every open order is sent again."""
         for number in list(self._puts):
             self._send_order(number)
+
+
+def _spool(path: Path, body: bytearray) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with open(fd, "wb", buffering=0) as stream:
+        view = memoryview(body)
+        while view:
+            view = view[stream.write(view) :]

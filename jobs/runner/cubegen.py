@@ -15,9 +15,11 @@ from typing import Any
 
 from . import containment, egress, requestcheck
 from .failures import describe, without_roots
+from .outcome import NO_SPACE_EXIT
 from .progress import ProgressWriter
-from .rundir import RunDir
+from .rundir import RunDir, insistently
 
+WRITE_TRIES = 10
 _TRACEBACK_LINES = 100
 _MESSAGE_CHARS = 20_000
 
@@ -42,7 +44,8 @@ def generate(payload: dict[str, Any], *, run: RunDir, progress: int, scratch: Pa
         _write(run, "failure.json", {"kind": failure.kind, "message": message})
     else:
         print(result.get("message") or "Done.")
-    _write(run, "result.json", result)
+    if not _write(run, "result.json", result):
+        return NO_SPACE_EXIT
     return 1 if result["status"] == "error" else 0
 
 
@@ -93,9 +96,12 @@ def versions(root: Path) -> dict[str, str]:
         return get_xcube_versions()
 
 
-def _write(run: RunDir, file: str, content: dict[str, Any]) -> None:
+def _write(run: RunDir, file: str, content: dict[str, Any]) -> bool:
+    os.umask(0o077)
     try:
-        os.umask(0o077)
-        run.write(file, json.loads(json.dumps(content, default=str)))
+        text = json.loads(json.dumps(content, default=str))
+        insistently(lambda: run.write(file, text), tries=WRITE_TRIES)
     except OSError as error:
         print(f"{file} was not written: {error}")
+        return False
+    return True

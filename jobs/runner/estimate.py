@@ -19,6 +19,10 @@ class EstimateTimeout(BaseException):
     """The time for one estimate is over; no `except Exception` of a library swallows it."""
 
 
+class EstimateTooLarge(BaseException):
+    """The estimate has taken more memory than it may; like EstimateTimeout."""
+
+
 def answer(body: dict[str, Any]) -> dict[str, Any]:
     """{"status": "ok", …} or {"status": "error", "status_code", "message", "kind"}."""
     from .stores import NamedStores
@@ -34,13 +38,15 @@ def answer(body: dict[str, Any]) -> dict[str, Any]:
     except EstimateTimeout:
         store = f' "{stores.last_used}"' if stores.last_used else ""
         return _error(Failure("store", 504, f"The data store{store} did not answer in time."))
-    except MemoryError:
-        return _error(Failure("request", 400, "The request is too large to be estimated."))
+    except (EstimateTooLarge, MemoryError):
+        return too_large()
     except Exception as error:  # noqa: BLE001 - any failure is an answer
         failure = describe(error, store=stores.last_used)
         if failure.kind != "request":
             say("an estimate failed:\n" + traceback.format_exc())
-        message = without_roots(failure.message, body["stores"])
+        given = body.get("stores") if isinstance(body, dict) else None
+        roots = given if isinstance(given, dict) else {}
+        message = without_roots(failure.message, roots)
         return _error(failure._replace(message=message))
     finally:
         _forget()
@@ -83,6 +89,11 @@ def _validate(request: dict[str, Any]) -> None:
 def _without_nan(result: dict[str, Any]) -> dict[str, Any]:
     """JSON knows no NaN; what xcube could not determine is null."""
     return json.loads(json.dumps(result, default=str), parse_constant=lambda name: None)
+
+
+def too_large() -> dict[str, Any]:
+    text = "The request needs too much memory to be estimated."
+    return _error(Failure("request", 400, text))
 
 
 def _error(failure: Failure) -> dict[str, Any]:

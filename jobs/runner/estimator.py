@@ -22,6 +22,8 @@ BODY_LIMIT = 1 << 20
 READ_S = 10.0
 MAX_REQUESTS = 100
 MAX_RESIDENT_BYTES = 1 << 30
+TOO_LARGE = signal.SIGUSR1
+"""By this signal the zygote says that the estimate takes too much memory."""
 
 
 class Estimator:
@@ -32,6 +34,8 @@ class Estimator:
         self._limit_s = limit_s
         self._busy = busy
         self._timed_out = False
+        self._too_large = False
+        self._estimating = False
 
     def run(self, zygote: int) -> int:
         linux.die_with_parent(zygote)
@@ -40,17 +44,24 @@ class Estimator:
         warm.rehearse()
         self._busy(0)
         signal.signal(signal.SIGALRM, self._on_alarm)
+        signal.signal(TOO_LARGE, self._on_too_large)
         answered = 0
         while answered < MAX_REQUESTS and linux.resident_bytes() < MAX_RESIDENT_BYTES:
             connection, _ = self._listener.accept()
             with connection:
                 answered += self._serve(connection)
-            if self._timed_out:
+            if self._timed_out or self._too_large:
                 break
         return 0
 
     def _on_alarm(self, number: int, frame: object) -> None:
         raise estimate.EstimateTimeout
+
+    def _on_too_large(self, number: int, frame: object) -> None:
+        self._too_large = True
+        if self._estimating:
+            self._estimating = False
+            raise estimate.EstimateTooLarge
 
     def _serve(self, connection: socket.socket) -> bool:
         """Answer one connection; whether xcube was asked."""
@@ -86,14 +97,20 @@ class Estimator:
         started = time.monotonic()
         signal.setitimer(signal.ITIMER_REAL, self._limit_s)
         try:
+            self._estimating = True
             result = estimate.answer(body)
+            self._estimating = False
             signal.setitimer(signal.ITIMER_REAL, 0)
             data = response(200, result)
         except estimate.EstimateTimeout:
             text = "The estimate took too long."
             late = {"status": "error", "status_code": 504, "message": text, "kind": "store"}
             data = response(200, late)
+        except estimate.EstimateTooLarge:
+            # It came too late for `estimate.answer`, which has all but ended.
+            data = response(200, estimate.too_large())
         finally:
+            self._estimating = False
             signal.setitimer(signal.ITIMER_REAL, 0)
             self._timed_out = time.monotonic() - started >= self._limit_s
             self._busy(0)

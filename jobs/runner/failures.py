@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 MESSAGE_CHARS = 1_000
 NO_SPACE = "No space left in the output store or on this machine."
+NO_SPACE_HERE = "No space left on the runner's disk."
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _ON_INSTANCE = re.compile(r"^On instance((?:\[[^\n]*?\])*):$", re.MULTILINE)
 _STEP = re.compile(r"\['([^']*)'\]|\[(\d+)\]")
 _NETWORK_PACKAGES = {"botocore", "aiobotocore", "aiohttp", "requests", "urllib3", "s3fs", "adlfs"}
@@ -38,7 +40,7 @@ def describe(error: BaseException, *, store: str | None = None) -> Failure:
     """Kind, status code and message of an error; `store` is the store last used."""
     errors = chain(error)
     message = shorten(str(error) or type(error).__name__)
-    if any(isinstance(e, OSError) and e.errno in (errno.ENOSPC, errno.EDQUOT) for e in errors):
+    if any(is_full(e) for e in errors):
         return Failure("store", 507, NO_SPACE)
     if any(_is_unreachable(e) for e in errors):
         named = f'the data store "{store}"' if store else "a data store"
@@ -53,6 +55,18 @@ def describe(error: BaseException, *, store: str | None = None) -> Failure:
     if isinstance(error, ValueError):
         return Failure("request", code if isinstance(code, int) else 400, message)
     return Failure("internal", code if isinstance(code, int) else 500, message)
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether there is no room left on some disk."""
+    return isinstance(error, OSError) and error.errno in _FULL
+
+
+def unwritten(error: OSError) -> tuple[int, str]:
+    """HTTP status and message of a failure to write into the runs folder."""
+    if is_full(error):
+        return 507, NO_SPACE_HERE
+    return 503, f"The runner cannot write to its disk: {error.strerror or error}"
 
 
 def _is_unreachable(error: BaseException) -> bool:

@@ -50,6 +50,8 @@ class Limits:
                 text = f"The run used more than its {limit / 2**20:,.0f} MiB of memory."
                 return Kill(OUT_OF_MEMORY, text)
         if now >= self._end:
+            # Told once: a moment that has passed would leave nothing to wait for.
+            self._end = float("inf")
             return Kill(DEADLINE, f"The run took longer than its {self._deadline_s:g} s.")
         return None
 

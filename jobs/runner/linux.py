@@ -151,8 +151,13 @@ def parse_private(text: bytes) -> int:
     )
 
 
-def resident_bytes() -> int:
-    return int(Path("/proc/self/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def resident_bytes(pid: int | None = None) -> int:
+    """Memory in use, whomever it is shared with; of ourselves, or of `pid` (0 if it has ended)."""
+    try:
+        pages = Path(f"/proc/{pid or 'self'}/statm").read_bytes().split()[1]
+    except OSError:
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def oom_kills() -> int:

@@ -10,13 +10,16 @@ import signal
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .failures import shorten
+from .failures import NO_SPACE, shorten
 
 DEADLINE = "DEADLINE"
 OUT_OF_MEMORY = "OUT_OF_MEMORY"
 STOPPED = "STOPPED"
 LOST = "LOST"
 XCUBE_ERROR = "XCUBE_ERROR"
+LAUNCH = "LAUNCH"
+NO_SPACE_EXIT = 74
+"""The run's exit code (EX_IOERR) where the disk was too full to write its result."""
 
 _CRASHES = {
     signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL,
@@ -52,8 +55,13 @@ def decide(
     failure_message: str | None,
     oom_killed: bool,
     needs_result: bool = True,
+    has_code: bool = False,
 ) -> Outcome:
-    """The outcome. `result` is what `xcube gen2 -o` would write, None if there is none."""
+    """The outcome. `result` is what `xcube gen2 -o` would write, None if there is none.
+
+    `has_code`: the run is of a user's own code. LOST is free of charge, so that
+    such a run must not become it by its own hand.
+    """
     code, number = _exit(wait_status)
     status = result.get("status") if isinstance(result, dict) else None
     message = result.get("message") if isinstance(result, dict) else None
@@ -62,10 +70,12 @@ def decide(
     if kill is not None:
         return Outcome("FAILED", kill.reason, kill.message, code, number)
     if number is not None:
-        return _by_signal(number, oom_killed)
+        return _by_signal(number, oom_killed, has_code)
     if status == "error":
         text = failure_message or shorten(str(message or "")) or "The cube generation failed."
         return Outcome("FAILED", XCUBE_ERROR, text, code)
+    if code == NO_SPACE_EXIT:
+        return Outcome("FAILED", XCUBE_ERROR, NO_SPACE, code)
     text = f"The run ended with exit code {code} without a result."
     return Outcome("FAILED", XCUBE_ERROR, text, code)
 
@@ -79,7 +89,7 @@ def _exit(wait_status: int) -> tuple[int | None, int | None]:
     return (None, -code) if code < 0 else (code, None)
 
 
-def _by_signal(number: int, oom_killed: bool) -> Outcome:
+def _by_signal(number: int, oom_killed: bool, has_code: bool) -> Outcome:
     try:
         name = signal.Signals(number).name
     except ValueError:
@@ -89,6 +99,9 @@ def _by_signal(number: int, oom_killed: bool) -> Outcome:
         return Outcome("FAILED", OUT_OF_MEMORY, text, None, number)
     if number in _CRASHES:
         return Outcome("FAILED", XCUBE_ERROR, f"The run crashed: {name}", None, number)
+    if has_code:
+        text = f"The run's own code ended it with signal {number} ({name})."
+        return Outcome("FAILED", XCUBE_ERROR, text, None, number)
     text = f"The run was ended by signal {number} ({name}) from outside."
     return Outcome("FAILED", LOST, text, None, number)
 

@@ -69,7 +69,7 @@ def reset_signals() -> None:
 def say(text: str) -> None:
     """A line for whoever reads our stderr, if anybody still does."""
     with contextlib.suppress(OSError):
-        os.write(2, f"xcube-hub runner: {text.rstrip()}\n".encode())
+        os.write(2, f"xcube-hub runner: {text.rstrip()}\n".encode("utf-8", "backslashreplace"))
 
 
 def pass_on(data: bytes) -> None:

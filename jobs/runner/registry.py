@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from . import leftovers, linux, process, rundir
+from . import leftovers, linux, process, rundir, strictjson
 from .clerk import Clerk
 from .outcome import lost
 from .rundir import RunDir
@@ -88,9 +88,14 @@ class Registry:
         self._settle(run)
 
     def remove(self, name: str) -> int:
-        """Stop and remove a run: 202 while it ends, 200 when it is gone, 404."""
+        """Stop and remove a run: 202 while it ends, 200 when it is gone, 404.
+
+        An unknown one may be on its way, even with the clerk at this moment: its
+        tombstone makes that it comes to nothing, for none is started without a look there.
+        """
         run = self.runs.get(name)
         if run is None:
+            RunDir(self.root, name).leave_tombstone()
             return 404
         if not run.deleting:
             run.folder.mark_deleting()
@@ -142,7 +147,7 @@ class Registry:
             return self._bury(run)
         if ended:
             return None
-        if claim is None and run.starts < MAX_STARTS:
+        if claim is None and run.starts < MAX_STARTS and run.folder.has_work:
             return self._start(run)
         leftovers.kill(claim, run.folder.read("child.json"))
         end = {**lost().as_dict(), "started_at": run.started_at, "finished_at": rundir.now()}
@@ -192,7 +197,7 @@ class Registry:
                 run.started_at = child.get("started_at")
                 self._enter(run, "RUNNING")
             return
-        run.result = run.folder.read("result.json")
+        run.result = strictjson.clean(run.folder.read("result.json"))
         run.status = status
         self._enter(run, status.get("phase", "FAILED"))
 
@@ -203,7 +208,7 @@ class Registry:
     def _bury(self, run: Run) -> None:
         run.folder.bury()
         self.runs.pop(run.folder.name, None)
-        self._clerk.order(do="clean")
+        self._clerk.order(do="empty_trash")
         self._changed()
 
     def _changed(self) -> None:

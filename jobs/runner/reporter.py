@@ -7,12 +7,12 @@ The longer a run has lasted, the rarer the reports.
 from __future__ import annotations
 
 import http.client
-import json
 import threading
 import time
 from typing import Any
 from urllib.parse import urlsplit
 
+from . import strictjson
 from .logbuffer import LogBuffer
 from .process import say
 
@@ -92,7 +92,7 @@ class Reporter:
         if output:
             report["output"] = output
         try:
-            self._put(json.dumps(report).encode(), timeout_s)
+            self._put(strictjson.dumps(report), timeout_s)
         except (OSError, http.client.HTTPException, ValueError) as error:
             self._failures += 1
             if self._failures == 1:

@@ -12,14 +12,35 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from .process import say
 from .workload import is_name
 
 TOMBSTONE_S = 24 * 3600
 _OWN_FOLDERS = (".ended", ".trash", ".incoming", ".cache")
+
+
+def insistently(
+    write: Callable[[], Any], *, tries: int, stop: Callable[[], bool] = lambda: False
+) -> Any:
+    """What `write` gives, tried once a second: a full disk may have room again.
+
+    Raises the last OSError after so many tries, or when `stop` says so.
+    """
+    for left in reversed(range(tries)):
+        try:
+            return write()
+        except OSError as error:
+            if left == tries - 1:
+                say(f"the run's folder cannot be written yet: {error}")
+            if left == 0 or stop():
+                raise
+            time.sleep(1)
+    return None
 
 
 def now() -> str:
@@ -49,21 +70,25 @@ class RunDir:
     def write_once(self, file: str, content: Any) -> bool:
         """Write a file whole and lasting; False, and nothing changed, if it is there already."""
         temporary = self.path / f".{file}.{os.getpid()}"
-        _write(temporary, content)
         try:
+            _write(temporary, content)
             os.link(temporary, self.path / file)
         except FileExistsError:
             return False
         finally:
-            os.unlink(temporary)
+            temporary.unlink(missing_ok=True)
         _sync_folder(self.path)
         return True
 
     def write(self, file: str, content: Any) -> None:
         """Write a file whole, replacing an older one."""
         temporary = self.path / f".{file}.{os.getpid()}"
-        _write(temporary, content, lasting=False)
-        os.replace(temporary, self.path / file)
+        try:
+            _write(temporary, content, lasting=False)
+            os.replace(temporary, self.path / file)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
 
     def mark_deleting(self) -> None:
         (self.path / "delete").touch(mode=0o600)
@@ -77,13 +102,22 @@ class RunDir:
             os.unlink(self.path / file)
 
     @property
+    def has_work(self) -> bool:
+        """Whether it can still be started: the run's child takes the workload away."""
+        return (self.path / "workload.json").exists()
+
+    @property
     def is_buried(self) -> bool:
         return (self.root / ".ended" / self.name).exists()
 
-    def bury(self) -> Path:
-        """Leave the tombstone, then take the folder away; gives where its remains lie."""
+    def leave_tombstone(self) -> None:
+        """From now on a run of this name is over, whether there has been one or not."""
         (self.root / ".ended" / self.name).touch(mode=0o600)
         _sync_folder(self.root / ".ended")
+
+    def bury(self) -> Path:
+        """Leave the tombstone, then take the folder away; gives where its remains lie."""
+        self.leave_tombstone()
         trash = self.root / ".trash" / f"{self.name}-{time.time_ns()}"
         with contextlib.suppress(FileNotFoundError):
             os.rename(self.path, trash)
@@ -108,15 +142,16 @@ def create(root: Path, parts: dict[str, dict | None]) -> bool:
     name = meta["name"]
     new = root / ".incoming" / f"{name}-{os.getpid()}-{time.time_ns()}"
     new.mkdir(mode=0o700)
-    _write(new / "meta.json", {**meta, "created_at": now()})
-    _write(new / "workload.json", parts["work"])
-    if parts["report"] is not None:
-        _write(new / "report.json", parts["report"])
-    _sync_folder(new)
     try:
+        _write(new / "meta.json", {**meta, "created_at": now()})
+        _write(new / "workload.json", parts["work"])
+        if parts["report"] is not None:
+            _write(new / "report.json", parts["report"])
+        _sync_folder(new)
         os.rename(new, root / name)
     except OSError:
-        shutil.rmtree(new)
+        # It holds secrets.
+        shutil.rmtree(new, ignore_errors=True)
         if not (root / name).exists():
             raise
         return False
@@ -124,10 +159,18 @@ def create(root: Path, parts: dict[str, dict | None]) -> bool:
     return True
 
 
-def clean(root: Path, *, all_incoming: bool) -> None:
-    """Delete remains of removed runs, and tombstones that have had their day."""
+def empty_trash(root: Path) -> None:
+    """Delete the remains of removed runs."""
     for entry in os.scandir(root / ".trash"):
         shutil.rmtree(entry.path, ignore_errors=True)
+
+
+def clean(root: Path, *, all_incoming: bool) -> None:
+    """Delete remains of removed runs, and tombstones that have had their day.
+
+    There may be very many tombstones: for now and then, not for each removal.
+    """
+    empty_trash(root)
     if all_incoming:
         for entry in os.scandir(root / ".incoming"):
             if entry.is_dir(follow_symlinks=False):

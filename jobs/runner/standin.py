@@ -30,6 +30,7 @@ def perform(payload: dict[str, Any]) -> int:
     memory[::4096] = b"x" * len(memory[::4096])
     time.sleep(payload.get("sleep_s", 0))
     if payload.get("signal"):
-        signal.signal(payload["signal"], signal.SIG_DFL)
+        if payload["signal"] != signal.SIGKILL:
+            signal.signal(payload["signal"], signal.SIG_DFL)
         os.kill(os.getpid(), payload["signal"])
     return int(payload.get("exit_code", 0))

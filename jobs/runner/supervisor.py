@@ -16,15 +16,19 @@ import time
 from typing import Any
 
 from . import child, linux, notify, process
+from .failures import NO_SPACE, is_full
 from .limits import Limits, run_memory
 from .logbuffer import LogBuffer
-from .outcome import OUT_OF_MEMORY, STOPPED, Kill, Outcome, decide
+from .outcome import LAUNCH, OUT_OF_MEMORY, STOPPED, Kill, Outcome, decide
 from .progress import ProgressFeed
 from .reporter import Reporter
-from .rundir import RunDir, now
+from .rundir import RunDir, insistently, now
 
 TERM_GRACE_S = 2.0
 LOG_INTERVAL_S = 2.0
+START_TRIES = 10
+END_TRIES = 60
+_STOPPED = Kill(STOPPED, "The run was stopped.")
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -35,8 +39,12 @@ def supervise(run: RunDir, *, umask: int, foreground: bool = False) -> int:
     """
     if not foreground:
         os.setsid()
-    if not run.write_once("supervisor.json", linux.identity(os.getpid())):
-        return 0
+    try:
+        who = linux.identity(os.getpid())
+        if not insistently(lambda: run.write_once("supervisor.json", who), tries=START_TRIES):
+            return 0
+    except OSError as error:
+        return _end_unstarted(run, error)
     return _Supervisor(run, echo=foreground).run(umask)
 
 
@@ -62,14 +70,15 @@ class _Supervisor:
         output, progress, go = self._start_child(umask)
         started_at = now()
         who = {**linux.identity(self._child), "started_at": started_at}
-        self._run.write_once("child.json", who)
+        self._announce(who)
         self._start_reporter()
         limits = Limits(
             deadline_s=self._meta.get("deadline_s"),
             memory_bytes=self._meta.get("memory_bytes"),
             measure=lambda: run_memory(os.getpid()),
         )
-        os.write(go, b"g")
+        if self._kill is None:
+            os.write(go, b"g")
         os.close(go)
         notify.tell(self._run.root, self._run.name)
         self._watch(limits, wakeup, output, progress)
@@ -108,6 +117,18 @@ class _Supervisor:
         os.set_blocking(output, False)
         os.set_blocking(progress, False)
         return output, progress, go
+
+    def _announce(self, who: dict[str, Any]) -> None:
+        """Write down who the child is; without that it must not start."""
+        try:
+            insistently(
+                lambda: self._run.write_once("child.json", who),
+                tries=START_TRIES,
+                stop=lambda: self._stop_asked,
+            )
+        except OSError as error:
+            self._kill = _STOPPED if self._stop_asked else _unstarted(error)
+            self._sigkill_at = time.monotonic()
 
     def _start_reporter(self) -> None:
         """From here on this process knows the token: the run must not look into it."""
@@ -148,7 +169,7 @@ class _Supervisor:
     def _enforce(self, limits: Limits) -> None:
         reason = limits.check()
         if self._stop_asked and self._kill is None:
-            reason = Kill(STOPPED, "The run was stopped.")
+            reason = _STOPPED
         if reason and self._kill is None:
             self._kill = reason
             gentle = reason.reason != OUT_OF_MEMORY
@@ -204,7 +225,7 @@ class _Supervisor:
             "finished_at": now(),
             "peak_memory_bytes": limits.peak_memory_bytes,
         }
-        _insistently(lambda: self._run.write_once("status.json", status))
+        _write_end(self._run, status)
         notify.tell(self._run.root, self._run.name)
         if self._reporter:
             self._reporter.finish(self._feed.end_state(outcome))
@@ -221,6 +242,7 @@ class _Supervisor:
             failure_message=failure.get("message"),
             oom_killed=linux.oom_kills() > self._oom_kills,
             needs_result=self._meta.get("kind") != "standin",
+            has_code=bool(self._meta.get("has_code")),
         )
 
 
@@ -239,14 +261,38 @@ def _forgivingly(write: Any) -> None:
         process.say(f"the log was not written: {error}")
 
 
-def _insistently(write: Any) -> None:
-    """A full disk may have room again: the end of a run is worth waiting for."""
-    for attempt in range(60):
+def _unstarted(error: OSError) -> Kill:
+    text = NO_SPACE if is_full(error) else f"The run's folder cannot be written: {error.strerror}"
+    return Kill(LAUNCH, text)
+
+
+def _end_unstarted(run: RunDir, error: OSError) -> int:
+    """The run could not even be claimed."""
+    run.discard("report.json")
+    why = _unstarted(error)
+    end = Outcome("FAILED", why.reason, why.message).as_dict()
+    _write_end(run, {**end, "started_at": None, "finished_at": now(), "peak_memory_bytes": None})
+    notify.tell(run.root, run.name)
+    return 1
+
+
+def _write_end(run: RunDir, status: dict[str, Any]) -> None:
+    """The end of a run is worth waiting for, and worth the run's own room."""
+
+    def write() -> None:
         try:
-            write()
-            return
+            run.write_once("status.json", status)
         except OSError as error:
-            if attempt == 0:
-                process.say(f"the run's end is not yet written: {error}")
-            time.sleep(1)
-    raise SystemExit(1)
+            if is_full(error):
+                _make_room(run)
+            raise
+
+    insistently(write, tries=END_TRIES)
+
+
+def _make_room(run: RunDir) -> None:
+    """Give up what an ended run needs no more: its end can then be written on a full disk."""
+    for file in ("workload.json", "log.json"):
+        with contextlib.suppress(OSError):
+            run.discard(file)
+    shutil.rmtree(run.path / "scratch", ignore_errors=True)

@@ -6,12 +6,13 @@ connection; a body needs Content-Length.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+from . import strictjson
 
 HEADER_LIMIT = 16 * 1024
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
@@ -145,7 +146,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 def response(status: int, content: Any) -> bytes:
     """The bytes of an answer; `content` is anything JSON can express."""
-    body = json.dumps(content, separators=(",", ":")).encode()
+    body = strictjson.dumps(content)
     phrase = HTTPStatus(status).phrase
     head = (
         f"HTTP/1.1 {status} {phrase}\r\nContent-Type: application/json\r\n"

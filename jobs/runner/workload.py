@@ -28,7 +28,7 @@ def is_name(name: object) -> bool:
 def parse(text: bytes | bytearray | str, *, allow_standins: bool) -> dict[str, dict | None]:
     """The parts of a workload: {"meta", "work", "report"}.
 
-    meta: name, attempt, deadline_s, memory_bytes, kind; work: payload, env (for the
+    meta: name, attempt, deadline_s, memory_bytes, kind, has_code; work: payload, env (for the
     run alone); report: url, token, or None (for the supervisor alone).
     """
     workload = loads(text)
@@ -50,6 +50,7 @@ def parse(text: bytes | bytearray | str, *, allow_standins: bool) -> dict[str, d
     }
     work = {"payload": _payload(workload, allow_standins), "env": _env(workload)}
     meta["kind"] = work["payload"]["kind"]
+    meta["has_code"] = _has_code(work["payload"])
     return {"meta": meta, "work": work, "report": _report(workload)}
 
 
@@ -130,6 +131,13 @@ def _payload(workload: dict, allow_standins: bool) -> dict:
         raise WorkloadError("payload.code: must be base64.") from None
     check_egress(payload.get("egress"), "payload.egress")
     return payload
+
+
+def _has_code(payload: dict) -> bool:
+    """Whether the run is of a user's own code, which may do anything, to itself too."""
+    request = payload.get("request")
+    config = request.get("code_config") if isinstance(request, dict) else None
+    return config is not None or payload.get("code") is not None
 
 
 def check_egress(egress: object, field: str) -> None:

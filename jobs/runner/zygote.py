@@ -35,6 +35,7 @@ def serve(
     runs_dir: Path,
     estimators: int,
     estimate_limit_s: float,
+    estimate_memory_bytes: int,
     allow_standins: bool,
 ) -> int:
     started = time.monotonic()
@@ -50,7 +51,11 @@ def serve(
     control_listener = _listen(socket_path, backlog=128)
     estimate_listener = _listen(estimate_socket_path, backlog=ESTIMATE_BACKLOG)
     pool = EstimatorPool(
-        listener=estimate_listener, size=estimators, root=runs_dir, limit_s=estimate_limit_s
+        listener=estimate_listener,
+        size=estimators,
+        root=runs_dir,
+        limit_s=estimate_limit_s,
+        memory_bytes=estimate_memory_bytes,
     )
     zygote = _Zygote(runs_dir, clerk, pool, control_listener, umask=umask, version=version)
     process.say(f"ready after {time.monotonic() - started:.1f} s, {pool.size} estimators")
@@ -100,7 +105,7 @@ class _Zygote:
 
     def run(self) -> None:
         while not self._stopping:
-            timeout = max(0.0, min(1.0, self._control.next_wait_s()))
+            timeout = max(0.0, min(self._pool.next_wait_s(), self._control.next_wait_s()))
             for key, mask in self._selector.select(timeout):
                 # A handler before it may have closed this one.
                 if self._selector.get_map().get(key.fd) is key:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.runner import linux
+from jobs.runner import linux, rundir
+from jobs.runner.workload import parse
 
 from .runnerprocess import Runner, call, is_running, kill, make_workload, standin, wait_for
 
@@ -59,6 +60,12 @@ def test_a_child_ended_from_outside_is_lost(runner: Runner, number):
     assert run["message"] == f"The run was ended by signal {number:d} ({number.name}) from outside."
 
 
+def test_a_users_code_that_kills_itself_is_not_lost(runner: Runner):
+    run = runner.end_of(runner.launch(standin(code="", signal=signal.SIGKILL)))
+    assert (run["reason"], run["signal"]) == ("XCUBE_ERROR", signal.SIGKILL)
+    assert run["message"] == "The run's own code ended it with signal 9 (SIGKILL)."
+
+
 def test_a_crash_is_the_runs_own(runner: Runner):
     run = runner.end_of(runner.launch(standin(signal=signal.SIGSEGV)))
     assert (run["reason"], run["message"]) == ("XCUBE_ERROR", "The run crashed: SIGSEGV")
@@ -103,6 +110,42 @@ def test_a_late_launch_after_removal_runs_nothing(runner: Runner, tmp_path: Path
     assert runner.put(workload) == (200, {"state": "ended"})
     time.sleep(0.5)
     assert (tmp_path / "ran").read_text() == "x\n"
+
+
+def test_a_launch_after_the_removal_of_an_unknown_run_runs_nothing(runner, tmp_path: Path):
+    workload = make_workload(standin(append=str(tmp_path / "ran"), line="x"))
+    assert runner.delete(workload["name"]) == 404
+    assert runner.put(workload) == (200, {"state": "ended"})
+    assert runner.delete(workload["name"]) == 404
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_launch_removed_while_the_clerk_has_it_runs_nothing(runner, tmp_path: Path):
+    workload = make_workload(standin(append=str(tmp_path / "ran"), line="x"))
+    clerk = min(linux.children(runner.process.pid), key=lambda pid: linux.read_stat(pid).start_time)
+    os.kill(clerk, signal.SIGSTOP)
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(runner.put(workload)))
+    try:
+        thread.start()
+        wait_for(lambda: list((runner.runs / ".incoming").iterdir()), 5)
+        assert runner.delete(workload["name"]) == 404
+    finally:
+        os.kill(clerk, signal.SIGCONT)
+    thread.join(10)
+    assert answers == [(200, {"state": "ended"})]
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_launch_removed_when_its_folder_has_just_appeared_runs_nothing(runner, tmp_path: Path):
+    """The clerk has renamed the folder, the zygote does not know of it yet."""
+    workload = make_workload(standin(append=str(tmp_path / "ran"), line="x"))
+    parts = parse(json.dumps(workload), allow_standins=True)
+    assert rundir.create(runner.runs, parts)
+    assert runner.delete(workload["name"]) == 404
+    assert runner.put(workload) == (200, {"state": "ended"})
+    wait_for(lambda: not (runner.runs / workload["name"]).exists(), 5)
+    assert not (tmp_path / "ran").exists()
 
 
 def test_launching_twice_runs_once(runner: Runner, tmp_path: Path):

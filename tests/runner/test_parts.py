@@ -103,6 +103,28 @@ class TestOutcome:
         assert found.message == "The run was ended by signal 9 (SIGKILL) from outside."
         assert outcome.process_exit_code(found.as_dict()) == 137
 
+    @pytest.mark.parametrize(
+        ("number", "oom", "reason"),
+        [(9, False, "XCUBE_ERROR"), (15, False, "XCUBE_ERROR"), (9, True, "OUT_OF_MEMORY")],
+    )
+    def test_a_users_code_is_never_lost_by_its_own_hand(self, number, oom, reason):
+        found = decide(
+            wait_status=number,
+            kill=None,
+            result=None,
+            failure_message=None,
+            oom_killed=oom,
+            has_code=True,
+        )
+        assert found.reason == reason
+
+    def test_a_result_for_which_there_was_no_room(self):
+        status = outcome.NO_SPACE_EXIT << 8
+        found = decide(
+            wait_status=status, kill=None, result=None, failure_message=None, oom_killed=False
+        )
+        assert (found.reason, found.message) == ("XCUBE_ERROR", failures.NO_SPACE)
+
     def test_a_crash_is_named(self):
         found = decide(
             wait_status=11, kill=None, result=None, failure_message=None, oom_killed=False
@@ -125,6 +147,16 @@ class TestLimits:
         now[0], used[0] = 5.1, 10
         assert watch.check().reason == "DEADLINE"
         assert watch.peak_memory_bytes == 101
+
+    def test_a_deadline_that_has_passed_is_told_once_and_waited_for_no_more(self):
+        now = [0.0]
+        watch = limits.Limits(
+            deadline_s=5, memory_bytes=None, measure=lambda: 0, clock=lambda: now[0]
+        )
+        now[0] = 5.1
+        assert watch.check().reason == "DEADLINE"
+        assert watch.check() is None
+        assert watch.wait_s() > 0.5
 
 
 class TestLinux:
@@ -176,6 +208,19 @@ class TestWorkload:
         with pytest.raises(workload.WorkloadError):
             workload.parse(workload_with(**fields), allow_standins=False)
 
+    @pytest.mark.parametrize(
+        ("payload", "has_code"),
+        [
+            ({"request": {}}, False),
+            ({"request": {"code_config": None}, "code": None}, False),
+            ({"request": {"code_config": {}}}, True),
+            ({"request": {}, "code": ""}, True),
+        ],
+    )
+    def test_whether_it_holds_a_users_code(self, payload, has_code):
+        text = workload_with(payload={"kind": "cubegen", "stores": {}, **payload})
+        assert workload.parse(text, allow_standins=False)["meta"]["has_code"] is has_code
+
     @pytest.mark.parametrize("text", ["", "[]", "nul", "[" * 100_000, '{"a": NaN}'])
     def test_no_json(self, text):
         with pytest.raises(workload.WorkloadError):
@@ -216,11 +261,19 @@ class TestRunDir:
         run.bury()
         assert run.is_buried
         assert not run.exists()
-        rundir.clean(root, all_incoming=True)
+        rundir.empty_trash(root)
         assert list((root / ".trash").iterdir()) == []
         os.utime(root / ".ended" / "a", (0, 0))
+        rundir.empty_trash(root)
+        assert run.is_buried, "looking for old tombstones is not for each removal"
         rundir.clean(root, all_incoming=True)
         assert not run.is_buried
+
+    def test_what_cannot_be_stored_leaves_no_secret(self, root):
+        parts = workload.parse(workload_with(), allow_standins=False)
+        (root / "a").write_text("in the way")
+        rundir.create(root, parts)
+        assert list((root / ".incoming").iterdir()) == []
 
 
 class TestContainment:

@@ -77,6 +77,21 @@ def test_lines_not_accepted_are_sent_again_and_the_end_is_retried(hub):
     assert all(end[3]["output"]["lines"] == ["one"] for end in ends)
 
 
+def test_whatever_a_run_says_is_reported_as_strict_json(hub):
+    log = LogBuffer()
+    reporter = Reporter(url=hub.url, token="t", log=log)
+    reporter.start()
+    log.feed(b"nul \0 and \xed\xa0\x80\n")
+    error = ["ValueError", "\ud800\0", [float("nan")]]
+    reporter.finish({**state(1.0, "x\udfff"), "error": error})
+    end = hub.reports[-1][3]
+    assert end["sender"] == "on_end"
+    assert end["state"]["label"] == "x\ufffd"
+    assert end["state"]["error"] == ["ValueError", "\ufffd", [None]]
+    assert "\0" not in end["output"]["lines"][0]
+    assert end["output"]["lines"][0].isprintable()
+
+
 def test_nothing_new_is_not_reported(hub):
     reporter = Reporter(url=hub.url, token="t", log=LogBuffer())
     reporter.start()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,6 +68,33 @@ def test_garbage_is_refused_or_waited_for(pieces):
                 return
     except WireError:
         pass
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (["a\ud800b", "\ud83d\ude00", "\U0001f600"], ["a\ufffdb", "\ufffd" * 2, "\U0001f600"]),
+        ({"a\0b\udfff": "\0"}, {"ab\ufffd": ""}),
+        ([math.nan, math.inf, {"x": -math.inf}, 1.5], [None, None, {"x": None}, 1.5]),
+        ({math.nan: 1, 2: 3}, {"nan": 1, "2": 3}),
+        ("\\u0000", "\\u0000"),
+    ],
+)
+def test_an_answer_is_strict_json(content, expected):
+    def refuse(name):
+        raise ValueError(name)
+
+    body = response(200, content).partition(b"\r\n\r\n")[2]
+    assert json.loads(body, parse_constant=refuse) == expected
+    assert b"\\ud800" not in body
+
+
+def test_an_answer_is_not_nested_without_end():
+    deep = []
+    for _ in range(100_000):
+        deep = [deep]
+    body = response(200, deep).partition(b"\r\n\r\n")[2]
+    assert body.count(b"[") == 100
 
 
 def test_an_answer_closes_the_connection():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import io
 import json
 import shutil
@@ -184,6 +185,38 @@ def test_a_link_out_of_the_store_is_refused(runner, tmp_path, demo_root, stores,
     assert answer["kind"] == "request"
 
 
+def user_code(request: dict[str, Any], code: str) -> None:
+    request["code_config"] = {"callable_ref": "user_code:process_dataset", "inline_code": code}
+
+
+RAISES = """
+def process_dataset(cube):
+    raise ValueError(chr(0xd800) + chr(0) + "x")
+"""
+WRITES = r"""
+import os, pathlib
+def process_dataset(cube):
+    result = pathlib.Path(os.environ["HOME"]).parent / "result.json"
+    start = '{"status": "ok", "message": "\\udfff\\u0000", "a": NaN, "b": '
+    result.write_text(start + "[" * 400 + "]" * 400 + "}")
+    os._exit(0)
+"""
+
+
+@pytest.mark.parametrize(("code", "phase"), [(RAISES, "FAILED"), (WRITES, "SUCCEEDED")])
+def test_whatever_a_users_code_says_is_told_as_strict_json(
+    runner, stores, request_body, code, phase
+):
+    user_code(request_body, code)
+    run = runner.end_of(runner.launch(cubegen(request_body, stores)))
+    assert run["phase"] == phase, (run["message"], runner.get(run["name"])["log"])
+    assert "\ufffd" in run["result"]["message"]
+    text = json.dumps(runner.get(run["name"]), ensure_ascii=False)
+    assert "\\u0000" not in text
+    assert "NaN" not in text
+    assert text.encode()
+
+
 USER_CODE = """
 import os, pathlib
 def process_dataset(cube, factor=1):
@@ -226,6 +259,34 @@ def test_a_run_that_may_not_reach_private_addresses(runner, stores, request_body
     run = runner.end_of(runner.launch(cubegen(request_body, stores, egress=egress)))
     assert run["reason"] == "XCUBE_ERROR"
     assert "connections to 127.0.0.1 are not allowed" in run["message"]
+
+
+def test_an_estimate_that_takes_too_much_memory_is_ended(
+    own_runner: Runner, stores, request_body, tmp_path
+):
+    """A coordinate that is nowhere stored and declares 2e9 values, as anybody's own store may."""
+    own_runner.options = (*own_runner.options, "--estimate-memory", "512")
+    own_runner.start()
+    cube = tmp_path / "out" / "huge.zarr"
+    attributes: dict[str, Any] = {".zgroup": {"zarr_format": 2}}
+    for name, size in (("lon", 2_000_000_000), ("lat", 2), ("time", 1)):
+        array = {"zarr_format": 2, "shape": [size], "chunks": [size]}
+        array |= {"dtype": "<f8", "fill_value": 1.0, "order": "C"}
+        attributes[f"{name}/.zarray"] = {**array, "compressor": None, "filters": None}
+        attributes[f"{name}/.zattrs"] = {"_ARRAY_DIMENSIONS": [name]}
+    for file, content in attributes.items():
+        (cube / file).parent.mkdir(parents=True, exist_ok=True)
+        (cube / file).write_text(json.dumps(content))
+    request_body["input_config"] = {"store_id": "@out", "data_id": "huge.zarr"}
+    body = {"request": request_body, "stores": stores}
+    try:
+        answer = own_runner.estimate(body)
+        assert answer["kind"] == "request"
+        assert answer["message"] == "The request needs too much memory to be estimated."
+    except (ConnectionError, http.client.HTTPException):
+        assert "is ended and replaced" in own_runner.log.read_text()
+    request_body["input_config"] = {"store_id": "@demo", "data_id": "demo.zarr"}
+    assert own_runner.estimate(body)["status"] == "ok"
 
 
 def test_an_estimate_that_takes_too_long_is_ended(runner: Runner, stores, request_body):
