@@ -17,7 +17,7 @@ from accounts import ledger
 from hubsite.api.errors import ApiError
 
 from . import vault
-from .cost import CostError, required_units
+from .cost import CostError, CubeSize, required_units
 from .estimator import Estimate, estimate
 from .models import IdempotencyKey, Job, JobDocument, JobEvent, State, new_job_id
 from .request import InvalidRequest, ResolvedRequest, parse_request
@@ -53,6 +53,7 @@ class Quote:
     """What a request would make and cost."""
 
     estimate: Estimate
+    size: CubeSize
     units: int
     began: datetime
 
@@ -91,10 +92,11 @@ def quote(resolved: ResolvedRequest) -> Quote:
         uses_own_store=resolved.uses_own_store,
     )
     try:
-        units = required_units(estimated.priced_descriptor(), resolved.input_prices)
+        size = estimated.size
+        units = required_units(size, resolved.input_prices)
     except CostError as error:
         raise ApiError(f"The cube cannot be priced: {error}") from None
-    return Quote(estimated, units, began)
+    return Quote(estimated, size, units, began)
 
 
 def admit(submission: Submission) -> Job:
@@ -117,7 +119,7 @@ def admit(submission: Submission) -> Job:
             return first
         if isinstance(error, ledger.InsufficientUnits):
             raise _more_than_available(error) from None
-        if isinstance(error, IntegrityError) and _has_live_job(_claim(resolved)):
+        if isinstance(error, IntegrityError) and _has_live_job(_claim(submission.user, resolved)):
             raise _output_is_taken(resolved) from None
         raise
 
@@ -132,7 +134,7 @@ def _write(submission: Submission, job_id: str, resolved: ResolvedRequest, quote
             status=429,
             headers={"Retry-After": "60"},
         )
-    claim = _claim(resolved)
+    claim = _claim(user, resolved)
     _check_output(user, claim, resolved, quoted)
     job = Job.objects.create(
         job_id=job_id,
@@ -142,6 +144,7 @@ def _write(submission: Submission, job_id: str, resolved: ResolvedRequest, quote
         deadline_s=settings.HUB["XCUBE_HUB_JOB_DEADLINE_S"],
         memory_bytes=settings.HUB["XCUBE_HUB_JOB_MEMORY_BYTES"],
         has_user_code=resolved.has_user_code,
+        uses_own_store=resolved.uses_own_store,
         units=quoted.units,
         output_store=resolved.output_store,
         output_data_id=resolved.output_data_id,
@@ -154,6 +157,7 @@ def _write(submission: Submission, job_id: str, resolved: ResolvedRequest, quote
         credentials=vault.seal(credentials) if credentials else None,
         code=submission.code,
         estimate=quoted.estimate.result,
+        admitted_cells=quoted.size.cells,
     )
     JobEvent.objects.create(job=job, to_state=State.QUEUED, actor=user.username)
     if submission.idempotency_key:
@@ -226,7 +230,7 @@ def _check_output(user: Any, claim: str, resolved: ResolvedRequest, quoted: Quot
     """An output that exists may only be replaced by the one whose job wrote it last."""
     if _has_live_job(claim):
         raise _output_is_taken(resolved)
-    written = Job.objects.filter(output_claim=claim).exclude(launched_at=None).order_by("-id")
+    written = Job.objects.filter(output_claim=claim).exclude(started_at=None).order_by("-id")
     is_new = written.filter(finished_at__gte=quoted.began).exists()  # since it was looked for
     if not quoted.estimate.output_exists and not is_new:
         return
@@ -238,8 +242,16 @@ def _check_output(user: Any, claim: str, resolved: ResolvedRequest, quoted: Quot
         raise _output_conflict(resolved, "exists; set output_config.replace to true to replace it")
 
 
-def _claim(resolved: ResolvedRequest) -> str:
-    return hashlib.sha256(resolved.output_location().encode()).hexdigest()
+def _claim(user: Any, resolved: ResolvedRequest) -> str:
+    """Identity of the place that is written.
+
+    A place in a caller's own store is told apart by the caller: what others say of addresses
+    proves nothing, and must give them no claim on a place in a store of ours.
+    """
+    place = resolved.output_location()
+    if not resolved.output_store.startswith("@"):
+        place = f"{user.username} {place}"
+    return hashlib.sha256(place.encode()).hexdigest()
 
 
 def _has_live_job(claim: str) -> bool:

@@ -40,28 +40,50 @@ class Price:
         return MAX_UNITS if cost >= MAX_UNITS or math.isnan(cost) else round(cost)
 
 
-def required_units(descriptor: Mapping, prices: Sequence[Price]) -> int:
-    """Units that the cube of `descriptor` (xcube's `dataset_descriptor`) requires.
+@dataclass(frozen=True)
+class CubeSize:
+    """`images` 2-D arrays (variables x times x other dimensions) of `width` x `height` pixels."""
+
+    images: int
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, descriptor: Mapping) -> CubeSize:
+        """The size that xcube's `dataset_descriptor` tells.
+
+        A dimension of length 0 counts as 1: a period longer than the time range gives xcube's
+        estimate no time at all, yet a cube is made. Raises CostError if the descriptor has no
+        spatial dimensions or no variables.
+        """
+        dims = descriptor.get("dims") or {}
+        width = _length(dims, "lon", "x")
+        height = _length(dims, "lat", "y")
+        if width is None or height is None:
+            raise CostError("the cube has no spatial dimensions lon, lat or x, y")
+        variables = len(descriptor.get("data_vars") or ())
+        if variables == 0:
+            raise CostError("the cube has no variables")
+        return cls(variables * (_length(dims, "time") or 1), width, height)
+
+    @property
+    def cells(self) -> int:
+        """The number of values, at most what fits a BigInteger column."""
+        return min(self.images * self.width * self.height, MAX_UNITS)
+
+
+def required_units(size: CubeSize, prices: Sequence[Price]) -> int:
+    """Units that a cube of this size requires.
 
     The most that any of the inputs' prices asks for. (The service we replace asked the first
     input only, so that a free or cheap first input made a costly second one free.) Half units
-    round to even, as they did. A dimension of length 0 counts as 1: a period longer than the
-    time range gives xcube's estimate no time at all, yet a cube is made.
-
-    Raises CostError if the descriptor has no spatial dimensions or no variables.
+    round to even, as they did.
     """
     if not prices:
         raise CostError("no input has a price")
-    dims = descriptor.get("dims") or {}
-    width = _length(dims, "lon", "x")
-    height = _length(dims, "lat", "y")
-    if width is None or height is None:
-        raise CostError("the cube has no spatial dimensions lon, lat or x, y")
-    variables = len(descriptor.get("data_vars") or ())
-    if variables == 0:
-        raise CostError("the cube has no variables")
-    layers = variables * (_length(dims, "time") or 1)
-    return max(price.units(width=width, height=height, layers=layers) for price in prices)
+    return max(
+        price.units(width=size.width, height=size.height, layers=size.images) for price in prices
+    )
 
 
 def _length(dims: Mapping, *names: str) -> int | None:

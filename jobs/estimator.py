@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
@@ -12,7 +16,10 @@ from hubsite.api.errors import ApiError
 from hubsite.engines.local.connection import Reply, SocketUnavailable, call
 from hubsite.engines.local.paths import estimate_socket
 
+from .cost import CubeSize
+
 RETRY_AFTER_S = 5
+OWN_STORE_WAIT_S = 10.0
 _VERSIONS_KEPT_S = 60.0
 
 _versions: tuple[float, dict[str, str]] | None = None
@@ -22,20 +29,21 @@ _versions: tuple[float, dict[str, str]] | None = None
 class Estimate:
     """What a request would make. `result` is xcube's: dataset_descriptor, size_estimation.
 
-    `input_times` is how many time steps will really be written, where that is known: xcube
-    counts by `time_period`, but does not resample in time.
+    `written` tells what xcube does not count: {"images", "width", "height"}, null if unknown.
     """
 
     result: dict[str, Any]
-    input_times: int | None
+    written: dict[str, int | None]
     output_exists: bool | None
 
-    def priced_descriptor(self) -> dict[str, Any]:
-        """The dataset descriptor with the larger of both counts of time steps."""
-        descriptor = self.result["dataset_descriptor"]
-        dims = descriptor.get("dims") or {}
-        times = max(dims.get("time") or 1, self.input_times or 1)
-        return {**descriptor, "dims": {**dims, "time": times}}
+    @property
+    def size(self) -> CubeSize:
+        """The size to pay for: the larger of what xcube estimates and what was measured."""
+        estimated = CubeSize.of(self.result["dataset_descriptor"])
+        width, height = self.written.get("width"), self.written.get("height")
+        if width and height and width * height > estimated.width * estimated.height:
+            estimated = replace(estimated, width=width, height=height)
+        return replace(estimated, images=max(estimated.images, self.written.get("images") or 0))
 
 
 def estimate(
@@ -56,7 +64,7 @@ def estimate(
     )
     answer = reply.body
     if reply.status == 200 and answer.get("status") == "ok":
-        return Estimate(answer["result"], answer.get("input_times"), answer.get("output_exists"))
+        return Estimate(answer["result"], answer.get("written") or {}, answer.get("output_exists"))
     if reply.status >= 500:
         raise _unavailable()
     message = str(answer.get("message") or "xcube could not estimate this request.")[:2000]
@@ -70,6 +78,39 @@ def estimate(
     if kind == "internal":
         raise ApiError(f"xcube cannot make a cube of this request: {message}", status=422)
     raise ApiError(message)
+
+
+@contextmanager
+def _own_store_place() -> Iterator[None]:
+    """Hold one of the places for estimates with callers' own stores: half of all estimators.
+
+    A store that answers slowly, by its owner's will perhaps, must not hold them all. The
+    places are locked files: they count for all web processes, and a dead one frees its own.
+    """
+    give_up = time.monotonic() + OWN_STORE_WAIT_S
+    places = max(1, settings.HUB["XCUBE_HUB_ESTIMATORS"] // 2)
+    while True:
+        for number in range(places):
+            path = settings.DATA_DIR / f"own-store-{number}.lock"
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(descriptor)
+                continue
+            try:
+                yield
+            finally:
+                os.close(descriptor)
+            return
+        if time.monotonic() > give_up:
+            raise ApiError(
+                "Too many requests with stores of their own are being estimated. "
+                "Nothing was stored; please try again.",
+                status=503,
+                headers={"Retry-After": str(RETRY_AFTER_S)},
+            )
+        time.sleep(0.05)
 
 
 def versions() -> dict[str, str]:

@@ -87,24 +87,51 @@ def move(
     return True
 
 
-def is_charged(*, origin: State, to: State, reason: str, has_user_code: bool) -> bool:
+def is_charged(*, origin: State, to: State, reason: str, is_in_owners_hands: bool) -> bool:
     """Whether an end settles the reservation in full (else it is released).
 
-    The cube is written chunk by chunk: a cancel at 99 % would be a free cube, and so would
-    be user code that fails on purpose at its end.
+    The cube is written chunk by chunk: a cancel at 99 % would be a free cube. So would be a
+    failure at the very end that the owner can bring about, by their own code or by a store of
+    their own that refuses the last chunk.
     """
     if to == State.SUCCEEDED:
         return True
     if to == State.CANCELLED:
         return origin == State.RUNNING
-    return has_user_code and reason not in OUR_FAULTS
+    return (
+        is_in_owners_hands
+        and origin == State.RUNNING
+        and reason not in OUR_FAULTS
+        and reason != Reason.COST  # ended before anything was written
+    )
 
 
 def _bill(job: Job, origin: State, to: State, reason: str) -> None:
-    if is_charged(origin=origin, to=to, reason=reason, has_user_code=job.has_user_code):
+    if to == State.CANCELLED and origin == State.LAUNCHED:
+        return  # its run may have begun, unseen: `close` bills by what the engine says
+    if is_charged(
+        origin=origin,
+        to=to,
+        reason=reason,
+        is_in_owners_hands=job.has_user_code or job.uses_own_store,
+    ):
         ledger.settle(job.job_id)
     else:
         ledger.release(job.job_id)
+
+
+def close(job: Job, *, has_run: bool) -> bool:
+    """Free the place and the output of a final job whose run is over; True if that did it.
+
+    A job cancelled while it was being launched is billed now, by whether it has run.
+    """
+    with transaction.atomic():
+        if not Job.objects.filter(pk=job.pk, is_live=True).update(is_live=False):
+            return False
+        if job.state == State.CANCELLED:
+            # No effect where the cancel was billed already.
+            (ledger.settle if has_run else ledger.release)(job.job_id)
+    return True
 
 
 def cancel(job: Job, *, actor: str) -> bool:

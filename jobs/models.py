@@ -94,6 +94,9 @@ class Job(models.Model):
     deadline_s = models.PositiveIntegerField(help_text="Longest run, in seconds.")
     memory_bytes = models.BigIntegerField(help_text="Most private memory of the run, in bytes.")
     has_user_code = models.BooleanField(default=False)
+    uses_own_store = models.BooleanField(
+        default=False, help_text="Reads or writes a store of its owner's own."
+    )
     units = models.BigIntegerField(help_text="Processing units reserved at submission.")
 
     output_store = models.CharField(max_length=200)
@@ -155,6 +158,9 @@ class JobDocument(models.Model):
         null=True, help_text="The starred-out values, encrypted; wiped at the job's end."
     )
     code = models.BinaryField(null=True, help_text="Uploaded user code (zip).")
+    admitted_cells = models.BigIntegerField(
+        null=True, help_text="Values that were paid for; a much larger cube is not written."
+    )
     estimate = models.JSONField(default=dict, help_text="What the estimate said at admission.")
 
     def __str__(self) -> str:

@@ -166,7 +166,7 @@ def record(engine: Engine, job: Job, observation: Observation) -> bool:
             job.refresh_from_db()  # another observer was first, or its owner cancelled it
     if job.is_final:
         if observation.phase.is_final:
-            free(job)
+            free(job, has_run=observation.started_at is not None)
         return True
     if job.seen_at is None:
         Job.objects.filter(pk=job.pk, seen_at=None).update(seen_at=timezone.now())
@@ -204,7 +204,7 @@ def finish(engine: Engine, job: Job, observation: Observation) -> bool:
         return True
     job.refresh_from_db()
     if job.is_final:
-        free(job)
+        free(job, has_run=observation.started_at is not None)
     return job.is_final
 
 
@@ -229,7 +229,7 @@ def vanish(engine: Engine, job: Job, *, asked_at: datetime) -> None:
         if job.finished_at and job.finished_at < asked_at:
             if job.seen_at is None:
                 engine.delete(job.job_id)  # its launch may be on the way: it must come to nothing
-            free(job)
+            free(job, has_run=job.started_at is not None)
     elif job.seen_at is not None and job.seen_at < asked_at - timedelta(seconds=1):
         lifecycle.move(
             job,
@@ -241,9 +241,9 @@ def vanish(engine: Engine, job: Job, *, asked_at: datetime) -> None:
         )
 
 
-def free(job: Job) -> None:
-    """No run of this ended job exists any more: its place and its output are free."""
-    if Job.objects.filter(pk=job.pk, is_live=True).update(is_live=False):
+def free(job: Job, *, has_run: bool) -> None:
+    """No run of this ended job exists any more: its place goes to the next."""
+    if lifecycle.close(job, has_run=has_run):
         async_task("jobs.tasks.launch_due")
 
 

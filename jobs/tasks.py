@@ -57,4 +57,7 @@ def housekeeping() -> None:
     yesterday = timezone.now() - timedelta(days=1)
     IdempotencyKey.objects.filter(created_at__lt=yesterday).delete()
     JobDocument.objects.filter(code__isnull=False, job__finished_at__lt=yesterday).update(code=None)
+    JobDocument.objects.filter(job__launched_at=None, job__finished_at__lt=yesterday).update(
+        request={}, estimate={}
+    )
     Failure.objects.filter(stopped__lt=yesterday).delete()

@@ -49,6 +49,7 @@ def build_workload(job: Job) -> Workload:
             "request": resolved.document,
             "stores": resolved.stores,
             "egress": resolved.egress,
+            "admitted_cells": document.admitted_cells,
             "code": None if code is None else base64.b64encode(bytes(code)).decode(),
         },
         deadline_s=job.deadline_s,

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .errors import FieldError
+from .json_rules import size_faults
 from .paths import path_fault
 
 UPLOAD_PLACEHOLDER = "user_code.zip"  # the run puts the uploaded archive's real path here
@@ -18,6 +19,7 @@ def code_faults(code: dict, *, uploaded: bool) -> Iterator[FieldError]:
         yield FieldError(field, "expected exactly one of inline_code and file_set")
     if fault := _reference_fault(code["callable_ref"], is_inline=inline is not None):
         yield FieldError(f"{field}.callable_ref", fault)
+    yield from size_faults(field, code, "callable_params")
     if code.get("install_required") and file_set is None:
         yield FieldError(f"{field}.install_required", "expected only together with file_set")
     if file_set is not None:

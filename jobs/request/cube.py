@@ -8,10 +8,9 @@ from datetime import date
 
 from .crs import crs_fault, is_geographic
 from .errors import FieldError
-from .json_rules import encoded_size
+from .json_rules import size_faults
 
 MAX_SIDE = 1_000_000
-MAX_METADATA_BYTES = 64 * 1024
 FIRST_YEAR, LAST_YEAR = 1678, 2261  # what pandas counts in nanoseconds
 
 
@@ -23,9 +22,7 @@ def cube_faults(cube: dict) -> Iterator[FieldError]:
         yield from _area_faults(bbox, is_geographic(crs), crs is None, cube.get("spatial_res"))
     if (time_range := cube.get("time_range")) is not None:
         yield from _time_faults(time_range)
-    for name in ("metadata", "variable_metadata"):
-        if encoded_size(cube.get(name)) > MAX_METADATA_BYTES:
-            yield FieldError(f"cube_config.{name}", "expected at most 64 kB")
+    yield from size_faults("cube_config", cube, "metadata", "variable_metadata")
 
 
 def _area_faults(

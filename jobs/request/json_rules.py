@@ -13,6 +13,7 @@ MAX_DEPTH = 20
 MAX_TEXT = 1024
 MAX_NUMBER = 1e15
 MAX_CODE_BYTES = 1024 * 1024
+MAX_OBJECT_BYTES = 64 * 1024  # of one whose members are free
 
 CODE_FIELD = "code_config.inline_code"
 
@@ -73,6 +74,13 @@ def _text_fault(text: str, longest: int) -> str | None:
     return None
 
 
-def encoded_size(value: object) -> int:
+def size_faults(field: str, config: dict, *names: str) -> Iterator[FieldError]:
+    """Faults of the members `names` of the `config` at `field`, as objects of free members."""
+    for name in names:
+        if _encoded_size(config.get(name)) > MAX_OBJECT_BYTES:
+            yield FieldError(f"{field}.{name}", "expected at most 64 kB")
+
+
+def _encoded_size(value: object) -> int:
     """Bytes of `value` as compact UTF-8 JSON."""
     return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())

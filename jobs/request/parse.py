@@ -11,7 +11,7 @@ from itertools import islice
 from .code import UPLOAD_PLACEHOLDER, code_faults
 from .cube import cube_faults
 from .errors import MAX_REPORTED, NOT_LISTED, FieldError, InvalidRequest
-from .json_rules import json_faults
+from .json_rules import json_faults, size_faults
 from .paths import path_fault
 from .schema import structure_faults
 
@@ -102,14 +102,15 @@ def _meaning_faults(
     elif uploaded and "code_config" not in document:
         yield FieldError("code_config", "missing; expected the use of the uploaded code")
     if "input_config" in document and sound("input_config"):
-        yield from _data_id_faults("input_config", document["input_config"])
+        yield from _dataset_faults("input_config", document["input_config"])
     if "input_configs" in document and sound("input_configs"):
         for index, config in enumerate(document["input_configs"]):
-            yield from _data_id_faults(f"input_configs[{index}]", config)
+            yield from _dataset_faults(f"input_configs[{index}]", config)
     if sound("output_config"):
-        yield from _data_id_faults("output_config", document["output_config"])
+        yield from _dataset_faults("output_config", document["output_config"])
 
 
-def _data_id_faults(field: str, config: dict) -> Iterator[FieldError]:
+def _dataset_faults(field: str, config: dict) -> Iterator[FieldError]:
+    yield from size_faults(field, config, "store_params", "open_params", "write_params")
     if "data_id" in config and (fault := path_fault(config["data_id"])):
         yield FieldError(f"{field}.data_id", fault)

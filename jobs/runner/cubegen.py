@@ -26,6 +26,7 @@ _MESSAGE_CHARS = 20_000
 
 def generate(payload: dict[str, Any], *, run: RunDir, progress: int, scratch: Path) -> int:
     """Generate the cube and write the result; gives the exit code."""
+    from . import measure
     from .stores import NamedStores
 
     stores = NamedStores()
@@ -35,13 +36,16 @@ def generate(payload: dict[str, Any], *, run: RunDir, progress: int, scratch: Pa
         containment.check(request, payload["stores"])
         with egress.guarded(payload.get("egress"), request=request, stores=payload["stores"]):
             stores = NamedStores.from_dict(payload["stores"])
+            if payload.get("admitted_cells") is not None:
+                measure.hold_to(payload["admitted_cells"])
             result = _generate(request, stores, progress)
     except BaseException as error:  # noqa: BLE001 - as `xcube gen2` does
         traceback.print_exc()
         failure = describe(error, store=stores.last_used)
         message = without_roots(failure.message, payload["stores"])
         result = _error_result(error, without_roots(str(error), payload["stores"]), run.root)
-        _write(run, "failure.json", {"kind": failure.kind, "message": message})
+        kind = "cost" if isinstance(error, measure.TooLarge) else failure.kind
+        _write(run, "failure.json", {"kind": kind, "message": message})
     else:
         print(result.get("message") or "Done.")
     if not _write(run, "result.json", result):

@@ -64,17 +64,18 @@ def _check_body(body: Any) -> None:
 def _estimate(request: dict[str, Any], stores: Any) -> dict[str, Any]:
     from xcube.core.gen2.local.generator import LocalCubeGenerator
 
-    from .stores import input_times, output_exists
+    from .measure import written
+    from .stores import output_exists
 
     request = {key: value for key, value in request.items() if key != "callback_config"}
     code = request.pop("code_config", None)
     if code is not None:
         _validate({**request, "code_config": code})
-    times = input_times(request, stores)
+    measured = written(request, stores)
     info = LocalCubeGenerator(store_pool=stores, raise_on_error=True).get_cube_info(request)
     result = info.to_dict()
     requestcheck.check_answer(result["result"]["dataset_descriptor"].get("dims") or {})
-    result["input_times"] = times
+    result["written"] = measured
     result["output_exists"] = output_exists(request.get("output_config"), stores)
     return _without_nan(result)
 

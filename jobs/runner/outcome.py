@@ -17,6 +17,7 @@ OUT_OF_MEMORY = "OUT_OF_MEMORY"
 STOPPED = "STOPPED"
 LOST = "LOST"
 XCUBE_ERROR = "XCUBE_ERROR"
+COST = "COST"
 LAUNCH = "LAUNCH"
 NO_SPACE_EXIT = 74
 """The run's exit code (EX_IOERR) where the disk was too full to write its result."""
@@ -53,6 +54,7 @@ def decide(
     kill: Kill | None,
     result: Any,
     failure_message: str | None,
+    failure_kind: str | None = None,
     oom_killed: bool,
     needs_result: bool = True,
     has_code: bool = False,
@@ -73,7 +75,7 @@ def decide(
         return _by_signal(number, oom_killed, has_code)
     if status == "error":
         text = failure_message or shorten(str(message or "")) or "The cube generation failed."
-        return Outcome("FAILED", XCUBE_ERROR, text, code)
+        return Outcome("FAILED", COST if failure_kind == "cost" else XCUBE_ERROR, text, code)
     if code == NO_SPACE_EXIT:
         return Outcome("FAILED", XCUBE_ERROR, NO_SPACE, code)
     text = f"The run ended with exit code {code} without a result."

@@ -240,6 +240,7 @@ class _Supervisor:
             kill=self._kill,
             result=result,
             failure_message=failure.get("message"),
+            failure_kind=failure.get("kind"),
             oom_killed=linux.oom_kills() > self._oom_kills,
             needs_result=self._meta.get("kind") != "standin",
             has_code=bool(self._meta.get("has_code")),

@@ -130,6 +130,7 @@ def _payload(workload: dict, allow_standins: bool) -> dict:
     except (TypeError, ValueError, binascii.Error):
         raise WorkloadError("payload.code: must be base64.") from None
     check_egress(payload.get("egress"), "payload.egress")
+    _positive(payload, "admitted_cells", (int,))
     return payload
 
 

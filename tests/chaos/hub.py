@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import random
@@ -99,7 +100,7 @@ class Hub:
                 return response.status, json.load(response)
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read() or b"null")
-        except (ValueError, urllib.error.URLError) as error:
+        except (ValueError, urllib.error.URLError, http.client.HTTPException) as error:
             raise OSError(str(error)) from error
 
     def wait_until_ready(self) -> None:

@@ -110,13 +110,15 @@ FACTS = """
 import json
 from django_q.models import OrmQ
 from accounts import ledger
-from accounts.models import Balance, User
+from accounts.models import Balance, LedgerEntry, User
 from jobs.models import Job, JobEvent
 user = User.objects.get(email="chaos@example.org")
 balance = Balance.objects.get(user=user)
 print("FACTS" + json.dumps({
     "total": balance.total, "reserved": balance.reserved,
     "differences": [str(d) for d in ledger.check_ledger()],
+    "bills": list(LedgerEntry.objects.filter(kind__in=["settle", "release"]).values_list(
+        "reference", "kind")),
     "jobs": list(Job.objects.values("job_id", "state", "reason", "units", "is_live",
                                     "output_data_id")),
     "ends": [[e.job.job_id, e.from_state, e.to_state] for e in JobEvent.objects.filter(
@@ -174,11 +176,16 @@ def test_kill_anything(seed: int, tmp_path: Path, xcube_python: Path, demo_cube:
             assert ran[job["job_id"]] == 0, "cancelled before it was launched"
     assert {job["reason"] for job in jobs if job["state"] == "FAILED"} <= {"LOST"}
     assert facts["differences"] == []
-    charged = sum(
-        job["units"]
-        for job in jobs
-        if job["state"] == "SUCCEEDED" or ends[job["job_id"]] == ("RUNNING", "CANCELLED")
-    )
+    bills = dict(facts["bills"])
+    assert len(facts["bills"]) == len(bills) == JOBS, "each was billed once"
+    for job in jobs:
+        if ends[job["job_id"]] != ("LAUNCHED", "CANCELLED"):  # by whether it had begun
+            is_charged = ends[job["job_id"]][1] == "SUCCEEDED" or ends[job["job_id"]] == (
+                "RUNNING",
+                "CANCELLED",
+            )
+            assert bills[job["job_id"]] == ("settle" if is_charged else "release")
+    charged = sum(job["units"] for job in jobs if bills[job["job_id"]] == "settle")
     assert (facts["total"], facts["reserved"]) == (UNITS - charged, 0)
 
 

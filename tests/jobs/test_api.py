@@ -1,6 +1,7 @@
 """The `/cubegens` endpoints as their clients see them, with real estimates by real xcube."""
 
 import json
+import subprocess
 import zipfile
 from io import BytesIO
 
@@ -11,8 +12,9 @@ from django.utils import timezone
 
 from accounts import ledger
 from accounts.models import Balance
+from hubsite.api.errors import ApiError
 from hubsite.engines.base import LogChunk
-from jobs import admission, lifecycle, logs
+from jobs import admission, estimator, lifecycle, logs
 from jobs.models import IdempotencyKey, Job, State
 from tests.accounts.factories import bearer, make_user
 
@@ -28,6 +30,26 @@ SCOPES = ("manage:cubegens",)
 @pytest.fixture(autouse=True)
 def _world(runner, demo_cube):
     """A runner that estimates, and a cube to read."""
+
+
+DEEP_CUBE = """
+import sys, numpy as np, pandas as pd, xarray as xr
+coords = dict(
+    time=pd.date_range("2020-01-01", periods=2), depth=np.arange(50),
+    lat=[35.0, 25.0, 15.0, 5.0], lon=[5.0, 15.0, 25.0, 35.0],
+)
+values = np.zeros((2, 50, 4, 4), dtype="float32")
+cube = xr.Dataset({"salinity": (("time", "depth", "lat", "lon"), values)}, coords=coords)
+cube.to_zarr(sys.argv[1], zarr_format=2, consolidated=True)
+"""
+
+
+@pytest.fixture
+def deep_cube(xcube_python, demo_cube):
+    path = demo_cube.parent / "deep.zarr"
+    if not path.exists():
+        subprocess.run([xcube_python, "-c", DEEP_CUBE, str(path)], check=True, timeout=120)
+    return path.name
 
 
 @pytest.fixture
@@ -232,6 +254,22 @@ def test_a_coarse_time_period_does_not_make_a_cube_cheaper_than_it_is(client, he
     assert submit(client, headers, request).json()["units"] == 12
 
 
+def test_every_input_counts_not_the_first_only(client, headers, deep_cube):
+    """xcube's estimate knows the first input alone, and no depth."""
+    wide = {"store_id": "@demo", "data_id": "demo.zarr"}
+    deep = {"store_id": "@demo", "data_id": deep_cube}
+    units = {}
+    for name, inputs in {"wide": [wide], "deep": [deep], "both": [deep, wide]}.items():
+        request = cubegen_request(input_configs=inputs, cube_config={"spatial_res": 10})
+        del request["input_config"]
+        response = submit(client, headers, request)
+        assert response.status_code == 200, response.content
+        units[name] = response.json()["units"]
+    assert units["wide"] == 2 * 7 * 2, "2 variables x xcube's 7 days x ceil(36*18/512)"
+    assert units["deep"] == 2 * 50 * 1, "2 days x 50 depths x ceil(4*4/512)"
+    assert units["both"] == (2 * 6 + 2 * 50) * 2, "all images of both, at the larger size"
+
+
 def test_a_free_store_costs_nothing(client, headers):
     request = cubegen_request(input_config={"store_id": "@free", "data_id": "demo.zarr"})
     assert submit(client, headers, request).json()["units"] == 0
@@ -268,7 +306,8 @@ def test_replacing_a_cube_is_its_owners_right(client, user, headers, settings):
     first = submit(client, headers, cubegen_request(**shared("new.zarr")))
     assert first.status_code == 200
     (settings.DATA_DIR / "shared" / "new.zarr").mkdir(exist_ok=True)
-    Job.objects.update(state=State.SUCCEEDED, is_live=False, launched_at="2020-01-01T00:00:00Z")
+    began = {"launched_at": "2020-01-01T00:00:00Z", "started_at": "2020-01-01T00:00:00Z"}
+    Job.objects.update(state=State.SUCCEEDED, is_live=False, **began)
 
     again = submit(client, headers, cubegen_request(**shared("new.zarr")))
     assert again.status_code == 409
@@ -292,7 +331,7 @@ def test_a_cube_that_another_made_during_the_estimate_is_not_replaced(client, he
         theirs = submit(client, bearer(other, SCOPES), cubegen_request(**shared("race.zarr")))
         assert theirs.status_code == 200
         now = timezone.now()
-        Job.objects.update(state=State.SUCCEEDED, is_live=False, launched_at=now, finished_at=now)
+        Job.objects.update(state=State.SUCCEEDED, is_live=False, started_at=now, finished_at=now)
         return quoted
 
     monkeypatch.setattr(admission, "quote", quote_slowly)
@@ -699,3 +738,18 @@ def test_what_was_committed_is_answered_even_if_the_queue_cannot_be_written(
     monkeypatch.setattr("jobs.tasks.async_task", fail)
     with django_capture_on_commit_callbacks(execute=True):
         assert submit(client, headers).status_code == 200
+
+
+def test_a_slow_store_of_ones_own_does_not_hold_every_estimator(
+    client, headers, settings, monkeypatch
+):
+    """Places for such estimates are half of the estimators; others are estimated meanwhile."""
+    settings.HUB = {**settings.HUB, "XCUBE_HUB_ESTIMATORS": 2}
+    monkeypatch.setattr(estimator, "OWN_STORE_WAIT_S", 0.2)
+    with estimator._own_store_place():
+        with pytest.raises(ApiError) as refused, estimator._own_store_place():
+            pass
+        assert refused.value.status == 503
+        assert submit(client, headers).status_code == 200
+    with estimator._own_store_place():
+        pass

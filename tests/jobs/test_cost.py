@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.cost import MAX_UNITS, CostError, Price, required_units
+from jobs.cost import MAX_UNITS, CostError, CubeSize, Price
+from jobs.cost import required_units as units_of_size
+
+
+def required_units(descriptor: dict, prices: list[Price]) -> int:
+    return units_of_size(CubeSize.of(descriptor), prices)
 
 
 def descriptor(width=2048, height=2048, times=6, variables=2, names=("lon", "lat")) -> dict:

@@ -51,26 +51,41 @@ def test_a_late_step_changes_nothing():
 
 
 @pytest.mark.parametrize(
-    ("origin", "to", "reason", "has_user_code", "is_charged"),
+    ("origin", "to", "reason", "is_in_owners_hands", "is_charged"),
     [
         (State.RUNNING, State.SUCCEEDED, "", False, True),
         (State.RUNNING, State.CANCELLED, "", False, True),
-        (State.LAUNCHED, State.CANCELLED, "", False, False),
         (State.QUEUED, State.CANCELLED, "", False, False),
         (State.RUNNING, State.FAILED, Reason.XCUBE_ERROR, False, False),
         (State.RUNNING, State.FAILED, Reason.OUT_OF_MEMORY, False, False),
         (State.RUNNING, State.FAILED, Reason.XCUBE_ERROR, True, True),
         (State.RUNNING, State.FAILED, Reason.DEADLINE, True, True),
+        (State.RUNNING, State.FAILED, Reason.COST, True, False),
+        (State.LAUNCHED, State.FAILED, Reason.XCUBE_ERROR, True, False),
         *[(State.RUNNING, State.FAILED, r, True, False) for r in sorted(lifecycle.OUR_FAULTS)],
     ],
 )
-def test_an_end_settles_or_releases_the_reservation(origin, to, reason, has_user_code, is_charged):
+@pytest.mark.parametrize("hands", ["has_user_code", "uses_own_store"])
+def test_an_end_settles_or_releases_the_reservation(
+    origin, to, reason, is_in_owners_hands, is_charged, hands
+):
     user = make_user(units=10)
-    job = make_job(user, units=4, state=origin, has_user_code=has_user_code)
+    job = make_job(user, units=4, state=origin, **{hands: is_in_owners_hands})
     assert balance(user) == (10, 4)
     lifecycle.move(job, to, actor="test", reason=reason)
     assert balance(user) == ((6, 0) if is_charged else (10, 0))
     assert ledger.check_ledger() == []
+
+
+@pytest.mark.parametrize(("has_run", "left"), [(True, (6, 0)), (False, (10, 0))])
+def test_a_job_cancelled_while_it_was_launched_is_billed_by_whether_it_has_run(has_run, left):
+    job = make_job(make_user(units=10), units=4, state=State.LAUNCHED)
+    lifecycle.cancel(job, actor="user")
+    assert balance(job.owner) == (10, 4), "nobody knows yet"
+    assert lifecycle.close(job, has_run=has_run)
+    assert balance(job.owner) == left
+    assert not lifecycle.close(job, has_run=not has_run), "once"
+    assert balance(job.owner) == left
 
 
 def test_credentials_are_wiped_at_the_end():

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import Balance
 from hubsite.engines import get_engine
-from jobs.models import Job, JobLog, State
+from jobs.models import Job, JobDocument, JobLog, State
 from jobs.observer import Observer
 from jobs.run_token import run_token
 from tests.accounts.factories import bearer, make_user
@@ -162,6 +162,19 @@ def test_user_code_works_on_the_cube_and_never_sees_the_runs_token(client, setti
     assert "ENV" in log
     assert "SECRET" not in log
     assert run_token(body["job_id"], 1) not in log
+
+
+def test_a_cube_much_larger_than_admitted_is_not_written(client, user, headers, settings):
+    """An input may change between its estimate and the run."""
+    response = submit(client, headers, cubegen_request("grown.zarr"))
+    job = Job.objects.get(job_id=response.json()["job_id"])
+    JobDocument.objects.filter(job=job).update(admitted_cells=90)  # of 2 x 6 x 4 x 4
+    until(lambda: Job.objects.get(pk=job.pk).is_final)
+    job.refresh_from_db()
+    assert (job.state, job.reason) == (State.FAILED, "COST"), job.message
+    assert "192 values, its estimate said 90" in job.message
+    assert Balance.objects.get(user=user).available == 1000
+    assert not cube_path(settings, user, "grown.zarr").exists()
 
 
 @pytest.mark.parametrize(

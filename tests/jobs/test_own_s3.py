@@ -1,9 +1,11 @@
 """Callers' own S3 stores, with a real S3 server, and what they may not reach."""
 
 import contextlib
+import json
 import subprocess
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import Balance
 from jobs.models import Job, JobDocument, State
@@ -109,7 +111,8 @@ def test_wrong_keys_or_buckets_are_the_callers_fault(client, user, headers, s3):
     assert Balance.objects.get(user=user).reserved == 0
 
 
-def test_a_store_that_goes_away_fails_the_job_and_costs_nothing(client, user, headers):
+def test_a_store_of_ones_own_that_goes_away_fails_the_job_but_is_charged(client, user, headers):
+    """Else a bucket that refuses the last chunk would make every cube free."""
     with contextlib.ExitStack() as stack:
         url = stack.enter_context(s3_server("gone"))
         output = own(url, "lost.zarr", root="gone")
@@ -120,7 +123,7 @@ def test_a_store_that_goes_away_fails_the_job_and_costs_nothing(client, user, he
     job.refresh_from_db()
     assert (job.state, job.reason) == (State.FAILED, "XCUBE_ERROR")
     assert "Cannot reach" in job.message
-    assert Balance.objects.get(user=user).available == 1000
+    assert Balance.objects.get(user=user).available == 988
 
 
 @pytest.mark.parametrize(
@@ -154,3 +157,28 @@ def test_a_store_of_ones_own_needs_ones_own_keys(client, headers, s3, profile):
     output["store_params"]["storage_options"] = profile
     response = submit(client, headers, cubegen_request(output_config=output))
     assert response.status_code == 400, response.content
+
+
+def test_an_own_store_gives_no_claim_on_a_place_of_ours(client, headers, s3, settings, tmp_path):
+    """Naming the operators' bucket as one's own must not make its cubes one's own."""
+    stores = tmp_path / "stores.yaml"
+    ours = own(s3, "x.zarr", root="theirs/pub")["store_params"]
+    source = settings.DATA_DIR / "source"
+    stores.write_text(
+        f"demo: {{store_id: file, store_params: {{root: {source}}}, cost_params: "
+        "{input_pixels_per_punit: 512, output_pixels_per_punit: 512}}\n"
+        f"pub: {{store_id: s3, store_params: {json.dumps(ours)}}}\n"
+    )
+    settings.HUB = {**settings.HUB, "XCUBE_HUB_STORES": stores}
+    bob = make_user(permissions=SCOPES, units=1000)
+    public = {"output_config": {"store_id": "@pub", "data_id": "victim.zarr", "replace": True}}
+    assert run(client, bearer(bob, SCOPES), cubegen_request(**public))["state"] == "SUCCEEDED"
+
+    as_own = {**own(s3, "victim.zarr", root="theirs/pub"), "replace": True}
+    response = submit(client, headers, cubegen_request(output_config=as_own))
+    assert response.status_code == 200
+    Job.objects.filter(owner__username=Job.objects.latest("id").owner.username).update(
+        state=State.FAILED, is_live=False, launched_at=timezone.now(), started_at=timezone.now()
+    )
+    assert submit(client, headers, cubegen_request(**public)).status_code == 409
+    assert submit(client, bearer(bob, SCOPES), cubegen_request(**public)).status_code == 200

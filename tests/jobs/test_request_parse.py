@@ -251,9 +251,35 @@ def test_texts_are_bounded_and_storable(text):
     assert list(faults(with_cube(metadata={text: 1}))) == ["cube_config.metadata"]
 
 
+LARGE = {str(i): "ü" * 1000 for i in range(40)}
+
+
 def test_metadata_is_at_most_64_kb():
-    told = faults(with_cube(metadata={str(i): "ü" * 1000 for i in range(40)}))
+    told = faults(with_cube(metadata=LARGE))
     assert told == {"cube_config.metadata": "expected at most 64 kB"}
+
+
+@pytest.mark.parametrize("name", ["store_params", "open_params"])
+def test_parameters_of_an_input_are_at_most_64_kb(name):
+    large = {**COPY["input_config"], name: LARGE}
+    told = faults({**COPY, "input_config": large})
+    assert told == {f"input_config.{name}": "expected at most 64 kB"}
+    told = faults({"input_configs": [large] * 2, "output_config": COPY["output_config"]})
+    assert told == dict.fromkeys(
+        (f"input_configs[{i}].{name}" for i in range(2)), "expected at most 64 kB"
+    )
+
+
+@pytest.mark.parametrize("name", ["store_params", "write_params"])
+def test_parameters_of_the_output_are_at_most_64_kb(name):
+    told = faults({**COPY, "output_config": {**COPY["output_config"], name: LARGE}})
+    assert told == {f"output_config.{name}": "expected at most 64 kB"}
+
+
+def test_parameters_of_code_are_at_most_64_kb():
+    code = {"callable_ref": "m:f", "inline_code": "def f(): ...", "callable_params": LARGE}
+    told = faults({**COPY, "code_config": code})
+    assert told == {"code_config.callable_params": "expected at most 64 kB"}
 
 
 # Cube
