@@ -1,9 +1,45 @@
-"""What gunicorn serves."""
+"""What gunicorn serves, and how a request's Content-Type is read before any of our code."""
+
+from __future__ import annotations
 
 import os
+from typing import Any
 
-from django.core.wsgi import get_wsgi_application
+import django
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.http.multipartparser import MultiPartParserError
+from django.utils.http import parse_header_parameters
+
+LONGEST_CONTENT_TYPE = 512
+"""A boundary has at most 70 characters (RFC 2046); Python reads long headers in quadratic time."""
+
+
+class Utf8Request(WSGIRequest):
+    """A request whose text is UTF-8, whatever its headers say.
+
+    Django takes any of Python's codecs from them: some need quadratic time, others fail, and
+    both before any middleware has a say.
+    """
+
+    def _set_content_type_params(self, meta: dict[str, Any]) -> None:
+        content_type = meta.get("CONTENT_TYPE", "")
+        # `name*=charset''text` (RFC 2231) names a codec too; no parameter of ours needs it.
+        if "*" in content_type or len(content_type) > LONGEST_CONTENT_TYPE:
+            content_type = content_type.partition(";")[0][:LONGEST_CONTENT_TYPE]
+            meta["CONTENT_TYPE"] = content_type  # parsers read it again
+        self.content_type, self.content_params = parse_header_parameters(content_type)
+
+    def parse_file_upload(self, META: dict[str, Any], post_data: Any) -> Any:
+        """Pages, which anybody may post to, have no form that uploads; the API's parser, which
+        does not come here, reads after it knows the caller. Headers of parts name codecs too."""
+        raise MultiPartParserError("Pages take no multipart forms.")
+
+
+class Handler(WSGIHandler):
+    request_class = Utf8Request
+
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hubsite.settings")
+django.setup(set_prefix=False)  # as get_wsgi_application does
 
-application = get_wsgi_application()
+application = Handler()

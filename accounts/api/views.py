@@ -125,16 +125,15 @@ class TokenView(APIView):
 
 def _authenticated_client(client_id: str, secret: str, address: str) -> Client:
     client = find_client(client_id)
-    slow = check_is_slow(client, client_id)
     try:
-        if slow:
-            check_tries(client_id, address, slow=True)
+        if check_is_slow(client, client_id):
+            check_tries(client, address)
         if check_secret(client, client_id, secret):
             return client
-        check_tries(client_id, address, slow=slow)
+        check_tries(client, address)
     except TooManyTries as error:
         raise slow_down(error) from None
-    count_failure(client_id, address, slow=slow)
+    count_failure(client, address)
     raise invalid_client()
 
 

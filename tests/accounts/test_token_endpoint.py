@@ -270,17 +270,34 @@ def test_nobody_locks_out_a_client_whose_secret_the_hub_made(pair):
     assert post_json(pair).status_code == 200
 
 
-def test_slow_hashes_are_not_computed_for_who_failed_too_often(user, monkeypatch):
-    make_client(user, client_id="Migrated", secret="given")  # noqa: S106
-    good = {"client_id": "Migrated", "client_secret": "given"}
+def test_slow_hashes_are_not_computed_for_invented_ids_without_end(monkeypatch):
     for number in range(30):  # each with an id of its own: counted by address
         wrong = {"client_id": f"Invented-{number}", "client_secret": "wrong"}
         assert post_json(wrong).status_code == 401
     monkeypatch.setattr("accounts.clients.check_password", None)  # would raise
-    assert post_json(good).status_code == 429
-    elsewhere = {"REMOTE_ADDR": "192.0.2.7"}
-    monkeypatch.undo()
-    assert post_json(good, **elsewhere).status_code == 200
+    wrong = {"client_id": "Invented-30", "client_secret": "wrong"}
+    assert post_json(wrong).status_code == 429
+
+
+def test_slow_hashes_are_not_computed_for_a_client_that_was_guessed_at_too_often(user, monkeypatch):
+    make_client(user, client_id="Migrated", secret="given")  # noqa: S106
+    good = {"client_id": "Migrated", "client_secret": "given"}
+    for _ in range(30):
+        assert post_json({**good, "client_secret": "wrong"}).status_code == 401
+    with monkeypatch.context() as context:
+        context.setattr("accounts.clients.check_password", None)  # would raise
+        assert post_json(good).status_code == 429
+    assert post_json(good, REMOTE_ADDR="192.0.2.7").status_code == 200
+
+
+def test_who_guesses_behind_the_same_proxy_does_not_lock_out_other_clients(user):
+    for name in ("Migrated", "Guessed"):
+        make_client(user, client_id=name, secret="given")  # noqa: S106
+    for number in range(31):
+        post_json({"client_id": f"Invented-{number}", "client_secret": "wrong"})
+        post_json({"client_id": "Guessed", "client_secret": "wrong"})
+    good = {"client_id": "Migrated", "client_secret": "given"}
+    assert post_json(good).status_code == 200
 
 
 def test_successes_are_not_counted(user):
