@@ -56,9 +56,10 @@ endif
 bench: $(hub) $(xcube) ## measure: how fast, how many
 	$(bin)/python -m pytest tests/benchmarks -m benchmark -s $(ARGS)
 
-# The checks see neither the settings nor the data of this checkout.
+# The checks see neither the settings nor the data of this checkout, and need no xcube.
 scratch := $(CURDIR)/build/check
-apart := env -u DATABASE_URL XCUBE_HUB_DOTENV=/dev/null XCUBE_HUB_DATA_DIR=$(scratch)
+apart := env -u DATABASE_URL XCUBE_HUB_DOTENV=/dev/null XCUBE_HUB_DATA_DIR=$(scratch) \
+    XCUBE_HUB_XCUBE_PYTHON=$(CURDIR)/$(bin)/python
 random = $$(openssl rand -hex 32 2>/dev/null || head -c 32 /dev/urandom | sha256sum | cut -c1-64)
 production = $(apart) XCUBE_HUB_ENV=production XCUBE_HUB_SECRET_KEY=$(random) \
     XCUBE_HUB_TOKEN_SECRETS=$(random) XCUBE_HUB_PUBLIC_URL=https://hub.example.org \
