@@ -63,7 +63,10 @@ class Command(BaseCommand):
         if options["json"]:
             self._print_json([{**job_summary(job), "owner": job.owner.email} for job in found])
             return
-        table = Table("Job", "Owner", "State", "Units", "Output", "Created", box=None)
+        table = Table(box=None)
+        table.add_column("Job", no_wrap=True)  # to be copied
+        for name in ("Owner", "State", "Units", "Output", "Created"):
+            table.add_column(name, overflow="fold")
         for job in found:
             colour = STATE_COLOURS[State(job.state)]
             state = f"[{colour}]{job.state}[/]" + (f" {job.reason}" if job.reason else "")
@@ -123,7 +126,8 @@ class Command(BaseCommand):
         return job
 
     def _console(self) -> Console:
-        return Console(file=self.stdout, soft_wrap=True)
+        is_terminal = getattr(self.stdout, "isatty", lambda: False)()
+        return Console(file=self.stdout, width=None if is_terminal else 250)
 
     def _print_json(self, value: Any) -> None:
         self.stdout.write(json.dumps(value, indent=2))
