@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from hubsite.api.errors import ApiError
+from hubsite.api.errors import invalid_field
 from hubsite.engines.base import LogChunk
 
 from . import logs
@@ -35,13 +35,13 @@ def accept(job: Job, report: Any) -> list[dict[str, Any]]:
 def parse(report: Any) -> tuple[dict[str, Any], LogChunk | None]:
     """The progress record and log chunk in a callback's body. Raises ApiError 400."""
     if not isinstance(report, dict):
-        raise _invalid("", "an object with sender and state is expected")
+        raise invalid_field("", "an object with sender and state is expected")
     sender = report.get("sender")
     if sender not in SENDERS:
-        raise _invalid("sender", f"one of {', '.join(SENDERS)} is expected")
+        raise invalid_field("sender", f"one of {', '.join(SENDERS)} is expected")
     state = report.get("state")
     if not isinstance(state, dict):
-        raise _invalid("state", "an object is expected")
+        raise invalid_field("state", "an object is expected")
     kept = {
         "label": _text(state.get("label"), "state.label"),
         "total_work": _number(state.get("total_work", 100), "state.total_work"),
@@ -50,7 +50,7 @@ def parse(report: Any) -> tuple[dict[str, Any], LogChunk | None]:
         "error": _error(state.get("error", False)),
     }
     if kept["total_work"] <= 0:
-        raise _invalid("state.total_work", "a number above 0 is expected")
+        raise invalid_field("state.total_work", "a number above 0 is expected")
     return {"sender": sender, "state": kept}, _chunk(report.get("output"))
 
 
@@ -63,7 +63,7 @@ def _chunk(output: Any) -> LogChunk | None:
     is_place = isinstance(first, int) and not isinstance(first, bool) and 0 <= first < 2**31
     is_text = isinstance(lines, list) and all(isinstance(line, str) for line in lines)
     if not is_place or not is_text or len(lines) > MAX_OUTPUT_LINES:
-        raise _invalid(
+        raise invalid_field(
             "output",
             f"{{first_line: number, lines: at most {MAX_OUTPUT_LINES} texts}} is expected",
         )
@@ -74,14 +74,14 @@ def _text(value: Any, field: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise _invalid(field, "a text is expected")
+        raise invalid_field(field, "a text is expected")
     return value.replace("\0", "")[:200]
 
 
 def _number(value: Any, field: str) -> float:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not math.isfinite(value) or not 0 <= value <= 1e12:
-        raise _invalid(field, "a number from 0 up is expected")
+        raise invalid_field(field, "a number from 0 up is expected")
     return value
 
 
@@ -92,8 +92,3 @@ def _error(value: Any) -> bool | str:
     if isinstance(value, str):
         return value[:2000]
     return bool(value)
-
-
-def _invalid(field: str, message: str) -> ApiError:
-    detail = f"{field}: {message}" if field else message
-    return ApiError(detail, errors=[{"field": field, "message": message}])

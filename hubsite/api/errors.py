@@ -47,6 +47,12 @@ class ApiError(Exception):
         self.extra = extra
 
 
+def invalid_field(field: str, message: str) -> ApiError:
+    """The 400 that names one field (empty: the whole body) and what is expected there."""
+    detail = f"{field}: {message}" if field else message
+    return ApiError(detail, errors=[{"field": field, "message": message}])
+
+
 def problem(path: str, error: ApiError) -> dict[str, Any]:
     """The body that tells `error` to a caller of `path`."""
     title = error.title or http.HTTPStatus(error.status).phrase

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from django.db.models import QuerySet
 from rest_framework.request import Request
 
-from .errors import ApiError
+from .errors import invalid_field
 
 MAX_LIMIT = 1000
 
@@ -18,8 +18,7 @@ def query_integer(request: Request, name: str, default: int, *, most: int) -> in
     if text is None:
         return default
     if not (text.isascii() and text.isdigit() and len(text) <= 12 and int(text) <= most):
-        message = f"a whole number from 0 to {most} is expected"
-        raise ApiError(f"{name}: {message}", errors=[{"field": name, "message": message}])
+        raise invalid_field(name, f"a whole number from 0 to {most} is expected")
     return int(text)
 
 

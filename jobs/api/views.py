@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.permissions import HasScope, scopes_of
-from hubsite.api.errors import ApiError
+from hubsite.api.errors import ApiError, invalid_field
 from hubsite.api.pagination import MAX_LIMIT, page, query_integer
 from hubsite.api.parsing import MendingJSONParser, parse_document
 
@@ -72,10 +72,7 @@ class CubegensView(SwitchableView):
         jobs = Job.objects.owned_by(request.user).listed()
         if wanted := request.query_params.get("status"):
             if wanted.upper() not in State.values:
-                message = f"one of {', '.join(State.values)} is expected"
-                raise ApiError(
-                    f"status: {message}", errors=[{"field": "status", "message": message}]
-                )
+                raise invalid_field("status", f"one of {', '.join(State.values)} is expected")
             jobs = jobs.filter(state=wanted.upper())
         part, headers = page(request, jobs.defer("progress"))
         return Response([job_summary(job) for job in part], headers=headers)
@@ -168,10 +165,8 @@ def _without_code(document: Any) -> Any:
 def _submission(request: Request, document: Any, code: bytes | None = None) -> Submission:
     key = request.headers.get("Idempotency-Key")
     if key is not None and not (0 < len(key) <= 255 and key.isprintable()):
-        message = "a text of 1 to 255 printable characters is expected"
-        raise ApiError(
-            f"Idempotency-Key: {message}",
-            errors=[{"field": "Idempotency-Key", "message": message}],
+        raise invalid_field(
+            "Idempotency-Key", "a text of 1 to 255 printable characters is expected"
         )
     return Submission(
         user=request.user,

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from tests.jobs.factories import cubegen_request
+from tests.servers.ports import free_port
 
-from .hub import Hub, Server, Session, free_port
+from .hub import Hub, Server, Session
 from .report import Report
 
 
