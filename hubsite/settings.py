@@ -121,7 +121,7 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = False
 USE_TZ = True
-DATETIME_FORMAT = "Y-m-d H:i:s"
+FORMAT_MODULE_PATH = "hubsite.formats"
 
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from html.parser import HTMLParser
 
 import pytest
 from django.contrib.staticfiles import finders
 from django.test import Client
+from django.utils.formats import localize
 
 from hubsite.content_security_policy import STRICT, SWAGGER
 from tests.accounts.factories import make_user
@@ -235,3 +237,8 @@ def test_error_pages_render_without_a_request():
         ("403_csrf.html", "too old"),
     ):
         assert words in render_to_string(name)
+
+
+def test_pages_write_times_to_the_second():
+    moment = datetime.datetime(2026, 11, 23, 17, 7, 5, tzinfo=datetime.UTC)
+    assert localize(moment) == "2026-11-23 17:07:05"
