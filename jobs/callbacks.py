@@ -2,14 +2,17 @@
 
 Written once a second by xcube's own workers, every few seconds by our runner; both are
 answered fast and always, for a refused last report would make xcube fail a good run.
+The last report of a run in a pod carries its result besides.
 """
 
 from __future__ import annotations
 
+import json
 import math
+from dataclasses import dataclass
 from typing import Any
 
-from hubsite.api.errors import invalid_field
+from hubsite.api.errors import ApiError, invalid_field
 from hubsite.engines.base import LogChunk
 
 from . import logs
@@ -19,21 +22,41 @@ SENDERS = ("on_begin", "on_update", "on_end")
 MAX_OUTPUT_LINES = 1000
 
 
-def accept(job: Job, report: Any) -> list[dict[str, Any]]:
-    """Keep `report` if the job's run is not over; returns the progress, newest first."""
-    progress, chunk = parse(report)
-    if job.state in (State.LAUNCHED, State.RUNNING):
-        Job.objects.filter(pk=job.pk, state__in=(State.LAUNCHED, State.RUNNING)).update(
-            progress=progress
-        )
-        if chunk is not None:
-            logs.append(job.pk, [chunk])
-        return [progress]
-    return [job.progress] if job.progress else []
+RESULT_BYTES = 64_000
+RESULT_STATUSES = ("ok", "warning", "error")
 
 
-def parse(report: Any) -> tuple[dict[str, Any], LogChunk | None]:
-    """The progress record and log chunk in a callback's body. Raises ApiError 400."""
+@dataclass(frozen=True)
+class Report:
+    """What a report says. `fault`: its result is none that can be kept."""
+
+    progress: dict[str, Any]
+    chunk: LogChunk | None = None
+    result: dict[str, Any] | None = None
+    fault: ApiError | None = None
+
+
+def accept(job: Job, body: Any) -> list[dict[str, Any]]:
+    """Keep a report if the job's run is not over; returns the progress, newest first.
+
+    Raises ApiError 400. Of a report whose result cannot be kept all else is kept.
+    """
+    report = parse(body)
+    if job.state not in (State.LAUNCHED, State.RUNNING):
+        return [job.progress] if job.progress else []
+    news: dict[str, Any] = {"progress": report.progress}
+    if report.result is not None:
+        news["result"] = report.result
+    Job.objects.filter(pk=job.pk, state__in=(State.LAUNCHED, State.RUNNING)).update(**news)
+    if report.chunk is not None:
+        logs.append(job.pk, [report.chunk])
+    if report.fault is not None:
+        raise report.fault
+    return [report.progress]
+
+
+def parse(report: Any) -> Report:
+    """What a callback's body says. Raises ApiError 400."""
     if not isinstance(report, dict):
         raise invalid_field("", "an object with sender and state is expected")
     sender = report.get("sender")
@@ -51,7 +74,54 @@ def parse(report: Any) -> tuple[dict[str, Any], LogChunk | None]:
     }
     if kept["total_work"] <= 0:
         raise invalid_field("state.total_work", "a number above 0 is expected")
-    return {"sender": sender, "state": kept}, _chunk(report.get("output"))
+    chunk = _chunk(report.get("output"))
+    progress = {"sender": sender, "state": kept}
+    try:
+        return Report(progress, chunk, result=_result(report.get("result")))
+    except ApiError as fault:
+        return Report(progress, chunk, fault=fault)
+
+
+def _result(result: Any) -> dict[str, Any] | None:
+    """A run's result as xcube gives it, without traceback and output. Raises ApiError 400."""
+    if result is None:
+        return None
+    if not isinstance(result, dict):
+        raise invalid_field("result", "an object is expected")
+    if result.get("status") not in RESULT_STATUSES:
+        raise invalid_field("result.status", f"one of {', '.join(RESULT_STATUSES)} is expected")
+    for name, value in result.items():
+        fits, expected = _RESULT_FIELDS.get(name, (None, "no such member is expected"))
+        if fits is None or not (value is None or fits(value)):
+            raise invalid_field(f"result.{name[:100]}", expected)
+    if len(json.dumps(result)) > RESULT_BYTES:
+        raise invalid_field("result", f"at most {RESULT_BYTES} bytes are expected")
+    return result
+
+
+def _is_status_code(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 100 <= value < 1000
+
+
+def _is_reference(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == {"data_id"} and _is_text(value["data_id"])
+
+
+def _are_versions(value: Any) -> bool:
+    return isinstance(value, dict) and all(_is_text(version) for version in value.values())
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+_RESULT_FIELDS = {
+    "status": (_is_text, "a text is expected"),
+    "status_code": (_is_status_code, "an HTTP status is expected"),
+    "message": (_is_text, "a text is expected"),
+    "result": (_is_reference, "{data_id: text} is expected"),
+    "versions": (_are_versions, "an object of texts is expected"),
+}
 
 
 def _chunk(output: Any) -> LogChunk | None:

@@ -36,6 +36,7 @@ ERRORS = {
     403: "The token, or the account, lacks the scope that this needs.",
     404: "There is nothing of that name, or it belongs to somebody else.",
     409: "Something else stands in the way.",
+    410: "It is over, and will not come back.",
     411: "The body came in chunks, without a Content-Length.",
     413: "The body is larger than this endpoint takes.",
     415: "The body has a media type that this endpoint does not read.",

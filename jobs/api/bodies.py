@@ -461,6 +461,29 @@ REPORT = component(
                     "lines": {"type": "array", "maxItems": 1000, "items": {"type": "string"}},
                 },
             },
+            "result": {
+                "type": ["object", "null"],
+                "description": "With the last report: what xcube answers, without traceback and "
+                "output, at most 64,000 bytes. It ends no job. Where it is not valid, all else "
+                "of the report is kept.",
+                "required": ["status"],
+                "properties": {
+                    "status": {"enum": ["ok", "warning", "error"]},
+                    "status_code": {"type": ["integer", "null"], "minimum": 100, "maximum": 999},
+                    "message": {"type": ["string", "null"]},
+                    "result": {
+                        "type": ["object", "null"],
+                        "required": ["data_id"],
+                        "properties": {"data_id": {"type": "string"}},
+                        "additionalProperties": False,
+                    },
+                    "versions": {
+                        "type": ["object", "null"],
+                        "additionalProperties": {"type": "string"},
+                    },
+                },
+                "additionalProperties": False,
+            },
         },
     },
 )
@@ -472,6 +495,8 @@ REPORT_ANSWER = component(
         "properties": {"progress": {"type": "array", "items": PROGRESS}},
     },
 )
+
+CODE_ZIP = {"type": "string", "format": "binary", "contentMediaType": "application/zip"}
 
 CODE_FORM = component(
     "CubegenCodeForm",

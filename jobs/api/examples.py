@@ -194,6 +194,16 @@ FAILED_REPORT = {
         "error": ["ValueError", _FAILURE, ["Traceback (most recent call last):\n"]],
     },
 }
+LAST_REPORT = {
+    **_progress("on_end", 1.0, 41.6),
+    "result": {
+        "status": "ok",
+        "status_code": 201,
+        "message": "Cube generated successfully after 41.10 seconds",
+        "result": {"data_id": "german-bight-2024.zarr"},
+        "versions": {"xcube": "1.14.1"},
+    },
+}
 REPORT_ANSWER = {"progress": [_progress("on_update", 0.241, 7.2)]}
 
 INVALID = ApiError(
@@ -252,3 +262,5 @@ UNAVAILABLE = ApiError(
 )
 NOT_FOUND = ApiError(f"Cubegen {JOB_ID} not found.", status=404)
 NOT_THE_RUN = ApiError("This is not the token of the run that may report here.", status=401)
+NO_UPLOADED_CODE = ApiError("This run has no uploaded code.", status=404)
+RUN_IS_OVER = ApiError("This run is over, or was not launched.", status=410)

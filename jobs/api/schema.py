@@ -21,6 +21,7 @@ from ..models import State
 from . import bodies, examples
 
 JSON = "application/json"
+ZIP = "application/zip"
 
 
 def _errors(path: str, *errors: ApiError) -> dict:
@@ -260,7 +261,12 @@ callback = extend_schema(
     "is data: only the engine ends a job. Reports after the end are answered and change nothing.",
     tags=["Runs"],
     parameters=[JOB_ID],
-    request=_body(bodies.REPORT, progress=examples.REPORT, failure=examples.FAILED_REPORT),
+    request=_body(
+        bodies.REPORT,
+        progress=examples.REPORT,
+        failure=examples.FAILED_REPORT,
+        end=examples.LAST_REPORT,
+    ),
     responses={
         **_ok(bodies.REPORT_ANSWER, "What is known now.", progress=examples.REPORT_ANSWER),
         **problem_responses(
@@ -270,6 +276,29 @@ callback = extend_schema(
             ),
             examples.NOT_THE_RUN,
             path=f"cubegens/{examples.JOB_ID}/callbacks",
+        ),
+    },
+)
+
+
+run_code = extend_schema(
+    operation_id="get_run_code",
+    summary="A run fetches its own code",
+    description="The zip that was uploaded with the submission, for the run itself, with the "
+    "token it reports with, until it is over.",
+    tags=["Runs"],
+    parameters=[JOB_ID],
+    responses={
+        (200, ZIP): OpenApiResponse(
+            bodies.CODE_ZIP,
+            description="The code.",
+            examples=[OpenApiExample("A zip", value="UEsFBg…", media_type=ZIP)],
+        ),
+        **problem_responses(
+            examples.NOT_THE_RUN,
+            examples.NO_UPLOADED_CODE,
+            examples.RUN_IS_OVER,
+            path=f"cubegens/{examples.JOB_ID}/code",
         ),
     },
 )

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import views
+from . import run_views, views
 
 urlpatterns = [
     path("cubegens", views.CubegensView.as_view()),
@@ -11,5 +11,6 @@ urlpatterns = [
     path("cubegens/code", views.CubegensCodeView.as_view()),
     path("cubegens/<slug:job_id>", views.CubegenView.as_view()),
     path("cubegens/<slug:job_id>/logs", views.LogsView.as_view()),
+    path("cubegens/<slug:job_id>/code", run_views.RunCodeView.as_view()),
     path("cubegens/<slug:job_id>/callbacks", views.CallbacksView.as_view()),
 ]

@@ -660,6 +660,7 @@ class TestAccess:
             ("delete", "/x"),
             ("get", "/x/logs"),
             ("put", "/x/callbacks"),
+            ("get", "/x/code"),
         ],
     )
     def test_nothing_without_a_token(self, client, method, path):

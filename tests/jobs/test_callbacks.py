@@ -139,9 +139,74 @@ def test_a_log_keeps_its_head_and_its_tail(job):
     assert logs.last_lines(job, 3) == ["19997", "19998", "19999"]
 
 
+RESULT = {
+    "status": "ok",
+    "status_code": 201,
+    "message": "Done.",
+    "result": {"data_id": "cube.zarr"},
+    "versions": {"xcube": "1.14.1"},
+}
+
+
+def last_report(result):
+    return {"sender": "on_end", "state": {**REPORT["state"], "progress": 1}, "result": result}
+
+
+@pytest.mark.parametrize("state", ["LAUNCHED", "RUNNING"])
+def test_a_result_is_kept_and_ends_nothing(client, state):
+    job = make_job(make_user(units=10), state=state)
+    assert report(client, job, last_report(RESULT)).status_code == 200
+    job.refresh_from_db()
+    assert (job.result, job.state, job.is_live) == (RESULT, state, True)
+    assert report(client, job).status_code == 200
+    job.refresh_from_db()
+    assert job.result == RESULT, "reports without one leave it"
+
+
+def test_a_result_of_a_job_that_is_over_is_answered_and_ignored(client):
+    job = make_job(make_user(units=10), state="FAILED", result={"status": "error"})
+    for _ in range(2):
+        assert report(client, job, last_report(RESULT)).status_code == 200
+    job.refresh_from_db()
+    assert job.result == {"status": "error"}
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"status": "fine"}, "result.status"),
+        ({"status": None}, "result.status"),
+        ({"status_code": "201"}, "result.status_code"),
+        ({"status_code": 10**12}, "result.status_code"),
+        ({"message": ["Done."]}, "result.message"),
+        ({"result": "cube.zarr"}, "result.result"),
+        ({"result": {"data_id": "cube.zarr", "secret": 1}}, "result.result"),
+        ({"versions": {"xcube": 1}}, "result.versions"),
+        ({"traceback": ["…"]}, "result.traceback"),
+        ({"message": "x" * 64_000}, "result"),
+    ],
+)
+def test_a_malformed_result_is_400_and_loses_nothing_else(client, job, change, field):
+    body = {**last_report({**RESULT, **change}), "output": {"first_line": 0, "lines": ["a"]}}
+    response = report(client, job, body)
+    assert response.status_code == 400
+    assert response.json()["errors"][0]["field"] == field
+    job.refresh_from_db()
+    assert job.result is None
+    assert job.progress["state"]["progress"] == 1
+    assert logs.last_lines(job) == ["a"]
+
+
+def test_a_result_is_an_object(client, job):
+    response = report(client, job, last_report("ok"))
+    assert response.json()["errors"][0]["field"] == "result"
+
+
 def test_query_count(client, job, django_assert_num_queries):
     with django_assert_num_queries(2):
         report(client, job)
+    with django_assert_num_queries(2):
+        report(client, job, last_report(RESULT))
 
 
 def test_parse_never_raises_anything_else():
@@ -157,7 +222,7 @@ def test_parse_never_raises_anything_else():
     @given(
         st.fixed_dictionaries(
             {"sender": st.sampled_from(callbacks.SENDERS), "state": values},
-            optional={"output": values},
+            optional={"output": values, "result": values},
         )
         | values
     )
