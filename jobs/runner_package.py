@@ -1,0 +1,38 @@
+"""The runner as one file: what a pod of any image with xcube is given to run.
+
+An importable zip of sources. The same sources make the same bytes, so that its name can be
+made of its content.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from functools import cache
+from pathlib import Path
+
+import jobs
+
+MODULE = "jobs.runner"
+"""What is run with `python -m`, once the zip is on the path."""
+REQUIRES = "xcube"
+"""What that Python must be able to import."""
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the first that a zip can tell
+_READABLE = 0o100644 << 16
+
+
+@cache
+def runner_zip() -> bytes:
+    """`jobs/__init__.py` and `jobs/runner/*.py`."""
+    folder = Path(jobs.__file__).parent
+    sources = [folder / "__init__.py", *(folder / "runner").glob("*.py")]
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for source in sorted(sources):
+            entry = zipfile.ZipInfo(str(source.relative_to(folder.parent)), _EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = _READABLE
+            entry.create_system = 3  # Unix, whatever this is
+            archive.writestr(entry, source.read_bytes())
+    return data.getvalue()
