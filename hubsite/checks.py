@@ -5,9 +5,13 @@ from __future__ import annotations
 import ipaddress
 import logging
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+from .engines.kubernetes.pod_options import Volume
+from .settings_table import is_loopback
 
 logger = logging.getLogger(__name__)
 
@@ -79,19 +83,41 @@ def check_token_secrets(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register()
-def check_engine(**kwargs: Any) -> list[CheckMessage]:
-    """XCUBE_HUB_RUN_LOCAL chose a Kubernetes configuration in the old service."""
-    if settings.HUB["XCUBE_HUB_RUN_LOCAL"] is None or "XCUBE_HUB_ENGINE" in settings.HUB_GIVEN:
+def check_kubernetes(**kwargs: Any) -> list[CheckMessage]:
+    """What the Kubernetes engine needs besides a cluster, which `check_cluster` looks at."""
+    hub = settings.HUB
+    if hub["XCUBE_HUB_ENGINE"] != "kubernetes":
         return []
-    return [
-        Error(
-            "XCUBE_HUB_RUN_LOCAL asks for the Kubernetes engine, which this version does not "
-            "have yet.",
-            hint="Set XCUBE_HUB_ENGINE=local to run jobs on this machine, or unset "
-            "XCUBE_HUB_RUN_LOCAL.",
-            id="hubsite.E007",
+    faults: list[CheckMessage] = []
+    host = urlsplit(hub["XCUBE_HUB_CALLBACK_URL"]).hostname or ""
+    if is_loopback(host):
+        faults.append(
+            Error(
+                f"XCUBE_HUB_CALLBACK_URL leads to {host}, which a pod does not reach.",
+                hint="Set it to a URL, with /api/v2, at which pods of the cluster reach the hub.",
+                id="hubsite.E007",
+            )
         )
-    ]
+    if hub["XCUBE_HUB_ESTIMATOR_URL"] and len(hub["XCUBE_HUB_ESTIMATOR_SECRET"] or "") < 32:
+        faults.append(
+            Error(
+                "XCUBE_HUB_ESTIMATOR_SECRET is not set, or shorter than 32 characters.",
+                hint="Set it to the random text that the estimators have in their Secret.",
+                id="hubsite.E010",
+            )
+        )
+    for text in hub["XCUBE_HUB_POD_VOLUMES"]:
+        try:
+            Volume.parse(text)
+        except ValueError as error:
+            faults.append(
+                Error(
+                    f"XCUBE_HUB_POD_VOLUMES: {error}.",
+                    hint="Name volumes like data:/data or cubes:/cubes:per-user.",
+                    id="hubsite.E011",
+                )
+            )
+    return faults
 
 
 @register()

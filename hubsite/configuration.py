@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +34,8 @@ class Setting:
     `minimum` and `maximum` bound a number; both are allowed.
     `former` names are those of the service we replace; they still work and are logged.
     `former_type` reads their values, where these were written differently;
-    `former_path` names variables that were the parts of one path.
+    `former_path` names variables that were the parts of one path; `former_join` makes the text
+    of other former variables, which `former_text` names.
     """
 
     name: str
@@ -43,6 +46,8 @@ class Setting:
     former: tuple[str, ...] = ()
     former_type: Callable[[str], Any] | None = None
     former_path: tuple[str, ...] = ()
+    former_join: Callable[[Mapping[str, str]], str | None] | None = None
+    former_text: str = ""
     default_text: str = ""
     secret: bool = False
     choices: tuple[str, ...] = ()
@@ -97,6 +102,20 @@ def level(text: str) -> str:
     return text.upper()
 
 
+def label(text: str) -> str:
+    """The value of a Kubernetes label."""
+    if not re.fullmatch(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", text):
+        raise ValueError("expected at most 63 letters, digits, -, _ and .")
+    return text
+
+
+def quantity(text: str) -> str:
+    """A number of cores as Kubernetes writes it: 2, 0.5, 500m."""
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?|[0-9]+m", text):
+        raise ValueError("expected a number of cores such as 2, 0.5 or 500m")
+    return text
+
+
 def comma_list(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
 
@@ -112,6 +131,22 @@ def whole_number(text: str) -> int:
     if not number.is_integer():
         raise ValueError("expected a whole number")
     return int(number)
+
+
+def json_objects(text: str) -> list[dict[str, Any]]:
+    """A JSON array of objects."""
+    value = json.loads(text)
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise ValueError("expected a JSON array of objects")
+    return value
+
+
+def key_values(text: str) -> dict[str, str]:
+    """`key=value`, separated by commas."""
+    pairs = [item.partition("=") for item in comma_list(text)]
+    if any(not key or not equals for key, equals, _ in pairs):
+        raise ValueError("expected key=value, separated by commas")
+    return {key.strip(): value.strip() for key, _, value in pairs}
 
 
 def folder(text: str) -> Path:
@@ -168,6 +203,8 @@ def _find(setting: Setting, environment: Mapping[str, str]) -> tuple[str | None,
     parts = [environment.get(name) for name in setting.former_path]
     if parts and all(parts):
         return setting.former_path_text, str(Path(*parts))
+    if setting.former_join and (text := setting.former_join(environment)):
+        return setting.former_text, text
     if setting.type is comma_list and setting.name in environment:
         return setting.name, ""
     return None, ""
@@ -204,8 +241,12 @@ __all__ = [
     "environment",
     "file",
     "folder",
+    "json_objects",
+    "key_values",
+    "label",
     "level",
     "one_item",
+    "quantity",
     "read",
     "url",
     "whole_number",

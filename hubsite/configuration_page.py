@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from .configuration import Setting
@@ -57,6 +58,8 @@ def _former_names(setting: Setting) -> list[str]:
     names = [f"`{name}`" for name in setting.former]
     if setting.former_path:
         names.append(" with ".join(f"`{name}`" for name in setting.former_path))
+    if setting.former_text:
+        names.append(re.sub(r"[A-Z_]{3,}", r"`\g<0>`", setting.former_text))
     return names
 
 

@@ -31,8 +31,14 @@ def wanted(only: Collection[str], without: Collection[str]) -> list[str]:
         for name in NAMES
         if (not only or name in only)
         and name not in without
-        and (name != RUNNER or settings.HUB["XCUBE_HUB_ENGINE"] == "local")
+        and (name != RUNNER or _needs_runner())
     ]
+
+
+def _needs_runner() -> bool:
+    """It runs the jobs, or answers estimates at least."""
+    hub = settings.HUB
+    return hub["XCUBE_HUB_ENGINE"] == "local" or not hub["XCUBE_HUB_ESTIMATOR_URL"]
 
 
 def has_xcube() -> bool:

@@ -18,10 +18,9 @@ from .configuration import (
     url,
     whole_number,
 )
+from .kubernetes_settings import KUBERNETES_SETTINGS
+from .settings_bounds import GIB, LARGEST_INTEGER, LARGEST_NUMBER
 
-GIB = 1024**3
-LARGEST_INTEGER = 2**31 - 1  # of a PostgreSQL integer; as seconds it is 68 years
-LARGEST_NUMBER = 10**15  # as in the stores file
 MOST_ESTIMATORS = 256  # of the runner
 
 SITE = "Site"
@@ -40,13 +39,19 @@ def _callback_url(values: dict) -> str:
 
 
 def callback_hosts(values: dict) -> list[str]:
-    """The host that runs call, if it is an address and not a name that operators must list."""
+    """The host that runs call, if it is this machine and not a name that operators must list."""
     host = urlsplit(values["XCUBE_HUB_CALLBACK_URL"]).hostname or ""
-    try:
-        is_loopback = ip_address(host).is_loopback
-    except ValueError:
+    if not is_loopback(host) or host == "localhost":
         return []
-    return [f"[{host}]" if ":" in host else host] if is_loopback else []
+    return [f"[{host}]" if ":" in host else host]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine itself reaches it by that name or address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -206,27 +211,30 @@ SETTINGS: tuple[Setting, ...] = (
         maximum=LARGEST_INTEGER,
     ),
     Setting(
-        "XCUBE_HUB_ENGINE",
-        str,
-        "local",
-        "What runs the jobs: `local` is this machine.",
-        JOBS,
-        choices=("local",),
-    ),
-    Setting(
         "XCUBE_HUB_RUN_LOCAL",
         str,
         None,
-        "Chose a Kubernetes configuration in the service before: where it is set, XCUBE_HUB_ENGINE "
-        "must be too. Shown at `GET /api/v2/`.",
+        "Which Kubernetes configuration is used, as in the service before: `1` the kubeconfig, `0` "
+        "the service account of the pod; else what is there. Where it is set, the engine is "
+        "`kubernetes` unless XCUBE_HUB_ENGINE says otherwise. Shown at `GET /api/v2/`.",
         JOBS,
         default_text="none",
+    ),
+    Setting(
+        "XCUBE_HUB_ENGINE",
+        str,
+        lambda values: "local" if values["XCUBE_HUB_RUN_LOCAL"] is None else "kubernetes",
+        "What runs the jobs: `local` is this machine, `kubernetes` a cluster.",
+        JOBS,
+        choices=("local", "kubernetes"),
+        default_text="`local`",
     ),
     Setting(
         "XCUBE_HUB_CALLBACK_URL",
         url,
         _callback_url,
-        "Base URL at which runs reach the hub, with `/api/v2`.",
+        "Base URL at which runs reach the hub, with `/api/v2`; one that the pods of a cluster can "
+        "reach.",
         JOBS,
         default_text="the web process on this machine",
     ),
@@ -330,6 +338,24 @@ SETTINGS: tuple[Setting, ...] = (
         maximum=3600,
     ),
     Setting(
+        "XCUBE_HUB_ESTIMATOR_URL",
+        url,
+        None,
+        "Where estimates are asked for: the address of `deploy/kubernetes/estimator.yaml`, for "
+        "instance `http://xcube-hub-estimator:8080`.",
+        JOBS,
+        default_text="the runner on this machine",
+    ),
+    Setting(
+        "XCUBE_HUB_ESTIMATOR_SECRET",
+        str,
+        None,
+        "What estimators behind XCUBE_HUB_ESTIMATOR_URL want to hear, at least 32 characters.",
+        JOBS,
+        default_text="none",
+        secret=True,
+    ),
+    Setting(
         "XCUBE_HUB_XCUBE_PYTHON",
         file,
         BASE_DIR / ".xcube" / "bin" / "python",
@@ -365,6 +391,7 @@ SETTINGS: tuple[Setting, ...] = (
         "and write whatever the hub can.",
         LOCAL,
     ),
+    *KUBERNETES_SETTINGS,
 )
 
 _IN_THE_DATABASE = "progress lies in the database"
@@ -396,7 +423,6 @@ WITHOUT_MEANING: dict[str, str] = {
     "GENERATOR_PROCESSING_ROLE_ID": _OWN_USERS,
     "XCUBE_GEOSERV_ID": _OWN_USERS,
     "GEOSERVER_ROLE_ID": _OWN_USERS,
-    "XCUBE_HUB_NAMESPACE": _NEVER_READ,
     "XCUBE_HUB_DOCKER_PULL_POLICY": _NEVER_READ,
     "XCUBE_API_UWSGI_INI_PATH": "gunicorn serves the hub",
 }

@@ -13,7 +13,10 @@ from .stores import StoresFileError, load_catalogue
 
 @register()
 def check_xcube(**kwargs: Any) -> list[CheckMessage]:
-    python = settings.HUB["XCUBE_HUB_XCUBE_PYTHON"]
+    hub = settings.HUB
+    if hub["XCUBE_HUB_ENGINE"] != "local" and hub["XCUBE_HUB_ESTIMATOR_URL"]:
+        return []  # nothing of xcube runs here
+    python = hub["XCUBE_HUB_XCUBE_PYTHON"]
     if os.access(python, os.X_OK):
         return []
     return [

@@ -64,13 +64,47 @@ def test_networks_must_be_networks(settings):
     assert "10.1/33" in error.msg
 
 
-def test_run_local_alone_asks_for_an_engine_that_is_not_there(settings):
-    settings.HUB = {**settings.HUB, "XCUBE_HUB_RUN_LOCAL": "1"}
-    settings.HUB_GIVEN = frozenset()
-    (error,) = checks.check_engine()
-    assert "XCUBE_HUB_ENGINE=local" in error.hint
-    settings.HUB_GIVEN = frozenset({"XCUBE_HUB_ENGINE"})
-    assert checks.check_engine() == []
+@pytest.fixture
+def in_a_cluster(settings):
+    """Settings of a hub whose jobs run in Kubernetes."""
+    settings.HUB = {
+        **settings.HUB,
+        "XCUBE_HUB_ENGINE": "kubernetes",
+        "XCUBE_HUB_CALLBACK_URL": "https://hub.example.org/api/v2",
+    }
+    return settings
+
+
+def test_a_hub_for_a_cluster_that_has_what_it_needs_is_not_faulted(in_a_cluster):
+    assert checks.check_kubernetes() == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_pods_cannot_report_to_this_machines_loopback(in_a_cluster, host):
+    in_a_cluster.HUB["XCUBE_HUB_CALLBACK_URL"] = f"http://{host}:8080/api/v2"
+    (error,) = checks.check_kubernetes()
+    assert error.id == "hubsite.E007"
+    assert "XCUBE_HUB_CALLBACK_URL" in error.msg
+
+
+@pytest.mark.parametrize("secret", [None, "short"])
+def test_estimators_in_a_cluster_are_called_with_a_secret(in_a_cluster, secret):
+    in_a_cluster.HUB["XCUBE_HUB_ESTIMATOR_URL"] = "http://xcube-hub-estimator:8080"
+    in_a_cluster.HUB["XCUBE_HUB_ESTIMATOR_SECRET"] = secret
+    (error,) = checks.check_kubernetes()
+    assert error.id == "hubsite.E010"
+
+
+@pytest.mark.parametrize("volume", ["data", "data:relative", "data:/a/../b", "data:/a:rw"])
+def test_a_volume_that_is_not_understood_is_told_before_any_job(in_a_cluster, volume):
+    in_a_cluster.HUB["XCUBE_HUB_POD_VOLUMES"] = [volume]
+    (error,) = checks.check_kubernetes()
+    assert volume in error.msg
+
+
+def test_a_local_engine_needs_nothing_of_a_cluster(settings):
+    settings.HUB = {**settings.HUB, "XCUBE_HUB_POD_VOLUMES": ["nonsense"]}
+    assert checks.check_kubernetes() == []
 
 
 def test_links_of_a_production_hub_should_be_https(production):
@@ -82,6 +116,13 @@ def test_a_missing_xcube_is_told_with_its_mend(settings, tmp_path):
     settings.HUB = {**settings.HUB, "XCUBE_HUB_XCUBE_PYTHON": tmp_path / "python"}
     (warning,) = jobs_checks.check_xcube()
     assert "make xcube" in warning.hint
+
+
+def test_xcube_is_not_missed_on_a_machine_that_neither_runs_nor_estimates(in_a_cluster, tmp_path):
+    in_a_cluster.HUB["XCUBE_HUB_XCUBE_PYTHON"] = tmp_path / "python"
+    assert jobs_checks.check_xcube() != []
+    in_a_cluster.HUB["XCUBE_HUB_ESTIMATOR_URL"] = "http://xcube-hub-estimator:8080"
+    assert jobs_checks.check_xcube() == []
 
 
 def test_a_broken_stores_file_is_told(settings, tmp_path):

@@ -343,6 +343,66 @@ def test_no_name_means_two_settings():
     assert len(set(names)) == len(names)
 
 
+@pytest.mark.parametrize(
+    ("old", "image"),
+    [
+        ({"XCUBE_REPO": "quay.io/bcdev/xcube", "XCUBE_TAG": "0.7.2"}, "quay.io/bcdev/xcube:0.7.2"),
+        (
+            {"XCUBE_REPO": "r.org/x", "XCUBE_TAG": "0.7.2", "XCUBE_HASH": "sha256:ab"},
+            "r.org/x@sha256:ab",
+        ),
+        ({"XCUBE_REPO": "r.org/x", "XCUBE_TAG": "1", "XCUBE_HASH": "null"}, "r.org/x:1"),
+        ({"XCUBE_REPO": "r.org/x"}, "r.org/x"),
+        ({"XCUBE_TAG": "0.7.2"}, "quay.io/bcdev/xcube:1.14.1"),
+    ],
+)
+def test_the_image_may_be_given_in_the_three_parts_of_old(old, image):
+    assert read(SETTINGS, old).values["XCUBE_HUB_POD_IMAGE"] == image
+
+
+@pytest.mark.parametrize(
+    ("given", "engine"),
+    [
+        ({}, "local"),
+        ({"XCUBE_HUB_RUN_LOCAL": "1"}, "kubernetes"),
+        ({"XCUBE_HUB_RUN_LOCAL": "0"}, "kubernetes"),
+        ({"XCUBE_HUB_RUN_LOCAL": "1", "XCUBE_HUB_ENGINE": "local"}, "local"),
+    ],
+)
+def test_run_local_never_meant_an_engine_without_a_cluster(given, engine):
+    assert read(SETTINGS, given).values["XCUBE_HUB_ENGINE"] == engine
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("XCUBE_HUB_POD_NODE_SELECTOR", "disk=ssd, zone=a", {"disk": "ssd", "zone": "a"}),
+        ("XCUBE_HUB_POD_TOLERATIONS", '[{"operator": "Exists"}]', [{"operator": "Exists"}]),
+        ("XCUBE_HUB_POD_CPU_REQUEST", "250m", "250m"),
+        ("XCUBE_HUB_INSTANCE", "hub.staging", "hub.staging"),
+    ],
+)
+def test_settings_of_pods_are_read(name, text, value):
+    assert read(SETTINGS, {name: text}).values[name] == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("XCUBE_HUB_POD_NODE_SELECTOR", "ssd"),
+        ("XCUBE_HUB_POD_TOLERATIONS", '{"operator": "Exists"}'),
+        ("XCUBE_HUB_POD_TOLERATIONS", "nonsense"),
+        ("XCUBE_HUB_POD_CPU_LIMIT", "2Gi"),
+        ("XCUBE_HUB_INSTANCE", "a b"),
+        ("XCUBE_HUB_POD_USER_ID", "0"),
+        ("XCUBE_HUB_POD_PULL_POLICY", "Sometimes"),
+    ],
+)
+def test_settings_of_pods_that_no_cluster_takes_are_refused(name, text):
+    with pytest.raises(ConfigurationError, match=name):
+        read(SETTINGS, {name: text})
+
+
 def test_the_page_about_settings_is_up_to_date():
     """`python manage.py show_settings --markdown > docs/configuration.md`"""
     out = StringIO()

@@ -20,8 +20,10 @@ def test_all_parts_run_unless_told_otherwise():
     assert parts.wanted([], ["runner", "web"]) == ["worker", "observer"]
 
 
-def test_the_runner_belongs_to_the_local_engine(settings):
+def test_the_runner_is_here_where_it_runs_or_at_least_estimates(settings):
     settings.HUB = {**settings.HUB, "XCUBE_HUB_ENGINE": "kubernetes"}
+    assert "runner" in parts.wanted([], [])
+    settings.HUB["XCUBE_HUB_ESTIMATOR_URL"] = "http://xcube-hub-estimator:8080"
     assert "runner" not in parts.wanted([], [])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.conf import settings
@@ -50,7 +51,12 @@ def _shown(setting: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return ",".join(value) if isinstance(value, list) else str(value)
+    if isinstance(value, dict):
+        return ",".join(f"{key}={item}" for key, item in value.items())
+    if isinstance(value, list):
+        is_json = any(isinstance(item, dict) for item in value)
+        return json.dumps(value) if is_json else ",".join(value)
+    return str(value)
 
 
 def _origin(name: str) -> str:

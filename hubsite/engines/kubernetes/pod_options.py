@@ -1,0 +1,52 @@
+"""What operators say of the pods that run workloads, apart from what a workload says itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+_VOLUME = re.compile(r"(?P<claim>[a-z0-9][-a-z0-9.]*):(?P<path>/[^:]*[^:/])(?::(?P<how>per-user))?")
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A PersistentVolumeClaim that pods see at `path`: all of it to read only or, `per_user`,
+    the folder of the owner alone, to write too. Nobody's pod can write where another's reads."""
+
+    claim: str
+    path: str
+    per_user: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Volume:
+        """`claim:/path` or `claim:/path:per-user`. Raises ValueError."""
+        match = _VOLUME.fullmatch(text)
+        if not match or ".." in match["path"].split("/"):
+            raise ValueError(f"expected claim:/path or claim:/path:per-user, not {text!r}")
+        return cls(match["claim"], match["path"], per_user=bool(match["how"]))
+
+
+@dataclass(frozen=True)
+class PodOptions:
+    """One row of the settings table each; see there for what they mean."""
+
+    image: str
+    instance: str = "xcube-hub"
+    pull_policy: str | None = None
+    pull_secrets: Sequence[str] = ()
+    python: str | None = None
+    env_secret: str | None = None
+    env_config_map: str | None = None
+    volumes: Sequence[Volume] = ()
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: Sequence[Mapping[str, Any]] = ()
+    priority_class: str | None = None
+    runtime_class: str | None = None
+    user_id: int = 1000
+    cpu_request: str = "500m"
+    cpu_limit: str | None = "2"
+    scratch_bytes: int = 10 * 2**30
+    retries: int = 2
+    pending_s: int = 1800
