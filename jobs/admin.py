@@ -18,7 +18,7 @@ from hubsite.settings_table import SETTINGS
 
 from . import lifecycle, logs
 from .models import Job, JobDocument, JobEvent
-from .tasks import wake_up
+from .tasks import remove_soon
 
 SHOWN_LOG_LINES = 200
 
@@ -205,12 +205,9 @@ class JobAdmin(ReadOnlyAdmin):
     def cancel(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
         """End the chosen jobs as their owners could; the worker ends their runs."""
         cancelled = [
-            job.job_id
-            for job in queryset.active()
-            if lifecycle.cancel(job, actor=request.user.username)
+            job for job in queryset.active() if lifecycle.cancel(job, actor=request.user.username)
         ]
-        if cancelled:
-            wake_up("remove_objects", cancelled)
+        remove_soon(job for job in cancelled if job.is_live)
         jobs = "job was" if len(cancelled) == 1 else "jobs were"
         self.message_user(
             request,

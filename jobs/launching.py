@@ -12,12 +12,12 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Count, F, Window
+from django.db.models import Count, F, Q, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from hubsite.engines import get_engine
-from hubsite.engines.base import AlreadyEnded, EngineUnavailable, LaunchRefused
+from hubsite.engines.base import AlreadyEnded, EngineUnavailable, LaunchRefused, NotYet
 
 from . import lifecycle, vault
 from .models import Job, Lock, Reason, State
@@ -28,57 +28,86 @@ from .workload import build_workload
 logger = logging.getLogger(__name__)
 
 ACTOR = "worker"
-MISSING_AFTER = timedelta(seconds=10)
-"""A launched job whose object was never seen for this long is launched again."""
+UNMADE_AFTER = timedelta(seconds=10)
+"""A launch that was cut off is repeated after this long."""
+MOST_AT_ONCE = 500
+"""A tick takes seconds; the next one does the rest."""
+UNSEEN_AFTER = timedelta(seconds=30)
+"""An object that was made, but not seen in the engine for this long, is made again."""
 
 
 def launch_due() -> int:
     """Launch as many queued jobs as there are free places; returns how many."""
-    claimed = claim_due()
-    _launch_all(claimed)
-    return len(claimed)
+    launched = 0
+    # Not only the engine of now: jobs of another may still be queued when operators change it.
+    for engine in Job.objects.due().order_by().values_list("engine", flat=True).distinct():
+        claimed = claim_due(engine)
+        _launch_all(claimed)
+        launched += len(claimed)
+    return launched
 
 
 def _launch_all(jobs: Iterable[Job]) -> None:
-    """Launch each; one that cannot be launched must not keep the others waiting."""
-    for job in jobs:
-        try:
-            launch(job)
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception:
-            logger.exception("%s could not be launched; it will be tried again", job.job_id)
+    """Launch each; one that cannot be launched must not keep the others waiting.
+
+    Where the engine is away or full, the others would wait in vain: `launch_missing` has them.
+    """
+    made: list[int] = []
+    try:
+        for job in jobs:
+            try:
+                if launch(job):
+                    made.append(job.pk)
+            except (OperationalError, InterfaceError):
+                raise
+            except EngineUnavailable as error:
+                logger.warning("%s and those after it wait to be launched: %s", job.job_id, error)
+                _tell_why(job, error)
+                return
+            except Exception:
+                logger.exception("%s could not be launched; it will be tried again", job.job_id)
+    finally:
+        Job.objects.filter(pk__in=made).update(made_at=timezone.now())
 
 
-def claim_due() -> list[Job]:
-    """Move the jobs that are next from QUEUED to LAUNCHED, exactly up to the limits."""
-    if not Job.objects.due().exists():
-        return []
-    engine = get_engine(settings.HUB["XCUBE_HUB_ENGINE"])
+def _tell_why(job: Job, error: Exception) -> None:
+    """Its owner sees why it waits."""
+    waiting = Job.objects.filter(pk=job.pk, state=State.LAUNCHED)
+    waiting.update(message=f"Waiting to be launched: {error}"[:1000])
+
+
+def claim_due(engine: str) -> list[Job]:
+    """Move the jobs that are next from QUEUED to LAUNCHED, exactly up to the engine's places."""
+    places = get_engine(engine).places
     with transaction.atomic():
         Lock.objects.select_for_update().get_or_create(name="launch")
-        free = engine.places - Job.objects.placed().count()
+        free = places - Job.objects.on(engine).placed().count()
         if free <= 0:
             return []
         return [
             job
-            for job in choose(free)
+            for job in choose(engine, free)
             if lifecycle.move(job, State.LAUNCHED, actor=ACTOR, launched_at=timezone.now())
         ]
 
 
-def choose(free: int) -> list[Job]:
-    """The next `free` queued jobs in the order of fair shares.
+def choose(engine: str, free: int) -> list[Job]:
+    """The next `free` queued jobs of an engine in the order of fair shares.
 
     A job's turn is the number of its owner's jobs that run or are ahead of it: everyone's
     first comes before anyone's second. Among equals the oldest is first.
     """
     running = dict(
-        Job.objects.placed().values_list("owner").annotate(n=Count("id")).values_list("owner", "n")
+        Job.objects.on(engine)
+        .placed()
+        .values_list("owner")
+        .annotate(n=Count("id"))
+        .values_list("owner", "n")
     )
     most = settings.HUB["XCUBE_HUB_RUNNING_PER_USER"] or free + sum(running.values())
     ranked = (
-        Job.objects.due()
+        Job.objects.on(engine)
+        .due()
         .annotate(rank=Window(RowNumber(), partition_by=F("owner_id"), order_by=F("id").asc()))
         .filter(rank__lte=free)
         .values_list("rank", "pk", "owner_id")
@@ -93,14 +122,19 @@ def choose(free: int) -> list[Job]:
     return [jobs[pk] for pk in chosen if pk in jobs]
 
 
-def launch(job: Job) -> None:
-    """Make the object of a job that is LAUNCHED. Repeating it makes no second one."""
+def launch(job: Job) -> bool:
+    """Make the object of a job that is LAUNCHED. Repeating it makes no second one.
+
+    False where it was not made, and must not or need not be now. Raises EngineUnavailable.
+    """
     if not Job.objects.filter(pk=job.pk, state=State.LAUNCHED).exists():
-        return  # cancelled since it was claimed
+        return False  # cancelled since it was claimed
     try:
         get_engine(job.engine).launch(build_workload(job))
-    except (EngineUnavailable, StoresFileError) as error:
+        return True
+    except (NotYet, StoresFileError) as error:
         logger.warning("%s waits to be launched: %s", job.job_id, error)
+        _tell_why(job, error)
     except AlreadyEnded:
         lifecycle.move(
             job,
@@ -119,14 +153,21 @@ def launch(job: Job) -> None:
             message=f"The job could not be launched: {error}",
             is_live=False,
         )
+    return False
 
 
 def launch_missing() -> int:
-    """Launch again what was claimed, but has not been seen in the engine since."""
+    """Launch again what was claimed, but not made, or made and not seen in the engine since."""
+    now = timezone.now()
     missing = (
         Job.objects.placed()
-        .filter(state=State.LAUNCHED, seen_at=None, launched_at__lt=timezone.now() - MISSING_AFTER)
-        .select_related("document", "owner")
+        .filter(state=State.LAUNCHED)
+        .filter(
+            Q(made_at=None, launched_at__lt=now - UNMADE_AFTER)
+            | Q(made_at__lt=now - UNSEEN_AFTER, seen_at=None)
+        )
+        .order_by("id")
+        .select_related("document", "owner")[:MOST_AT_ONCE]
     )
     _launch_all(missing)
     return len(missing)

@@ -45,6 +45,11 @@ def append(job_pk: int, chunks: Iterable[LogChunk]) -> None:
         )
 
 
+def has_any(job: Job) -> bool:
+    """Whether any line of its run's output is kept."""
+    return JobLog.objects.filter(job=job).exists()
+
+
 def append_missing(job: Job, chunks: Sequence[LogChunk]) -> None:
     """Keep those lines of `chunks` that no report brought."""
     have = list(JobLog.objects.filter(job=job).values_list("first_line", "line_count"))

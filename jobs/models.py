@@ -56,6 +56,10 @@ class JobQuerySet(models.QuerySet["Job"]):
     def active(self) -> JobQuerySet:
         return self.filter(state__in=ACTIVE_STATES)
 
+    def on(self, engine: str) -> JobQuerySet:
+        """Run, or to be run, by the engine of that name."""
+        return self.filter(engine=engine)
+
     def due(self) -> JobQuerySet:
         """Waiting to be launched."""
         return self.filter(is_live=True, state=State.QUEUED)
@@ -107,6 +111,9 @@ class Job(models.Model):
 
     created_at = models.DateTimeField(default=timezone.now)
     launched_at = models.DateTimeField(null=True, blank=True)
+    made_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its object was completely made in the engine."
+    )
     seen_at = models.DateTimeField(
         null=True, blank=True, help_text="When its object was first seen in the engine."
     )

@@ -26,7 +26,7 @@ from django.utils import timezone
 from django_q.brokers import get_broker
 from django_q.tasks import async_task
 
-from hubsite.engines.base import Engine, EngineUnavailable, Level, Observation, Phase
+from hubsite.engines.base import Engine, EngineUnavailable, Gone, Level, Observation, Phase
 
 from . import lifecycle, logs
 from .lease import Lease
@@ -40,6 +40,7 @@ SWEEP_EVERY_S = 5.0
 HOUSEKEEPING_EVERY_S = 3600.0
 ORPHAN_GRACE_S = 60.0
 QUEUE_IS_LONG = 20
+AT_ONCE = 500
 ASK_AGAIN_S = 10.0
 LONGEST_PAUSE_S = 15.0
 
@@ -79,14 +80,17 @@ class Observer:
             time.sleep(2)
             return
         self._ask_for_ticks()
-        asked_at = timezone.now()
+        news: list[Observation] = []
         for fact in self.engine.watch(wait_s=WATCH_S):
             if isinstance(fact, Level):
-                self.reconcile(fact, asked_at=asked_at)
+                self.reconcile(fact)
+            elif isinstance(fact, Gone):
+                self.note_gone(fact)
             else:
-                self.record_all([fact])
+                news.append(fact)
             if self._is_stopping():
                 return
+        self.record_all(news)
 
     def _pause(self, why: str) -> None:
         self._failures += 1
@@ -106,22 +110,27 @@ class Observer:
             self._next_housekeeping = now + HOUSEKEEPING_EVERY_S
             async_task("jobs.tasks.housekeeping")
 
-    def reconcile(self, level: Level, *, asked_at: datetime) -> None:
+    def reconcile(self, level: Level) -> None:
         """Compare everything that exists with everything that should."""
         self.record_all(level.observations)
         names = {observation.name for observation in level.observations}
-        for job in Job.objects.placed().filter(engine=self.engine.name):
+        for job in Job.objects.on(self.engine.name).placed():
             if job.job_id not in names:
-                vanish(self.engine, job, asked_at=asked_at)
+                vanish(self.engine, job, asked_at=level.asked_at)
         self._orphan_since = {n: t for n, t in self._orphan_since.items() if n in names}
+
+    def note_gone(self, gone: Gone) -> None:
+        """An object was removed, by us or by somebody else."""
+        for job in Job.objects.on(self.engine.name).placed().filter(job_id=gone.name):
+            vanish(self.engine, job, asked_at=gone.at)
 
     def record_all(self, observations: Sequence[Observation]) -> None:
         """Bring these facts into their rows, and have objects removed that are over."""
-        jobs = {
-            job.job_id: job for job in Job.objects.filter(job_id__in=[o.name for o in observations])
-        }
-        over = [o.name for o in observations if self._is_over(jobs.get(o.name), o)]
-        self._ask_to_remove(over)
+        for start in range(0, len(observations), AT_ONCE):
+            some = observations[start : start + AT_ONCE]
+            rows = Job.objects.filter(job_id__in=[o.name for o in some])
+            jobs = {job.job_id: job for job in rows}
+            self._ask_to_remove([o.name for o in some if self._is_over(jobs.get(o.name), o)])
 
     def _is_over(self, job: Job | None, observation: Observation) -> bool:
         """Record one fact; True if its object is of no further use.
@@ -145,7 +154,7 @@ class Observer:
         new = [name for name in names if name not in self._asked]
         if new and get_broker().queue_size() < QUEUE_IS_LONG:
             self._asked |= dict.fromkeys(new, now)
-            async_task("jobs.tasks.remove_objects", new)
+            async_task("jobs.tasks.remove_objects", new, self.engine.name)
 
     def _is_orphan(self, name: str) -> bool:
         since = self._orphan_since.setdefault(name, time.monotonic())
@@ -170,7 +179,30 @@ def record(engine: Engine, job: Job, observation: Observation) -> bool:
         return True
     if job.seen_at is None:
         Job.objects.filter(pk=job.pk, seen_at=None).update(seen_at=timezone.now())
-    return finish(engine, job, observation) if observation.phase.is_final else False
+    if observation.phase.is_final:
+        return finish(engine, job, observation)
+    if observation.phase == Phase.STUCK:
+        return abandon(job, observation)
+    tell_why(job, observation.message or "")
+    return False
+
+
+def tell_why(job: Job, message: str) -> None:
+    """Its owner sees what a run that exists is waiting for, as long as it does."""
+    if job.message != message:
+        Job.objects.filter(pk=job.pk, state=job.state).update(message=message)
+
+
+def abandon(job: Job, observation: Observation) -> bool:
+    """End a job whose run will not begin; it keeps its place until its object is gone."""
+    lifecycle.move(
+        job,
+        State.FAILED,
+        actor=ACTOR,
+        reason=_reason(observation),
+        message=observation.message or "The run did not begin in time.",
+    )
+    return True
 
 
 def _has_begun(observation: Observation) -> bool:
@@ -181,12 +213,15 @@ def _has_begun(observation: Observation) -> bool:
 
 def finish(engine: Engine, job: Job, observation: Observation) -> bool:
     """End the job with what its run came to; True if the row is final afterwards."""
-    logs.append_missing(job, engine.log(job.job_id))
-    ended = {
+    if engine.log_is_cheap or not logs.has_any(job):
+        logs.append_missing(job, engine.log(job.job_id))
+    ended: dict[str, Any] = {
         "finished_at": observation.finished_at or timezone.now(),
         "is_live": False,
-        "result": _shown(observation.result),
     }
+    if observation.result is not None or job.result is None:
+        # What the run reported by itself tells more than an engine may have room for.
+        ended["result"] = {**(job.result or {}), **(_shown(observation.result) or {})} or None
     if observation.phase == Phase.SUCCEEDED:
         message = (observation.result or {}).get("message") or ""
         moved = lifecycle.move(job, State.SUCCEEDED, actor=ACTOR, message=message, **ended)
@@ -231,6 +266,8 @@ def vanish(engine: Engine, job: Job, *, asked_at: datetime) -> None:
                 engine.delete(job.job_id)  # its launch may be on the way: it must come to nothing
             free(job, has_run=job.started_at is not None)
     elif job.seen_at is not None and job.seen_at < asked_at - timedelta(seconds=1):
+        if engine.exists(job.job_id):
+            return  # another observer's clock, or memory, was wrong
         lifecycle.move(
             job,
             State.FAILED,

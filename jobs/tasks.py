@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import timedelta
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django_q.models import Failure
@@ -16,7 +17,7 @@ from hubsite.engines import get_engine
 from hubsite.engines.base import EngineUnavailable
 
 from . import launching
-from .models import IdempotencyKey, JobDocument
+from .models import IdempotencyKey, Job, JobDocument
 
 logger = logging.getLogger(__name__)
 
@@ -30,13 +31,22 @@ def wake_up(task: str, *args: object) -> None:
     transaction.on_commit(lambda: async_task(f"jobs.tasks.{task}", *args), robust=True)
 
 
+def remove_soon(jobs: Iterable[Job]) -> None:
+    """Have the worker remove the objects of these jobs."""
+    names: dict[str, list[str]] = defaultdict(list)
+    for job in jobs:
+        names[job.engine].append(job.job_id)
+    for engine, its_names in names.items():
+        wake_up("remove_objects", its_names, engine)
+
+
 def launch_due() -> None:
     launching.launch_due()
 
 
-def remove_objects(names: list[str]) -> None:
-    """End and remove engine objects whose jobs are over."""
-    engine = get_engine(settings.HUB["XCUBE_HUB_ENGINE"])
+def remove_objects(names: list[str], engine_name: str) -> None:
+    """End and remove objects of an engine whose jobs are over."""
+    engine = get_engine(engine_name)
     for name in names:
         try:
             engine.delete(name)

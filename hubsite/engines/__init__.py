@@ -6,6 +6,8 @@ from functools import cache
 
 from .base import Engine
 
+NAMES = ("local", "kubernetes")
+
 
 @cache
 def get_engine(name: str) -> Engine:
@@ -14,4 +16,8 @@ def get_engine(name: str) -> Engine:
         from .local.engine import LocalEngine
 
         return LocalEngine()
+    if name == "kubernetes":
+        from .kubernetes.from_settings import make_engine
+
+        return make_engine(name)
     raise LookupError(f"there is no engine called {name!r}")

@@ -16,9 +16,14 @@ from typing import Any
 
 
 class Phase(enum.StrEnum):
-    """Where the engine's object is in its life."""
+    """Where the engine's object is in its life.
+
+    STUCK: it has not begun and, as the engine sees it, never will; yet the object exists, so
+    that it may begin until it is deleted.
+    """
 
     PENDING = "PENDING"
+    STUCK = "STUCK"
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
@@ -29,7 +34,11 @@ class Phase(enum.StrEnum):
 
 
 class EngineUnavailable(Exception):
-    """The engine cannot be reached now; the same call may be repeated later."""
+    """The engine cannot do it now, for this and all others; the call may be repeated later."""
+
+
+class NotYet(Exception):
+    """The engine cannot do it now for this one alone; the call may be repeated later."""
 
 
 class LaunchRefused(Exception):
@@ -45,20 +54,50 @@ class Report:
     """Where a run reports its progress and log, and the token that lets it."""
 
     url: str
-    token: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Code:
+    """Uploaded code of the owner's own: the zip, and where the run may fetch it by its token."""
+
+    url: str
+    archive: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Program:
+    """What understands a payload: a Python package as a zip, for engines that bring it along.
+
+    `module` is run with `python -m`, by a Python that can import `requires`.
+    """
+
+    archive: bytes = field(repr=False)
+    module: str
+    requires: str
 
 
 @dataclass(frozen=True)
 class Workload:
-    """What to run. `payload` is opaque to the engine: the runner understands it."""
+    """What to run. `payload` is opaque to the engine: the program understands it.
+
+    `owner` is the id of the user it is run for. `memory_bytes` is the most it may use,
+    `expected_memory_bytes` what it will probably use. `is_untrusted`: it runs its owner's own
+    code, and must get nothing that is not theirs.
+    """
 
     name: str
     attempt: int
-    payload: dict[str, Any]
+    owner: str
+    payload: dict[str, Any] = field(repr=False)
     deadline_s: float
     memory_bytes: int | None = None
+    expected_memory_bytes: int | None = None
+    is_untrusted: bool = False
     env: dict[str, str] = field(default_factory=dict)
     report: Report | None = None
+    code: Code | None = None
+    program: Program | None = None
 
 
 @dataclass(frozen=True)
@@ -84,16 +123,28 @@ class Observation:
 
 
 @dataclass(frozen=True)
+class Gone:
+    """The object of this name was there, and is no more since some moment before `at`."""
+
+    name: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Level:
-    """Every object of ours that exists: what is not in it does not exist."""
+    """Every object of ours that exists: what is not in it did not exist at `asked_at`, or has
+    been seen to go since."""
 
     observations: Sequence[Observation]
+    asked_at: datetime
 
 
 class Engine(ABC):
     """One place to run workloads; each row of work carries the `name` of its engine."""
 
     name: str
+    log_is_cheap: bool = True
+    """Whether `log` may be asked for each run; else only for one that reported no line."""
 
     @property
     @abstractmethod
@@ -102,7 +153,7 @@ class Engine(ABC):
 
     @abstractmethod
     def launch(self, workload: Workload) -> None:
-        """Make the object. Raises LaunchRefused, AlreadyEnded or EngineUnavailable."""
+        """Make the object. Raises LaunchRefused, AlreadyEnded, NotYet or EngineUnavailable."""
 
     @abstractmethod
     def delete(self, name: str) -> None:
@@ -113,12 +164,17 @@ class Engine(ABC):
         """List everything. Raises EngineUnavailable."""
 
     @abstractmethod
-    def watch(self, *, wait_s: float) -> Iterator[Level | Observation]:
-        """Yield the level, then changes as they come, until nothing came for `wait_s`.
+    def exists(self, name: str) -> bool:
+        """Whether the object is there now; not from memory. Raises EngineUnavailable."""
+
+    @abstractmethod
+    def watch(self, *, wait_s: float) -> Iterator[Level | Observation | Gone]:
+        """Yield what has changed, and the level now and then; after `wait_s` without, nothing.
 
         Raises EngineUnavailable when the engine is lost; the caller backs off and calls again.
         """
 
     @abstractmethod
     def log(self, name: str) -> Sequence[LogChunk]:
-        """The output of a run as far as the engine kept it; empty if it did not."""
+        """The output of a run as far as the engine kept it; empty if it did not, or if it
+        cannot be had now: an end is worth more than its log."""

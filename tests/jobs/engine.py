@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from django.utils import timezone
+
 from hubsite.engines.base import (
     AlreadyEnded,
     Engine,
@@ -57,7 +59,11 @@ class ScriptedEngine(Engine):
 
     def level(self) -> Level:
         self._check()
-        return Level(list(self.objects.values()))
+        return Level(list(self.objects.values()), asked_at=timezone.now())
+
+    def exists(self, name: str) -> bool:
+        self._check()
+        return name in self.objects
 
     def watch(self, *, wait_s: float) -> Iterator[Level | Observation]:
         yield self.level()

@@ -78,9 +78,9 @@ class TestJobsCommand:
 class TestTicks:
     def test_objects_wait_while_the_engine_is_away(self, engine):
         engine.is_away = True
-        tasks.remove_objects(["a", "b"])
+        tasks.remove_objects(["a", "b"], "local")
         engine.is_away = False
-        tasks.remove_objects(["a", "b"])
+        tasks.remove_objects(["a", "b"], "local")
         assert engine.deleted == ["a", "b"]
 
     def test_housekeeping_forgets_what_nobody_can_ask_for(self, user):

@@ -89,12 +89,28 @@ def test_an_engine_that_is_away_loses_nothing(engine):
 
 
 def test_a_seen_job_is_not_launched_again(engine):
+    an_hour_ago = timezone.now() - timedelta(hours=1)
     make_job(
+        make_user(units=100),
+        state=State.LAUNCHED,
+        launched_at=an_hour_ago,
+        made_at=an_hour_ago,
+        seen_at=timezone.now(),
+    )
+    assert launching.launch_missing() == 0
+
+
+def test_what_was_seen_but_not_completely_made_is_made(engine):
+    """An engine may need several steps; between them the worker may have died."""
+    job = make_job(
         make_user(units=100),
         state=State.LAUNCHED,
         launched_at=timezone.now() - timedelta(hours=1),
         seen_at=timezone.now(),
     )
+    assert launching.launch_missing() == 1
+    job.refresh_from_db()
+    assert job.made_at is not None
     assert launching.launch_missing() == 0
 
 
@@ -161,7 +177,7 @@ def test_one_job_that_cannot_be_launched_does_not_keep_others_waiting(engine, mo
 
 def test_a_job_cancelled_since_it_was_claimed_is_not_launched(engine):
     job = make_job(make_user(units=100))
-    (claimed,) = launching.claim_due()
+    (claimed,) = launching.claim_due("local")
     lifecycle.cancel(Job.objects.get(pk=job.pk), actor="user")
     launching.launch(claimed)
     assert engine.launched == []

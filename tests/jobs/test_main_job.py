@@ -8,7 +8,6 @@ import subprocess
 import time
 
 import pytest
-from django.utils import timezone
 
 from accounts.models import Balance
 from hubsite.engines import get_engine
@@ -50,9 +49,8 @@ def until(condition, *, seconds=30):
             (j.state, j.reason, j.message, j.is_live) for j in Job.objects.all()
         ]
         run_queued_tasks()
-        asked_at = timezone.now()
         for level in engine.watch(wait_s=0.2):
-            observer.reconcile(level, asked_at=asked_at)
+            observer.reconcile(level)
     run_queued_tasks()
 
 

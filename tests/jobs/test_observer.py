@@ -1,5 +1,6 @@
 """How facts of the engine become the life of jobs."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -33,7 +34,8 @@ def observer(engine):
 
 
 def look(observer, *, asked_at=None):
-    observer.reconcile(observer.engine.level(), asked_at=asked_at or timezone.now())
+    level = observer.engine.level()
+    observer.reconcile(replace(level, asked_at=asked_at or level.asked_at))
 
 
 def launched(**fields):
@@ -100,7 +102,7 @@ def test_the_same_fact_twice_changes_nothing(observer, engine):
     look(observer)
     events = job.events.count()
     look(observer)
-    Observer(engine, is_stopping=lambda: False).reconcile(engine.level(), asked_at=timezone.now())
+    Observer(engine, is_stopping=lambda: False).reconcile(engine.level())
     assert job.events.count() == events
     assert Balance.objects.get(user=job.owner).total == 95
 

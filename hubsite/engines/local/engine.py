@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from django.conf import settings
+from django.utils import timezone
 
 from ..base import (
     AlreadyEnded,
@@ -57,7 +59,10 @@ class LocalEngine(Engine):
     def level(self) -> Level:
         return self._level("/runs")
 
-    def watch(self, *, wait_s: float) -> Iterator[Level | Observation]:
+    def exists(self, name: str) -> bool:
+        return self._call("GET", self._url(name)).status != 404
+
+    def watch(self, *, wait_s: float) -> Iterator[Level]:
         yield self._level(f"/runs?since={self._version}&wait={wait_s:g}", extra_s=wait_s)
 
     def log(self, name: str) -> Sequence[LogChunk]:
@@ -67,11 +72,12 @@ class LocalEngine(Engine):
         return [LogChunk(chunk["first_line"], chunk["lines"]) for chunk in reply.body["log"]]
 
     def _level(self, url: str, *, extra_s: float = 0) -> Level:
+        asked_at = timezone.now()
         reply = self._call("GET", url, timeout_s=CALL_TIMEOUT_S + extra_s)
         if reply.status != 200:
             raise EngineUnavailable(_message(reply))
         self._version = reply.body["version"]
-        return Level([_from_wire(run) for run in reply.body["runs"]])
+        return Level([_from_wire(run) for run in reply.body["runs"]], asked_at=asked_at)
 
     @staticmethod
     def _url(name: str) -> str:
@@ -88,11 +94,12 @@ class LocalEngine(Engine):
 
 
 def _to_wire(workload: Workload) -> dict[str, Any]:
-    report = workload.report
+    report, code = workload.report, workload.code
+    archive = None if code is None else base64.b64encode(code.archive).decode()
     return {
         "name": workload.name,
         "attempt": workload.attempt,
-        "payload": workload.payload,
+        "payload": {**workload.payload, "code": archive},
         "env": workload.env,
         "deadline_s": workload.deadline_s,
         "memory_bytes": workload.memory_bytes,

@@ -13,7 +13,7 @@ from rich.table import Table
 from jobs import lifecycle, logs
 from jobs.api.presentation import job_detail, job_summary, time_text
 from jobs.models import Job, State
-from jobs.tasks import wake_up
+from jobs.tasks import remove_soon
 
 STATE_COLOURS = {
     State.QUEUED: "cyan",
@@ -104,7 +104,7 @@ class Command(BaseCommand):
     def _cancel(self, options: dict[str, Any]) -> None:
         for job in [self._job(job_id) for job_id in options["job_id"]]:
             if lifecycle.cancel(job, actor="operator"):
-                wake_up("remove_objects", [job.job_id])
+                remove_soon([job])
                 self.stdout.write(f"{job.job_id}: cancelled")
             else:
                 self.stdout.write(f"{job.job_id}: is {job.state} already")

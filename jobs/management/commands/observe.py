@@ -8,9 +8,9 @@ import threading
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 
-from hubsite.engines import get_engine
+from hubsite.engines import NAMES, get_engine
 from jobs.observer import Observer
 
 STOP_WITHIN_S = 3.0
@@ -19,6 +19,15 @@ STOP_WITHIN_S = 3.0
 class Command(BaseCommand):
     help = "Watch the engine and bring what becomes of the runs into the database, until stopped."
     requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--engine",
+            choices=NAMES,
+            default=settings.HUB["XCUBE_HUB_ENGINE"],
+            help="which engine to watch (default: %(default)s); another one while its jobs end, "
+            "after XCUBE_HUB_ENGINE was changed",
+        )
 
     def handle(self, **options: Any) -> None:
         stopping = threading.Event()
@@ -33,5 +42,4 @@ class Command(BaseCommand):
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
-        engine = get_engine(settings.HUB["XCUBE_HUB_ENGINE"])
-        Observer(engine, is_stopping=stopping.is_set).run()
+        Observer(get_engine(options["engine"]), is_stopping=stopping.is_set).run()
