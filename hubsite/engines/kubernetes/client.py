@@ -1,0 +1,204 @@
+"""Calls to the API server: plain JSON in and out, each bounded in time, errors told apart.
+
+The client library brings the connection and its credentials. Its models are not used: plain
+JSON costs a fifteenth of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..base import EngineUnavailable
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient, Configuration
+
+Json = dict[str, Any]
+
+CONNECT_S = 3.05
+READ_S = 10.0
+WATCH_S = 10
+WATCH_READ_S = 13.0
+"""The server ends a watch after WATCH_S; silence beyond that is a connection that was cut."""
+PAGE = 500
+_MOST_LOG_BYTES = 1 << 20
+
+
+class Refused(Exception):
+    """The API server said no to this one call; it may say yes to others."""
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(message or reason or f"status {status}")
+        self.status = status
+        self.reason = reason
+
+
+class Unavailable(EngineUnavailable):
+    """The API server cannot be reached, is busy, or does not know us."""
+
+
+class Api:
+    """Makes its client when it is first used, and anew after a fork or a refused credential."""
+
+    def __init__(self, configure: Callable[[], Configuration]) -> None:
+        self._configure = configure
+        self._lock = threading.Lock()
+        self._client: ApiClient | None = None
+        self._pid = 0
+
+    def get(self, path: str, **query: Any) -> Json:
+        return self._json("GET", path, query=query)
+
+    def create(self, path: str, body: Json) -> Json:
+        return self._json("POST", path, body=body)
+
+    def delete(self, path: str, body: Json) -> Json:
+        return self._json("DELETE", path, body=body)
+
+    def pages(self, path: str, **query: Any) -> Iterator[Json]:
+        """A list, page by page. Raises Refused 410 where it took too long."""
+        token = None
+        while True:
+            page = self.get(path, limit=PAGE, **query, **({"continue": token} if token else {}))
+            yield page
+            token = (page.get("metadata") or {}).get("continue")
+            if not token:
+                return
+
+    def events(self, path: str, **query: Any) -> Iterator[Json]:
+        """A watch: its events, until the server ends it. Raises as the others do."""
+        response = self._open(
+            "GET",
+            path,
+            query={**query, "watch": "true", "timeoutSeconds": WATCH_S},
+            timeout=(CONNECT_S, WATCH_READ_S),
+        )
+        try:
+            for line in _lines(response):
+                yield _parsed(line)
+        finally:
+            response.close()
+
+    def text(self, path: str, **query: Any) -> str:
+        """A pod's log."""
+        response = self._open("GET", path, query={"limitBytes": _MOST_LOG_BYTES, **query})
+        return self._body(response).decode("utf-8", "replace")
+
+    def date(self) -> str | None:
+        """The server's clock, as its answers' Date header tells it."""
+        response = self._open("GET", "/version")
+        try:
+            return response.headers.get("Date")
+        finally:
+            response.close()
+
+    def _json(self, method: str, path: str, *, query: Any = None, body: Json | None = None) -> Json:
+        return _parsed(self._body(self._open(method, path, query=query, body=body)))
+
+    def _body(self, response: Any) -> bytes:
+        import urllib3
+
+        try:
+            return response.read()
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise Unavailable(_sentence(error)) from error
+        finally:
+            response.release_conn()
+
+    def _open(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Json | None = None,
+        timeout: tuple[float, float] = (CONNECT_S, READ_S),
+    ) -> Any:
+        """The response, its body unread, if the server said yes."""
+        import urllib3
+        from kubernetes.client import ApiException
+
+        client = self._get_client()
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        try:
+            prepared = client.param_serialize(
+                method,
+                path,
+                query_params=list((query or {}).items()),
+                header_params=headers,
+                body=body,
+                auth_settings=["BearerToken"],
+            )
+            response = client.call_api(*prepared, _request_timeout=timeout).response
+        except (urllib3.exceptions.HTTPError, ApiException, OSError) as error:
+            raise Unavailable(_sentence(error)) from error
+        if 200 <= response.status < 300:
+            return response
+        raise self._error(response)
+
+    def _error(self, response: Any) -> Exception:
+        try:
+            content = _status(self._body(response))
+        except Unavailable:
+            content = {}
+        status = response.status
+        reason, message = content.get("reason") or "", content.get("message") or ""
+        if status == 401:
+            self._forget_client()  # its token has expired: the next call reads a newer one
+            return Unavailable("the API server does not accept our credentials (401)")
+        if status in (408, 429) or status >= 500:
+            return Unavailable(f"the API server answered {status}: {message or 'no reason given'}")
+        return Refused(status, reason, message)
+
+    def _get_client(self) -> ApiClient:
+        from kubernetes.client import ApiClient
+
+        with self._lock:
+            if self._client is None or self._pid != os.getpid():
+                self._client, self._pid = ApiClient(self._configure()), os.getpid()
+            return self._client
+
+    def _forget_client(self) -> None:
+        with self._lock:
+            self._client = None
+
+
+def _lines(response: Any) -> Iterator[bytes]:
+    import urllib3
+
+    rest = b""
+    try:
+        # As soon as something comes, not when a buffer is full.
+        while piece := response.read1(1 << 16):
+            *lines, rest = (rest + piece).split(b"\n")
+            yield from (line for line in lines if line.strip())
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise Unavailable(_sentence(error)) from error
+
+
+def _parsed(data: bytes) -> Json:
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise Unavailable("the API server's answer is not JSON") from error
+    if not isinstance(content, dict):
+        raise Unavailable("the API server's answer is not an object")
+    return content
+
+
+def _status(body: bytes) -> Json:
+    """The Status object of a refusal; a proxy before the server may say other things."""
+    try:
+        content = json.loads(body)
+    except ValueError:
+        return {"message": body[:300].decode("utf-8", "replace").strip()}
+    return content if isinstance(content, dict) else {}
+
+
+def _sentence(error: Exception) -> str:
+    text = str(getattr(error, "reason", None) or error).strip().replace("\n", " ")
+    return f"the API server cannot be reached: {text[:300] or type(error).__name__}"

@@ -1,0 +1,70 @@
+"""Why a Job has no pod: the cluster refuses to make one, and says so in events alone.
+
+Asked for seldom, and only for Jobs that have been without a pod for some seconds.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from ..base import EngineUnavailable
+from .client import Api, Refused
+from .observations import time_of
+
+logger = logging.getLogger(__name__)
+
+Json = dict[str, Any]
+
+WITHOUT_POD_S = 5.0
+ASK_AGAIN_S = 30.0
+MOST_AT_ONCE = 5
+
+
+class Refusals:
+    """The newest refusal of each Job that lacks a pod."""
+
+    def __init__(self, api: Api, *, path: Callable[[], str]) -> None:
+        self._api = api
+        self._path = path
+        self._known: dict[str, tuple[float, str | None]] = {}
+
+    def of(self, name: str) -> str | None:
+        return self._known.get(name, (0.0, None))[1]
+
+    def refresh(self, jobs: Iterable[Json]) -> None:
+        """Ask for some of `jobs`, those without a pod; what is known of others is forgotten."""
+        old = timezone.now() - timedelta(seconds=WITHOUT_POD_S)
+        lacking = {
+            job["metadata"]["name"]
+            for job in jobs
+            if (born := time_of(job["metadata"]["creationTimestamp"])) and born < old
+        }
+        self._known = {name: known for name, known in self._known.items() if name in lacking}
+        due = time.monotonic() - ASK_AGAIN_S
+        waiting = sorted(
+            (self._known.get(name, (0.0, None))[0], name)
+            for name in lacking
+            if self._known.get(name, (0.0, None))[0] < due
+        )
+        for _, name in waiting[:MOST_AT_ONCE]:
+            self._known[name] = (time.monotonic(), self._ask(name))
+
+    def _ask(self, name: str) -> str | None:
+        selector = f"involvedObject.kind=Job,involvedObject.name={name},reason=FailedCreate"
+        try:
+            events = self._api.get(self._path(), fieldSelector=selector, limit=50)["items"]
+        except (Refused, EngineUnavailable) as error:
+            logger.warning("the events of %s cannot be had: %s", name, error)
+            return None
+        newest = max(events, key=_when, default=None)
+        return newest.get("message") if newest else None
+
+
+def _when(event: Json) -> str:
+    return event.get("lastTimestamp") or event.get("eventTime") or ""

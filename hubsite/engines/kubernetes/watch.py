@@ -1,0 +1,176 @@
+"""Keeps a copy of all our objects of one kind up to date: list, then watch, for ever.
+
+Level-based: what matters is the copy, not the events; any number of events of one object
+between two looks is one change. Nothing that the server does ends it: whatever fails is tried
+again, ever more slowly, and never twice a second.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from ..base import EngineUnavailable
+from .client import Api, Refused, Unavailable
+
+logger = logging.getLogger(__name__)
+
+Json = dict[str, Any]
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 8.0
+SHORTEST_WATCH_S = 1.0
+RELIST_AFTER_S = 300.0
+"""A watch that lost an event without a sign is mended this often."""
+GONE = 410
+
+
+class _Expired(Exception):
+    """The version that we watch from is too old for the server: list again."""
+
+
+class Mirror(threading.Thread):
+    """The copy, in groups: an object's group is what `group` makes of it.
+
+    `keep` says what of an object is worth keeping. `changed` is called, from this thread, with
+    each group that is not as it was; `listed` after each full list.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        api: Api,
+        *,
+        path: Callable[[], str],
+        selector: str,
+        group: Callable[[Json], str],
+        keep: Callable[[Json], Json],
+        changed: Callable[[str], None],
+        listed: Callable[[], None],
+    ) -> None:
+        super().__init__(name=name, daemon=True)
+        self.listed_at: datetime | None = None
+        self._api = api
+        self._path = path
+        self._query = {"labelSelector": selector}
+        self._group = group
+        self._keep = keep
+        self._changed = changed
+        self._listed = listed
+        self._groups: dict[str, dict[str, Json]] = {}
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._failures = 0
+        self._version: str | None = None
+
+    def groups(self) -> list[str]:
+        with self._lock:
+            return list(self._groups)
+
+    def of(self, group: str) -> list[Json]:
+        """The objects of this group."""
+        with self._lock:
+            return list(self._groups.get(group, {}).values())
+
+    def stop(self) -> None:
+        """End it; a call under way is given up with the process."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        relist_at = 0.0
+        while not self._stopping.is_set():
+            try:
+                if self._version is None or time.monotonic() > relist_at:
+                    self._version = self._list()
+                    relist_at = time.monotonic() + RELIST_AFTER_S
+                self._watch()
+            except _Expired:
+                # An ERROR may come again and again: the pause before each list grows.
+                self._version = None
+                self._pause("the version watched from has expired", is_quiet=True)
+            except (Refused, EngineUnavailable) as error:
+                self._pause(str(error))
+            except Exception:
+                logger.exception("a watch failed in an unforeseen way; it begins anew")
+                self._version = None
+                self._pause("an unforeseen failure")
+
+    def _list(self) -> str:
+        """Replace the copy by what there is; gives the version to watch from."""
+        asked_at = timezone.now()
+        found: dict[str, dict[str, Json]] = {}
+        version = ""
+        try:
+            for page in self._api.pages(self._path(), **self._query):
+                version = page["metadata"]["resourceVersion"]
+                for item in page.get("items") or []:
+                    group = found.setdefault(self._group(item), {})
+                    group[item["metadata"]["name"]] = self._keep(item)
+        except Refused as error:
+            raise _expired(error) from error
+        with self._lock:
+            before, self._groups = self._groups, found
+            self.listed_at = asked_at
+        for group in before.keys() | found.keys():
+            if before.get(group) != found.get(group):
+                self._changed(group)
+        self._listed()
+        return version
+
+    def _watch(self) -> None:
+        """Follow one watch to its end."""
+        began = time.monotonic()
+        has_seen = False
+        query = {"resourceVersion": self._version, "allowWatchBookmarks": "true", **self._query}
+        try:
+            for event in self._api.events(self._path(), **query):
+                self._apply(event)
+                has_seen = True
+                self._failures = 0
+                if self._stopping.is_set():
+                    return
+        except Refused as error:
+            raise _expired(error) from error
+        if not has_seen and time.monotonic() - began < SHORTEST_WATCH_S:
+            raise Unavailable("the API server ended a watch at once")
+        self._failures = 0
+
+    def _apply(self, event: Json) -> None:
+        kind, item = event.get("type"), event.get("object") or {}
+        if kind == "ERROR":
+            if item.get("code") == GONE:
+                raise _Expired
+            raise Unavailable(f"the watch failed: {item.get('message') or item.get('reason')}")
+        metadata = item.get("metadata") or {}
+        name = metadata.get("name")
+        if name and kind in ("ADDED", "MODIFIED", "DELETED"):
+            group = self._group(item)
+            with self._lock:
+                members = self._groups.setdefault(group, {})
+                if kind == "DELETED":
+                    members.pop(name, None)
+                else:
+                    members[name] = self._keep(item)
+                if not members:
+                    del self._groups[group]
+            self._changed(group)
+        self._version = metadata.get("resourceVersion") or self._version
+
+    def _pause(self, why: str, *, is_quiet: bool = False) -> None:
+        self._failures += 1
+        if not is_quiet and (self._failures in (1, 4) or self._failures % 20 == 0):
+            logger.warning("%s: %s; trying again", self.name, why)
+        seconds = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(self._failures - 1, 8))
+        self._stopping.wait(seconds * random.uniform(0.75, 1.25))  # noqa: S311
+
+
+def _expired(error: Refused) -> Exception:
+    """410 says that a version, or the token of a list's next page, is too old."""
+    return _Expired() if error.status == GONE else error
