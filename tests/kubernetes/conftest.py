@@ -1,0 +1,83 @@
+"""Fixtures: a real cluster per test run, a namespace per test, the hub's own access to it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers.kubernetes import access
+from tests.servers.kubernetes.access import HubAccess
+from tests.servers.kubernetes.controlplane import Cluster, ControlPlane, given_cluster
+from tests.servers.kubernetes.programs import ProgramsMissing, Say
+from tests.servers.kubernetes.simulated import start_simulated_node
+from tests.servers.missing import missing
+
+
+@pytest.fixture(scope="session")
+def say(pytestconfig: pytest.Config) -> Say:
+    """Tell whoever waits in front of the screen, past pytest's capture."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+
+    def say(text: str) -> None:
+        with capture.global_and_fixture_disabled():
+            print(f"\n{text}", flush=True)
+
+    return say
+
+
+@pytest.fixture(scope="session")
+def cluster(say: Say) -> Iterator[Cluster]:
+    """A cluster: the one that TEST_KUBECONFIG names, else one of our own on loopback."""
+    if given := given_cluster():
+        yield given
+        return
+    with _programs_or_missing():
+        own = ControlPlane(say=say)
+    yield own
+    own.close()
+
+
+@pytest.fixture
+def control_plane(cluster: Cluster) -> Iterator[ControlPlane]:
+    """The cluster as one that may be broken; whatever was ended runs again after the test."""
+    own = _own(cluster)
+    yield own
+    own.start()
+
+
+@pytest.fixture(scope="session")
+def simulated_node(cluster: Cluster, say: Say) -> str:
+    """A node where pods run in name only (see `simulated.yaml`): its name."""
+    with _programs_or_missing():
+        return start_simulated_node(_own(cluster), say=say)
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> Iterator[str]:
+    """A namespace for this test, which enforces the Pod Security level `restricted`."""
+    name = access.new_namespace(cluster)
+    yield name
+    cluster.api.delete(f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture
+def hub_access(cluster: Cluster, namespace: str, tmp_path: Path) -> HubAccess:
+    """The namespace as the hub sees it: with its own ServiceAccount and Role."""
+    return access.hub_access(cluster, namespace, folder=tmp_path)
+
+
+def _own(cluster: Cluster) -> ControlPlane:
+    if not isinstance(cluster, ControlPlane):
+        pytest.skip("TEST_KUBECONFIG names a cluster that is not ours to change")
+    return cluster
+
+
+@contextlib.contextmanager
+def _programs_or_missing() -> Iterator[None]:
+    try:
+        yield
+    except ProgramsMissing as error:
+        missing(str(error))
