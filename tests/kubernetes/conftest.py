@@ -11,6 +11,7 @@ import pytest
 from tests.servers.kubernetes import access
 from tests.servers.kubernetes.access import HubAccess
 from tests.servers.kubernetes.controlplane import Cluster, ControlPlane, given_cluster
+from tests.servers.kubernetes.faults import FaultProxy
 from tests.servers.kubernetes.programs import ProgramsMissing, Say
 from tests.servers.kubernetes.simulated import start_simulated_node
 from tests.servers.missing import missing
@@ -67,6 +68,21 @@ def namespace(cluster: Cluster) -> Iterator[str]:
 def hub_access(cluster: Cluster, namespace: str, tmp_path: Path) -> HubAccess:
     """The namespace as the hub sees it: with its own ServiceAccount and Role."""
     return access.hub_access(cluster, namespace, folder=tmp_path)
+
+
+@pytest.fixture
+def fault_proxy(cluster: Cluster) -> Iterator[FaultProxy]:
+    """A proxy before the API server, sound at first."""
+    with FaultProxy(upstream=cluster.url, ca=cluster.ca) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def faulty_access(
+    cluster: Cluster, namespace: str, fault_proxy: FaultProxy, tmp_path: Path
+) -> HubAccess:
+    """As `hub_access`, by the proxy."""
+    return access.hub_access(cluster, namespace, folder=tmp_path, url=fault_proxy.url)
 
 
 def _own(cluster: Cluster) -> ControlPlane:
