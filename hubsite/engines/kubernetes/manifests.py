@@ -145,7 +145,7 @@ def job(workload: Workload, options: PodOptions) -> Json:
             ),
             "ttlSecondsAfterFinished": TTL_S,
             "template": {
-                "metadata": {"labels": given},
+                "metadata": {"labels": given, "annotations": dict(options.annotations)},
                 "spec": _pod(workload, options),
             },
         },
