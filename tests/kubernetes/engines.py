@@ -41,9 +41,7 @@ def workload(name: str, **changes: Any) -> Workload:
             "payload": {"kind": "cubegen", "request": {}, "stores": {"s": {"key": "top-secret"}}},
             "deadline_s": 60,
             "memory_bytes": 64 * MIB,
-            "report": Report(
-                url=f"https://hub.test/api/v2/cubegens/{name}/callbacks", token="run.t"
-            ),
+            "report": Report(url=url, token="run.t"),
             "program": PROGRAM,
             **changes,
         }
