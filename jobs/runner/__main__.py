@@ -74,7 +74,19 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         type=_path,
         required=True,
         metavar="FILE",
-        help="the workload, as it would be PUT to `serve` (JSON)",
+        help="the workload, as it would be PUT to `serve` (JSON, may be gzip); the token of "
+        "its report may come by XCUBE_HUB_RUN_TOKEN, its code from a code_url",
+    )
+    run.add_argument(
+        "--termination-message",
+        type=_path,
+        metavar="PATH",
+        help="where to write how the run ended (JSON, at most 4096 bytes)",
+    )
+    run.add_argument(
+        "--keep-environment",
+        action="store_true",
+        help="give the variables of this environment to the run, unless it has code of its own",
     )
     for command in (serve, run):
         command.add_argument(
@@ -121,16 +133,22 @@ def main() -> int:
     options = parse_arguments(sys.argv[1:])
     from .environment import restart_clean
 
-    restart_clean(options.runs_dir)
-    # Only now: numpy reads the number of its threads when it is imported.
     if options.command == "run":
+        from .handover import gather
+
+        handed = gather(os.environ, keep_environment=options.keep_environment)
+        fd = restart_clean(options.runs_dir, handed=handed)
+        # Only now: numpy reads the number of its threads when it is imported.
         from .foreground import run_workload
 
         return run_workload(
             workload=options.workload,
             runs_dir=options.runs_dir,
             allow_standins=options.allow_standins,
+            termination_message=options.termination_message,
+            handed=fd,
         )
+    restart_clean(options.runs_dir)
     from .zygote import serve
 
     return serve(
