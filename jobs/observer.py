@@ -71,6 +71,7 @@ class Observer:
                     connection.close()
                     self._pause(f"database: {error}")
         finally:
+            self.engine.close()
             with contextlib.suppress(DatabaseError, InterfaceError):
                 self._lease.give_back()  # else it runs out
 

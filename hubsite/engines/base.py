@@ -174,6 +174,9 @@ class Engine(ABC):
         Raises EngineUnavailable when the engine is lost; the caller backs off and calls again.
         """
 
+    def close(self) -> None:  # noqa: B027 - most hold nothing
+        """Give up what `watch` holds; nothing where it holds nothing."""
+
     @abstractmethod
     def log(self, name: str) -> Sequence[LogChunk]:
         """The output of a run as far as the engine kept it; empty if it did not, or if it

@@ -89,7 +89,7 @@ def test_the_cube_equals_the_one_that_plain_xcube_makes(
     client, user, headers, settings, xcube_python, demo_cube, tmp_path
 ):
     body = run(client, headers, cubegen_request("north.zarr"))
-    assert body["state"] == "SUCCEEDED", body
+    assert body["state"] == "SUCCEEDED", json.dumps(body, indent=1)
     assert body["job_result"]["status"] == "ok"
     assert body["job_result"]["result"] == {"data_id": "north.zarr"}
     assert Balance.objects.get(user=user).total == 988

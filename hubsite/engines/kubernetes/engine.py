@@ -132,6 +132,12 @@ class KubernetesEngine(Engine):
             self._news.start()
         return self._news.wait(wait_s)
 
+    def close(self) -> None:
+        """End the watch; a next one begins anew."""
+        if self._news is not None:
+            self._news.stop()
+            self._news = None
+
     def log(self, name: str) -> Sequence[LogChunk]:
         try:
             pods = self._api.get(self._path("pods"), labelSelector=f"{JOB_NAME_LABEL}={name}")[

@@ -48,8 +48,11 @@ for python in "$XCUBE_HUB_XCUBE_PYTHON" python3 python "$CONDA_PREFIX/bin/python
     /home/*/micromamba/envs/{requires}/bin/python /home/*/micromamba/bin/python \\
     /opt/venv/bin/python; do
   found=$(command -v "$python" 2>/dev/null) || continue
-  "$found" -c 'import importlib.util as u, sys; sys.exit(u.find_spec("{requires}") is None)' \\
-    2>/dev/null || continue
+  why=$("$found" -c 'import importlib.util as u, sys
+sys.exit(None if u.find_spec("{requires}") else "cannot import {requires}")' 2>&1) || {{
+    echo "$found: $why"
+    continue
+  }}
   PATH=$(dirname "$found"):$PATH
   export PATH
   exec "$found" -m {module} run --workload {run}/workload.json.gz --runs-dir {scratch}/runs \\

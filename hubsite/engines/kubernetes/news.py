@@ -51,6 +51,11 @@ class News:
         self._jobs.start()
         self._pods.start()
 
+    def stop(self) -> None:
+        """Tell nothing any more; the calls under way end by themselves."""
+        self._jobs.stop()
+        self._pods.stop()
+
     def wait(self, wait_s: float) -> Iterator[Level | Observation | Gone]:
         """What is new, as soon as anything is; nothing where nothing came for `wait_s`."""
         with self._wake:
