@@ -7,10 +7,12 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from hubsite.engines.base import NotYet
 from jobs import launching, lifecycle, tasks
 from jobs.models import Job, Reason, State
 from tests.accounts.factories import make_user
 
+from .engine import ScriptedEngine
 from .factories import make_job
 
 pytestmark = pytest.mark.django_db
@@ -112,6 +114,55 @@ def test_what_was_seen_but_not_completely_made_is_made(engine):
     job.refresh_from_db()
     assert job.made_at is not None
     assert launching.launch_missing() == 0
+
+
+def test_what_one_engine_cannot_do_stops_nothing_on_another(engine, monkeypatch):
+    """Each row carries the name of its engine: places and outages are its own."""
+    other = ScriptedEngine(places=1)
+    both = {"local": engine, "elsewhere": other}
+    monkeypatch.setattr("jobs.launching.get_engine", both.__getitem__)
+    user = make_user(units=100)
+    here = [make_job(user) for _ in range(3)]
+    there = [make_job(user, engine="elsewhere") for _ in range(3)]
+    engine.is_away = True
+    launching.launch_due()
+    assert engine.launched == []
+    assert [w.name for w in other.launched] == [there[0].job_id]
+    assert Job.objects.on("local").placed().count() == engine.places
+    for job in here[:2]:
+        job.refresh_from_db()
+        assert (job.state, job.made_at) == (State.LAUNCHED, None)
+    here[0].refresh_from_db()
+    assert "Waiting to be launched: the test took it away" in here[0].message
+
+
+def test_a_tick_gives_up_an_engine_that_is_away_at_the_first_failure(engine, monkeypatch):
+    asked = []
+    monkeypatch.setattr(engine, "launch", lambda w: asked.append(w) or engine._check())
+    user = make_user(units=100)
+    jobs = [make_job(user) for _ in range(2)]
+    engine.is_away = True
+    launching.launch_due()
+    assert len(asked) == 1
+    assert Job.objects.filter(state=State.LAUNCHED).count() == len(jobs)
+
+
+def test_one_that_must_wait_does_not_stop_the_others(engine, monkeypatch):
+    user = make_user(units=100)
+    first, second = make_job(user), make_job(user)
+    launch = engine.launch
+
+    def busy_with_the_first(workload):
+        if workload.name == first.job_id:
+            raise NotYet("its former object is still there")
+        launch(workload)
+
+    monkeypatch.setattr(engine, "launch", busy_with_the_first)
+    launching.launch_due()
+    assert [w.name for w in engine.launched] == [second.job_id]
+    first.refresh_from_db()
+    assert (first.state, first.made_at) == (State.LAUNCHED, None)
+    assert "its former object is still there" in first.message
 
 
 def test_a_refused_launch_fails_the_job_and_costs_nothing(engine):
