@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.kubernetes import access
+from tests.servers.kubernetes import access, node
 from tests.servers.kubernetes.access import HubAccess
 from tests.servers.kubernetes.controlplane import Cluster, ControlPlane, given_cluster
 from tests.servers.kubernetes.faults import FaultProxy
+from tests.servers.kubernetes.node import NodeCluster
 from tests.servers.kubernetes.programs import ProgramsMissing, Say
 from tests.servers.kubernetes.simulated import start_simulated_node
 from tests.servers.missing import missing
@@ -83,6 +84,31 @@ def faulty_access(
 ) -> HubAccess:
     """As `hub_access`, by the proxy."""
     return access.hub_access(cluster, namespace, folder=tmp_path, url=fault_proxy.url)
+
+
+@pytest.fixture(scope="session")
+def node_cluster(say: Say, xcube_python: Path) -> Iterator[NodeCluster]:
+    """Another cluster, with one real node: pods run, and reach its `host_address` only."""
+    if lacking := node.lacks():
+        missing(lacking)
+    with _programs_or_missing():
+        own = NodeCluster(say=say, xcube_python=xcube_python)
+    yield own
+    own.close()
+
+
+@pytest.fixture
+def node_namespace(node_cluster: NodeCluster) -> Iterator[str]:
+    """As `namespace`, in the cluster with the real node."""
+    name = access.new_namespace(node_cluster)
+    yield name
+    node_cluster.api.delete(f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture
+def node_hub_access(node_cluster: NodeCluster, node_namespace: str, tmp_path: Path) -> HubAccess:
+    """As `hub_access`, in the cluster with the real node."""
+    return access.hub_access(node_cluster, node_namespace, folder=tmp_path)
 
 
 def _own(cluster: Cluster) -> ControlPlane:

@@ -14,7 +14,7 @@ import pytest
 from tests.servers.kubernetes.access import HubAccess
 from tests.servers.kubernetes.api import Api, ApiException, until
 from tests.servers.kubernetes.controlplane import Cluster, ControlPlane
-from tests.servers.kubernetes.processes import CHECKOUT
+from tests.servers.kubernetes.processes import CHECKOUT, is_running
 from tests.servers.kubernetes.programs import Say
 
 from .objects import job, pod, pods_of
@@ -145,7 +145,7 @@ def test_nothing_is_left_of_a_control_plane_that_was_closed(say: Say) -> None:
     pids, folder = own.pids, own.folder
     assert len(pids) == 4
     own.close()
-    assert not any(Path(f"/proc/{pid}").exists() for pid in pids.values())
+    assert not any(is_running(pid) for pid in pids.values())
     assert not folder.exists()
     assert not Path("/dev/shm", folder.name).exists()
 
@@ -167,7 +167,7 @@ def test_nothing_is_left_of_a_control_plane_whose_test_run_was_killed() -> None:
     folder, *pids = killed.stdout.splitlines()[-1].split()
     assert len(pids) == 4
     until(lambda: not Path(folder).exists(), "end of the folder")
-    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    assert not any(is_running(int(pid)) for pid in pids)
     assert not Path("/dev/shm", Path(folder).name).exists()
 
 

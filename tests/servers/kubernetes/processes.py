@@ -66,6 +66,7 @@ class Processes:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                umask=0o022,  # not that of the hub: containerd makes folders that pods see
             )
         (self.folder / "pids" / name).write_text(json.dumps(mark(child.pid)))
         self._children[name] = child
@@ -124,6 +125,11 @@ def runs(marked: list[int]) -> bool:
     return _born(pid) == born
 
 
+def is_running(pid: int) -> bool:
+    """A zombie is not: it waits only for its parent."""
+    return _born(pid) is not None
+
+
 def clean_up_after_the_dead(pattern: str, *, below: Path) -> None:
     """End what test runs left behind that were killed together with their guards."""
     for file in below.glob(f"{pattern}/guard.json"):
@@ -143,7 +149,7 @@ def end_all(folder: Path) -> None:
 
 
 def _born(pid: int) -> int | None:
-    """None if the process has ended, also if nobody has asked for its end yet (a zombie)."""
+    """None if the process has ended, also if its parent has not yet asked for its end."""
     try:
         state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
