@@ -125,7 +125,7 @@ def test_a_job_that_is_being_deleted_is_waited_for(cluster: Cluster, hub_access:
         ({"exit": "137"}, "OUT_OF_MEMORY", "more memory"),
         ({"exit": "139"}, "XCUBE_ERROR", "SIGSEGV"),
         ({"exit": "1"}, "XCUBE_ERROR", "exit code 1"),
-        ({"exit": "137", "reason": "Error"}, "LOST", "from outside"),
+        ({"exit": "137", "reason": "Error"}, "XCUBE_ERROR", "not by Kubernetes"),
         (
             {"exit": "1", "message": {"phase": "FAILED", "reason": "COST", "message": "Too big."}},
             "COST",

@@ -6,6 +6,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
@@ -191,9 +192,19 @@ class KubernetesEngine(Engine):
         self._create("configmaps", manifests.program_config_map(program))
         self._program_until = {name: time.monotonic() + PROGRAM_KEPT_S}
 
-    def _observe(self, job: Json, pods: Sequence[Json], refusal: str | None = None) -> Observation:
+    def _observe(
+        self,
+        job: Json,
+        pods: Sequence[Json],
+        refusal: str | None = None,
+        known_until: datetime | None = None,
+    ) -> Observation:
         return observe(
-            job, pods, now=timezone.now(), pending_s=self.options.pending_s, refusal=refusal
+            job,
+            pods,
+            now=known_until or timezone.now(),
+            pending_s=self.options.pending_s,
+            refusal=refusal,
         )
 
     def _configuration(self) -> Configuration:

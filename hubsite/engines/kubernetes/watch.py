@@ -2,7 +2,7 @@
 
 Level-based: what matters is the copy, not the events; any number of events of one object
 between two looks is one change. Nothing that the server does ends it: whatever fails is tried
-again, ever more slowly, and never twice a second.
+again, ever more slowly.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -29,6 +29,8 @@ LONGEST_PAUSE_S = 8.0
 SHORTEST_WATCH_S = 1.0
 RELIST_AFTER_S = 300.0
 """A watch that lost an event without a sign is mended this often."""
+KNOWN_LATE = timedelta(seconds=1)
+"""An event is delivered within this time, where the connection is sound."""
 GONE = 410
 
 
@@ -56,7 +58,8 @@ class Mirror(threading.Thread):
         listed: Callable[[], None],
     ) -> None:
         super().__init__(name=name, daemon=True)
-        self.listed_at: datetime | None = None
+        self.known_until: datetime | None = None
+        """All that happened before is in the copy; None while there is none."""
         self._api = api
         self._path = path
         self._query = {"labelSelector": selector}
@@ -117,7 +120,7 @@ class Mirror(threading.Thread):
             raise _expired(error) from error
         with self._lock:
             before, self._groups = self._groups, found
-            self.listed_at = asked_at
+            self.known_until = asked_at
         for group in before.keys() | found.keys():
             if before.get(group) != found.get(group):
                 self._changed(group)
@@ -126,21 +129,22 @@ class Mirror(threading.Thread):
 
     def _watch(self) -> None:
         """Follow one watch to its end."""
-        began = time.monotonic()
-        has_seen = False
+        began, asked_at = time.monotonic(), timezone.now()
         query = {"resourceVersion": self._version, "allowWatchBookmarks": "true", **self._query}
         try:
             for event in self._api.events(self._path(), **query):
                 self._apply(event)
-                has_seen = True
-                self._failures = 0
+                if time.monotonic() - began >= SHORTEST_WATCH_S:
+                    self._failures = 0
                 if self._stopping.is_set():
                     return
         except Refused as error:
             raise _expired(error) from error
-        if not has_seen and time.monotonic() - began < SHORTEST_WATCH_S:
+        # Events or none: what ends its watches at once would be asked without a pause.
+        if time.monotonic() - began < SHORTEST_WATCH_S:
             raise Unavailable("the API server ended a watch at once")
         self._failures = 0
+        self.known_until = max(asked_at, timezone.now() - KNOWN_LATE)
 
     def _apply(self, event: Json) -> None:
         kind, item = event.get("type"), event.get("object") or {}
@@ -152,15 +156,18 @@ class Mirror(threading.Thread):
         name = metadata.get("name")
         if name and kind in ("ADDED", "MODIFIED", "DELETED"):
             group = self._group(item)
+            kept = None if kind == "DELETED" else self._keep(item)
             with self._lock:
                 members = self._groups.setdefault(group, {})
-                if kind == "DELETED":
+                is_change = members.get(name) != kept
+                if kept is None:
                     members.pop(name, None)
                 else:
-                    members[name] = self._keep(item)
+                    members[name] = kept
                 if not members:
                     del self._groups[group]
-            self._changed(group)
+            if is_change:
+                self._changed(group)
         self._version = metadata.get("resourceVersion") or self._version
 
     def _pause(self, why: str, *, is_quiet: bool = False) -> None:
