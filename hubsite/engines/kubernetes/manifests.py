@@ -237,6 +237,8 @@ def _container(workload: Workload, options: PodOptions, mounted: list[tuple[Volu
         "name": CONTAINER,
         "image": options.image,
         "command": ["/bin/sh", "-c", script],
+        # Empty, and ours: Python imports from there first.
+        "workingDir": _SCRATCH,
         "env": [
             {
                 "name": "XCUBE_HUB_RUN_TOKEN",
@@ -261,7 +263,8 @@ def _container(workload: Workload, options: PodOptions, mounted: list[tuple[Volu
             "capabilities": {"drop": ["ALL"]},
         },
         "terminationMessagePath": _TERMINATION_MESSAGE,
-        "terminationMessagePolicy": "FallbackToLogsOnError",
+        # Never the log instead: there the run's own code could say why it failed.
+        "terminationMessagePolicy": "File",
         "volumeMounts": [
             {"name": "run", "mountPath": _RUN_FOLDER, "readOnly": True},
             {"name": "program", "mountPath": _PROGRAM_FOLDER, "readOnly": True},
