@@ -128,7 +128,7 @@ class Hub(http.server.ThreadingHTTPServer):
         self.tokens: set[str | None] = set()
         self.answers: dict[str, list[int]] = {"GET": [], "PUT": []}
         self.code = b""
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=[0.02], daemon=True).start()
 
     @property
     def address(self) -> str:
