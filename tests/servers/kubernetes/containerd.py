@@ -82,7 +82,7 @@ def import_images(archive: Path, *, root: Path, state: Path) -> None:
 def copy_root(unpacked: Path, root: Path) -> None:
     """A root folder of one's own in no time: files are linked, which nobody changes in place."""
     subprocess.run(["cp", "--archive", "--link", str(unpacked), str(root)], check=True)
-    for database in root.rglob("*.db"):
+    for database in root.glob("*/*.db"):  # its own, none of an image's
         copy = database.with_suffix(".copy")
         copy.write_bytes(database.read_bytes())
         os.replace(copy, database)
