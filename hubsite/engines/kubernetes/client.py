@@ -41,6 +41,10 @@ class Unavailable(EngineUnavailable):
     """The API server cannot be reached, is busy, or does not know us."""
 
 
+class NotAccepted(Unavailable):
+    """It does not know us: the token has expired, or is of another cluster."""
+
+
 class Api:
     """Makes its client when it is first used, and anew after a fork or a refused credential."""
 
@@ -55,6 +59,12 @@ class Api:
 
     def create(self, path: str, body: Json) -> Json:
         return self._json("POST", path, body=body)
+
+    def try_create(self, path: str, body: Json) -> tuple[Json, list[str]]:
+        """What `create` would make, and the server's warnings; nothing is made."""
+        response = self._open("POST", path, query={"dryRun": "All"}, body=body)
+        warnings = response.headers.getlist("Warning")
+        return _parsed(self._body(response)), [_warning_text(warning) for warning in warnings]
 
     def delete(self, path: str, body: Json) -> Json:
         return self._json("DELETE", path, body=body)
@@ -149,7 +159,7 @@ class Api:
         reason, message = content.get("reason") or "", content.get("message") or ""
         if status == 401:
             self._forget_client()  # its token has expired: the next call reads a newer one
-            return Unavailable("the API server does not accept our credentials (401)")
+            return NotAccepted("the API server does not accept our credentials (401)")
         if status in (408, 429) or status >= 500:
             return Unavailable(f"the API server answered {status}: {message or 'no reason given'}")
         return Refused(status, reason, message)
@@ -165,6 +175,12 @@ class Api:
     def _forget_client(self) -> None:
         with self._lock:
             self._client = None
+
+
+def _warning_text(header: str) -> str:
+    """The text of a Warning header: `299 - "text"`, with quotes escaped."""
+    text = header.partition('"')[2].rpartition('"')[0]
+    return text.replace('\\"', '"').replace("\\\\", "\\") or header
 
 
 def _lines(response: Any) -> Iterator[bytes]:
@@ -194,7 +210,7 @@ def _status(body: bytes) -> Json:
     """The Status object of a refusal; a proxy before the server may say other things."""
     try:
         content = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {"message": body[:300].decode("utf-8", "replace").strip()}
     return content if isinstance(content, dict) else {}
 
