@@ -10,6 +10,7 @@ path, which is a Conda environment's too. Its images differ in what is on their 
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import io
@@ -21,7 +22,7 @@ import subprocess
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,24 +39,53 @@ print(json.dumps([sys._base_executable, sysconfig.get_path("stdlib")]))
 """
 
 
-def unpacked_images(xcube_python: Path, *, say: Say) -> Path:
-    """containerd's root folder with the images in it, made once per machine; to be copied."""
+def copy_images(xcube_python: Path, root: Path, *, say: Say) -> None:
+    """Make `root` a root folder of containerd's with the images in it."""
+    with _made(xcube_python, say=say) as folder:
+        containerd.copy_root(folder, root)
+
+
+def prepare_images(xcube_python: Path, *, say: Say) -> Path:
+    """Make the images beforehand; the answer is where they are."""
+    with _made(xcube_python, say=say) as folder:
+        return folder
+
+
+def images_cache() -> Path:
+    return cache() / "node-images"
+
+
+@contextlib.contextmanager
+def _made(xcube_python: Path, *, say: Say) -> Iterator[Path]:
+    """The folder with the images, which nobody removes meanwhile."""
     environment = xcube_python.parent.parent.resolve()
-    digest = hashlib.sha256(f"{environment} {containerd.version()}".encode())
-    for source in (Path(__file__), Path(containerd.__file__)):
-        digest.update(source.read_bytes())
-    folder = cache() / "node-images" / digest.hexdigest()[:12]
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    folder = _folder(environment)
+    with _locked(folder):
         if not folder.exists():
             _make(folder, environment, say=say)
-    return folder
+        yield folder
+
+
+def _folder(environment: Path) -> Path:
+    """Named by all that the images depend on."""
+    digest = hashlib.sha256(f"{environment} {containerd.version()}".encode())
+    for source in (__file__, containerd.__file__):
+        digest.update(Path(source).read_bytes())
+    return images_cache() / digest.hexdigest()[:12]
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
 
 
 def _make(folder: Path, environment: Path, *, say: Say) -> None:
     say("Making the images of the real node (once on this machine, about a minute) …")
     started = time.monotonic()
+    _remove_older(folder)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as name:
         scratch = Path(name)
         layer, archive = scratch / "layer.tar", scratch / "images.tar"
@@ -70,6 +100,16 @@ def _make(folder: Path, environment: Path, *, say: Say) -> None:
         containerd.import_images(archive, root=scratch / "root", state=scratch / "state")
         (scratch / "root").rename(folder)
     say(f"Made the images in {time.monotonic() - started:.0f} s: {folder}")
+
+
+def _remove_older(folder: Path) -> None:
+    """They have 2.5 GB each. Copies in use keep their files."""
+    for lock in folder.parent.glob("*.lock"):
+        older = lock.with_suffix("")
+        if older != folder:
+            with contextlib.suppress(BlockingIOError), _locked(older, wait=False):
+                shutil.rmtree(older, ignore_errors=True)
+                lock.unlink()
 
 
 def _write_layer(layer: Path, environment: Path, *, skeleton: Path) -> None:

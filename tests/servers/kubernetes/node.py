@@ -19,8 +19,8 @@ from typing import Any
 
 from . import containerd, controlplane, network
 from .controlplane import ControlPlane
-from .images import PAUSE, unpacked_images
-from .programs import Say, cache, programs
+from .images import PAUSE, copy_images, images_cache
+from .programs import Say, programs
 
 REQUIRED = {
     "containerd": "containerd",
@@ -47,12 +47,11 @@ class NodeCluster(ControlPlane):
 
     def __init__(self, *, say: Say, xcube_python: Path) -> None:
         self._kubelet = programs(["kubelet"], say=say)["kubelet"]
-        unpacked = unpacked_images(xcube_python, say=say)
         self._network = network.make_network()
         try:
             folder = controlplane.new_folder()
             self._network.write(folder / "network.json")
-            containerd.copy_root(unpacked, _images_of(folder))
+            copy_images(xcube_python, _images_of(folder), say=say)
             super().__init__(
                 say=say,
                 address=self._network.node_address,
@@ -207,7 +206,7 @@ def clean_up(folder: Path) -> None:
 
 def _images_of(folder: Path) -> Path:
     """On the disk of the cache, so that files can be linked."""
-    return cache() / "node-images" / f"of-{folder.name}"
+    return images_cache() / f"of-{folder.name}"
 
 
 def _kill_containers(folder: Path) -> None:
