@@ -127,10 +127,12 @@ def close(job: Job, *, has_run: bool) -> bool:
     """
     with transaction.atomic():
         if not Job.objects.filter(pk=job.pk, is_live=True).update(is_live=False):
+            job.is_live = False
             return False
         if job.state == State.CANCELLED:
             # No effect where the cancel was billed already.
             (ledger.settle if has_run else ledger.release)(job.job_id)
+    job.is_live = False
     return True
 
 

@@ -42,6 +42,9 @@ ORPHAN_GRACE_S = 60.0
 QUEUE_IS_LONG = 20
 AT_ONCE = 500
 ASK_AGAIN_S = 10.0
+ASK_EVERY_S = 0.2
+"""The worker is asked no more often: hundreds of ends a second need no hundreds of ticks."""
+REMOVED_AT_ONCE = 100
 LONGEST_PAUSE_S = 15.0
 
 
@@ -54,6 +57,9 @@ class Observer:
         self._lease = Lease(f"observer-{engine.name}", seconds=15)
         self._orphan_since: dict[str, float] = {}
         self._asked: dict[str, float] = {}
+        self._over: dict[str, None] = {}
+        self._has_freed = False
+        self._next_ask = 0.0
         self._next_sweep = 0.0
         self._next_housekeeping = time.monotonic() + 60
         self._failures = 0
@@ -82,7 +88,8 @@ class Observer:
             return
         self._ask_for_ticks()
         news: list[Observation] = []
-        for fact in self.engine.watch(wait_s=WATCH_S):
+        wait_s = ASK_EVERY_S if self._has_freed or self._over else WATCH_S
+        for fact in self.engine.watch(wait_s=wait_s):
             if isinstance(fact, Level):
                 self.reconcile(fact)
             elif isinstance(fact, Gone):
@@ -92,6 +99,7 @@ class Observer:
             if self._is_stopping():
                 return
         self.record_all(news)
+        self._ask_worker()
 
     def _pause(self, why: str) -> None:
         self._failures += 1
@@ -117,13 +125,19 @@ class Observer:
         names = {observation.name for observation in level.observations}
         for job in Job.objects.on(self.engine.name).placed():
             if job.job_id not in names:
-                vanish(self.engine, job, asked_at=level.asked_at)
+                self._vanish(job, asked_at=level.asked_at)
+        self._ask_worker()
         self._orphan_since = {n: t for n, t in self._orphan_since.items() if n in names}
 
     def note_gone(self, gone: Gone) -> None:
         """An object was removed, by us or by somebody else."""
         for job in Job.objects.on(self.engine.name).placed().filter(job_id=gone.name):
-            vanish(self.engine, job, asked_at=gone.at)
+            self._vanish(job, asked_at=gone.at)
+        self._ask_worker()
+
+    def _vanish(self, job: Job, *, asked_at: datetime) -> None:
+        vanish(self.engine, job, asked_at=asked_at)
+        self._has_freed |= not job.is_live
 
     def record_all(self, observations: Sequence[Observation]) -> None:
         """Bring these facts into their rows, and have objects removed that are over."""
@@ -131,7 +145,10 @@ class Observer:
             some = observations[start : start + AT_ONCE]
             rows = Job.objects.filter(job_id__in=[o.name for o in some])
             jobs = {job.job_id: job for job in rows}
-            self._ask_to_remove([o.name for o in some if self._is_over(jobs.get(o.name), o)])
+            for observation in some:
+                if self._is_over(jobs.get(observation.name), observation):
+                    self._over[observation.name] = None
+                self._ask_worker()
 
     def _is_over(self, job: Job | None, observation: Observation) -> bool:
         """Record one fact; True if its object is of no further use.
@@ -140,6 +157,7 @@ class Observer:
         """
         if job is None:
             return self._is_orphan(observation.name)
+        was_live = job.is_live
         try:
             return record(self.engine, job, observation)
         except (OperationalError, InterfaceError, EngineUnavailable):
@@ -147,15 +165,30 @@ class Observer:
         except Exception:
             logger.exception("%s: what its run came to cannot be recorded", job.job_id)
             return observation.phase.is_final and give_up(job)
+        finally:
+            self._has_freed |= was_live and not job.is_live
 
-    def _ask_to_remove(self, names: list[str]) -> None:
-        """Have the worker remove these objects: each once in a while, no long queue of it."""
+    def _ask_worker(self) -> None:
+        """Have the worker fill the places that are free, and remove the objects that are over.
+
+        Each object once in a while, and nothing into a long queue: then it is asked for later.
+        """
         now = time.monotonic()
+        if not (self._has_freed or self._over) or now < self._next_ask:
+            return
+        self._next_ask = now + ASK_EVERY_S
+        if get_broker().queue_size() >= QUEUE_IS_LONG:
+            return
+        if self._has_freed:
+            self._has_freed = False
+            async_task("jobs.tasks.launch_due")
         self._asked = {n: t for n, t in self._asked.items() if now - t < ASK_AGAIN_S}
-        new = [name for name in names if name not in self._asked]
-        if new and get_broker().queue_size() < QUEUE_IS_LONG:
-            self._asked |= dict.fromkeys(new, now)
-            async_task("jobs.tasks.remove_objects", new, self.engine.name)
+        names = [name for name in self._over if name not in self._asked]
+        self._over.clear()
+        self._asked |= dict.fromkeys(names, now)
+        for start in range(0, len(names), REMOVED_AT_ONCE):
+            some = names[start : start + REMOVED_AT_ONCE]
+            async_task("jobs.tasks.remove_objects", some, self.engine.name)
 
     def _is_orphan(self, name: str) -> bool:
         since = self._orphan_since.setdefault(name, time.monotonic())
@@ -236,7 +269,6 @@ def finish(engine: Engine, job: Job, observation: Observation) -> bool:
             **ended,
         )
     if moved:
-        async_task("jobs.tasks.launch_due")
         return True
     job.refresh_from_db()
     if job.is_final:
@@ -281,8 +313,8 @@ def vanish(engine: Engine, job: Job, *, asked_at: datetime) -> None:
 
 def free(job: Job, *, has_run: bool) -> None:
     """No run of this ended job exists any more: its place goes to the next."""
-    if lifecycle.close(job, has_run=has_run):
-        async_task("jobs.tasks.launch_due")
+    if job.is_live:  # what ended long ago is seen again and again until its object is gone
+        lifecycle.close(job, has_run=has_run)
 
 
 def _reason(observation: Observation) -> str:
