@@ -19,7 +19,7 @@ from django.utils import timezone
 from hubsite.engines import get_engine
 from hubsite.engines.base import AlreadyEnded, EngineUnavailable, LaunchRefused, NotYet
 
-from . import lifecycle, vault
+from . import lifecycle, respite, vault
 from .models import Job, Lock, Reason, State
 from .request import InvalidRequest
 from .stores import StoresFileError
@@ -40,7 +40,8 @@ def launch_due() -> int:
     """Launch as many queued jobs as there are free places; returns how many."""
     launched = 0
     # Not only the engine of now: jobs of another may still be queued when operators change it.
-    for engine in Job.objects.due().order_by().values_list("engine", flat=True).distinct():
+    due = Job.objects.due().exclude(respite.of_its_engine(respite.LAUNCHING))
+    for engine in due.order_by().values_list("engine", flat=True).distinct():
         claimed = claim_due(engine)
         _launch_all(claimed)
         launched += len(claimed)
@@ -50,11 +51,14 @@ def launch_due() -> int:
 def _launch_all(jobs: Iterable[Job]) -> None:
     """Launch each; one that cannot be launched must not keep the others waiting.
 
-    Where the engine is away or full, the others would wait in vain: `launch_missing` has them.
+    Where an engine is away or full, its others would wait in vain: `launch_missing` has them.
     """
     made: list[int] = []
+    away: set[str] = set()
     try:
         for job in jobs:
+            if job.engine in away:
+                continue
             try:
                 if launch(job):
                     made.append(job.pk)
@@ -62,8 +66,9 @@ def _launch_all(jobs: Iterable[Job]) -> None:
                 raise
             except EngineUnavailable as error:
                 logger.warning("%s and those after it wait to be launched: %s", job.job_id, error)
+                away.add(job.engine)
+                respite.give(job.engine, respite.LAUNCHING)
                 _tell_why(job, error)
-                return
             except Exception:
                 logger.exception("%s could not be launched; it will be tried again", job.job_id)
     finally:
@@ -162,6 +167,7 @@ def launch_missing() -> int:
     missing = (
         Job.objects.placed()
         .filter(state=State.LAUNCHED)
+        .exclude(respite.of_its_engine(respite.LAUNCHING))
         .filter(
             Q(made_at=None, launched_at__lt=now - UNMADE_AFTER)
             | Q(made_at__lt=now - UNSEEN_AFTER, seen_at=None)

@@ -16,7 +16,7 @@ from accounts.tokens import delete_expired_tokens
 from hubsite.engines import get_engine
 from hubsite.engines.base import EngineUnavailable
 
-from . import launching
+from . import launching, respite
 from .models import IdempotencyKey, Job, JobDocument
 
 logger = logging.getLogger(__name__)
@@ -46,11 +46,14 @@ def launch_due() -> None:
 
 def remove_objects(names: list[str], engine_name: str) -> None:
     """End and remove objects of an engine whose jobs are over."""
+    if respite.has(engine_name, respite.REMOVING):
+        return  # what is left is found again by the observer
     engine = get_engine(engine_name)
     for name in names:
         try:
             engine.delete(name)
         except EngineUnavailable as error:
+            respite.give(engine_name, respite.REMOVING)
             logger.warning("%s waits to be removed: %s", name, error)
             return
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from hubsite.engines.base import NotYet
 from jobs import launching, lifecycle, tasks
-from jobs.models import Job, Reason, State
+from jobs.models import Job, Lock, Reason, State
 from tests.accounts.factories import make_user
 
 from .engine import ScriptedEngine
@@ -87,7 +87,51 @@ def test_an_engine_that_is_away_loses_nothing(engine):
     assert engine.launched == [], "it was claimed just now"
     Job.objects.update(launched_at=timezone.now() - timedelta(seconds=11))
     launching.launch_missing()
+    assert engine.launched == [], "it was away just now"
+    pass_time()
+    launching.launch_missing()
     assert [w.name for w in engine.launched] == [job.job_id]
+
+
+def test_an_engine_that_is_away_is_asked_once_in_a_while(engine, monkeypatch):
+    """Not once more for each submission, in whichever process: it shall come back in peace."""
+    tries = count_calls(monkeypatch, engine, "launch")
+    engine.is_away, engine._places = True, 10
+    user = make_user(units=100)
+    for _ in range(5):
+        make_job(user)
+        launching.launch_due()
+        launching.launch_missing()
+    assert len(tries) == 1
+    pass_time()
+    launching.launch_due()
+    assert len(tries) == 2
+
+
+def test_a_full_engine_is_relieved(engine):
+    """What was refused for a quota is held back; what would free the quota is not."""
+    engine.objects["over"] = object()
+    make_job(make_user(units=100))
+    engine.is_away = True
+    launching.launch_due()
+    engine.is_away = False
+    tasks.remove_objects(["over"], "local")
+    assert engine.objects == {}
+
+
+def pass_time():
+    Lock.objects.filter(expires_at__gt=timezone.now()).update(expires_at=timezone.now())
+
+
+def count_calls(monkeypatch, engine, method):
+    calls, original = [], getattr(engine, method)
+
+    def call(*args):
+        calls.append(args)
+        return original(*args)
+
+    monkeypatch.setattr(engine, method, call)
+    return calls
 
 
 def test_a_seen_job_is_not_launched_again(engine):
