@@ -186,12 +186,16 @@ def _warning_text(header: str) -> str:
 def _lines(response: Any) -> Iterator[bytes]:
     import urllib3
 
-    rest = b""
+    begun: list[bytes] = []
     try:
         # As soon as something comes, not when a buffer is full.
         while piece := response.read1(1 << 16):
-            *lines, rest = (rest + piece).split(b"\n")
-            yield from (line for line in lines if line.strip())
+            *ends, rest = piece.split(b"\n")
+            for end in ends:
+                line, begun = b"".join([*begun, end]), []
+                if line.strip():
+                    yield line
+            begun.append(rest)
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise Unavailable(_sentence(error)) from error
 
