@@ -15,7 +15,6 @@ import fcntl
 import hashlib
 import io
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -32,7 +31,6 @@ from .programs import Say, cache
 XCUBE, XCUBE_CONDA, PAUSE = (f"localhost/{name}:test" for name in ("xcube", "xcube-conda", "pause"))
 CONDA_ENVIRONMENT = Path("/opt/conda/envs/xcube")
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
-BUSYBOX = "/usr/bin/busybox", "/bin/busybox"
 ABOUT_PYTHON = """
 import json, sys, sysconfig
 print(json.dumps([sys._base_executable, sysconfig.get_path("stdlib")]))
@@ -121,8 +119,7 @@ def _write_layer(layer: Path, environment: Path, *, skeleton: Path) -> None:
     base_python, standard_library = (Path(text) for text in json.loads(about))
     trees = (environment, standard_library)
     _make_skeleton(skeleton, environment)
-    libraries = _libraries(base_python, trees)
-    for file in (base_python, *libraries):
+    for file in (base_python, *_libraries([base_python, _busybox()], trees)):
         _copy(file, skeleton)
     for tree in trees:
         (skeleton / _inside(tree.parent)).mkdir(parents=True, exist_ok=True)
@@ -145,18 +142,25 @@ def _make_skeleton(skeleton: Path, environment: Path) -> None:
     (skeleton / "etc" / "passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     (skeleton / "etc" / "group").write_text("root:x:0:\n")
     (skeleton / "etc" / "nsswitch.conf").write_text("hosts: files dns\n")
-    busybox = next(path for path in BUSYBOX if os.access(path, os.X_OK))
+    busybox = _busybox()
     shutil.copy(busybox, skeleton / "bin" / "busybox")
     listed = subprocess.run([busybox, "--list"], check=True, capture_output=True, text=True).stdout
     for name in set(listed.split()) - {"busybox"}:
         (skeleton / "bin" / name).symlink_to("busybox")
 
 
-def _libraries(python: Path, trees: Iterable[Path]) -> set[Path]:
-    """The shared libraries of the system that Python and its modules need, by what ldd says."""
+def _busybox() -> Path:
+    found = shutil.which("busybox")
+    assert found, "node.lacks() names it"
+    return Path(found)
+
+
+def _libraries(programs: Iterable[Path], trees: Iterable[Path]) -> set[Path]:
+    """The system's shared libraries that programs and Python's modules need, by what ldd says."""
     modules = [str(path) for tree in trees for path in tree.rglob("*.so*") if path.is_file()]
-    # Some are of no use without another that loads them first: ldd then ends with 1.
-    said = subprocess.run(["ldd", str(python), *modules], capture_output=True, text=True).stdout
+    # ldd ends with 1 if one is static, or of no use before another has been loaded.
+    command = ["ldd", *map(str, programs), *modules]
+    said = subprocess.run(command, capture_output=True, text=True).stdout
     found = {Path(path) for path in re.findall(r"(?:=>|^)\s+(/\S+) \(0x", said, re.MULTILINE)}
     return {path for path in found if not any(path.is_relative_to(tree) for tree in trees)}
 
