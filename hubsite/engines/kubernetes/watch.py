@@ -24,13 +24,15 @@ logger = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 
-FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 8.0
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 6.0
 SHORTEST_WATCH_S = 1.0
 RELIST_AFTER_S = 300.0
 """A watch that lost an event without a sign is mended this often."""
 KNOWN_LATE = timedelta(seconds=1)
 """An event is delivered within this time, where the connection is sound."""
+SOON_S = 30.0
+"""A list that is needed again so soon after the one before is paused for."""
 GONE = 410
 
 
@@ -72,6 +74,7 @@ class Mirror(threading.Thread):
         self._stopping = threading.Event()
         self._failures = 0
         self._version: str | None = None
+        self._list_tried_at = -SOON_S
 
     def groups(self) -> list[str]:
         with self._lock:
@@ -95,9 +98,10 @@ class Mirror(threading.Thread):
                     relist_at = time.monotonic() + RELIST_AFTER_S
                 self._watch()
             except _Expired:
-                # An ERROR may come again and again: the pause before each list grows.
                 self._version = None
-                self._pause("the version watched from has expired", is_quiet=True)
+                # Usual after an outage; but it may come again and again.
+                if time.monotonic() - self._list_tried_at < SOON_S:
+                    self._pause("the version watched from has expired", is_quiet=True)
             except (Refused, EngineUnavailable) as error:
                 self._pause(str(error))
             except Exception:
@@ -108,6 +112,8 @@ class Mirror(threading.Thread):
     def _list(self) -> str:
         """Replace the copy by what there is; gives the version to watch from."""
         asked_at = timezone.now()
+        is_soon = time.monotonic() - self._list_tried_at < SOON_S
+        self._list_tried_at = time.monotonic()
         found: dict[str, dict[str, Json]] = {}
         version = ""
         try:
@@ -118,6 +124,8 @@ class Mirror(threading.Thread):
                     group[item["metadata"]["name"]] = self._keep(item)
         except Refused as error:
             raise _expired(error) from error
+        if not is_soon:
+            self._failures = 0  # the server is back
         with self._lock:
             before, self._groups = self._groups, found
             self.known_until = asked_at
@@ -175,7 +183,7 @@ class Mirror(threading.Thread):
         if not is_quiet and (self._failures in (1, 4) or self._failures % 20 == 0):
             logger.warning("%s: %s; trying again", self.name, why)
         seconds = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(self._failures - 1, 8))
-        self._stopping.wait(seconds * random.uniform(0.75, 1.25))  # noqa: S311
+        self._stopping.wait(seconds * random.uniform(1, 1.25))  # noqa: S311
 
 
 def _expired(error: Refused) -> Exception:

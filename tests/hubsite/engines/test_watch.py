@@ -376,6 +376,16 @@ def test_after_a_watch_that_went_well_pauses_begin_small_again(monkeypatch):
     assert grows(pauses[3:])
 
 
+def test_after_an_outage_a_version_that_is_too_old_costs_no_pause(monkeypatch):
+    """A server that comes back knows no old versions; it is asked for a list at once."""
+    monkeypatch.setattr(watch, "SOON_S", 0.0)
+    with Script(busy, busy, busy, status_410, busy) as script:
+        pauses = run(mirror(script.server.api()), pauses=4)
+        assert script.lists == 2
+    assert grows(pauses[:3])
+    assert grows(pauses[3:]), "the list went well: what went wrong before is forgotten"
+
+
 # Until when it is known what there is.
 
 
