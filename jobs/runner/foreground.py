@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from . import bundle, handover, linux, process, rundir, summary, warm
 from .clerk import admit
 from .failures import unwritten
-from .outcome import LAUNCH, LOST, STOPPED, Outcome, process_exit_code
+from .outcome import LAUNCH, LOST, STOPPED, XCUBE_ERROR, Outcome, process_exit_code
 from .rundir import RunDir
 from .supervisor import STOP_SIGNALS, supervise
 from .workload import WorkloadError
@@ -58,11 +58,15 @@ def run_workload(
         warm.import_xcube()
     except Exception as error:  # noqa: BLE001 - whatever it is, it must be told
         return teller.refuse(f"xcube cannot be imported: {type(error).__name__}: {error}")
+    meta = run.read("meta.json") or {}
     try:
         supervise(run, umask=umask, ended=teller.end)
     except Exception as error:  # noqa: BLE001 - as above
         process.say(f"the supervisor has failed: {error!r}")
-        return teller.fail(LOST, f"The run's supervisor failed: {error}")
+        if teller.code is None:
+            # LOST is free of charge: no code of a user's own may bring it about.
+            reason = XCUBE_ERROR if meta.get("has_code") else LOST
+            return teller.fail(reason, f"The run's supervisor failed: {error}")
     if teller.code is None:
         return teller.refuse("Another process runs this workload.")
     return teller.code

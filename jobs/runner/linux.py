@@ -69,6 +69,12 @@ def read_signals(fd: int) -> list[Signal]:
     return [Signal(*_SIGINFO.unpack_from(data, start)) for start in starts]
 
 
+def be_killed_first() -> None:
+    """Where memory runs out it is this process that ends, and not who looks after it."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
 class Signal(NamedTuple):
     """A signal that was sent. The sender is 0 if it is in none of our namespaces, or the kernel."""
 

@@ -67,6 +67,7 @@ def decide(
     code, number = _exit(wait_status)
     status = result.get("status") if isinstance(result, dict) else None
     message = result.get("message") if isinstance(result, dict) else None
+    message = message if isinstance(message, str) else None
     if code == 0 and (status in ("ok", "warning") or not needs_result):
         return Outcome("SUCCEEDED", None, message, 0)
     if kill is not None:
@@ -74,7 +75,7 @@ def decide(
     if number is not None:
         return _by_signal(number, oom_killed, has_code)
     if status == "error":
-        text = failure_message or shorten(str(message or "")) or "The cube generation failed."
+        text = failure_message or shorten(message or "") or "The cube generation failed."
         return Outcome("FAILED", COST if failure_kind == "cost" else XCUBE_ERROR, text, code)
     if code == NO_SPACE_EXIT:
         return Outcome("FAILED", XCUBE_ERROR, NO_SPACE, code)

@@ -258,17 +258,19 @@ class _Supervisor:
             self._reporter.finish(
                 self._feed.end_state(outcome), result=told, is_hurried=self._is_stop_asked
             )
-        self._run.discard("workload.json")
+        _forgivingly(lambda: self._run.discard("workload.json"))
         shutil.rmtree(self._run.path / "scratch", ignore_errors=True)
 
     def _decide(self) -> Outcome:
-        failure = self._run.read("failure.json") or {}
+        failure = self._run.read("failure.json")
+        failure = failure if isinstance(failure, dict) else {}
+        told = failure.get("message")
         result = self._run.read("result.json")
         return decide(
             wait_status=self._wait_status or 0,
             kill=self._kill,
             result=result,
-            failure_message=failure.get("message"),
+            failure_message=told if isinstance(told, str) else None,
             failure_kind=failure.get("kind"),
             oom_killed=linux.oom_kills() > self._oom_kills,
             needs_result=self._meta.get("kind") != "standin",

@@ -79,6 +79,7 @@ def test_nobody_but_the_supervisor_has_the_token(pod, hub):
         environ = Path(f"/proc/{pid}/environ").read_bytes()
         assert TOKEN.encode() not in environ
         assert b"XCUBE_HUB_RUN_" not in environ
+    assert int(Path(f"/proc/{child}/oom_score_adj").read_text()) == 1000
     assert not memory_holds(child, TOKEN.encode())
     assert memory_holds(pod.first, TOKEN.encode()), "else this test looks in the wrong place"
     assert pod.end()["exited"] == 0
@@ -126,6 +127,38 @@ def test_a_users_code_is_fetched_and_gets_nothing_else(pod, hub, cubegen):
     assert "given None\n" in pod.log
     assert hub.tokens == {f"Bearer {TOKEN}"}
     assert TOKEN not in pod.log
+
+
+SPOILS = """
+import os, pathlib
+def process_dataset(cube):
+    run = pathlib.Path(os.environ["HOME"]).parent
+    for file in ("log.json", "workload.json", "report.json"):
+        (run / file).unlink(missing_ok=True)
+        (run / file).mkdir()
+    (run / "status.json").write_text('{"phase": "FAILED", "reason": "LOST"}')
+    (run / "meta.json").write_text("7")
+    (run / "failure.json").write_text("[1]")
+    %s
+    os._exit(%d)
+"""
+NO_TEXT = """(run / "result.json").write_text('{"status": "ok", "message": [1], "result": 1}')"""
+NO_FILE = """os.mkfifo(run / "result.json")"""
+
+
+@pytest.mark.parametrize(
+    ("result", "code", "phase", "reason"),
+    [(NO_TEXT, 0, "SUCCEEDED", None), (NO_FILE, 1, "FAILED", "XCUBE_ERROR")],
+)
+def test_no_code_can_spoil_how_its_end_is_told(pod, hub, cubegen, result, code, phase, reason):
+    """The more so as what nobody knows the end of costs nothing."""
+    cubegen["request"]["code_config"] = {
+        "callable_ref": "user_code:process_dataset",
+        "inline_code": SPOILS % (result, code),
+    }
+    end = pod.run(make_workload(cubegen, report=hub.report))
+    assert (end["exited"], end["phase"], end["reason"]) == (code, phase, reason), pod.log
+    assert hub.reports[-1]["sender"] == "on_end"
 
 
 def test_code_that_is_not_given_ends_the_run_before_it_begins(pod, hub, cubegen):
