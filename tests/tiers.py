@@ -22,15 +22,12 @@ COVERED = 90
 
 # Tests that start and kill hubs and runners, and measure time: one after the other.
 TIMED = ("tests/runner", "tests/processes", "tests/chaos")
-CLUSTER = "tests/kubernetes"
+ALONE = "not benchmark and not kubernetes and not node"
 TIERS = {
-    "plain": (
-        *("-m", "not benchmark", "-n", "2"),
-        *(f"--ignore={path}" for path in (*TIMED, CLUSTER)),
-    ),
-    "timed": ("-m", "not benchmark", *TIMED),
-    "kubernetes": ("-m", "not benchmark and not node", CLUSTER),
-    "node": ("-m", "not benchmark and node", CLUSTER),
+    "plain": ("-m", ALONE, "-n", "2", *(f"--ignore={path}" for path in TIMED)),
+    "timed": ("-m", ALONE, *TIMED),
+    "kubernetes": ("-m", "kubernetes and not node and not benchmark"),
+    "node": ("-m", "node and not benchmark"),
 }
 
 
