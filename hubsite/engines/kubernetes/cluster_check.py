@@ -133,7 +133,7 @@ def _check_connection(
     yield credentials
     if credentials.outcome is Outcome.FAILED:
         return False
-    yield place.row("clock", lambda: _clock(api.date(), now=datetime.now(UTC)))
+    yield place.row("clock", lambda: _clock(_date(api), now=datetime.now(UTC)))
     return True
 
 
@@ -190,6 +190,13 @@ def _credentials_mend(source: Source, namespace: str) -> str:
         f"Put a new token into the kubeconfig; this makes one: kubectl -n {namespace} create token "
         "xcube-hub-engine --duration=720h"
     )
+
+
+def _date(api: Api) -> str | None:
+    try:
+        return api.date()
+    except Refused:  # as the version was
+        return None
 
 
 def _clock(date: str | None, *, now: datetime) -> Row:
