@@ -71,6 +71,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+@pytest.fixture(autouse=True)
+def _nothing_remembered(monkeypatch):
+    monkeypatch.setattr(estimator, "_versions", None)
+
+
 @pytest.fixture
 def remote(settings):
     server = Estimator()
@@ -247,15 +252,12 @@ def test_a_path_before_ours_is_kept(remote):
     assert remote.requests[0][0] == "/below/versions"
 
 
-def test_versions(remote, monkeypatch):
-    monkeypatch.setattr(estimator, "_versions", None)
-    remote.answer = b'{"versions": {"xcube": "1.14.1"}}'
-    assert estimator.versions() == {"xcube": "1.14.1"}
-    monkeypatch.setattr(estimator, "_versions", None)
+def test_versions(remote):
     remote.answer = b'{"versions": ["xcube"]}'
     with pytest.raises(ApiError):
         estimator.versions()
-    monkeypatch.setattr(estimator, "_versions", None)
+    remote.answer = b'{"versions": {"xcube": "1.14.1"}}'
+    assert estimator.versions() == {"xcube": "1.14.1"}
 
 
 def test_estimates_with_stores_of_ones_own_hold_a_place(remote, settings, monkeypatch):
