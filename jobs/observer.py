@@ -58,6 +58,7 @@ class Observer:
         self._orphan_since: dict[str, float] = {}
         self._asked: dict[str, float] = {}
         self._over: dict[str, None] = {}
+        self._recorded: dict[str, tuple[Any, ...]] = {}
         self._has_freed = False
         self._next_ask = 0.0
         self._next_sweep = 0.0
@@ -87,18 +88,24 @@ class Observer:
             time.sleep(2)
             return
         self._ask_for_ticks()
+        self._look()
+
+    def _look(self) -> None:
+        """Wait for what the engine tells next, and bring it into the rows."""
         news: list[Observation] = []
+        gone: list[Gone] = []
         wait_s = ASK_EVERY_S if self._has_freed or self._over else WATCH_S
         for fact in self.engine.watch(wait_s=wait_s):
             if isinstance(fact, Level):
                 self.reconcile(fact)
             elif isinstance(fact, Gone):
-                self.note_gone(fact)
-            else:
+                gone.append(fact)
+            elif self._recorded.get(fact.name) != _gist(fact):
                 news.append(fact)
             if self._is_stopping():
                 return
         self.record_all(news)
+        self.note_gone(gone)
         self._ask_worker()
 
     def _pause(self, why: str) -> None:
@@ -128,11 +135,16 @@ class Observer:
                 self._vanish(job, asked_at=level.asked_at)
         self._ask_worker()
         self._orphan_since = {n: t for n, t in self._orphan_since.items() if n in names}
+        self._recorded = {n: gist for n, gist in self._recorded.items() if n in names}
 
-    def note_gone(self, gone: Gone) -> None:
-        """An object was removed, by us or by somebody else."""
-        for job in Job.objects.on(self.engine.name).placed().filter(job_id=gone.name):
-            self._vanish(job, asked_at=gone.at)
+    def note_gone(self, gone: Sequence[Gone]) -> None:
+        """Objects were removed, by us or by somebody else."""
+        for start in range(0, len(gone), AT_ONCE):
+            when = {fact.name: fact.at for fact in gone[start : start + AT_ONCE]}
+            for name in when:
+                self._recorded.pop(name, None)
+            for job in Job.objects.on(self.engine.name).placed().filter(job_id__in=when):
+                self._vanish(job, asked_at=when[job.job_id])
         self._ask_worker()
 
     def _vanish(self, job: Job, *, asked_at: datetime) -> None:
@@ -148,6 +160,7 @@ class Observer:
             for observation in some:
                 if self._is_over(jobs.get(observation.name), observation):
                     self._over[observation.name] = None
+                self._recorded[observation.name] = _gist(observation)
                 self._ask_worker()
 
     def _is_over(self, job: Job | None, observation: Observation) -> bool:
@@ -193,6 +206,12 @@ class Observer:
     def _is_orphan(self, name: str) -> bool:
         since = self._orphan_since.setdefault(name, time.monotonic())
         return time.monotonic() - since > ORPHAN_GRACE_S
+
+
+def _gist(observation: Observation) -> tuple[Any, ...]:
+    """All of a fact that its row is made of: an object changes more often than this does."""
+    end = (observation.reason, observation.result) if observation.phase.is_final else ()
+    return (observation.attempt, observation.phase, observation.message, *end)
 
 
 def record(engine: Engine, job: Job, observation: Observation) -> bool:

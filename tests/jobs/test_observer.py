@@ -139,7 +139,7 @@ def test_a_cancelled_job_is_freed_as_soon_as_its_object_is_said_to_be_gone(obser
     look(observer)
     job.refresh_from_db()
     lifecycle.cancel(job, actor="test")
-    observer.note_gone(Gone(job.job_id, timezone.now() + timedelta(seconds=1)))
+    observer.note_gone([Gone(job.job_id, timezone.now() + timedelta(seconds=1))])
     job.refresh_from_db()
     assert not job.is_live
 
@@ -149,7 +149,7 @@ def test_a_run_is_not_lost_while_its_object_is_there_whatever_a_late_level_says(
     job = launched()
     engine.show(job.job_id, Phase.RUNNING, started_at=timezone.now())
     look(observer)
-    observer.note_gone(Gone(job.job_id, timezone.now() + timedelta(hours=1)))
+    observer.note_gone([Gone(job.job_id, timezone.now() + timedelta(hours=1))])
     job.refresh_from_db()
     assert job.state == State.RUNNING
 
