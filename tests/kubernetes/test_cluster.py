@@ -14,7 +14,7 @@ import pytest
 from tests.servers.kubernetes.access import HubAccess
 from tests.servers.kubernetes.api import Api, ApiException, until
 from tests.servers.kubernetes.controlplane import Cluster, ControlPlane
-from tests.servers.kubernetes.processes import CHECKOUT, is_running
+from tests.servers.kubernetes.processes import CHECKOUT, clean_up_after_the_dead, is_running
 from tests.servers.kubernetes.programs import Say
 
 from .objects import job, pod, pods_of
@@ -169,6 +169,33 @@ def test_nothing_is_left_of_a_control_plane_whose_test_run_was_killed() -> None:
     until(lambda: not Path(folder).exists(), "end of the folder")
     assert not any(is_running(int(pid)) for pid in pids)
     assert not Path("/dev/shm", Path(folder).name).exists()
+
+
+KILLED_WITH_ITS_GUARD = KILLED.replace(
+    "os.kill(os.getpid()",
+    """[guard] = [
+    int(pid)
+    for pid in os.popen(f"ps -o pid= --ppid {os.getpid()}").read().split()
+    if "kubernetes.processes" in open(f"/proc/{pid}/cmdline").read()
+]
+os.kill(guard, signal.SIGKILL)
+os.kill(os.getpid()""",
+)
+
+
+def test_the_next_test_run_cleans_up_after_one_that_was_killed_with_its_guard() -> None:
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_WITH_ITS_GUARD],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    folder, *pids = killed.stdout.splitlines()[-1].split()
+    assert all(is_running(int(pid)) for pid in pids)
+    clean_up_after_the_dead(Path(folder).name, below=Path(folder).parent)
+    assert not Path(folder).exists()
+    assert not any(is_running(int(pid)) for pid in pids)
 
 
 def _condition(api: Api, path: str) -> str | None:

@@ -9,6 +9,7 @@ however it came; it then ends the processes, does the rest of the clean-up and r
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import importlib
 import json
 import os
@@ -133,8 +134,12 @@ def is_running(pid: int) -> bool:
 def clean_up_after_the_dead(pattern: str, *, below: Path) -> None:
     """End what test runs left behind that were killed together with their guards."""
     for file in below.glob(f"{pattern}/guard.json"):
-        with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
-            if not runs(json.loads(file.read_text())["owner"]):
+        with (
+            contextlib.suppress(FileNotFoundError, json.JSONDecodeError, BlockingIOError),
+            file.open() as locked,
+        ):
+            fcntl.flock(locked, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused while the guard lives
+            if not runs(json.load(locked)["owner"]):
                 end_all(file.parent)
 
 
@@ -179,8 +184,9 @@ def _end(file: Path, *, by: signal.Signals = signal.SIGTERM) -> None:
 def _guard(folder: Path) -> None:
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
-    sys.stdin.read()
-    if folder.exists():
+    with (folder / "guard.json").open() as locked:
+        fcntl.flock(locked, fcntl.LOCK_EX)
+        sys.stdin.read()
         end_all(folder)
 
 
