@@ -42,16 +42,21 @@ def launch_due() -> int:
     # Not only the engine of now: jobs of another may still be queued when operators change it.
     due = Job.objects.due().exclude(respite.of_its_engine(respite.LAUNCHING))
     for engine in due.order_by().values_list("engine", flat=True).distinct():
-        claimed = claim_due(engine)
-        _launch_all(claimed)
-        launched += len(claimed)
+        # One first: where the engine is away, the others keep their turn, and go as soon as it
+        # is back; what is claimed, but not made, is looked at again only after a while.
+        for most in (1, None):
+            claimed = claim_due(engine, most=most)
+            launched += len(claimed)
+            if not claimed or _launch_all(claimed):
+                break
     return launched
 
 
-def _launch_all(jobs: Iterable[Job]) -> None:
+def _launch_all(jobs: Iterable[Job]) -> set[str]:
     """Launch each; one that cannot be launched must not keep the others waiting.
 
     Where an engine is away or full, its others would wait in vain: `launch_missing` has them.
+    Returns the names of these engines.
     """
     made: list[int] = []
     away: set[str] = set()
@@ -73,6 +78,7 @@ def _launch_all(jobs: Iterable[Job]) -> None:
                 logger.exception("%s could not be launched; it will be tried again", job.job_id)
     finally:
         Job.objects.filter(pk__in=made).update(made_at=timezone.now())
+    return away
 
 
 def _tell_why(job: Job, error: Exception) -> None:
@@ -81,12 +87,14 @@ def _tell_why(job: Job, error: Exception) -> None:
     waiting.update(message=f"Waiting to be launched: {error}"[:1000])
 
 
-def claim_due(engine: str) -> list[Job]:
-    """Move the jobs that are next from QUEUED to LAUNCHED, exactly up to the engine's places."""
+def claim_due(engine: str, *, most: int | None = None) -> list[Job]:
+    """Move the jobs that are next from QUEUED to LAUNCHED, exactly up to the engine's places;
+    at `most` so many at once."""
     places = get_engine(engine).places
     with transaction.atomic():
         Lock.objects.select_for_update().get_or_create(name="launch")
         free = places - Job.objects.on(engine).placed().count()
+        free = free if most is None else min(free, most)
         if free <= 0:
             return []
         return [

@@ -172,11 +172,9 @@ def test_what_one_engine_cannot_do_stops_nothing_on_another(engine, monkeypatch)
     launching.launch_due()
     assert engine.launched == []
     assert [w.name for w in other.launched] == [there[0].job_id]
-    assert Job.objects.on("local").placed().count() == engine.places
-    for job in here[:2]:
-        job.refresh_from_db()
-        assert (job.state, job.made_at) == (State.LAUNCHED, None)
+    assert states(here) == ["LAUNCHED", "QUEUED", "QUEUED"]
     here[0].refresh_from_db()
+    assert here[0].made_at is None
     assert "Waiting to be launched: the test took it away" in here[0].message
 
 
@@ -188,7 +186,19 @@ def test_a_tick_gives_up_an_engine_that_is_away_at_the_first_failure(engine, mon
     engine.is_away = True
     launching.launch_due()
     assert len(asked) == 1
-    assert Job.objects.filter(state=State.LAUNCHED).count() == len(jobs)
+    assert states(jobs) == ["LAUNCHED", "QUEUED"]
+
+
+def test_what_waited_for_an_engine_goes_as_soon_as_it_is_back(engine):
+    user = make_user(units=100)
+    engine._places = 3
+    jobs = [make_job(user) for _ in range(3)]
+    engine.is_away = True
+    launching.launch_due()
+    engine.is_away = False
+    pass_time()
+    assert launching.launch_due() == 2
+    assert [w.name for w in engine.launched] == [jobs[1].job_id, jobs[2].job_id]
 
 
 def test_one_that_must_wait_does_not_stop_the_others(engine, monkeypatch):
