@@ -129,10 +129,35 @@ class Api:
         timeout: tuple[float, float] = (CONNECT_S, READ_S),
     ) -> Any:
         """The response, its body unread, if the server said yes."""
+        known = self._client
+        client = self._get_client()
+        response = self._ask(client, method, path, query=query, body=body, timeout=timeout)
+        if response.status == 401 and client is known:
+            # Its token has expired; there may be a newer one since, and what is asked need not
+            # wait for another try.
+            response.close()
+            self._forget_client(client)
+            client = self._get_client()
+            response = self._ask(client, method, path, query=query, body=body, timeout=timeout)
+        if 200 <= response.status < 300:
+            return response
+        if response.status == 401:
+            self._forget_client(client)  # the next call reads a newer token, if there is one
+        raise self._error(response)
+
+    @staticmethod
+    def _ask(
+        client: ApiClient,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None,
+        body: Json | None,
+        timeout: tuple[float, float],
+    ) -> Any:
         import urllib3
         from kubernetes.client import ApiException
 
-        client = self._get_client()
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         try:
             prepared = client.param_serialize(
@@ -143,12 +168,9 @@ class Api:
                 body=body,
                 auth_settings=["BearerToken"],
             )
-            response = client.call_api(*prepared, _request_timeout=timeout).response
+            return client.call_api(*prepared, _request_timeout=timeout).response
         except (urllib3.exceptions.HTTPError, ApiException, OSError) as error:
             raise Unavailable(_sentence(error)) from error
-        if 200 <= response.status < 300:
-            return response
-        raise self._error(response)
 
     def _error(self, response: Any) -> Exception:
         try:
@@ -158,7 +180,6 @@ class Api:
         status = response.status
         reason, message = content.get("reason") or "", content.get("message") or ""
         if status == 401:
-            self._forget_client()  # its token has expired: the next call reads a newer one
             return NotAccepted("the API server does not accept our credentials (401)")
         if status in (408, 429) or status >= 500:
             return Unavailable(f"the API server answered {status}: {message or 'no reason given'}")
@@ -172,9 +193,10 @@ class Api:
                 self._client, self._pid = ApiClient(self._configure()), os.getpid()
             return self._client
 
-    def _forget_client(self) -> None:
+    def _forget_client(self, client: ApiClient) -> None:
         with self._lock:
-            self._client = None
+            if self._client is client:  # another thread may have made a newer one meanwhile
+                self._client = None
 
 
 def _warning_text(header: str) -> str:

@@ -120,6 +120,28 @@ def test_refused_credentials_are_read_anew(server):
     assert server.configured == 2
 
 
+def test_a_token_that_expires_in_use_is_replaced_within_the_same_call(server):
+    valid = "Bearer token-1"
+
+    def answer(request: Request, reply: Reply) -> None:
+        if request.headers["authorization"] == valid:
+            reply.json({"ok": True})
+        else:
+            reply.status(401, "Unauthorized")
+
+    server.answer = answer
+    api = server.api()
+    assert api.get(PODS) == {"ok": True}
+    valid = "Bearer token-2"
+    assert api.get(PODS) == {"ok": True}
+    valid = "Bearer none"
+    before = len(server.requests)
+    for _ in range(3):
+        with pytest.raises(EngineUnavailable, match="credentials"):
+            api.get(PODS)
+    assert len(server.requests) - before == 4, "again only where the token was good before"
+
+
 def test_a_process_forked_off_makes_a_client_of_its_own(server):
     server.answer = lambda request, reply: reply.json({"by": request.headers["authorization"]})
     api = server.api()
