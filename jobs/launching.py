@@ -7,8 +7,11 @@ is made afterwards. Where that was cut off, `launch_missing` makes what is missi
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
+from itertools import groupby
+from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
@@ -61,24 +64,63 @@ def _launch_all(jobs: Iterable[Job]) -> set[str]:
     made: list[int] = []
     away: set[str] = set()
     try:
-        for job in jobs:
-            if job.engine in away:
-                continue
-            try:
-                if launch(job):
-                    made.append(job.pk)
-            except (OperationalError, InterfaceError):
-                raise
-            except EngineUnavailable as error:
-                logger.warning("%s and those after it wait to be launched: %s", job.job_id, error)
-                away.add(job.engine)
-                respite.give(job.engine, respite.LAUNCHING)
-                _tell_why(job, error)
-            except Exception:
-                logger.exception("%s could not be launched; it will be tried again", job.job_id)
+        for some in _portions(jobs):
+            for job, call in _begin([job for job in some if job.engine not in away]):
+                try:
+                    if _came_of(job, call):
+                        made.append(job.pk)
+                except (OperationalError, InterfaceError):
+                    raise
+                except EngineUnavailable as error:
+                    _tell_why(job, error)
+                    if job.engine not in away:
+                        logger.warning("%s and others wait to be launched: %s", job.job_id, error)
+                        away.add(job.engine)
+                        respite.give(job.engine, respite.LAUNCHING)
+                except Exception:
+                    logger.exception("%s could not be launched; it will be tried again", job.job_id)
     finally:
         Job.objects.filter(pk__in=made).update(made_at=timezone.now())
     return away
+
+
+def _portions(jobs: Iterable[Job]) -> Iterator[list[Job]]:
+    """What is launched together: as many as the engine takes at once, but the first by itself,
+    so that an engine that is away is asked but once."""
+    for engine, group in groupby(jobs, key=lambda job: job.engine):
+        its = list(group)
+        yield its[:1]
+        size = get_engine(engine).launches_at_once if its[1:] else 1
+        yield from (its[start : start + size] for start in range(1, len(its), size))
+
+
+def _begin(jobs: Sequence[Job]) -> list[tuple[Job, Future[None]]]:
+    """Have the objects of these made; ends when all calls have. Rows are read before: engines
+    know of none, so that their calls may go into threads."""
+    rows = Job.objects.filter(pk__in=[job.pk for job in jobs], state=State.LAUNCHED)
+    still = set(rows.values_list("pk", flat=True))  # not cancelled since they were claimed
+    jobs = [job for job in jobs if job.pk in still]
+    if len(jobs) < 2:
+        return [(job, _call(job, _now)) for job in jobs]
+    with ThreadPoolExecutor(len(jobs)) as threads:
+        return [(job, _call(job, threads.submit)) for job in jobs]
+
+
+def _call(job: Job, submit: Callable[..., Future[None]]) -> Future[None]:
+    built = _now(lambda: (get_engine(job.engine), build_workload(job)))
+    if built.exception() is not None:
+        return built
+    engine, workload = built.result()
+    return submit(engine.launch, workload)
+
+
+def _now(do: Callable[..., Any], *args: Any) -> Future[Any]:
+    done: Future[Any] = Future()
+    try:
+        done.set_result(do(*args))
+    except Exception as error:  # noqa: BLE001 - whoever asks for the result gets it
+        done.set_exception(error)
+    return done
 
 
 def _tell_why(job: Job, error: Exception) -> None:
@@ -140,10 +182,13 @@ def launch(job: Job) -> bool:
 
     False where it was not made, and must not or need not be now. Raises EngineUnavailable.
     """
-    if not Job.objects.filter(pk=job.pk, state=State.LAUNCHED).exists():
-        return False  # cancelled since it was claimed
+    return any(_came_of(job, call) for job, call in _begin([job]))
+
+
+def _came_of(job: Job, call: Future[None]) -> bool:
+    """Write down what came of a launch; True if the object is there."""
     try:
-        get_engine(job.engine).launch(build_workload(job))
+        call.result()
         return True
     except (NotYet, StoresFileError) as error:
         logger.warning("%s waits to be launched: %s", job.job_id, error)

@@ -118,14 +118,18 @@ def test_objects_that_are_gone_are_looked_up_at_once(watching: Observer, told: T
     assert statements(watching._look) == 1
 
 
-def test_a_hundred_ends_ask_the_worker_once(watching: Observer, told: Told) -> None:
+def test_a_hundred_ends_at_once_ask_the_worker_twice(
+    watching: Observer, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the first, so that nothing waits, and for all others together."""
+    monkeypatch.setattr(observer, "ASK_EVERY_S", 1000.0)
     for job in jobs(100, state=State.RUNNING, seen_at=timezone.now()):
         logs.append(job.pk, [LogChunk(0, ["a report brought it"])])
         told.facts.append(told.show(job.job_id, Phase.SUCCEEDED, started_at=timezone.now()))
     watching._look()
     watching._next_ask = 0.0
     watching._look()
-    assert 1 <= queued_tasks().count("launch_due") < 20
+    assert queued_tasks() == 2 * ["launch_due", "remove_objects"]
     tasks = [row.task for row in OrmQ.objects.all()]
     removed = [name for task in tasks if "remove" in task["func"] for name in task["args"][0]]
     assert sorted(removed) == sorted(Job.objects.values_list("job_id", flat=True))
