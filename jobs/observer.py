@@ -261,7 +261,7 @@ def abandon(job: Job, observation: Observation) -> bool:
 def _has_begun(observation: Observation) -> bool:
     if observation.phase == Phase.FAILED:
         return observation.started_at is not None
-    return observation.phase != Phase.PENDING
+    return observation.phase not in (Phase.PENDING, Phase.STUCK)
 
 
 def finish(engine: Engine, job: Job, observation: Observation) -> bool:

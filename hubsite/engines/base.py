@@ -94,7 +94,7 @@ class Workload:
     memory_bytes: int | None = None
     expected_memory_bytes: int | None = None
     is_untrusted: bool = False
-    env: dict[str, str] = field(default_factory=dict)
+    env: dict[str, str] = field(default_factory=dict, repr=False)
     report: Report | None = None
     code: Code | None = None
     program: Program | None = None

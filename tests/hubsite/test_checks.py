@@ -102,6 +102,13 @@ def test_a_volume_that_is_not_understood_is_told_before_any_job(in_a_cluster, vo
     assert volume in error.msg
 
 
+def test_a_claim_is_not_shared_where_users_have_folders_in_it(in_a_cluster):
+    in_a_cluster.HUB["XCUBE_HUB_POD_VOLUMES"] = ["data:/data", "data:/home:per-user", "x:/x"]
+    (error,) = checks.check_kubernetes()
+    assert error.id == "hubsite.E012"
+    assert "names data both" in error.msg
+
+
 def test_a_local_engine_needs_nothing_of_a_cluster(settings):
     settings.HUB = {**settings.HUB, "XCUBE_HUB_POD_VOLUMES": ["nonsense"]}
     assert checks.check_kubernetes() == []
