@@ -63,6 +63,8 @@ class FaultProxy:
         self.tls = ssl.create_default_context(cafile=str(ca) if ca else None)
         self.requests: list[Request] = []
         self.attempts: list[float] = []  # when connections were made
+        self.events = 0  # passed on by watches, repeated ones included
+        self._repeats = 1
         self._faults: list[Fault] = []
         self._silent = threading.Event()
         self._hanging_up = False
@@ -114,6 +116,7 @@ class FaultProxy:
         """Be sound again. Connections that were silenced stay lost."""
         with self._lock:
             self._faults.clear()
+        self._repeats = 1
         if self._silent.is_set():
             self.cut()
             self._silent.clear()
@@ -153,6 +156,10 @@ class FaultProxy:
         headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
         self._add(method, path, times, lambda handler, _: handler.say(status, document, headers))
 
+    def repeat_events(self, times: int) -> None:
+        """Pass each event of a watch, from its next one on, this many times: a burst."""
+        self._repeats = times
+
     def expire_watches(self, *, path: str = "", times: int = 1) -> None:
         """Answer watches with an ERROR event 410 under HTTP 200, as the API server does."""
         event = {"type": "ERROR", "object": _status(410, message="too old resource version: 1 (2)")}
@@ -170,6 +177,12 @@ class FaultProxy:
             self._faults.append(Fault(method, re.compile(path), times, act))
 
     # Counts
+
+    @property
+    def faults_left(self) -> int:
+        """How many faults of single requests are still to happen."""
+        with self._lock:
+            return sum(fault.times for fault in self._faults)
 
     def count(self, *, method: str = "", path: str = "", since: float = 0) -> int:
         """How many requests matched, since an instant of time.monotonic()."""
@@ -200,6 +213,13 @@ class FaultProxy:
                         self._faults.remove(fault)
                     return fault
         return None
+
+    def repeated(self, event: bytes) -> bytes:
+        """What is passed on of one event, and count it."""
+        repeats = self._repeats
+        with self._lock:
+            self.events += repeats
+        return event * repeats
 
     @property
     def is_silent(self) -> bool:
@@ -281,7 +301,10 @@ class _Handler(BaseHTTPRequestHandler):
         )
         self._hold_while_silent()
         self.end_headers()
-        while data := response.read1(65536):
+        is_watch = re.search("[?&]watch=", self.path) is not None and not length
+        while data := response.readline() if is_watch else response.read1(65536):
+            if is_watch:
+                data = self.server.repeated(data)
             self._hold_while_silent()
             self.wfile.write(data if length else b"%x\r\n%s\r\n" % (len(data), data))
         if not length:
