@@ -62,6 +62,18 @@ def test_a_watch_passes_line_by_line(faulty_access: HubAccess, cluster: Cluster,
             assert event["object"]["metadata"]["name"] == name
 
 
+def test_events_come_in_a_burst_and_are_counted(
+    faulty_access: HubAccess, fault_proxy: FaultProxy, cluster: Cluster, jobs: str
+) -> None:
+    fault_proxy.repeat_events(3)
+    with watched(faulty_access, jobs) as watch:
+        cluster.api.post(jobs, job("one"))
+        events = [watch.readline() for _ in range(3)]
+    assert json.loads(events[0])["object"]["metadata"]["name"] == "one"
+    assert events[1:] == events[:-1]
+    assert fault_proxy.events >= 3
+
+
 def test_refused_connections_come_back_on_the_same_port(
     faulty_access: HubAccess, fault_proxy: FaultProxy, jobs: str
 ) -> None:
