@@ -31,6 +31,7 @@ from hubsite.engines.base import Engine, EngineUnavailable, Gone, Level, Observa
 from . import lifecycle, logs
 from .lease import Lease
 from .models import Job, Reason, State
+from .tasks import QUEUE_IS_LONG
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,6 @@ WATCH_S = 2.0
 SWEEP_EVERY_S = 5.0
 HOUSEKEEPING_EVERY_S = 3600.0
 ORPHAN_GRACE_S = 60.0
-QUEUE_IS_LONG = 20
 AT_ONCE = 500
 ASK_AGAIN_S = 10.0
 ASK_EVERY_S = 0.2
