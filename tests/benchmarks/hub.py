@@ -40,7 +40,7 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=stream,
-                process_group=0,
+                start_new_session=True,  # as apart as containers are, also to the scheduler
             )
 
     def until_logged(self, pattern: str) -> re.Match[str]:

@@ -196,7 +196,7 @@ def test_web_asks_the_cluster_nothing(report: Report, scale: Scale) -> None:
         assert status == 200 and len(jobs) in (FEW + HEAVY_JOBS, FEW + LIGHT_JOBS)
         for job in jobs[:5]:
             status, detail = user.call("GET", f"/cubegens/{job['job_id']}")
-            assert status == 200 and detail["status"]["succeeded"]
+            assert status == 200 and detail["job_status"]["succeeded"]
         reads += 6
     asked = len(hub.proxy.requests) + len(hub.proxy.attempts)
     report.count(

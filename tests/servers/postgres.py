@@ -63,6 +63,7 @@ def _run(owner: str, *command: object) -> None:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,  # a pipe would be kept open by the server
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     if done.returncode:
         raise RuntimeError(f"{command[0]} ended with {done.returncode}")
