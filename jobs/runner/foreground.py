@@ -17,12 +17,19 @@ from typing import Any, NoReturn
 from . import bundle, handover, linux, process, rundir, summary, warm
 from .clerk import admit
 from .failures import unwritten
-from .outcome import LAUNCH, LOST, STOPPED, XCUBE_ERROR, Outcome, process_exit_code
+from .outcome import (
+    LAUNCH,
+    LOST,
+    REFUSED_EXIT,
+    STOPPED,
+    XCUBE_ERROR,
+    Outcome,
+    process_exit_code,
+)
 from .rundir import RunDir
 from .supervisor import STOP_SIGNALS, supervise
 from .workload import WorkloadError
 
-REFUSED_EXIT = 2
 _MESSAGE_CHARS = 2_000
 
 

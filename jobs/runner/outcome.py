@@ -19,6 +19,11 @@ LOST = "LOST"
 XCUBE_ERROR = "XCUBE_ERROR"
 COST = "COST"
 LAUNCH = "LAUNCH"
+REFUSED_EXIT = 2
+"""The program's exit code where the run was not even begun."""
+_NOT_OF_RUNS = {REFUSED_EXIT, 69}
+"""Exit codes by which a container tells that its run has not begun, which costs nothing; 69 is of
+the script that finds no Python. A run's own code may end with any, and write a message besides."""
 NO_SPACE_EXIT = 74
 """The run's exit code (EX_IOERR) where the disk was too full to write its result."""
 
@@ -113,6 +118,9 @@ def process_exit_code(outcome: dict[str, Any]) -> int:
     """With which code a program that ran one workload exits."""
     if outcome.get("phase") == "SUCCEEDED":
         return 0
+    if outcome.get("reason") == LAUNCH:
+        return REFUSED_EXIT
     if outcome.get("signal"):
         return 128 + int(outcome["signal"])
-    return int(outcome.get("exit_code") or 1)
+    code = int(outcome.get("exit_code") or 1)
+    return 1 if code in _NOT_OF_RUNS else code

@@ -692,7 +692,7 @@ def test_a_trial_run_that_does_not_find_the_hub(check: Check, simulated_node: st
     check.set(
         XCUBE_HUB_POD_ANNOTATIONS={
             "fake/run": "1ms",
-            "fake/exit": "1",
+            "fake/exit": "2",
             "fake/message": json.dumps(told),
         }
     )

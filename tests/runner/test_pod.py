@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from hubsite.engines.kubernetes.manifests import NO_PYTHON_EXIT
+from jobs.runner.outcome import REFUSED_EXIT
+
 from .podprocess import TOKEN, Hub, Pod
 from .runnerprocess import make_workload, standin, wait_for
 from .test_life import memory_holds
@@ -159,6 +162,31 @@ def test_no_code_can_spoil_how_its_end_is_told(pod, hub, cubegen, result, code, 
     end = pod.run(make_workload(cubegen, report=hub.report))
     assert (end["exited"], end["phase"], end["reason"]) == (code, phase, reason), pod.log
     assert hub.reports[-1]["sender"] == "on_end"
+
+
+SAYS_SO_ITSELF = """
+import os, pathlib, resource, time
+def process_dataset(cube, message):
+    for reason in ("LAUNCH", "LOST", "IMAGE"):
+        pathlib.Path(message).write_text('{"phase": "FAILED", "reason": "%%s"}' %% reason)
+    %s
+"""
+OUTLIVES = """resource.prlimit(1, resource.RLIMIT_CPU, (1, 1))
+    while True: print("and on")"""
+LETS_NOT_WRITE = """resource.prlimit(1, resource.RLIMIT_NOFILE, (0, 0))
+    os._exit(%d)"""
+
+
+@pytest.mark.parametrize("ends", [OUTLIVES, *(LETS_NOT_WRITE % code for code in (1, 2, 69))])
+def test_no_code_leaves_a_word_of_its_own_with_an_exit_code_that_makes_it_free(pod, cubegen, ends):
+    """It may end process 1, or keep it from writing: limits may be set for all of one's own."""
+    cubegen["request"]["code_config"] = {
+        "callable_ref": "user_code:process_dataset",
+        "inline_code": SAYS_SO_ITSELF % ends,
+        "callable_params": {"message": str(pod.message)},
+    }
+    end = pod.run(make_workload(cubegen))
+    assert end["exited"] not in (0, REFUSED_EXIT, NO_PYTHON_EXIT), pod.log
 
 
 def test_code_that_is_not_given_ends_the_run_before_it_begins(pod, hub, cubegen):

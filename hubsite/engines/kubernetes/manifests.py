@@ -36,6 +36,8 @@ MOST_SECRET_BYTES = 1 << 20
 SMALLEST_REQUEST_BYTES = 512 << 20
 
 NO_PYTHON_EXIT = 69
+REFUSED_EXIT = 2
+"""The program ends so where the run has not begun; and never where its own code ran."""
 _PROGRAM_FOLDER = "/opt/xcube-hub"
 _RUN_FOLDER = "/etc/xcube-hub/run"
 _SCRATCH = "/scratch"

@@ -16,7 +16,7 @@ from typing import Any
 from hubsite.storable import storable
 
 from ..base import Observation, Phase
-from .manifests import ATTEMPT_LABEL, CONTAINER, NO_PYTHON_EXIT
+from .manifests import ATTEMPT_LABEL, CONTAINER, NO_PYTHON_EXIT, REFUSED_EXIT
 
 Json = dict[str, Any]
 
@@ -34,8 +34,8 @@ STOPPED = "STOPPED"
 SETTLED = timedelta(seconds=3)
 """Jobs and pods are watched apart: what a Job says of its pods counts once they are known too."""
 
-_TOLD = {OUT_OF_MEMORY, DEADLINE, XCUBE_ERROR, "COST", LAUNCH, LOST, STOPPED}
-"""Reasons that a run's own message may give."""
+_TOLD = {OUT_OF_MEMORY, DEADLINE, XCUBE_ERROR, "COST", STOPPED}
+"""Reasons that a run's own message may give, whatever its exit code."""
 _HOPELESS_IMAGE = {"InvalidImageName", "ErrImageNeverPull"}
 _IMAGE_TROUBLE = _HOPELESS_IMAGE | {
     "ErrImagePull",
@@ -135,7 +135,13 @@ class Pod:
     def told_reason(self) -> str | None:
         """Why it failed, by its own word."""
         reason = _text(self.told.get("reason"))
-        return reason if self.told.get("phase") == "FAILED" and reason in _TOLD else None
+        if self.told.get("phase") != "FAILED":
+            return None
+        if reason == LOST:
+            return XCUBE_ERROR  # nobody but Kubernetes loses a pod
+        if reason == LAUNCH:
+            return reason if self.exit_code == REFUSED_EXIT else None
+        return reason if reason in _TOLD else None
 
     @property
     def container_started_at(self) -> datetime | None:
@@ -315,7 +321,9 @@ def _end(reason: str, message: str, pod: Pod | None) -> Observation:
 
 def _why_failed(pod: Pod) -> tuple[str, str]:
     """What a run's own code can bring about by itself must be none of the reasons that are free
-    of charge: each of those needs a sign that only Kubernetes gives."""
+    of charge: each of those needs a sign that only Kubernetes gives, or an exit code that process 1
+    never gives once the run has begun. The message alone is none: code can write it, then end
+    process 1, or keep it from writing, by limits (prlimit)."""
     status, ended, code = pod.status, pod.terminated, pod.exit_code
     if status.get("reason") == "Evicted":
         return _why_evicted(_text(status.get("message")))

@@ -44,7 +44,7 @@ else:
 with open(arguments["--termination-message"], "w") as file:
     message = f"From a pod, the hub at {url} {fault}"
     json.dump({"phase": "FAILED", "reason": "LAUNCH", "message": message}, file)
-sys.exit(1)
+sys.exit(2)  # manifests.REFUSED_EXIT
 """
 _MENDS = {
     "IMAGE": "Set XCUBE_HUB_POD_IMAGE to an image with xcube that the nodes can pull; name the "

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from hubsite.engines.kubernetes.manifests import REFUSED_EXIT
 from hubsite.engines.kubernetes.trial import archive
 from tests.servers.ports import free_port
 
@@ -64,7 +65,7 @@ def test_it_ends_well_where_the_hub_answers(tmp_path: Path, hub: str) -> None:
 
 def test_it_tells_what_the_hub_answers_instead(tmp_path: Path, hub: str) -> None:
     code, message = run(tmp_path, f"{hub}/api/v1")
-    assert code == 1
+    assert code == REFUSED_EXIT
     assert message == {
         "phase": "FAILED",
         "reason": "LAUNCH",
@@ -82,6 +83,6 @@ def test_it_tells_what_the_hub_answers_instead(tmp_path: Path, hub: str) -> None
 )
 def test_it_tells_why_the_hub_cannot_be_reached(tmp_path: Path, url: str, said: str) -> None:
     code, message = run(tmp_path, url)
-    assert code == 1
+    assert code == REFUSED_EXIT
     assert message
     assert said in message["message"]
