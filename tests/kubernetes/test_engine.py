@@ -16,6 +16,7 @@ from hubsite.engines.kubernetes.engine import KubernetesEngine
 from tests.servers.kubernetes.access import HubAccess
 from tests.servers.kubernetes.api import until
 from tests.servers.kubernetes.controlplane import Cluster
+from tests.servers.kubernetes.faults import FaultProxy
 
 from .engines import code, make_engine, simulated, workload
 
@@ -356,3 +357,15 @@ def test_the_program_is_brought_once(cluster: Cluster, hub_access: HubAccess) ->
     engine.launch(workload("third", program=newer))
     maps = cluster.api.items(f"/api/v1/namespaces/{hub_access.namespace}/configmaps")
     assert len([m for m in maps if m["metadata"]["name"].startswith("xcube-hub-runner-")]) == 2
+
+
+def test_kubelets_that_do_not_answer_hold_up_one_look_at_a_log_not_all(
+    faulty_access: HubAccess, fault_proxy: FaultProxy, simulated_node: str
+) -> None:
+    engine = make_engine(faulty_access, **simulated(run="1ms"))
+    for name in ("first", "second"):
+        engine.launch(workload(name))
+        until_phase(engine, name, Phase.SUCCEEDED)
+    fault_proxy.answer(504, path="/log", times=2)
+    assert [engine.log(name) for name in ("first", "second")] == [[], []]
+    assert fault_proxy.count(path="/log") == 1

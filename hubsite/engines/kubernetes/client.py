@@ -21,6 +21,7 @@ Json = dict[str, Any]
 
 CONNECT_S = 3.05
 READ_S = 10.0
+LOG_READ_S = 3.0
 WATCH_S = 10
 WATCH_READ_S = 13.0
 """The server ends a watch after WATCH_S; silence beyond that is a connection that was cut."""
@@ -94,8 +95,9 @@ class Api:
             response.close()
 
     def text(self, path: str, **query: Any) -> str:
-        """A pod's log."""
-        response = self._open("GET", path, query={"limitBytes": _MOST_LOG_BYTES, **query})
+        """A pod's log; its kubelet is to answer soon."""
+        limited = {"limitBytes": _MOST_LOG_BYTES, **query}
+        response = self._open("GET", path, query=limited, timeout=(CONNECT_S, LOG_READ_S))
         return self._body(response).decode("utf-8", "replace")
 
     def date(self) -> str | None:

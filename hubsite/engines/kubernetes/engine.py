@@ -40,6 +40,7 @@ Json = dict[str, Any]
 
 PROGRAM_KEPT_S = 60.0
 LOG_LINES = 7000
+LOGS_AGAIN_S = 60.0
 
 
 class KubernetesEngine(Engine):
@@ -65,6 +66,7 @@ class KubernetesEngine(Engine):
         self._namespace: str | None = None
         self._program_until: dict[str, float] = {}
         self._news: News | None = None
+        self._logs_again_at = 0.0
 
     @property
     def places(self) -> int:
@@ -142,23 +144,26 @@ class KubernetesEngine(Engine):
             self._news = None
 
     def log(self, name: str) -> Sequence[LogChunk]:
+        """Where a kubelet does not answer, none is asked for a while: others wait for this."""
+        if time.monotonic() < self._logs_again_at:
+            return []
         try:
-            pods = self._api.get(self._path("pods"), labelSelector=f"{JOB_NAME_LABEL}={name}")[
-                "items"
-            ]
-            if not pods:
-                return []
-            newest = max(pods, key=lambda pod: pod["metadata"]["creationTimestamp"])
-            text = self._api.text(
-                f"{self._path('pods', newest['metadata']['name'])}/log",
-                container=CONTAINER,
-                tailLines=LOG_LINES,
-            )
+            lines = self._log_lines(name)
         except (Refused, EngineUnavailable) as error:
             logger.warning("the log of %s cannot be had: %s", name, error)
+            if isinstance(error, EngineUnavailable):
+                self._logs_again_at = time.monotonic() + LOGS_AGAIN_S
             return []
-        lines = text.splitlines()
         return [LogChunk(0, lines)] if lines else []
+
+    def _log_lines(self, name: str) -> list[str]:
+        query = {"labelSelector": f"{JOB_NAME_LABEL}={name}"}
+        pods = self._api.get(self._path("pods"), **query)["items"]
+        if not pods:
+            return []
+        newest = name_of(max(pods, key=lambda pod: pod["metadata"]["creationTimestamp"]))
+        path = f"{self._path('pods', newest)}/log"
+        return self._api.text(path, container=CONTAINER, tailLines=LOG_LINES).splitlines()
 
     def _list(self, kind: str) -> list[Json]:
         query = {"labelSelector": manifests.selector(self.options.instance)}
