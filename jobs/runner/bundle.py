@@ -27,6 +27,8 @@ LONGEST_PAUSE_S = 15.0
 _GZIP = b"\x1f\x8b"
 # What a for_run() of environment.py decides by itself.
 _NOT_GIVEN = {"HOME", "TMPDIR", "NUMBA_CACHE_DIR", "MPLCONFIGDIR", "PYTHONPATH"}
+_ADDING = {"append_dim", "group"}
+"""Parameters of a write into a dataset that exists."""
 _AGAIN = {408, 425, 429}
 
 
@@ -82,10 +84,18 @@ def complete(workload: Any, handed: Handover) -> bytes:
 
 
 def _write_over(payload: dict[str, Any]) -> None:
-    """The try before may have left half a cube. That the place was ours was seen at admission."""
+    """The try before may have left half a cube. That the place was ours was seen at admission.
+
+    What was added to an existing dataset can neither be written over nor safely added again.
+    """
     request = payload.get("request")
     output = request.get("output_config") if isinstance(request, dict) else None
     if isinstance(output, dict):
+        if _ADDING & set(output.get("write_params") or ()):
+            raise WorkloadError(
+                "The run was driven off its node. It adds to an existing dataset, and may have "
+                "done so in part: look at that, and submit it again if nothing was added."
+            )
         payload["request"] = {**request, "output_config": {**output, "replace": True}}
 
 

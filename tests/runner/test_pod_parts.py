@@ -72,6 +72,15 @@ class TestComplete:
         assert again == {"store_id": "@s", "replace": True}
         assert self.complete({"payload": {"kind": "standin"}}, retries=1)
 
+    @pytest.mark.parametrize("params", [{"append_dim": "time"}, {"group": "a"}])
+    def test_what_adds_to_a_dataset_is_never_done_twice(self, params):
+        output = {"store_id": "@s", "write_params": params}
+        workload = {"payload": {"request": {"output_config": output}}}
+        first = self.complete(workload)["payload"]["request"]["output_config"]
+        assert first == output
+        with pytest.raises(WorkloadError, match="submit it again if nothing was added"):
+            self.complete(workload, retries=1)
+
     def test_the_workloads_own_environment_goes_first(self):
         env = {"A": "container", "B": "container", "HOME": "/root", "TMPDIR": "/tmp"}
         workload = {"payload": {"request": {}}, "env": {"B": "workload"}}
