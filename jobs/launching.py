@@ -23,7 +23,7 @@ from hubsite.engines import get_engine
 from hubsite.engines.base import AlreadyEnded, EngineUnavailable, LaunchRefused, NotYet
 
 from . import lifecycle, respite, vault
-from .models import Job, Lock, Reason, State
+from .models import Job, JobQuerySet, Lock, Reason, State
 from .request import InvalidRequest
 from .stores import StoresFileError
 from .workload import build_workload
@@ -47,7 +47,7 @@ def launch_due() -> int:
     for engine in due.order_by().values_list("engine", flat=True).distinct():
         # One first: where the engine is away, the others keep their turn, and go as soon as it
         # is back; what is claimed, but not made, is looked at again only after a while.
-        for most in (1, None):
+        for most in (1, MOST_AT_ONCE):
             claimed = claim_due(engine, most=most)
             launched += len(claimed)
             if not claimed or _launch_all(claimed):
@@ -129,14 +129,14 @@ def _tell_why(job: Job, error: Exception) -> None:
     waiting.update(message=f"Waiting to be launched: {error}"[:1000])
 
 
-def claim_due(engine: str, *, most: int | None = None) -> list[Job]:
+def claim_due(engine: str, *, most: int = MOST_AT_ONCE) -> list[Job]:
     """Move the jobs that are next from QUEUED to LAUNCHED, exactly up to the engine's places;
     at `most` so many at once."""
     places = get_engine(engine).places
     with transaction.atomic():
         Lock.objects.select_for_update().get_or_create(name="launch")
         free = places - Job.objects.on(engine).placed().count()
-        free = free if most is None else min(free, most)
+        free = min(free, most)
         if free <= 0:
             return []
         return [
@@ -173,8 +173,14 @@ def choose(engine: str, free: int) -> list[Job]:
         if (turn := rank + running.get(owner_id, 0)) <= most
     )
     chosen = [pk for _, pk in turns[:free]]
-    jobs = Job.objects.select_related("document", "owner").in_bulk(chosen)
+    jobs = _to_launch(Job.objects.all()).in_bulk(chosen)
     return [jobs[pk] for pk in chosen if pk in jobs]
+
+
+def _to_launch(jobs: JobQuerySet) -> JobQuerySet:
+    """With what their workloads are made of, but for uploaded code: that of all at once is too
+    much to hold."""
+    return jobs.select_related("document", "owner").defer("document__code")
 
 
 def launch(job: Job) -> bool:
@@ -217,7 +223,7 @@ def _came_of(job: Job, call: Future[None]) -> bool:
 def launch_missing() -> int:
     """Launch again what was claimed, but not made, or made and not seen in the engine since."""
     now = timezone.now()
-    missing = (
+    missing = _to_launch(
         Job.objects.placed()
         .filter(state=State.LAUNCHED)
         .exclude(respite.of_its_engine(respite.LAUNCHING))
@@ -226,7 +232,6 @@ def launch_missing() -> int:
             | Q(made_at__lt=now - UNSEEN_AFTER, seen_at=None)
         )
         .order_by("id")
-        .select_related("document", "owner")[:MOST_AT_ONCE]
-    )
+    )[:MOST_AT_ONCE]
     _launch_all(missing)
     return len(missing)

@@ -9,7 +9,7 @@ from django.conf import settings
 from hubsite.engines.base import Code, Program, Report, Workload
 
 from . import vault
-from .models import Job
+from .models import Job, JobDocument
 from .request import CubegenRequest, ResolvedRequest, parse_request, resolve, unredact
 from .run_token import run_token
 from .runner_package import MODULE, REQUIRES, runner_zip
@@ -38,13 +38,11 @@ def build_workload(job: Job) -> Workload:
     Stores are read again: keys may have been rotated since admission. Raises InvalidRequest
     where a store is no longer there, vault.Unreadable where its credentials are lost.
     """
-    document = job.document
+    document, code = job.document, _uploaded_code(job)
     request = document.request
     if document.credentials is not None:
         request = unredact(request, vault.unseal(document.credentials))
-    resolved = resolve_for(
-        job.owner.username, parse_request(request, uploaded=document.code is not None)
-    )
+    resolved = resolve_for(job.owner.username, parse_request(request, uploaded=code is not None))
     url = f"{settings.HUB['XCUBE_HUB_CALLBACK_URL']}/cubegens/{job.job_id}"
     return Workload(
         name=job.job_id,
@@ -65,9 +63,19 @@ def build_workload(job: Job) -> Workload:
             url=f"{url}/callbacks",
             token=run_token(job.job_id, job.attempt),
         ),
-        code=Code(f"{url}/code", bytes(document.code)) if document.code is not None else None,
+        code=Code(f"{url}/code", code) if code is not None else None,
         program=Program(archive=runner_zip(), module=MODULE, requires=REQUIRES),
     )
+
+
+def _uploaded_code(job: Job) -> bytes | None:
+    """Read apart, and held no longer than its workload: it may have 10 MB, and jobs are launched
+    by the hundred."""
+    if not job.has_user_code:
+        return None
+    documents = JobDocument.objects.filter(job=job.pk, code__isnull=False)
+    code = documents.values_list("code", flat=True).first()
+    return None if code is None else bytes(code)
 
 
 def expected_memory_bytes(estimate: dict[str, Any]) -> int | None:

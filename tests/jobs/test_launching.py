@@ -288,6 +288,37 @@ def test_a_job_cancelled_since_it_was_claimed_is_not_launched(engine):
     assert engine.launched == []
 
 
+def test_a_tick_claims_no_more_than_it_can_launch(engine, monkeypatch):
+    """It is ended after a minute: what it does in one transaction must not last so long."""
+    monkeypatch.setattr(launching, "MOST_AT_ONCE", 3)
+    engine._places = 100
+    user = make_user(units=100)
+    for _ in range(10):
+        make_job(user)
+    assert launching.launch_due() == 4, "one, and then as many as may be"
+    assert launching.launch_due() == 4
+    assert launching.launch_due() == 2
+
+
+def test_the_uploaded_code_of_many_jobs_is_never_held_at_once(engine):
+    engine._places = 100
+    user = make_user(units=100)
+    for _ in range(5):
+        job = make_job(user, has_user_code=True)
+        job.document.code = b"PK"
+        job.document.request["code_config"] = {
+            "callable_ref": "user_code:process_dataset",
+            "file_set": {"path": "uploaded.zip"},
+        }
+        job.document.save()
+    claimed = launching.claim_due("local")
+    assert len(claimed) == 5
+    for job in claimed:
+        assert launching.launch(job)
+        assert "code" in job.document.get_deferred_fields()
+    assert [workload.code.archive for workload in engine.launched] == [b"PK"] * 5
+
+
 def test_the_workload_names_the_run_its_token_and_only_the_stores_of_the_request(engine):
     job = make_job(make_user(units=100))
     launching.launch_due()
