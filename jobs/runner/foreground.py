@@ -67,7 +67,7 @@ def run_workload(
         return teller.refuse(f"xcube cannot be imported: {type(error).__name__}: {error}")
     meta = run.read("meta.json") or {}
     try:
-        supervise(run, umask=umask, ended=teller.end)
+        supervise(run, umask=umask, ended=teller.end, retries=admitted["retries"])
     except Exception as error:  # noqa: BLE001 - as above
         process.say(f"the supervisor has failed: {error!r}")
         if teller.code is None:
@@ -129,7 +129,8 @@ def _admit(
 ) -> dict[str, Any]:
     """Store the workload in a process of its own, so that no secret stays in this one.
 
-    Gives name and attempt as far as they are known, and a message if it was not accepted.
+    Gives name and attempt as far as they are known, and either how many tries there were before,
+    or a message if it was not accepted.
     """
     read, write = os.pipe()
     parent = os.getpid()
@@ -170,7 +171,7 @@ def _take_in(
         return {**known, "message": str(error)[:_MESSAGE_CHARS]}
     if answer["status"] >= 300:
         return {**known, "message": answer["message"]}
-    return {**known, "name": answer["name"]}
+    return {**known, "name": answer["name"], "retries": given.retries}
 
 
 def _known(workload: Any) -> dict[str, Any]:

@@ -46,14 +46,24 @@ def start_state() -> dict[str, Any]:
 
 
 class Reporter:
-    def __init__(self, *, url: str, token: str, log: LogBuffer, patience_s: float = TIMEOUT_S):
-        """`patience_s`: for how long the end is told to a hub that does not listen."""
+    def __init__(
+        self,
+        *,
+        url: str,
+        token: str,
+        log: LogBuffer,
+        patience_s: float = TIMEOUT_S,
+        first_line: int = 0,
+    ):
+        """`patience_s`: for how long the end is told to a hub that does not listen;
+        `first_line`: the number of the first line, for the hub."""
         self._url = urlsplit(url)
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         self._log = log
         self._started = time.monotonic()
         self._state = start_state()
         self._patience_s = patience_s
+        self._first_line = first_line
         self._end: dict[str, Any] | None = None
         self._result: dict[str, Any] | None = None
         self._give_up = float("inf")
@@ -152,7 +162,8 @@ class Reporter:
             report["result"] = self._result
         output = self._next_lines()
         if output:
-            report["output"] = output
+            number = self._first_line + output["first_line"]
+            report["output"] = {**output, "first_line": number}
         try:
             status = self._put(strictjson.dumps(report), timeout_s)
         except (OSError, http.client.HTTPException, ValueError) as error:

@@ -31,6 +31,8 @@ START_TRIES = 10
 END_TRIES = 60
 FOREGROUND_PATIENCE_S = 30.0
 """Nobody else tells the hub then what a run has come to, but its container's last message."""
+LINES_OF_A_TRY = 1_000_000
+"""The hub keeps a line of a number once: those of a next try come after all of the one before."""
 _STOPPED = Kill(STOPPED, "The run was stopped.")
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -38,8 +40,8 @@ Ended = Callable[[dict[str, Any], Any], None]
 """Told of status and result as soon as nothing of the run is left, before the hub is."""
 
 
-def supervise(run: RunDir, *, umask: int, ended: Ended | None = None) -> int:
-    """Run what the folder holds, if nobody else has claimed it.
+def supervise(run: RunDir, *, umask: int, ended: Ended | None = None, retries: int = 0) -> int:
+    """Run what the folder holds, if nobody else has claimed it; `retries` tries were before.
 
     In the foreground, that is with `ended`, the output is passed on besides, and the session
     kept.
@@ -52,12 +54,13 @@ def supervise(run: RunDir, *, umask: int, ended: Ended | None = None) -> int:
             return 0
     except OSError as error:
         return _end_unstarted(run, error, ended)
-    return _Supervisor(run, ended).run(umask)
+    return _Supervisor(run, ended, retries).run(umask)
 
 
 class _Supervisor:
-    def __init__(self, run: RunDir, ended: Ended | None):
+    def __init__(self, run: RunDir, ended: Ended | None, retries: int):
         self._run = run
+        self._first_line = retries * LINES_OF_A_TRY
         self._ended = ended
         self._meta = run.read("meta.json") or {}
         self._log = LogBuffer()
@@ -154,6 +157,7 @@ class _Supervisor:
                 token=report["token"],
                 log=self._log,
                 patience_s=FOREGROUND_PATIENCE_S if self._ended else TIMEOUT_S,
+                first_line=self._first_line,
             )
             self._reporter.start()
 

@@ -207,6 +207,14 @@ def test_half_a_cube_of_the_try_before_is_written_over(pod, cubegen):
     assert (again["exited"], again["phase"]) == (0, "SUCCEEDED"), pod.log
 
 
+def test_the_lines_of_a_next_try_come_after_those_of_the_one_before(pod, hub):
+    pod.environment["XCUBE_HUB_RUN_RETRIES"] = "2"
+    assert pod.run(make_workload(standin(print_lines=3), report=hub.report))["exited"] == 0
+    told = [report["output"] for report in hub.reports if "output" in report]
+    assert told[0]["first_line"] == 2_000_000
+    assert sum(len(output["lines"]) for output in told) == 3
+
+
 def test_an_operators_environment_reaches_the_run_where_it_is_kept(pod, tmp_path):
     """Without --keep-environment it does not: see the test of a user's code."""
     shown = "env | grep -E '^(GIVEN|KUBE|XCUBE|OWN|HOME|PYTHONPATH)' | sort"
