@@ -227,6 +227,7 @@ def record(engine: Engine, job: Job, observation: Observation) -> bool:
         ):
             job.refresh_from_db()  # another observer was first, or its owner cancelled it
     if job.is_final:
+        note_begin(job, observation)
         if observation.phase.is_final:
             free(job, has_run=observation.started_at is not None)
         return True
@@ -238,6 +239,14 @@ def record(engine: Engine, job: Job, observation: Observation) -> bool:
         return abandon(job, observation)
     tell_why(job, observation.message or "")
     return False
+
+
+def note_begin(job: Job, observation: Observation) -> None:
+    """A job that was ended before it was seen to run has run after all: what it wrote is its
+    owner's, and it is billed so though its object may be gone before its end is seen."""
+    if job.is_live and job.started_at is None and observation.started_at is not None:
+        job.started_at = observation.started_at
+        Job.objects.filter(pk=job.pk, started_at=None).update(started_at=job.started_at)
 
 
 def tell_why(job: Job, message: str) -> None:
@@ -291,6 +300,7 @@ def finish(engine: Engine, job: Job, observation: Observation) -> bool:
         return True
     job.refresh_from_db()
     if job.is_final:
+        note_begin(job, observation)
         free(job, has_run=observation.started_at is not None)
     return job.is_final
 

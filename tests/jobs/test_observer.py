@@ -214,6 +214,25 @@ def test_a_cancelled_job_is_freed_when_its_object_is_gone(observer, engine):
     assert (job.state, job.owner.balance.total) == (State.CANCELLED, 95)
 
 
+@pytest.mark.parametrize("is_end_seen", [False, True])
+def test_a_job_cancelled_before_its_run_was_seen_is_billed_and_may_replace_what_it_wrote(
+    observer, engine, is_end_seen
+):
+    job = launched()
+    lifecycle.cancel(job, actor="user")
+    began = timezone.now()
+    engine.show(job.job_id, Phase.RUNNING, started_at=began)
+    if not is_end_seen:
+        look(observer)
+        del engine.objects[job.job_id]
+    else:
+        engine.show(job.job_id, Phase.FAILED, reason="STOPPED", started_at=began)
+    look(observer)
+    job.refresh_from_db()
+    assert (job.state, job.is_live, job.owner.balance.total) == (State.CANCELLED, False, 95)
+    assert job.started_at == began, "by which admission knows who wrote there last"
+
+
 def test_a_late_success_of_a_cancelled_job_changes_only_its_place(observer, engine):
     job = launched()
     lifecycle.cancel(job, actor="user")
