@@ -230,8 +230,11 @@ def _already_exists(refused: Refused) -> bool:
 
 
 def _launch_error(refused: Refused) -> Exception:
-    """Which refusals are for good: those of the object itself, as it is."""
-    if refused.status in (400, 413, 422):
+    """Which refusals are for good: those of the object itself, as it is. An admission webhook may
+    say so with 403 too: what it denies to one Job must not keep all others waiting behind it."""
+    if refused.status in (400, 413, 422) or (
+        refused.status == 403 and "denied the request" in str(refused)
+    ):
         return LaunchRefused(str(refused))
     if refused.status == 403 and "exceeded quota" in str(refused):
         return EngineUnavailable(f"the namespace's quota is used up: {refused}")
