@@ -88,11 +88,15 @@ def test_pods_cannot_report_to_this_machines_loopback(in_a_cluster, host):
 
 
 @pytest.mark.parametrize("secret", [None, "short"])
-def test_estimators_in_a_cluster_are_called_with_a_secret(in_a_cluster, secret):
+@pytest.mark.parametrize("engine", ["local", "kubernetes"])
+def test_estimators_elsewhere_are_called_with_a_secret(in_a_cluster, engine, secret):
+    in_a_cluster.HUB["XCUBE_HUB_ENGINE"] = engine
     in_a_cluster.HUB["XCUBE_HUB_ESTIMATOR_URL"] = "http://xcube-hub-estimator:8080"
     in_a_cluster.HUB["XCUBE_HUB_ESTIMATOR_SECRET"] = secret
-    (error,) = checks.check_kubernetes()
+    (error,) = checks.check_estimator()
     assert error.id == "hubsite.E010"
+    in_a_cluster.HUB["XCUBE_HUB_ESTIMATOR_SECRET"] = "s" * 32
+    assert checks.check_estimator() == []
 
 
 @pytest.mark.parametrize("volume", ["data", "data:relative", "data:/a/../b", "data:/a:rw"])
