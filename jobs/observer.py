@@ -44,6 +44,8 @@ AT_ONCE = 500
 ASK_AGAIN_S = 10.0
 ASK_EVERY_S = 0.2
 """The worker is asked no more often: hundreds of ends a second need no hundreds of ticks."""
+LAUNCH_LASTS = timedelta(seconds=60)
+"""The worker's ticks are ended then, and what they were doing."""
 REMOVED_AT_ONCE = 100
 LONGEST_PAUSE_S = 15.0
 
@@ -326,6 +328,8 @@ def vanish(engine: Engine, job: Job, *, asked_at: datetime) -> None:
         if job.finished_at and job.finished_at < asked_at:
             if job.seen_at is None:
                 engine.delete(job.job_id)  # its launch may be on the way: it must come to nothing
+                if _may_still_come(engine, job, asked_at):
+                    return
             free(job, has_run=job.started_at is not None)
     elif job.seen_at is not None and job.seen_at < asked_at - timedelta(seconds=1):
         if engine.exists(job.job_id):
@@ -338,6 +342,16 @@ def vanish(engine: Engine, job: Job, *, asked_at: datetime) -> None:
             message="The run vanished from the engine before it had ended.",
             is_live=False,
         )
+
+
+def _may_still_come(engine: Engine, job: Job, asked_at: datetime) -> bool:
+    """Whether a launch that was under way when the job ended may make its object even now: its
+    place and its output must not be another's yet."""
+    if engine.delete_is_lasting or job.finished_at is None:
+        return False
+    if job.made_at is not None:
+        return job.made_at >= asked_at
+    return asked_at - job.finished_at < LAUNCH_LASTS
 
 
 def free(job: Job, *, has_run: bool) -> None:

@@ -145,6 +145,8 @@ class Engine(ABC):
     name: str
     log_is_cheap: bool = True
     """Whether `log` may be asked for each run; else only for one that reported no line."""
+    delete_is_lasting: bool = True
+    """Whether a name that was deleted is not made by a launch that was already under way."""
     launches_at_once: int = 1
     """How many launches may be called at the same time, by threads of one process."""
 

@@ -379,6 +379,35 @@ def test_a_job_cancelled_before_it_was_seen_is_freed_only_after_its_launch_is_fo
     assert not Job.objects.get(pk=job.pk).is_live
 
 
+def test_where_a_late_launch_cannot_be_forbidden_its_place_is_held_until_none_can_come(
+    observer, engine
+):
+    """Else its pod writes the cube that another job, in the freed place, is writing too."""
+    engine.delete_is_lasting = False
+    job = launched()
+    lifecycle.cancel(job, actor="user")
+    look(observer, asked_at=timezone.now() + timedelta(seconds=50))
+    job.refresh_from_db()
+    assert job.is_live
+    assert engine.deleted == [job.job_id]
+    engine.show(job.job_id, Phase.PENDING)  # there it is
+    assert record(engine, job, engine.objects[job.job_id]), "and it is removed"
+    del engine.objects[job.job_id]
+    look(observer, asked_at=timezone.now() + timedelta(seconds=61))
+    job.refresh_from_db()
+    assert not job.is_live
+
+
+def test_a_launch_that_came_to_its_end_need_not_be_waited_for(observer, engine):
+    engine.delete_is_lasting = False
+    job = launched(made_at=timezone.now())
+    lifecycle.cancel(job, actor="user")
+    look(observer, asked_at=job.made_at - timedelta(seconds=1))
+    assert Job.objects.get(pk=job.pk).is_live, "a level from before says nothing of it"
+    look(observer, asked_at=timezone.now() + timedelta(seconds=1))
+    assert not Job.objects.get(pk=job.pk).is_live
+
+
 def test_one_run_that_cannot_be_recorded_does_not_keep_others_from_it(
     observer, engine, monkeypatch
 ):

@@ -47,6 +47,7 @@ class KubernetesEngine(Engine):
     """Web never makes one: it has no credentials of the cluster."""
 
     log_is_cheap = False
+    delete_is_lasting = False
     launches_at_once = 8
     """Each makes two objects, and most of its time is the API server's."""
 
