@@ -6,6 +6,7 @@ import os
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from .accounts_settings import ACCOUNTS, ACCOUNTS_SETTINGS
 from .configuration import (
     BASE_DIR,
     Setting,
@@ -24,7 +25,6 @@ from .settings_bounds import GIB, LARGEST_INTEGER, LARGEST_NUMBER
 MOST_ESTIMATORS = 256  # of the runner
 
 SITE = "Site"
-ACCOUNTS = "Accounts and tokens"
 JOBS = "Cube generation"
 LOCAL = "Local engine"
 
@@ -210,6 +210,7 @@ SETTINGS: tuple[Setting, ...] = (
         minimum=1,
         maximum=LARGEST_INTEGER,
     ),
+    *ACCOUNTS_SETTINGS,
     Setting(
         "XCUBE_HUB_RUN_LOCAL",
         str,
