@@ -36,6 +36,9 @@ ROLES: dict[str, tuple[str, ...]] = {
     "cube-generation": (MANAGE_CUBEGENS,),
     "user-code": (PROCESS_CUBEGENS,),
     "geoserver": (MANAGE_COLLECTIONS,),
+    "geodb-user": (),
+    "geodb-manage": (),
+    "geodb-free": (),
     "marketplace": (READ_USERS, CREATE_USERS),
     "operator": tuple(SCOPES),
 }
