@@ -130,14 +130,15 @@ def _checked_claims(text: str) -> dict[str, Any]:
         except jwt.InvalidSignatureError:
             continue
         except jwt.PyJWTError as error:
-            raise InvalidToken(_reason(error)) from None
+            raise InvalidToken(reason(error)) from None
         if not _JTI.fullmatch(claims["jti"]):
             raise InvalidToken("The token's jti is not one of this hub")
         return claims
     raise InvalidToken("The token's signature is wrong")
 
 
-def _reason(error: jwt.PyJWTError) -> str:
+def reason(error: jwt.PyJWTError) -> str:
+    """What is wrong with the token, as an InvalidToken tells it."""
     match error:
         case jwt.ExpiredSignatureError():
             return "Signature has expired"
