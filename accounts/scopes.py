@@ -81,6 +81,23 @@ def give_roles(user: User, scopes: Iterable[str]) -> list[str]:
     return added
 
 
+def give_role(user: User, name: str) -> bool:
+    """Add `user` to a role, made again if it is missing; False if the user had it."""
+    role, is_new = Group.objects.get_or_create(name=name)
+    if is_new:
+        role.permissions.set(permission_rows(ROLES.get(name, ())))
+    if user.groups.filter(pk=role.pk).exists():
+        return False
+    user.groups.add(role)
+    forget_permissions(user)
+    return True
+
+
+def take_role(user: User, name: str) -> None:
+    user.groups.remove(*user.groups.filter(name=name))
+    forget_permissions(user)
+
+
 def forget_permissions(user: User) -> None:
     """Drop what Django has cached on this instance about the user's permissions."""
     for cached in ("_perm_cache", "_user_perm_cache", "_group_perm_cache"):

@@ -18,8 +18,10 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from .models import AccessToken, Client, User
+from .identity import user_id_of
+from .models import AccessToken, Client, Service, Subscription, User
 from .scopes import permissions_of
+from .signing_keys import signing_keys
 from .token_rows import find_token
 
 ALGORITHM = "HS256"
@@ -36,12 +38,16 @@ class InvalidToken(Exception):
 
 @dataclass(frozen=True)
 class Principal:
-    """Who asks by a token, and what the request may do."""
+    """Who asks by a token, and what the request may do.
+
+    `actor` is the operator who asks in the user's name (acting.py).
+    """
 
     user: User
     scopes: frozenset[str]
     jti: str
     client_id: str | None
+    actor: User | None = None
 
 
 def issue_token(
@@ -50,14 +56,20 @@ def issue_token(
     client: Client | None = None,
     scopes: Iterable[str],
     lifetime_s: int | None = None,
+    personal_name: str | None = None,
 ) -> str:
-    """A new token of `user`'s with those of `scopes` that the user has the permission for."""
+    """A new token of `user`'s with those of `scopes` that the user has the permission for.
+
+    One with a `personal_name` opens no geoDB, which would not see that it was revoked.
+    """
     lifetime_s = lifetime_s or settings.HUB["XCUBE_HUB_TOKEN_LIFETIME_S"]
     granted = sorted(permissions_of(user).intersection(scopes))
     issued_at = int(time.time())
     row = AccessToken.objects.create(
         user=user,
         client=client,
+        name=personal_name or "",
+        is_personal=personal_name is not None,
         scopes=granted,
         issued_at=datetime.fromtimestamp(issued_at, UTC),
         expires_at=datetime.fromtimestamp(issued_at + lifetime_s, UTC),
@@ -74,12 +86,23 @@ def issue_token(
         "exp": issued_at + lifetime_s,
         "jti": row.jti,
     }
-    return jwt.encode(claims, settings.TOKEN_SECRETS[0], algorithm=ALGORITHM)
+    if personal_name is None and (role := geodb_role_of(user)):
+        claims[settings.HUB["XCUBE_HUB_GEODB_ROLE_CLAIM"]] = role
+    return jwt.encode(claims, signing_keys()[0], algorithm=ALGORITHM)
+
+
+def geodb_role_of(user: User) -> str:
+    """The database role of a user who subscribes to geoDB; else empty."""
+    subscription = Subscription.objects.live().filter(user=user, service=Service.GEODB).first()
+    return subscription.geodb_role if subscription else ""
 
 
 def verify_token(text: str) -> Principal:
     """Who asks by this token. One query. Raises InvalidToken."""
-    jti = _checked_claims(text)["jti"]
+    claims = _checked_claims(text)
+    if "jti" not in claims:
+        return _old_principal(claims)
+    jti = claims["jti"]
     row = find_token(jti)
     if row is None:
         raise InvalidToken("The token is unknown here: deleted, or expired long ago")
@@ -93,6 +116,26 @@ def verify_token(text: str) -> Principal:
         jti=jti,
         client_id=row.client_id,
     )
+
+
+def _takes_old_tokens() -> bool:
+    until = settings.HUB["XCUBE_HUB_OLD_TOKENS_UNTIL"]
+    return until is not None and timezone.now().date() <= until
+
+
+def _old_principal(claims: dict[str, Any]) -> Principal:
+    """Who asks by a token of the service before, which had no `jti`."""
+    user_id, email = claims.get("sub"), claims.get("email")
+    user = User.objects.filter(username=user_id).first() if isinstance(user_id, str) else None
+    if user is None and isinstance(email, str) and user_id_of(email) == user_id:
+        user = User.objects.filter(email__iexact=email).first()  # registered in another case
+    if user is None or not user.is_active:
+        raise InvalidToken("The account of this token is unknown here, or inactive")
+    permissions, scope = claims.get("permissions"), claims.get("scope")
+    scopes = permissions if isinstance(permissions, list) else str(scope or "").split()
+    held = permissions_of(user)
+    granted = frozenset(scope for scope in held if scope in scopes)
+    return Principal(user, granted, jti="", client_id=None)
 
 
 def revoke_tokens(rows: QuerySet[AccessToken]) -> int:
@@ -116,7 +159,10 @@ def delete_expired_tokens(*, older_than_s: int = 3600, batch: int = 500) -> int:
 def _checked_claims(text: str) -> dict[str, Any]:
     if len(text) > MAX_TOKEN_BYTES:
         raise InvalidToken(f"The token is longer than {MAX_TOKEN_BYTES} bytes")
-    for secret in settings.TOKEN_SECRETS:
+    required = REQUIRED_CLAIMS
+    if _takes_old_tokens():
+        required = [name for name in REQUIRED_CLAIMS if name != "jti"]
+    for secret in signing_keys():
         try:
             claims = jwt.decode(
                 text,
@@ -125,13 +171,13 @@ def _checked_claims(text: str) -> dict[str, Any]:
                 issuer=settings.HUB["XCUBE_HUB_TOKEN_ISSUER"],
                 audience=settings.HUB["XCUBE_HUB_OAUTH_AUD"],
                 leeway=LEEWAY_S,
-                options={"require": REQUIRED_CLAIMS},
+                options={"require": required},
             )
         except jwt.InvalidSignatureError:
             continue
         except jwt.PyJWTError as error:
             raise InvalidToken(reason(error)) from None
-        if not _JTI.fullmatch(claims["jti"]):
+        if "jti" in claims and not _JTI.fullmatch(claims["jti"]):
             raise InvalidToken("The token's jti is not one of this hub")
         return claims
     raise InvalidToken("The token's signature is wrong")

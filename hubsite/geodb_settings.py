@@ -108,7 +108,7 @@ GEODB_SETTINGS: tuple[Setting, ...] = (
         "XCUBE_HUB_GEODB_ROLE_CLAIM",
         str,
         "https://geodb.brockmann-consult.de/dbrole",
-        "The claim of tokens that PostgREST takes the database role from (its `jwt-role-claim-key`).",
+        "The claim of tokens that PostgREST takes the role from (its `jwt-role-claim-key`).",
         GEODB,
     ),
 )

@@ -30,7 +30,8 @@ DEBUG = HUB["XCUBE_HUB_DEBUG"]
 SECRET_KEY_IS_EMBEDDED = not HUB["XCUBE_HUB_SECRET_KEY"]
 SECRET_KEY = HUB["XCUBE_HUB_SECRET_KEY"] or read_or_make(DATA_DIR / "secret-key")
 TOKEN_SECRETS_ARE_EMBEDDED = not HUB["XCUBE_HUB_TOKEN_SECRETS"]
-TOKEN_SECRETS = HUB["XCUBE_HUB_TOKEN_SECRETS"] or [read_or_make(DATA_DIR / "token-secret")]
+TOKEN_SECRETS = HUB["XCUBE_HUB_TOKEN_SECRETS"]  # if empty (accounts/signing_keys.py):
+TOKEN_SECRETS_FILE = DATA_DIR / "token-secret"
 
 _pins = BASE_DIR / "requirements-xcube.in"
 _pin = _pins.read_text().partition("xcube-core==")[2] if _pins.is_file() else ""
@@ -116,6 +117,10 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "admin:login"
+
+EMAIL_TIMEOUT = 10
+if HUB["XCUBE_HUB_EMAIL_URL"]:
+    vars().update(environ.Env.email_url_config(HUB["XCUBE_HUB_EMAIL_URL"]))
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"

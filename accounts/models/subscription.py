@@ -139,8 +139,12 @@ class SubscriptionEvent(models.Model):
 
 class GeodbRegistrationQuerySet(models.QuerySet["GeodbRegistration"]):
     def due(self) -> GeodbRegistrationQuerySet:
+        """To be tried now; nobody else is at it."""
+        now = timezone.now()
         return self.exclude(state=GeodbRegistration.State.REGISTERED).filter(
-            due_at__lte=timezone.now()
+            Q(claimed_until=None) | Q(claimed_until__lte=now),
+            due_at__lte=now,
+            subscription__ended_at=None,
         )
 
 
@@ -161,6 +165,9 @@ class GeodbRegistration(models.Model):
     )
     attempts = models.PositiveIntegerField(default=0)
     due_at = models.DateTimeField(default=timezone.now, db_index=True)
+    claimed_until = models.DateTimeField(
+        null=True, blank=True, help_text="A tick is trying, or was stopped in it."
+    )
     error = models.CharField(max_length=500, blank=True, default="")
     registered_at = models.DateTimeField(null=True, blank=True)
 
