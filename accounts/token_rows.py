@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from django.db import connection
 from django.db.models import Aggregate, CharField, OuterRef, Subquery, Value
@@ -99,13 +100,13 @@ def held_columns() -> tuple[Subquery, Subquery]:
 
 
 class Joined(Aggregate):
-    """Texts of a group, separated by blanks."""
+    """Texts of a group, in one."""
 
     function = "STRING_AGG"
     output_field = CharField()
 
-    def __init__(self, expression: str) -> None:
-        super().__init__(expression, Value(" "))
+    def __init__(self, expression: Any, *, separator: str = " ") -> None:
+        super().__init__(expression, Value(separator))
 
     def as_sqlite(self, compiler, connection, **extra):
         return self.as_sql(compiler, connection, function="GROUP_CONCAT", **extra)

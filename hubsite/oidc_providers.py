@@ -144,7 +144,7 @@ def _provider(row: Any, place: str) -> Provider:
 
 
 def _check(provider: Provider, place: str) -> None:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", provider.key):
+    if not re.fullmatch(r"(?!callback$)[a-z0-9][a-z0-9-]{0,39}", provider.key):
         raise ValueError(f"expected a key of lower-case letters, digits and hyphens at {place}")
     url = urlsplit(provider.issuer)
     is_safe = url.scheme == "https" or (url.scheme == "http" and provider.is_local)

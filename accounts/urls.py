@@ -1,0 +1,18 @@
+"""Pages of signing in and out."""
+
+from django.urls import path
+from django.views.generic import RedirectView
+
+from . import pages
+from .oidc import views
+
+urlpatterns = [
+    path("login/", pages.LoginPage.as_view(), name="login"),
+    path("logout/", pages.sign_out, name="logout"),
+    path("signed-out/", pages.signed_out, name="signed-out"),
+    path("oidc/callback/", views.CallbackView.as_view(), name="oidc-callback"),
+    path("oidc/<slug:key>/", views.sign_in_with, name="oidc-sign-in"),
+    # The admin's own pages for it know no provider.
+    path("admin/login/", RedirectView.as_view(pattern_name="login", query_string=True)),
+    path("admin/logout/", pages.sign_out),
+]
