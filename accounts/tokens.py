@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import jwt
@@ -56,38 +57,46 @@ def issue_token(
     client: Client | None = None,
     scopes: Iterable[str],
     lifetime_s: int | None = None,
-    personal_name: str | None = None,
 ) -> str:
-    """A new token of `user`'s with those of `scopes` that the user has the permission for.
-
-    One with a `personal_name` opens no geoDB, which would not see that it was revoked.
-    """
+    """A new token of `user`'s with those of `scopes` that the user has the permission for."""
+    claims = {}
+    if role := geodb_role_of(user):
+        claims[settings.HUB["XCUBE_HUB_GEODB_ROLE_CLAIM"]] = role
     lifetime_s = lifetime_s or settings.HUB["XCUBE_HUB_TOKEN_LIFETIME_S"]
-    granted = sorted(permissions_of(user).intersection(scopes))
+    return sign(make_row(user, client=client, scopes=scopes, lifetime_s=lifetime_s), claims)
+
+
+def make_row(
+    user: User, *, client: Client | None, scopes: Iterable[str], lifetime_s: int, name: str = ""
+) -> AccessToken:
+    """The row of a token to be signed; with a `name`, of a personal one."""
     issued_at = int(time.time())
-    row = AccessToken.objects.create(
+    return AccessToken.objects.create(
         user=user,
         client=client,
-        name=personal_name or "",
-        is_personal=personal_name is not None,
-        scopes=granted,
+        name=name,
+        is_personal=bool(name),
+        scopes=sorted(permissions_of(user).intersection(scopes)),
         issued_at=datetime.fromtimestamp(issued_at, UTC),
         expires_at=datetime.fromtimestamp(issued_at + lifetime_s, UTC),
     )
+
+
+def sign(row: AccessToken, more: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The token of `row`, with `more` claims."""
     claims = {
         "iss": settings.HUB["XCUBE_HUB_TOKEN_ISSUER"],
         "aud": [settings.HUB["XCUBE_HUB_OAUTH_AUD"]],
-        "sub": user.user_id,
-        "email": user.email,
-        "scope": " ".join(granted),
-        "permissions": granted,
+        "sub": row.user.user_id,
+        "email": row.user.email,
+        "scope": " ".join(row.scopes),
+        "permissions": row.scopes,
         "gty": "client-credentials",
-        "iat": issued_at,
-        "exp": issued_at + lifetime_s,
+        "iat": int(row.issued_at.timestamp()),
+        "exp": int(row.expires_at.timestamp()),
         "jti": row.jti,
+        **more,
     }
-    if personal_name is None and (role := geodb_role_of(user)):
-        claims[settings.HUB["XCUBE_HUB_GEODB_ROLE_CLAIM"]] = role
     return jwt.encode(claims, signing_keys()[0], algorithm=ALGORITHM)
 
 
