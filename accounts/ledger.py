@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
-from django.db.models import BigIntegerField, F, Q, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import BigIntegerField, F, Q, QuerySet, Sum, Value
+from django.db.models.functions import Coalesce, Replace
 
 from .models import Balance, LedgerEntry, User
 
@@ -186,6 +186,17 @@ def _move(
         idempotency_key=key,
         reason=reason[:500],
         actor=actor,
+    )
+
+
+def rename(user: User, old: str, new: str) -> None:
+    """Put one text for another in the names of the user's entries: the person is deleted.
+
+    The one change that entries know; of what was moved, when and why nothing changes.
+    """
+    QuerySet(LedgerEntry).filter(user=user).update(
+        reference=Replace(F("reference"), Value(old), Value(new)),
+        idempotency_key=Replace(F("idempotency_key"), Value(old), Value(new)),
     )
 
 
