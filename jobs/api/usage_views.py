@@ -50,8 +50,6 @@ def _month(name: str, which: str) -> OpenApiParameter:
         name,
         {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"},
         description=f"The {which} month.",
-        {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"},
-        description=f"The {which} month.",
     )
 
 
