@@ -273,3 +273,4 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
 
 
 from . import admin_roles, admin_subscriptions, admin_units  # noqa: E402, F401 - likewise
+from .oidc import admin as _oidc_admin  # noqa: E402, F401 - it needs the classes above

@@ -8,7 +8,7 @@ from functools import cache
 
 from django.contrib.auth.models import Group
 from django.db import connection
-from django.db.models import F, Subquery, Value
+from django.db.models import CharField, F, Subquery, Value
 from django.db.models.functions import Concat
 
 from .models import Identity, User
@@ -72,7 +72,7 @@ def _statement(vendor: str, roles: frozenset[str]) -> tuple[str, tuple]:
         .values_list(
             "user_id",
             "not_before",
-            Subquery(granted) if roles else Value(None),
+            Subquery(granted) if roles else Value("", output_field=CharField()),
             *(f"user__{name}" for name in USER_FIELDS),
             *held_columns(),
         )

@@ -55,11 +55,26 @@ def keep_in_step(identity: Identity, provider: Provider, person: Person) -> None
     with transaction.atomic():
         user = User.objects.select_for_update().get(pk=identity.user_id)
         _follow_email(user, identity, provider, person)
-        _follow_roles(user, identity, person)
-        _follow_staff(user, identity, person)
+        _follow_roles(user, identity, person.roles)
+        _follow_staff(user, identity, person.is_staff)
         identity.last_login_at = timezone.now()
         identity.save(update_fields=["email", "given_roles", "gave_staff", "last_login_at"])
     identity.user = user
+
+
+def is_privileged(user: User) -> bool:
+    """Whether the account has powers over others, which no e-mail may hand on."""
+    return user.is_staff or user.is_superuser or user.is_operator
+
+
+def withdraw(identity: Identity) -> None:
+    """Take from its present user what the identity brought; it goes to another, or to nobody."""
+    with transaction.atomic():
+        before = Identity.objects.select_for_update().get(pk=identity.pk)
+        if before.user is not None:
+            _follow_roles(before.user, before, frozenset())
+            _follow_staff(before.user, before, False)
+    identity.given_roles, identity.gave_staff = [], False
 
 
 def _link(provider: Provider, person: Person, identity: Identity) -> str | None:
@@ -81,7 +96,7 @@ def _link(provider: Provider, person: Person, identity: Identity) -> str | None:
     except ValidationError:
         return f"{provider.title} tells an e-mail address that is none. {wait}"
     user = User.objects.select_for_update().get(pk=user.pk)
-    if not is_new and (user.is_staff or user.is_superuser or user.is_operator):
+    if not is_new and is_privileged(user):
         return f"This e-mail address is that of an operator of the hub. {wait}"
     if user.identities.exists():
         return f"Somebody signs in with this e-mail address by another account already. {wait}"
@@ -103,22 +118,22 @@ def _follow_email(user: User, identity: Identity, provider: Provider, person: Pe
         user.save(update_fields=["email"])
 
 
-def _follow_roles(user: User, identity: Identity, person: Person) -> None:
+def _follow_roles(user: User, identity: Identity, roles: frozenset[str]) -> None:
     held = set(user.groups.values_list("name", flat=True))
     given = set(identity.given_roles)
     by_others = {
         role
-        for roles in user.identities.exclude(pk=identity.pk).values_list("given_roles", flat=True)
-        for role in roles
+        for its in user.identities.exclude(pk=identity.pk).values_list("given_roles", flat=True)
+        for role in its
     }
-    for name in sorted(given - person.roles - by_others):
+    for name in sorted(given - roles - by_others):
         user.groups.remove(*Group.objects.filter(name=name))
     added = set()
-    for name in sorted(person.roles - held):
+    for name in sorted(roles - held):
         if role := _role(name):
             user.groups.add(role)
             added.add(name)
-    identity.given_roles = sorted((given & person.roles) | added)
+    identity.given_roles = sorted((given & roles) | added)
     forget_permissions(user)
 
 
@@ -134,10 +149,10 @@ def _role(name: str) -> Group | None:
     return role
 
 
-def _follow_staff(user: User, identity: Identity, person: Person) -> None:
-    if person.is_staff and not user.is_staff:
+def _follow_staff(user: User, identity: Identity, is_staff: bool) -> None:
+    if is_staff and not user.is_staff:
         user.is_staff = identity.gave_staff = True
-    elif identity.gave_staff and not person.is_staff:
+    elif identity.gave_staff and not is_staff:
         identity.gave_staff = False
         user.is_staff = user.identities.exclude(pk=identity.pk).filter(gave_staff=True).exists()
     else:
