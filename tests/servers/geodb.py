@@ -58,18 +58,15 @@ class _Handler(BaseHTTPRequestHandler):
         """Quiet."""
 
     def do_GET(self) -> None:
+        """`/rpc/geodb_whoami`, a function of the geoDB: the role of the token."""
         role = self._admitted()
         if role is not None:
-            self._answer(200, [{"src": role}])
+            self._answer(200, role)
 
     def do_POST(self) -> None:
         body = self._body()
         role = self._admitted()
-        if role is None:
-            return
-        if urlsplit(self.path).path == "/rpc/geodb_whoami":
-            self._answer(200, role)
-        elif self._may_write(role) and self._knows(body[0]):
+        if role is not None and self._may_write(role) and self._knows(body[0]):
             name = body[0]["user_name"]
             if name in self.geodb.rows:
                 self._fail(409, "23505", "duplicate key value violates unique constraint")
