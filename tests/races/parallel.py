@@ -42,7 +42,7 @@ class Threads:
         gate = threading.Barrier(len(calls))
 
         def run(call: Callable[[], Any]) -> Any:
-            gate.wait(timeout=60)
+            gate.wait(timeout=300)
             try:
                 return call()
             except Exception as error:
