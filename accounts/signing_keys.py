@@ -1,7 +1,7 @@
 """The HS256 keys of the hub's own tokens: the first signs, all verify.
 
 Where the operator sets them (XCUBE_HUB_TOKEN_SECRETS) they are what the process was started
-with. Else they lie in a file of the data folder, which is looked at for each token: all
+with. Else they lie in a file, which is looked at for each token: all
 processes of the hub take a new key at the same instant, so none refuses what another has
 signed. A line of the file is a key; behind it stands `next` until it signs, and then when it
 was replaced.

@@ -29,9 +29,11 @@ DEBUG = HUB["XCUBE_HUB_DEBUG"]
 
 SECRET_KEY_IS_EMBEDDED = not HUB["XCUBE_HUB_SECRET_KEY"]
 SECRET_KEY = HUB["XCUBE_HUB_SECRET_KEY"] or read_or_make(DATA_DIR / "secret-key")
-TOKEN_SECRETS_ARE_EMBEDDED = not HUB["XCUBE_HUB_TOKEN_SECRETS"]
+TOKEN_SECRETS_ARE_EMBEDDED = not (
+    HUB["XCUBE_HUB_TOKEN_SECRETS"] or HUB["XCUBE_HUB_TOKEN_SECRETS_FILE"]
+)
 TOKEN_SECRETS = HUB["XCUBE_HUB_TOKEN_SECRETS"]  # if empty (accounts/signing_keys.py):
-TOKEN_SECRETS_FILE = DATA_DIR / "token-secret"
+TOKEN_SECRETS_FILE = HUB["XCUBE_HUB_TOKEN_SECRETS_FILE"] or DATA_DIR / "token-secret"
 
 _pins = BASE_DIR / "requirements-xcube.in"
 _pin = _pins.read_text().partition("xcube-core==")[2] if _pins.is_file() else ""

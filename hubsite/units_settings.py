@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from .accounts_settings import ACCOUNTS
-from .configuration import Setting, whole_number
+from .configuration import Setting, file, whole_number
 from .settings_bounds import LARGEST_NUMBER
 
 
@@ -24,6 +24,15 @@ def email_url(text: str) -> str:
 
 
 UNITS_SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "XCUBE_HUB_TOKEN_SECRETS_FILE",
+        file,
+        None,
+        "A file of keys instead of XCUBE_HUB_TOKEN_SECRETS, one a line. It is made if missing, and "
+        "`rotate_signing_key` changes it; all processes see that at once.",
+        ACCOUNTS,
+        default_text="`token-secret` in the data folder",
+    ),
     Setting(
         "XCUBE_HUB_OLD_TOKENS_UNTIL",
         day,

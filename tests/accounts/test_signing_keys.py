@@ -11,7 +11,7 @@ from io import StringIO
 
 import jwt
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from accounts import signing_keys
@@ -53,7 +53,7 @@ def test_live_tokens_outlive_rotations_and_new_ones_are_signed_anew(path, user):
     tokens = [issue_token(user, scopes=["manage:cubegens"])]
     for _ in range(3):
         before = signing_keys.signing_keys()[0]
-        assert "at once and in all processes" in rotate()
+        assert f"all processes that see {path}" in rotate()
         tokens.append(issue_token(user, scopes=["manage:cubegens"]))
         with pytest.raises(jwt.InvalidSignatureError):
             jwt.decode(tokens[-1], before, algorithms=["HS256"], options={"verify_aud": False})
@@ -156,3 +156,14 @@ def test_keys_of_the_setting_are_not_changed_and_it_tells_what_to_set(settings, 
     assert not path.exists()
     assert verify_token(token).user == user
     assert "s" * 40 not in rotate("--prepare")
+
+
+def test_a_file_that_cannot_be_written_is_told(path, monkeypatch):
+    signing_keys.signing_keys()
+
+    def refuse(*args, **options):
+        raise OSError(30, "Read-only file system", str(path))
+
+    monkeypatch.setattr(signing_keys.os, "open", refuse)
+    with pytest.raises(CommandError, match="Read-only file system"):
+        rotate()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import secrets
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management import BaseCommand, CommandParser
+from django.core.management import BaseCommand, CommandError, CommandParser
 from django.db.models import Max
 from django.utils import timezone
 
@@ -46,16 +47,25 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(signing_keys.as_jwks(signing_keys.signing_keys())))
         elif settings.TOKEN_SECRETS:
             self._tell_what_to_set()
-        elif options["prepare"]:
-            signing_keys.prepare(settings.TOKEN_SECRETS_FILE)
-            self.stdout.write("A new key verifies, and will sign after rotate_signing_key.")
         else:
-            dropped = signing_keys.rotate(settings.TOKEN_SECRETS_FILE, is_needed=_is_needed)
-            kept = len(signing_keys.signing_keys()) - 1
-            self.stdout.write(
-                f"A new key signs, at once and in all processes. {kept} before it still "
-                f"verify; {len(dropped)} were dropped, for no live token needs them."
-            )
+            try:
+                self._change(settings.TOKEN_SECRETS_FILE, only_prepare=options["prepare"])
+            except OSError as error:
+                raise CommandError(
+                    f"{error}. The file must be writable; change a mounted one where it is from."
+                ) from None
+
+    def _change(self, path: Path, *, only_prepare: bool) -> None:
+        if only_prepare:
+            signing_keys.prepare(path)
+            self.stdout.write("A new key verifies, and will sign after rotate_signing_key.")
+            return
+        dropped = signing_keys.rotate(path, is_needed=_is_needed)
+        kept = len(signing_keys.signing_keys()) - 1
+        self.stdout.write(
+            f"A new key signs, at once and in all processes that see {path}. {kept} before it "
+            f"still verify; {len(dropped)} were dropped, for no live token needs them."
+        )
 
     def _tell_what_to_set(self) -> None:
         last = AccessToken.objects.filter(revoked_at=None).aggregate(at=Max("expires_at"))["at"]
