@@ -11,7 +11,11 @@ urlpatterns = [
     path("logout/", pages.sign_out, name="logout"),
     path("signed-out/", pages.signed_out, name="signed-out"),
     path("account/", account_pages.AccountPage.as_view(), name="account"),
-    path("account/tokens/<str:token_id>/revoke", account_pages.revoke, name="account-token-revoke"),
+    path(
+        "account/tokens/<slug:token_id>/revoke",
+        account_pages.revoke,
+        name="account-token-revoke",
+    ),
     path("oidc/callback/", views.CallbackView.as_view(), name="oidc-callback"),
     path("oidc/<slug:key>/", views.sign_in_with, name="oidc-sign-in"),
     # The admin's own pages for it know no provider.

@@ -266,7 +266,8 @@ class MyClientView(APIView):
         examples=_shown("Revoked", "0f8fad5bd9cb469fa16570867728950e"),
     )
     def delete(self, request: Request, client_id: str) -> Response:
-        client = request.user.clients.filter(client_id=client_id).first()
+        rows = request.user.clients.filter(client_id=client_id)
+        client = rows.first() if client_id.isprintable() else None  # PostgreSQL knows no NUL
         if client is None or not client.revoke():
             raise unknown_client()
         return Response(client_id)

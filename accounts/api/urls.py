@@ -14,10 +14,10 @@ urlpatterns = [
     path("users/me/clients", me_views.MyClientsView.as_view()),
     path("users/me/clients/<str:client_id>", me_views.MyClientView.as_view()),
     path("users/me/tokens", personal_token_views.PersonalTokensView.as_view()),
-    path("users/me/tokens/<str:token_id>", personal_token_views.PersonalTokenView.as_view()),
+    path("users/me/tokens/<slug:token_id>", personal_token_views.PersonalTokenView.as_view()),
     path("services/<str:service_id>/subscriptions", subscription_views.SubscriptionsView.as_view()),
     path(
-        "services/<str:service_id>/subscriptions/<str:subscription_id>",
+        "services/<str:service_id>/subscriptions/<slug:subscription_id>",
         subscription_views.SubscriptionView.as_view(),
     ),
 ]

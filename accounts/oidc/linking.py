@@ -19,6 +19,7 @@ from hubsite.oidc_providers import Provider
 
 from ..models import Identity, User
 from ..scopes import ROLES, forget_permissions, permission_rows
+from ..subscriptions import subscribed_roles
 from .claims import Person
 
 logger = logging.getLogger(__name__)
@@ -98,6 +99,8 @@ def _link(provider: Provider, person: Person, identity: Identity) -> str | None:
     user = User.objects.select_for_update().get(pk=user.pk)
     if not is_new and is_privileged(user):
         return f"This e-mail address is that of an operator of the hub. {wait}"
+    if user.is_service_account:
+        return f"This e-mail address is that of a machine's account. {wait}"
     if user.identities.exists():
         return f"Somebody signs in with this e-mail address by another account already. {wait}"
     identity.user = user
@@ -125,7 +128,7 @@ def _follow_roles(user: User, identity: Identity, roles: frozenset[str]) -> None
         role
         for its in user.identities.exclude(pk=identity.pk).values_list("given_roles", flat=True)
         for role in its
-    }
+    } | subscribed_roles(user)
     for name in sorted(given - roles - by_others):
         user.groups.remove(*Group.objects.filter(name=name))
     added = set()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import Group
 
-from accounts.models import Identity, User
+from accounts.models import Identity, Service, User
 from accounts.oidc.claims import Person
 from accounts.oidc.linking import SignOnRefused, identify, keep_in_step, withdraw
+from accounts.subscriptions import Wish, subscribe
 from tests.accounts.factories import make_user
 
 from .issuer import provider
@@ -175,3 +176,14 @@ def test_an_identity_that_goes_to_another_takes_along_what_it_brought():
     user.refresh_from_db()
     assert (roles(user), user.is_staff) == (set(), False)
     assert (identity.given_roles, identity.gave_staff) == ([], False)
+
+
+def test_a_role_that_a_subscription_means_stays_when_the_provider_takes_it_back():
+    user = sign_on(EDC, person(roles=frozenset({"cube-generation"})))
+    subscribe(Service.GEN, Wish(email=user.email, guid="g"), actor="test")
+    assert roles(sign_on(EDC, person())) == {"cube-generation"}
+
+
+def test_no_email_links_to_the_account_of_a_machine():
+    make_user("ann@example.org", is_service_account=True)
+    assert "machine's account" in refusal(EDC, person())
