@@ -82,13 +82,16 @@ class Publisher:
             raise ProviderUnavailable(f"{self.provider.title} does not answer just now")
         return documents
 
-    def key(self, kid: str | None, algorithm: str) -> Any | None:
-        """The public key of that id. A key that nobody has seen is asked for, now and then."""
+    def key(self, kid: str | None, algorithm: str, *, at_once: bool = False) -> Any | None:
+        """The public key of that id. A key that nobody has seen is asked for, now and then.
+
+        `at_once` asks always: for tokens that came from the provider itself.
+        """
         documents = self.current()
         key = documents.key(kid, algorithm) if documents else None
         if key is None and self._waiting.acquire(blocking=False):
             try:
-                self._wait(self._start_fetching())
+                self._wait(self._start_fetching(even_if_tried=at_once))
             finally:
                 self._waiting.release()
             documents = self.current()

@@ -30,9 +30,8 @@ def verify_access_token(provider: Provider, text: str) -> Mapping[str, Any]:
 
 def verify_id_token(provider: Provider, text: str, *, nonce: str) -> Mapping[str, Any]:
     """The claims of the token that a sign-on with `nonce` brought. Raises InvalidToken."""
-    claims = _verify(
-        provider, text, (provider.client_id,), ("exp", "iss", "aud", "sub", "iat", "nonce")
-    )
+    required = ("exp", "iss", "aud", "sub", "iat", "nonce")
+    claims = _verify(provider, text, (provider.client_id,), required, at_once=True)
     if claims["nonce"] != nonce:
         raise InvalidToken("The token belongs to another sign-on")
     audiences = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
@@ -43,7 +42,12 @@ def verify_id_token(provider: Provider, text: str, *, nonce: str) -> Mapping[str
 
 
 def _verify(
-    provider: Provider, text: str, audiences: Iterable[str], required: Iterable[str]
+    provider: Provider,
+    text: str,
+    audiences: Iterable[str],
+    required: Iterable[str],
+    *,
+    at_once: bool = False,
 ) -> Mapping[str, Any]:
     try:
         header = jwt.get_unverified_header(text)
@@ -52,7 +56,7 @@ def _verify(
             raise InvalidToken(f"The token's algorithm is none of {', '.join(ALGORITHMS)}")
         if kid is not None and not (isinstance(kid, str) and len(kid) <= 255):
             raise InvalidToken("The token is malformed")
-        key = publisher(provider).key(kid, algorithm)
+        key = publisher(provider).key(kid, algorithm, at_once=at_once)
         if key is None:
             raise InvalidToken("The token is signed by a key that its issuer does not publish")
         claims = jwt.decode(

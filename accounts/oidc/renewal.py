@@ -62,7 +62,7 @@ class SessionRenewalMiddleware:
 def _confirm(request: HttpRequest) -> HttpResponse | None:
     """End the session, or send the browser to its provider, if it is time."""
     session, now = request.session, time.time()
-    if SIGNED_IN_AT not in session:
+    if SIGNED_IN_AT not in session or _is_sign_on(request):
         return None
     if now >= session[SIGNED_IN_AT] + settings.HUB["XCUBE_HUB_SESSION_LIFETIME_S"]:
         logout(request)
@@ -89,12 +89,16 @@ def _confirm(request: HttpRequest) -> HttpResponse | None:
     return None
 
 
+def _is_sign_on(request: HttpRequest) -> bool:
+    """Whether it is a step of signing in or out, which the session must live to see."""
+    return request.path.startswith(("/oidc/", reverse("login"), reverse("logout")))
+
+
 def _is_page(request: HttpRequest) -> bool:
     """Whether a browser shows the answer, and so may be sent elsewhere first."""
-    not_pages = (f"/{settings.API_PATH}", "/health/", "/metrics", reverse("oidc-callback"))
+    not_pages = (f"/{settings.API_PATH}", "/health/", "/metrics", "/favicon.ico")
     return (
         request.method == "GET"
         and request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
         and not request.path.startswith(not_pages)
-        and not request.path.startswith((reverse("login"), reverse("logout")))
     )
