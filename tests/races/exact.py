@@ -73,11 +73,14 @@ def test_of_100_submissions_on_a_balance_for_40_exactly_40_are_accepted(estimate
     assert ledger.check_ledger() == []
 
 
-def test_of_50_identical_subscriptions_one_is_made():
+@pytest.mark.parametrize("is_known", [False, True], ids=["new user", "known user"])
+def test_of_50_identical_subscriptions_one_is_made(is_known):
     marketplace = bearer(make_user(permissions=["read:users", "create:users"]))
     with Threads(50) as threads:
         for trial in range(TRIALS):
             email = f"new-{trial}@example.org"
+            if is_known:  # a new user's e-mail is a guard by itself
+                make_user(email)
             body = {"email": email, "guid": f"g-{trial}", "units": 1000, "unit": "punits"}
             spelled = [{**body, "email": email.upper()}, body]
             answers = threads.at_once(
