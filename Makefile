@@ -43,9 +43,9 @@ run: $(hub) ## start the hub: http://localhost:8080/api/v2 (Ctrl-C stops it)
 xcube: $(hub) $(xcube) ## install xcube, which generates the cubes (1 GB, about a minute, once)
 	@echo "xcube is installed: $$(readlink .xcube)"
 
-# Tests that start and kill hubs and runners go alone, for they measure time; all others,
+# Tests that start and kill hubs, runners and a Keycloak go alone, for they measure time; all others,
 # also those that generate cubes, share the cores.
-timed := tests/runner tests/processes tests/chaos
+timed := tests/runner tests/processes tests/chaos tests/signon
 
 test: $(hub) $(xcube) $(s3) $(geodb) ## run all tests, or some: make test ARGS=tests/jobs
 ifeq ($(strip $(ARGS)),)
