@@ -234,7 +234,17 @@ class ClientAdmin(OperatorAdmin):
 @admin.register(AccessToken)
 class AccessTokenAdmin(ReadOnlyAdmin):
     actions = ["revoke"]
-    list_display = ["jti", "user", "client", "scopes", "issued_at", "expires_at", "revoked_at"]
+    list_display = [
+        "jti",
+        "user",
+        "client",
+        "name",
+        "scopes",
+        "issued_at",
+        "expires_at",
+        "revoked_at",
+    ]
+    list_filter = ["is_personal"]
     list_select_related = ["user", "client"]
     search_fields = ["=jti", "user__email"]
 

@@ -70,6 +70,7 @@ def forget_person(user: User, *, actor: str) -> list[str]:
         ActingEntry.objects.filter(user=user).update(
             path=Replace(F("path"), Value(old), Value(new)), address=""
         )
+        SubscriptionEvent.objects.filter(actor=f"user {old}").update(actor=f"user {new}")
         _anonymise(user, new)
     return elsewhere
 

@@ -236,6 +236,7 @@ def _set_client(subscription: Subscription, wish: Wish, secret: NewSecret) -> bo
     if current and current.client_id == client_id:
         if not secret.is_given or secret.is_that_of(current):
             return False
+        _check_harmless(current)
         replace_secret(current, secret)
         return True
     existing = find_client(client_id) if client_id else None
@@ -254,12 +255,20 @@ def _adopt(client: Client, user: User, secret: NewSecret) -> bool:
     whether its secret was set."""
     if client.owner_id != user.pk:
         raise Refused("client_id", "this client id is taken", is_conflict=True)
+    _check_harmless(client)
     client.scopes = sorted({*client.scopes, *CLIENT_SCOPES})
     client.save(update_fields=["scopes"])
     if client.revoked_at is None and (not secret.is_given or secret.is_that_of(client)):
         return False
     replace_secret(client, secret)
     return True
+
+
+def _check_harmless(client: Client) -> None:
+    """Who may subscribe users must not set the secret of a client that may more than that:
+    ids of clients are no secret, and its owner may be an operator."""
+    if not set(client.scopes) <= set(CLIENT_SCOPES):
+        raise Refused("client_id", "this client may more than subscriptions give", is_conflict=True)
 
 
 def _make_client(subscription: Subscription, client_id: str | None, secret: NewSecret) -> Client:

@@ -30,9 +30,8 @@ def forget(user: User, old: str, new: str) -> None:
         request={}, estimate={}, credentials=None, code=None
     )
     JobLog.objects.filter(job__owner=user).delete()
-    JobEvent.objects.filter(job__owner=user).update(
-        message="", actor=Replace(F("actor"), Value(old), Value(new))
-    )
+    JobEvent.objects.filter(job__owner=user).update(message="")
+    JobEvent.objects.filter(actor=old).update(actor=new)  # also what an operator once cancelled
     IdempotencyKey.objects.filter(owner=user).delete()
     jobs.update(
         job_id=Replace(F("job_id"), Value(old), Value(new)),

@@ -506,3 +506,17 @@ def test_putting_takes_few_queries(put, django_assert_max_num_queries):
     put(GEN)
     with django_assert_max_num_queries(16):
         put(GEN)
+
+
+def test_the_secret_of_a_client_that_may_more_is_not_the_marketplaces_to_set(put):
+    operator = make_user("peter@mail.com", ["operate:hub", "manage:cubegens"])
+    client, secret = make_client(operator, ["operate:hub"])
+    body = {**GEN, "client_id": client.client_id, "client_secret": "the marketplace's"}
+    assert put(body, status=409)["errors"][0]["field"] == "client_id"
+    put(GEN)
+    subscribed = Client.objects.get(subscriptions__user=operator)
+    Client.objects.filter(pk=subscribed.pk).update(scopes=["operate:hub"])  # widened in the admin
+    put({**GEN, "client_secret": "the marketplace's"}, status=409)
+    pair = {"client_id": client.client_id, "client_secret": secret}
+    assert token_of(pair).status_code == 200
+    assert token_of({**pair, "client_secret": "the marketplace's"}).status_code == 401

@@ -52,6 +52,8 @@ def ann():
         method="GET",
         path=f"/api/v2/cubegens/{job.job_id}",
     )
+    others = make_job(make_user("bob@other.example", units=5), state=State.RUNNING)
+    lifecycle.cancel(others, actor=user.user_id)  # when she was an operator
     return User.objects.get(pk=user.pk)
 
 
