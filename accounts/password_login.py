@@ -70,6 +70,7 @@ class PasswordForm(AuthenticationForm):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.fields["username"].label = "E-mail"
+        self.fields["username"].widget.attrs.pop("autofocus", None)  # most choose a provider
         self.fields["username"].max_length = 254
         self.fields["password"].max_length = 1024
         self.fields["password"].validators.append(_at_most(1024))
