@@ -8,8 +8,6 @@ from typing import Any
 
 from hubsite.oidc_providers import ClaimPath, Provider
 
-from ..scopes import ROLES
-
 _MOST_LENGTH = 255
 
 
@@ -60,11 +58,6 @@ def claimed_values(provider: Provider, claims: Mapping[str, Any]) -> frozenset[s
 def mapped_roles(provider: Provider) -> frozenset[str]:
     """Every role of the hub that the provider can give."""
     return frozenset(role for roles in provider.roles.values() for role in roles)
-
-
-def unknown_roles(provider: Provider, existing: frozenset[str]) -> frozenset[str]:
-    """Mapped roles that the hub neither has nor comes with."""
-    return mapped_roles(provider) - existing - frozenset(ROLES)
 
 
 def is_subject(value: object) -> bool:
