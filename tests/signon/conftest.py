@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from playwright.sync_api import Browser, Page
 
 from accounts.oidc import documents
+from accounts.scopes import ROLES, permission_rows
 from hubsite.oidc_providers import Provider
 from tests.servers.browser import chromium
 from tests.servers.keycloak import Keycloak, Realm, keycloak
@@ -91,6 +93,8 @@ def provider_of(realm: Realm, **fields: Any) -> Provider:
 def hub(transactional_db, live_server, settings) -> Iterator[Callable[..., None]]:
     """Sets the hub's providers, and other settings."""
     documents.forget_all()
+    for name, scopes in ROLES.items():  # the test before emptied all tables, also of these
+        Group.objects.get_or_create(name=name)[0].permissions.set(permission_rows(scopes))
 
     def configure(*providers: Provider, **values: Any) -> None:
         settings.HUB = {
