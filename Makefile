@@ -5,7 +5,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check bench xcube lock clean
+.PHONY: help demo run test kubernetes check bench xcube lock clean
 
 ARGS ?=
 PYTHON ?=
@@ -19,7 +19,7 @@ geodb := .geodb/.installed
 
 help: ## this list
 	@printf '\n  xcube-hub: generate Earth-observation data cubes as a service\n\n'
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\n  First time here: make demo\n\n'
 
 $(hub): requirements-dev.txt requirements-uv.txt deploy/install.sh
@@ -43,19 +43,16 @@ run: $(hub) ## start the hub: http://localhost:8080/api/v2 (Ctrl-C stops it)
 xcube: $(hub) $(xcube) ## install xcube, which generates the cubes (1 GB, about a minute, once)
 	@echo "xcube is installed: $$(readlink .xcube)"
 
-# Tests that start and kill hubs, runners and a Keycloak go alone, for they measure time; all others,
-# also those that generate cubes, share the cores.
-timed := tests/runner tests/processes tests/chaos tests/signon
-
 test: $(hub) $(xcube) $(s3) $(geodb) ## run all tests, or some: make test ARGS=tests/jobs
 ifeq ($(strip $(ARGS)),)
 	@rm -f .coverage .coverage.*
-	$(bin)/python -m pytest -m 'not benchmark' $(timed:%=--ignore=%) -n 2 --cov --cov-report=
-	$(bin)/python -m pytest -m 'not benchmark' $(timed) \
-	    --cov --cov-append --cov-report=term --cov-fail-under=90
+	@$(bin)/python tests/tiers.py
 else
 	$(bin)/python -m pytest $(ARGS)
 endif
+
+kubernetes: $(hub) $(xcube) ## build the Kubernetes that tests use (12 minutes on two cores, once)
+	@$(bin)/python -m tests.servers.kubernetes .xcube/bin/python
 
 bench: $(hub) $(xcube) ## measure: how fast, how many
 	$(bin)/python -m pytest tests/benchmarks -m benchmark -s $(ARGS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -112,26 +113,45 @@ def check_kubernetes(**kwargs: Any) -> list[CheckMessage]:
                 id="hubsite.E007",
             )
         )
-    if hub["XCUBE_HUB_ESTIMATOR_URL"] and len(hub["XCUBE_HUB_ESTIMATOR_SECRET"] or "") < 32:
-        faults.append(
-            Error(
-                "XCUBE_HUB_ESTIMATOR_SECRET is not set, or shorter than 32 characters.",
-                hint="Set it to the random text that the estimators have in their Secret.",
-                id="hubsite.E010",
-            )
+    return [*faults, *_volume_faults(hub["XCUBE_HUB_POD_VOLUMES"])]
+
+
+@register()
+def check_estimator(**kwargs: Any) -> list[CheckMessage]:
+    """Whatever runs the jobs: estimators elsewhere answer nobody without their secret."""
+    hub = settings.HUB
+    if not hub["XCUBE_HUB_ESTIMATOR_URL"] or len(hub["XCUBE_HUB_ESTIMATOR_SECRET"] or "") >= 32:
+        return []
+    return [
+        Error(
+            "XCUBE_HUB_ESTIMATOR_SECRET is not set, or shorter than 32 characters.",
+            hint="Set it to the random text that the estimators have in their Secret.",
+            id="hubsite.E010",
         )
-    for text in hub["XCUBE_HUB_POD_VOLUMES"]:
+    ]
+
+
+def _volume_faults(texts: list[str]) -> Iterator[CheckMessage]:
+    shared: set[str] = set()
+    per_user: set[str] = set()
+    for text in texts:
         try:
-            Volume.parse(text)
+            volume = Volume.parse(text)
         except ValueError as error:
-            faults.append(
-                Error(
-                    f"XCUBE_HUB_POD_VOLUMES: {error}.",
-                    hint="Name volumes like data:/data or cubes:/cubes:per-user.",
-                    id="hubsite.E011",
-                )
+            yield Error(
+                f"XCUBE_HUB_POD_VOLUMES: {error}.",
+                hint="Name volumes like data:/data or cubes:/cubes:per-user.",
+                id="hubsite.E011",
             )
-    return faults
+        else:
+            (per_user if volume.per_user else shared).add(volume.claim)
+    for claim in sorted(shared & per_user):
+        yield Error(
+            f"XCUBE_HUB_POD_VOLUMES names {claim} both as shared and as per-user: every run could "
+            "read what all users have written.",
+            hint="Put what is shared into a claim of its own.",
+            id="hubsite.E012",
+        )
 
 
 @register()

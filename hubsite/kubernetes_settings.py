@@ -138,6 +138,15 @@ KUBERNETES_SETTINGS: tuple[Setting, ...] = (
         default_text="none",
     ),
     Setting(
+        "XCUBE_HUB_POD_ANNOTATIONS",
+        key_values,
+        {},
+        "Annotations of the pods, for what else works in the cluster: `key=value`, separated by "
+        "commas.",
+        KUBERNETES,
+        default_text="none",
+    ),
+    Setting(
         "XCUBE_HUB_POD_NODE_SELECTOR",
         key_values,
         {},

@@ -152,7 +152,13 @@ X_FRAME_OPTIONS = "DENY"
 if PRODUCTION:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = HUB["XCUBE_HUB_PUBLIC_URL"].startswith("https:")
-    SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$", rf"^{API_PATH}cubegens/[^/]+/callbacks$"]
+    # Probes, and runs: these call the hub past the proxy, and look whether it is there first.
+    SECURE_REDIRECT_EXEMPT = [
+        r"^health/",
+        r"^metrics$",
+        rf"^{API_PATH}$",
+        rf"^{API_PATH}cubegens/[^/]+/(callbacks|code)$",
+    ]
     SECURE_HSTS_SECONDS = 31536000
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True

@@ -112,6 +112,7 @@ class JobAdmin(ReadOnlyAdmin):
                 "fields": [
                     "created_at",
                     "launched_at",
+                    "made_at",
                     "seen_at",
                     "started_at",
                     "finished_at",

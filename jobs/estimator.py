@@ -1,12 +1,16 @@
-"""Asks the warm runner what a request would make, before anything is promised or stored."""
+"""Asks a warm runner what a request would make, before anything is promised or stored.
+
+It is on this machine, or at XCUBE_HUB_ESTIMATOR_URL.
+"""
 
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,11 +20,18 @@ from hubsite.api.errors import ApiError
 from hubsite.engines.local.connection import Reply, SocketUnavailable, call
 from hubsite.engines.local.paths import estimate_socket
 
+from . import remote_estimator
 from .cost import CubeSize
+from .remote_estimator import EstimatorUnreachable
+
+logger = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 5
 OWN_STORE_WAIT_S = 10.0
 _VERSIONS_KEPT_S = 60.0
+
+_ANSWERS = (200, 400, 413)
+"""What the estimator says to a request; any other HTTP status is no answer to it."""
 
 _versions: tuple[float, dict[str, str]] | None = None
 
@@ -59,14 +70,16 @@ def estimate(
     of ours cannot be reached.
     """
     body = {"request": request, "stores": stores, "egress": egress}
-    reply = _call(
-        "POST", "/estimates", body, timeout_s=settings.HUB["XCUBE_HUB_ESTIMATE_TIMEOUT_S"]
-    )
+    with _own_store_place() if uses_own_store else nullcontext():
+        reply = _call(
+            "POST", "/estimates", body, timeout_s=settings.HUB["XCUBE_HUB_ESTIMATE_TIMEOUT_S"]
+        )
     answer = reply.body
-    if reply.status == 200 and answer.get("status") == "ok":
-        return Estimate(answer["result"], answer.get("written") or {}, answer.get("output_exists"))
-    if reply.status >= 500:
+    if reply.status not in _ANSWERS or (reply.status == 200 and not _is_answer(answer)):
+        logger.error("the estimator answered with HTTP status %d: %.500s", reply.status, answer)
         raise _unavailable()
+    if answer.get("status") == "ok":
+        return Estimate(answer["result"], answer.get("written") or {}, answer.get("output_exists"))
     message = str(answer.get("message") or "xcube could not estimate this request.")[:2000]
     kind = answer.get("kind")
     if kind == "store" and not uses_own_store:
@@ -78,6 +91,18 @@ def estimate(
     if kind == "internal":
         raise ApiError(f"xcube cannot make a cube of this request: {message}", status=422)
     raise ApiError(message)
+
+
+def _is_answer(answer: dict[str, Any]) -> bool:
+    """Whether it is an estimator that has answered, and xcube was asked."""
+    if answer.get("status") == "error":
+        return "kind" in answer
+    result = answer.get("result")
+    return (
+        answer.get("status") == "ok"
+        and isinstance(result, dict)
+        and isinstance(result.get("dataset_descriptor"), dict)
+    )
 
 
 @contextmanager
@@ -118,17 +143,37 @@ def versions() -> dict[str, str]:
     global _versions
     if _versions is None or _versions[0] < time.monotonic() - _VERSIONS_KEPT_S:
         reply = _call("GET", "/versions", None, timeout_s=10)
-        if reply.status != 200:
+        if reply.status != 200 or not isinstance(reply.body.get("versions"), dict):
             raise _unavailable()
         _versions = (time.monotonic(), reply.body["versions"])
     return _versions[1]
 
 
-def _call(method: str, url: str, body: Any, *, timeout_s: float) -> Reply:
+def _is_remote() -> bool:
+    return bool(settings.HUB["XCUBE_HUB_ESTIMATOR_URL"])
+
+
+def _call(method: str, path: str, body: Any, *, timeout_s: float) -> Reply:
+    """The estimator's answer, which is an object. Raises ApiError 503."""
     try:
-        return call(estimate_socket(), method, url, body, timeout_s=timeout_s)
-    except SocketUnavailable as error:
+        if _is_remote():
+            reply = remote_estimator.call(
+                settings.HUB["XCUBE_HUB_ESTIMATOR_URL"],
+                settings.HUB["XCUBE_HUB_ESTIMATOR_SECRET"] or "",
+                method,
+                path,
+                body,
+                timeout_s=timeout_s,
+            )
+        else:
+            reply = call(estimate_socket(), method, path, body, timeout_s=timeout_s)
+    except (SocketUnavailable, EstimatorUnreachable) as error:
+        logger.warning("no estimate could be made: %s", error)
         raise _unavailable() from error
+    if not isinstance(reply.body, dict):
+        logger.error("the estimator answered with HTTP status %d and no object", reply.status)
+        raise _unavailable()
+    return reply
 
 
 def _unavailable() -> ApiError:

@@ -87,23 +87,23 @@ def move(
     return True
 
 
-def is_charged(*, origin: State, to: State, reason: str, is_in_owners_hands: bool) -> bool:
+def is_charged(
+    *, origin: State, to: State, reason: str, has_user_code: bool, uses_own_store: bool
+) -> bool:
     """Whether an end settles the reservation in full (else it is released).
 
     The cube is written chunk by chunk: a cancel at 99 % would be a free cube. So would be a
     failure at the very end that the owner can bring about, by their own code or by a store of
-    their own that refuses the last chunk.
+    their own that refuses the last chunk. COST ends a run before anything is written; yet code
+    of the owner's own can write first, and then claim it.
     """
     if to == State.SUCCEEDED:
         return True
     if to == State.CANCELLED:
         return origin == State.RUNNING
-    return (
-        is_in_owners_hands
-        and origin == State.RUNNING
-        and reason not in OUR_FAULTS
-        and reason != Reason.COST  # ended before anything was written
-    )
+    if origin != State.RUNNING or reason in OUR_FAULTS:
+        return False
+    return has_user_code or (uses_own_store and reason != Reason.COST)
 
 
 def _bill(job: Job, origin: State, to: State, reason: str) -> None:
@@ -113,7 +113,8 @@ def _bill(job: Job, origin: State, to: State, reason: str) -> None:
         origin=origin,
         to=to,
         reason=reason,
-        is_in_owners_hands=job.has_user_code or job.uses_own_store,
+        has_user_code=job.has_user_code,
+        uses_own_store=job.uses_own_store,
     ):
         ledger.settle(job.job_id)
     else:
@@ -127,10 +128,12 @@ def close(job: Job, *, has_run: bool) -> bool:
     """
     with transaction.atomic():
         if not Job.objects.filter(pk=job.pk, is_live=True).update(is_live=False):
+            job.is_live = False
             return False
         if job.state == State.CANCELLED:
             # No effect where the cancel was billed already.
             (ledger.settle if has_run else ledger.release)(job.job_id)
+    job.is_live = False
     return True
 
 

@@ -31,6 +31,7 @@ from hubsite.engines.base import Engine, EngineUnavailable, Gone, Level, Observa
 from . import lifecycle, logs
 from .lease import Lease
 from .models import Job, Reason, State
+from .tasks import QUEUE_IS_LONG
 
 logger = logging.getLogger(__name__)
 
@@ -39,9 +40,11 @@ WATCH_S = 2.0
 SWEEP_EVERY_S = 5.0
 HOUSEKEEPING_EVERY_S = 3600.0
 ORPHAN_GRACE_S = 60.0
-QUEUE_IS_LONG = 20
 AT_ONCE = 500
 ASK_AGAIN_S = 10.0
+ASK_EVERY_S = 0.2
+"""The worker is asked no more often: hundreds of ends a second need no hundreds of ticks."""
+REMOVED_AT_ONCE = 100
 LONGEST_PAUSE_S = 15.0
 
 
@@ -54,6 +57,10 @@ class Observer:
         self._lease = Lease(f"observer-{engine.name}", seconds=15)
         self._orphan_since: dict[str, float] = {}
         self._asked: dict[str, float] = {}
+        self._over: dict[str, None] = {}
+        self._recorded: dict[str, tuple[Any, ...]] = {}
+        self._has_freed = False
+        self._next_ask = 0.0
         self._next_sweep = 0.0
         self._next_housekeeping = time.monotonic() + 60
         self._failures = 0
@@ -71,6 +78,7 @@ class Observer:
                     connection.close()
                     self._pause(f"database: {error}")
         finally:
+            self.engine.close()
             with contextlib.suppress(DatabaseError, InterfaceError):
                 self._lease.give_back()  # else it runs out
 
@@ -80,17 +88,25 @@ class Observer:
             time.sleep(2)
             return
         self._ask_for_ticks()
+        self._look()
+
+    def _look(self) -> None:
+        """Wait for what the engine tells next, and bring it into the rows."""
         news: list[Observation] = []
-        for fact in self.engine.watch(wait_s=WATCH_S):
+        gone: list[Gone] = []
+        wait_s = ASK_EVERY_S if self._has_freed or self._over else WATCH_S
+        for fact in self.engine.watch(wait_s=wait_s):
             if isinstance(fact, Level):
                 self.reconcile(fact)
             elif isinstance(fact, Gone):
-                self.note_gone(fact)
-            else:
+                gone.append(fact)
+            elif self._recorded.get(fact.name) != _gist(fact):
                 news.append(fact)
             if self._is_stopping():
                 return
         self.record_all(news)
+        self.note_gone(gone)
+        self._ask_worker()
 
     def _pause(self, why: str) -> None:
         self._failures += 1
@@ -116,13 +132,24 @@ class Observer:
         names = {observation.name for observation in level.observations}
         for job in Job.objects.on(self.engine.name).placed():
             if job.job_id not in names:
-                vanish(self.engine, job, asked_at=level.asked_at)
+                self._vanish(job, asked_at=level.asked_at)
+        self._ask_worker()
         self._orphan_since = {n: t for n, t in self._orphan_since.items() if n in names}
+        self._recorded = {n: gist for n, gist in self._recorded.items() if n in names}
 
-    def note_gone(self, gone: Gone) -> None:
-        """An object was removed, by us or by somebody else."""
-        for job in Job.objects.on(self.engine.name).placed().filter(job_id=gone.name):
-            vanish(self.engine, job, asked_at=gone.at)
+    def note_gone(self, gone: Sequence[Gone]) -> None:
+        """Objects were removed, by us or by somebody else."""
+        for start in range(0, len(gone), AT_ONCE):
+            when = {fact.name: fact.at for fact in gone[start : start + AT_ONCE]}
+            for name in when:
+                self._recorded.pop(name, None)
+            for job in Job.objects.on(self.engine.name).placed().filter(job_id__in=when):
+                self._vanish(job, asked_at=when[job.job_id])
+        self._ask_worker()
+
+    def _vanish(self, job: Job, *, asked_at: datetime) -> None:
+        vanish(self.engine, job, asked_at=asked_at)
+        self._has_freed |= not job.is_live
 
     def record_all(self, observations: Sequence[Observation]) -> None:
         """Bring these facts into their rows, and have objects removed that are over."""
@@ -130,7 +157,11 @@ class Observer:
             some = observations[start : start + AT_ONCE]
             rows = Job.objects.filter(job_id__in=[o.name for o in some])
             jobs = {job.job_id: job for job in rows}
-            self._ask_to_remove([o.name for o in some if self._is_over(jobs.get(o.name), o)])
+            for observation in some:
+                if self._is_over(jobs.get(observation.name), observation):
+                    self._over[observation.name] = None
+                self._recorded[observation.name] = _gist(observation)
+                self._ask_worker()
 
     def _is_over(self, job: Job | None, observation: Observation) -> bool:
         """Record one fact; True if its object is of no further use.
@@ -139,6 +170,7 @@ class Observer:
         """
         if job is None:
             return self._is_orphan(observation.name)
+        was_live = job.is_live
         try:
             return record(self.engine, job, observation)
         except (OperationalError, InterfaceError, EngineUnavailable):
@@ -146,19 +178,40 @@ class Observer:
         except Exception:
             logger.exception("%s: what its run came to cannot be recorded", job.job_id)
             return observation.phase.is_final and give_up(job)
+        finally:
+            self._has_freed |= was_live and not job.is_live
 
-    def _ask_to_remove(self, names: list[str]) -> None:
-        """Have the worker remove these objects: each once in a while, no long queue of it."""
+    def _ask_worker(self) -> None:
+        """Have the worker fill the places that are free, and remove the objects that are over.
+
+        Each object once in a while, and nothing into a long queue: then it is asked for later.
+        """
         now = time.monotonic()
+        if not (self._has_freed or self._over) or now < self._next_ask:
+            return
+        self._next_ask = now + ASK_EVERY_S
+        if get_broker().queue_size() >= QUEUE_IS_LONG:
+            return
+        if self._has_freed:
+            self._has_freed = False
+            async_task("jobs.tasks.launch_due")
         self._asked = {n: t for n, t in self._asked.items() if now - t < ASK_AGAIN_S}
-        new = [name for name in names if name not in self._asked]
-        if new and get_broker().queue_size() < QUEUE_IS_LONG:
-            self._asked |= dict.fromkeys(new, now)
-            async_task("jobs.tasks.remove_objects", new, self.engine.name)
+        names = [name for name in self._over if name not in self._asked]
+        self._over.clear()
+        self._asked |= dict.fromkeys(names, now)
+        for start in range(0, len(names), REMOVED_AT_ONCE):
+            some = names[start : start + REMOVED_AT_ONCE]
+            async_task("jobs.tasks.remove_objects", some, self.engine.name)
 
     def _is_orphan(self, name: str) -> bool:
         since = self._orphan_since.setdefault(name, time.monotonic())
         return time.monotonic() - since > ORPHAN_GRACE_S
+
+
+def _gist(observation: Observation) -> tuple[Any, ...]:
+    """All of a fact that its row is made of: an object changes more often than this does."""
+    end = (observation.reason, observation.result) if observation.phase.is_final else ()
+    return (observation.attempt, observation.phase, observation.message, *end)
 
 
 def record(engine: Engine, job: Job, observation: Observation) -> bool:
@@ -174,6 +227,7 @@ def record(engine: Engine, job: Job, observation: Observation) -> bool:
         ):
             job.refresh_from_db()  # another observer was first, or its owner cancelled it
     if job.is_final:
+        note_begin(job, observation)
         if observation.phase.is_final:
             free(job, has_run=observation.started_at is not None)
         return True
@@ -185,6 +239,14 @@ def record(engine: Engine, job: Job, observation: Observation) -> bool:
         return abandon(job, observation)
     tell_why(job, observation.message or "")
     return False
+
+
+def note_begin(job: Job, observation: Observation) -> None:
+    """A job that was ended before it was seen to run has run after all: what it wrote is its
+    owner's, and it is billed so though its object may be gone before its end is seen."""
+    if job.is_live and job.started_at is None and observation.started_at is not None:
+        job.started_at = observation.started_at
+        Job.objects.filter(pk=job.pk, started_at=None).update(started_at=job.started_at)
 
 
 def tell_why(job: Job, message: str) -> None:
@@ -208,7 +270,7 @@ def abandon(job: Job, observation: Observation) -> bool:
 def _has_begun(observation: Observation) -> bool:
     if observation.phase == Phase.FAILED:
         return observation.started_at is not None
-    return observation.phase != Phase.PENDING
+    return observation.phase not in (Phase.PENDING, Phase.STUCK)
 
 
 def finish(engine: Engine, job: Job, observation: Observation) -> bool:
@@ -235,10 +297,10 @@ def finish(engine: Engine, job: Job, observation: Observation) -> bool:
             **ended,
         )
     if moved:
-        async_task("jobs.tasks.launch_due")
         return True
     job.refresh_from_db()
     if job.is_final:
+        note_begin(job, observation)
         free(job, has_run=observation.started_at is not None)
     return job.is_final
 
@@ -280,8 +342,8 @@ def vanish(engine: Engine, job: Job, *, asked_at: datetime) -> None:
 
 def free(job: Job, *, has_run: bool) -> None:
     """No run of this ended job exists any more: its place goes to the next."""
-    if lifecycle.close(job, has_run=has_run):
-        async_task("jobs.tasks.launch_due")
+    if job.is_live:  # what ended long ago is seen again and again until its object is gone
+        lifecycle.close(job, has_run=has_run)
 
 
 def _reason(observation: Observation) -> str:

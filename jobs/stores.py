@@ -83,6 +83,11 @@ class Store:
             return f"{root} at {_endpoint(self.store_params)}"
         return root
 
+    @property
+    def has_credentials(self) -> bool:
+        """Whether its parameters hold credentials: all its users share them."""
+        return _holds_secret(self.store_params)
+
     def for_user(self, user_id: str) -> dict:
         """What a run of this user gets: {"store_id", "store_params"}."""
         params = copy.deepcopy(dict(self.store_params))
@@ -196,6 +201,15 @@ def is_secret_name(name: str) -> bool:
     """Whether a parameter of this name holds a credential: key, secret, token, password…"""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     return bool(_SECRET_PART.search(spaced))
+
+
+def _holds_secret(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return any(
+            (is_secret_name(key) and item not in (None, "", False)) or _holds_secret(item)
+            for key, item in value.items()
+        )
+    return isinstance(value, list) and any(_holds_secret(item) for item in value)
 
 
 def _endpoint(params: Mapping) -> str:

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
+from django_q.brokers import get_broker
 from django_q.models import Failure
 from django_q.tasks import async_task
 
@@ -16,19 +17,28 @@ from accounts import tasks as accounts_tasks
 from hubsite.engines import get_engine
 from hubsite.engines.base import EngineUnavailable
 
-from . import launching
+from . import launching, respite
 from .models import IdempotencyKey, Job, JobDocument
 
 logger = logging.getLogger(__name__)
+
+QUEUE_IS_LONG = 20
+"""So many ticks are enough to ask for: a worker that was away comes back to them."""
 
 
 def wake_up(task: str, *args: object) -> None:
     """Have the worker do `task` as soon as what is being written is committed.
 
     Robust: what was committed is answered as done even if the queue cannot be written; the
-    sweep makes up for it.
+    sweep makes up for it. So it does where the queue is long: each tick does all that is due,
+    and thousands, as thousands of submissions would leave, keep the worker from anything else.
     """
-    transaction.on_commit(lambda: async_task(f"jobs.tasks.{task}", *args), robust=True)
+
+    def ask() -> None:
+        if get_broker().queue_size() < QUEUE_IS_LONG:
+            async_task(f"jobs.tasks.{task}", *args)
+
+    transaction.on_commit(ask, robust=True)
 
 
 def remove_soon(jobs: Iterable[Job]) -> None:
@@ -46,11 +56,14 @@ def launch_due() -> None:
 
 def remove_objects(names: list[str], engine_name: str) -> None:
     """End and remove objects of an engine whose jobs are over."""
+    if respite.has(engine_name, respite.REMOVING):
+        return  # what is left is found again by the observer
     engine = get_engine(engine_name)
     for name in names:
         try:
             engine.delete(name)
         except EngineUnavailable as error:
+            respite.give(engine_name, respite.REMOVING)
             logger.warning("%s waits to be removed: %s", name, error)
             return
 

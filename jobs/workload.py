@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import base64
+from typing import Any
 
 from django.conf import settings
 
-from hubsite.engines.base import Report, Workload
+from hubsite.engines.base import Code, Program, Report, Workload
 
 from . import vault
-from .models import Job
+from .models import Job, JobDocument
 from .request import CubegenRequest, ResolvedRequest, parse_request, resolve, unredact
 from .run_token import run_token
+from .runner_package import MODULE, REQUIRES, runner_zip
 from .stores import load_catalogue
+
+XCUBE_BYTES = 512 << 20
+VALUE_BYTES = 8
+STEPS_IN_MEMORY = 4
 
 
 def resolve_for(user_id: str, request: CubegenRequest) -> ResolvedRequest:
@@ -33,29 +38,52 @@ def build_workload(job: Job) -> Workload:
     Stores are read again: keys may have been rotated since admission. Raises InvalidRequest
     where a store is no longer there, vault.Unreadable where its credentials are lost.
     """
-    document = job.document
+    document, code = job.document, _uploaded_code(job)
     request = document.request
     if document.credentials is not None:
         request = unredact(request, vault.unseal(document.credentials))
-    resolved = resolve_for(
-        job.owner.username, parse_request(request, uploaded=document.code is not None)
-    )
-    code = document.code
+    resolved = resolve_for(job.owner.username, parse_request(request, uploaded=code is not None))
+    url = f"{settings.HUB['XCUBE_HUB_CALLBACK_URL']}/cubegens/{job.job_id}"
     return Workload(
         name=job.job_id,
         attempt=job.attempt,
+        owner=job.owner.username,
         payload={
             "kind": "cubegen",
             "request": resolved.document,
             "stores": resolved.stores,
             "egress": resolved.egress,
             "admitted_cells": document.admitted_cells,
-            "code": None if code is None else base64.b64encode(bytes(code)).decode(),
         },
         deadline_s=job.deadline_s,
         memory_bytes=job.memory_bytes,
+        expected_memory_bytes=expected_memory_bytes(document.estimate),
+        is_untrusted=job.has_user_code,
         report=Report(
-            url=f"{settings.HUB['XCUBE_HUB_CALLBACK_URL']}/cubegens/{job.job_id}/callbacks",
+            url=f"{url}/callbacks",
             token=run_token(job.job_id, job.attempt),
         ),
+        code=Code(f"{url}/code", code) if code is not None else None,
+        program=Program(archive=runner_zip(), module=MODULE, requires=REQUIRES),
     )
+
+
+def _uploaded_code(job: Job) -> bytes | None:
+    """Read apart, and held no longer than its workload: it may have 10 MB, and jobs are launched
+    by the hundred."""
+    if not job.has_user_code:
+        return None
+    documents = JobDocument.objects.filter(job=job.pk, code__isnull=False)
+    code = documents.values_list("code", flat=True).first()
+    return None if code is None else bytes(code)
+
+
+def expected_memory_bytes(estimate: dict[str, Any]) -> int | None:
+    """What a run will probably use: xcube itself, and one time step of all variables a few
+    times over, for it writes step by step; None where the estimate does not tell."""
+    size = estimate.get("size_estimation") or {}
+    image, variables = size.get("image_size"), size.get("num_variables")
+    if not isinstance(image, list) or len(image) != 2 or not isinstance(variables, int):
+        return None
+    step = image[0] * image[1] * variables * VALUE_BYTES
+    return XCUBE_BYTES + STEPS_IN_MEMORY * step

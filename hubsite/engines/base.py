@@ -94,7 +94,7 @@ class Workload:
     memory_bytes: int | None = None
     expected_memory_bytes: int | None = None
     is_untrusted: bool = False
-    env: dict[str, str] = field(default_factory=dict)
+    env: dict[str, str] = field(default_factory=dict, repr=False)
     report: Report | None = None
     code: Code | None = None
     program: Program | None = None
@@ -145,6 +145,8 @@ class Engine(ABC):
     name: str
     log_is_cheap: bool = True
     """Whether `log` may be asked for each run; else only for one that reported no line."""
+    launches_at_once: int = 1
+    """How many launches may be called at the same time, by threads of one process."""
 
     @property
     @abstractmethod
@@ -173,6 +175,9 @@ class Engine(ABC):
 
         Raises EngineUnavailable when the engine is lost; the caller backs off and calls again.
         """
+
+    def close(self) -> None:  # noqa: B027 - most hold nothing
+        """Give up what `watch` holds; nothing where it holds nothing."""
 
     @abstractmethod
     def log(self, name: str) -> Sequence[LogChunk]:

@@ -1,20 +1,34 @@
-"""What a run asks the hub for, with its own token, until it is over."""
+"""What a run says to the hub and asks of it, with its own token. Also open while cube
+generation is switched off: runs go on to their end."""
 
 from __future__ import annotations
 
 from django.http import HttpResponse
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from hubsite.api.errors import ApiError
+from hubsite.api.parsing import MendingJSONParser
 
+from .. import callbacks
 from ..models import JobDocument, State
 from . import schema
 from .authentication import IsRun, RunTokenAuthentication
 
 
+class CallbacksView(APIView):
+    authentication_classes = [RunTokenAuthentication]
+    permission_classes = [IsRun]
+    parser_classes = [MendingJSONParser]
+
+    @schema.callback
+    def put(self, request: Request, job_id: str) -> Response:
+        return Response({"progress": callbacks.accept(request.auth, request.data)})
+
+
 class RunCodeView(APIView):
-    """Its uploaded code. Also open while cube generation is switched off: runs go on."""
+    """Its uploaded code, until it is over."""
 
     authentication_classes = [RunTokenAuthentication]
     permission_classes = [IsRun]

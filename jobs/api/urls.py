@@ -13,5 +13,5 @@ urlpatterns = [
     path("cubegens/<slug:job_id>", views.CubegenView.as_view()),
     path("cubegens/<slug:job_id>/logs", views.LogsView.as_view()),
     path("cubegens/<slug:job_id>/code", run_views.RunCodeView.as_view()),
-    path("cubegens/<slug:job_id>/callbacks", views.CallbacksView.as_view()),
+    path("cubegens/<slug:job_id>/callbacks", run_views.CallbacksView.as_view()),
 ]

@@ -17,17 +17,16 @@ from rest_framework.views import APIView
 from accounts.permissions import HasScope, scopes_of
 from hubsite.api.errors import ApiError, invalid_field
 from hubsite.api.pagination import MAX_LIMIT, page, query_integer
-from hubsite.api.parsing import MendingJSONParser, parse_document
+from hubsite.api.parsing import parse_document
 
-from .. import admission, callbacks, estimator, lifecycle, logs
+from .. import admission, estimator, lifecycle, logs
 from ..admission import Submission
 from ..job_rows import find_job
 from ..models import Job, State
 from ..request import InvalidRequest
-from ..tasks import wake_up
+from ..tasks import remove_soon
 from ..user_code import check_upload
 from . import schema
-from .authentication import IsRun, RunTokenAuthentication
 from .presentation import cube_info, job_detail, job_summary, submitted
 
 
@@ -142,18 +141,6 @@ class LogsView(SwitchableView):
         )
 
 
-class CallbacksView(APIView):
-    """Also open while cube generation is switched off: runs go on to their end."""
-
-    authentication_classes = [RunTokenAuthentication]
-    permission_classes = [IsRun]
-    parser_classes = [MendingJSONParser]
-
-    @schema.callback
-    def put(self, request: Request, job_id: str) -> Response:
-        return Response({"progress": callbacks.accept(request.auth, request.data)})
-
-
 def _without_code(document: Any) -> Any:
     """No estimate depends on user code. The client names the path of its own archive here,
     which it uploads only with the submission (contract 4.4)."""
@@ -189,8 +176,7 @@ def _job_of(request: Request, job_id: str) -> Job:
 def _cancel(jobs: Iterable[Job], request: Request) -> None:
     """End these jobs; their runs are ended by the worker."""
     cancelled = [job for job in jobs if lifecycle.cancel(job, actor=request.user.username)]
-    if names := [job.job_id for job in cancelled if job.is_live]:
-        wake_up("remove_objects", names)
+    remove_soon(job for job in cancelled if job.is_live)
 
 
 def _hide(jobs: QuerySet[Job]) -> None:

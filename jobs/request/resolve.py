@@ -94,7 +94,12 @@ def resolve(
 
     Raises InvalidRequest with every fault.
     """
-    resolver = _Resolver(catalogue, tuple(own_store_types), tuple(own_store_networks))
+    resolver = _Resolver(
+        catalogue,
+        tuple(own_store_types),
+        tuple(own_store_networks),
+        has_user_code="code_config" in request.document,
+    )
     own_price = Price(own_store_pixels_per_punit, own_store_pixels_per_punit)
     prices = []
     for place, config in request.inputs:
@@ -121,8 +126,9 @@ def _shown(config: dict) -> str:
 class _Resolver:
     """Looks the stores up and collects faults."""
 
-    def __init__(self, catalogue, own_store_types, own_store_networks):
+    def __init__(self, catalogue, own_store_types, own_store_networks, *, has_user_code):
         self.catalogue = catalogue
+        self.has_user_code = has_user_code
         self.own_store_types = own_store_types
         self.own_store_networks = own_store_networks
         self.named: dict[str, Store] = {}
@@ -184,6 +190,12 @@ class _Resolver:
         elif not (store.writable if writes else store.readable):
             use = "written" if writes else "read"
             self._fault(f"{place}.store_id", f"store '@{name}' cannot be {use}")
+        elif self.has_user_code and store.has_credentials:
+            self._fault(
+                f"{place}.store_id",
+                f"store '@{name}' cannot be used together with code of your own, which could "
+                "read its credentials",
+            )
         else:
             self.named[name] = store
             return store

@@ -1,4 +1,4 @@
-"""The command line of the runner: `serve` and `run`."""
+"""The command line of the runner: `serve`, `run` and `estimate`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ examples:
       --estimate-socket /run/hub/estimates.sock --runs-dir /var/lib/hub/runs
   curl --unix-socket /run/hub/control.sock http://runner/
   python -m jobs.runner run --workload workload.json --runs-dir /tmp/runs
+  python -m jobs.runner estimate --address 0.0.0.0 --port 8080 \\
+      --secret-file /etc/xcube-hub/secret --cache-dir /tmp/estimates
 
 Sending SIGTERM to `serve` ends it at once; runs go on, and the next `serve`
 with the same --runs-dir takes them over. Needs Linux 5.9 or newer."""
@@ -29,7 +31,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{serve,run}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{serve,run,estimate}")
     serve = commands.add_parser("serve", help="serve runs and estimates on two unix sockets")
     serve.add_argument(
         "--socket",
@@ -45,27 +47,6 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         metavar="PATH",
         help="where estimates and versions are answered (created, mode 0600)",
     )
-    serve.add_argument(
-        "--estimators",
-        type=_count,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="processes that answer estimates (default: %(default)s, one per core)",
-    )
-    serve.add_argument(
-        "--estimate-limit",
-        type=_seconds,
-        default=30.0,
-        metavar="SECONDS",
-        help="longest time for one estimate (default: %(default)g)",
-    )
-    serve.add_argument(
-        "--estimate-memory",
-        type=_mebibytes,
-        default=2048,
-        metavar="MIB",
-        help="most memory for one estimate (default: %(default)d)",
-    )
     run = commands.add_parser(
         "run", help="run one workload in the foreground, then exit as it does"
     )
@@ -74,8 +55,26 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         type=_path,
         required=True,
         metavar="FILE",
-        help="the workload, as it would be PUT to `serve` (JSON)",
+        help="the workload, as it would be PUT to `serve` (JSON, may be gzip); the token of "
+        "its report may come by XCUBE_HUB_RUN_TOKEN, its code from a code_url",
     )
+    run.add_argument(
+        "--termination-message",
+        type=_path,
+        metavar="PATH",
+        help="where to write how the run ended (JSON, at most 4096 bytes)",
+    )
+    run.add_argument(
+        "--keep-environment",
+        action="store_true",
+        help="give the variables of this environment to the run, unless it has code of its own",
+    )
+    estimate = commands.add_parser(
+        "estimate", help="serve estimates by TCP, to whoever knows a secret; no runs"
+    )
+    _add_address(estimate)
+    for command in (serve, estimate):
+        _add_estimators(command)
     for command in (serve, run):
         command.add_argument(
             "--runs-dir",
@@ -92,6 +91,52 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def _add_address(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--address", default="127.0.0.1", help="default: %(default)s")
+    command.add_argument(
+        "--port", type=_port, default=8080, help="default: %(default)d; 0: any that is free"
+    )
+    command.add_argument(
+        "--secret-file",
+        type=_path,
+        required=True,
+        metavar="FILE",
+        help="holds what callers send as `Authorization: Bearer …`; read for each request, so "
+        "that it can be changed",
+    )
+    command.add_argument(
+        "--cache-dir",
+        type=_path,
+        required=True,
+        metavar="DIR",
+        help="for compiled functions and an inner socket (created); nothing else is written",
+    )
+
+
+def _add_estimators(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--estimators",
+        type=_count,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="processes that answer estimates (default: %(default)s, one per core)",
+    )
+    command.add_argument(
+        "--estimate-limit",
+        type=_seconds,
+        default=30.0,
+        metavar="SECONDS",
+        help="longest time for one estimate (default: %(default)g)",
+    )
+    command.add_argument(
+        "--estimate-memory",
+        type=_mebibytes,
+        default=2048,
+        metavar="MIB",
+        help="most memory for one estimate (default: %(default)d)",
+    )
+
+
 def _path(text: str) -> Path:
     return Path(text).absolute()
 
@@ -100,6 +145,13 @@ def _count(text: str) -> int:
     number = int(text)
     if not 0 <= number <= 256:
         raise argparse.ArgumentTypeError("must be between 0 and 256")
+    return number
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError("must be between 0 and 65535")
     return number
 
 
@@ -121,16 +173,35 @@ def main() -> int:
     options = parse_arguments(sys.argv[1:])
     from .environment import restart_clean
 
-    restart_clean(options.runs_dir)
-    # Only now: numpy reads the number of its threads when it is imported.
     if options.command == "run":
+        from .handover import gather
+
+        handed = gather(os.environ, keep_environment=options.keep_environment)
+        fd = restart_clean(options.runs_dir, handed=handed)
+        # Only now: numpy reads the number of its threads when it is imported.
         from .foreground import run_workload
 
         return run_workload(
             workload=options.workload,
             runs_dir=options.runs_dir,
             allow_standins=options.allow_standins,
+            termination_message=options.termination_message,
+            handed=fd,
         )
+    if options.command == "estimate":
+        restart_clean(options.cache_dir)
+        from .service import serve_estimates
+
+        return serve_estimates(
+            address=options.address,
+            port=options.port,
+            secret_file=options.secret_file,
+            cache_dir=options.cache_dir,
+            estimators=max(1, options.estimators),
+            estimate_limit_s=options.estimate_limit,
+            estimate_memory_bytes=options.estimate_memory << 20,
+        )
+    restart_clean(options.runs_dir)
     from .zygote import serve
 
     return serve(

@@ -29,6 +29,7 @@ def start(run: RunDir, *, output: int, progress: int, go: int, supervisor: int, 
 
     def main() -> int:
         linux.die_with_parent(supervisor)
+        linux.be_killed_first()
         os.setpgid(0, 0)
         _set_streams(output)
         if os.read(go, 1) != b"g":

@@ -1,14 +1,16 @@
-"""The control socket's connections, served without ever blocking: one request each.
+"""Connections of an event loop, served without ever blocking: one request each.
 
-At most 64 at once, ten seconds for a request to come; more wait unaccepted.
+Only so many at once, ten seconds for a request to come; more wait unaccepted.
 """
 
 from __future__ import annotations
 
+import os
 import selectors
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from .wire import CONTINUE, Request, RequestReader, WireError, error_response
 
@@ -16,6 +18,7 @@ BODY_LIMIT = 16 << 20
 MAX_CONNECTIONS = 64
 IDLE_S = 10.0
 LINGER_S = 2.0
+_ADDRESS_BYTES = 107
 _scratch = bytearray(1 << 18)
 
 
@@ -25,7 +28,7 @@ class Connection:
     def __init__(self, server: Server, sock: socket.socket):
         self._server = server
         self._socket = sock
-        self._reader = RequestReader(body_limit=BODY_LIMIT)
+        self._reader = RequestReader(body_limit=server.body_limit, check=server.check)
         self._out = b""
         self._state = "reading"
         self.deadline = time.monotonic() + IDLE_S
@@ -35,6 +38,12 @@ class Connection:
     @property
     def is_open(self) -> bool:
         return self._state != "closed"
+
+    @property
+    def is_promised(self) -> bool:
+        """Whether somebody waits for an answer."""
+        is_asking = self._state == "reading" and self._reader.started
+        return is_asking or self._state in ("waiting", "writing")
 
     def answer(self, data: bytes) -> None:
         """Send the one answer; the connection closes by itself afterwards."""
@@ -124,9 +133,17 @@ class Server:
         selector: selectors.BaseSelector,
         listener: socket.socket,
         handle: Callable[[Connection, Request], None],
+        check: Callable[[Request], None] | None = None,
+        body_limit: int = BODY_LIMIT,
+        max_connections: int = MAX_CONNECTIONS,
     ):
+        """`check` sees a request before its body comes, and may raise WireError."""
         self.selector = selector
         self.handle = handle
+        self.check = check
+        self.body_limit = body_limit
+        self._max_connections = max_connections
+        self._stopped = False
         self._listener = listener
         self._connections: set[Connection] = set()
         self._accepting = False
@@ -142,13 +159,23 @@ class Server:
         self._connections.discard(connection)
         self._accept_again()
 
+    @property
+    def is_answering(self) -> bool:
+        return any(connection.is_promised for connection in self._connections)
+
     def stop(self) -> None:
+        """Accept no more."""
+        self._stopped = True
+        self._pause()
+
+    def _pause(self) -> None:
         if self._accepting:
             self.selector.unregister(self._listener)
             self._accepting = False
 
     def _accept_again(self) -> None:
-        if not self._accepting and len(self._connections) < MAX_CONNECTIONS:
+        room = len(self._connections) < self._max_connections
+        if room and not self._accepting and not self._stopped:
             self._accepting = True
             self.selector.register(self._listener, selectors.EVENT_READ, self._on_accept)
 
@@ -158,5 +185,23 @@ class Server:
         except OSError:
             return
         self._connections.add(Connection(self, sock))
-        if len(self._connections) >= MAX_CONNECTIONS:
-            self.stop()
+        if len(self._connections) >= self._max_connections:
+            self._pause()
+
+
+def listen(path: Path, *, backlog: int) -> socket.socket:
+    """A unix socket of ours alone, in place of one that a dead process has left."""
+    if len(os.fsencode(path)) > _ADDRESS_BYTES:
+        raise SystemExit(f"The socket's path is too long (at most {_ADDRESS_BYTES} bytes): {path}")
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+            raise SystemExit(f"Another program answers at {path}.")
+        except OSError:
+            pass
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    path.unlink(missing_ok=True)
+    listener.bind(str(path))
+    os.chmod(path, 0o600)
+    listener.listen(backlog)
+    return listener

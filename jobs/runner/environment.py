@@ -11,6 +11,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from . import handover
+
 _KEPT = {
     "PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "LD_LIBRARY_PATH",
     "PYTHONPATH", "VIRTUAL_ENV", "CONDA_PREFIX", "PROJ_DATA", "PROJ_LIB", "GDAL_DATA",
@@ -32,19 +34,38 @@ def kept(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def restart_clean(runs_dir: Path) -> None:
-    """Replace this process by one with a clean environment; returns in that one."""
-    if os.environ.pop(_RESTARTED, None) == str(os.getpid()):
-        return
-    environment = kept(os.environ)
-    environment.update(dict.fromkeys(_ONE_THREAD, "1"))
+def restart_clean(caches: Path, *, handed: handover.Handover | None = None) -> int | None:
+    """Replace this process by one with a clean environment; returns in that one.
+
+    Gives the file that `handed` is in, None without one.
+    """
+    pid, _, fd = os.environ.pop(_RESTARTED, "").partition(":")
+    if pid == str(os.getpid()):
+        return int(fd) if fd else None
+    environment = _for_runner(os.environ, caches)
+    number = handover.store(handed) if handed else ""
+    environment[_RESTARTED] = f"{os.getpid()}:{number}"
+    # -P: no folder that happens to be the current one may lend us a module.
+    arguments = [sys.executable, "-P", "-m", __package__ or "jobs.runner", *sys.argv[1:]]
+    if handed:
+        os.set_inheritable(int(number), True)
+    return os.execve(sys.executable, arguments, environment)
+
+
+def _for_runner(environment: Mapping[str, str], caches: Path) -> dict[str, str]:
+    """The kept variables, and what the import of xcube needs on a machine that lacks it."""
+    result = kept(environment)
+    result.update(dict.fromkeys(_ONE_THREAD, "1"))
     # Without a writable folder numba refuses to import xcube's compiled functions.
-    environment.setdefault("NUMBA_CACHE_DIR", str(runs_dir / ".cache" / "numba"))
-    environment.setdefault("MPLCONFIGDIR", str(runs_dir / ".cache" / "matplotlib"))
-    environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[2])
-    environment[_RESTARTED] = str(os.getpid())
-    arguments = [sys.executable, "-m", __package__ or "jobs.runner", *sys.argv[1:]]
-    os.execve(sys.executable, arguments, environment)
+    result.setdefault("NUMBA_CACHE_DIR", str(caches / ".cache" / "numba"))
+    result.setdefault("MPLCONFIGDIR", str(caches / ".cache" / "matplotlib"))
+    # A container's user may be in no list, and may write nowhere else.
+    result.setdefault("HOME", str(caches))
+    if not os.access(result.get("TMPDIR", "/tmp"), os.W_OK):
+        result["TMPDIR"] = str(caches)
+    # Our own place, which may be a zip file.
+    result["PYTHONPATH"] = str(Path(__file__).absolute().parents[2])
+    return result
 
 
 def for_run(environment: Mapping[str, str], *, scratch: Path, extra: Mapping[str, str]) -> dict:

@@ -9,12 +9,18 @@ import contextlib
 import ctypes
 import os
 import signal
+import struct
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
+_SIGSET_BYTES = 128
+# struct signalfd_siginfo: ssi_signo, ssi_errno, ssi_code, ssi_pid, …
+_SIGINFO_BYTES = 128
+_SIGINFO = struct.Struct("=I8xI")
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -38,6 +44,42 @@ def become_subreaper() -> None:
 def hide_memory() -> None:
     """Other processes of the same user may no longer read our memory."""
     _prctl(_PR_SET_DUMPABLE, 0)
+
+
+def open_signals(numbers: Collection[int]) -> int:
+    """A file to read these signals from, who sent them included; nothing else is told of them."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    mask = (ctypes.c_ulong * (_SIGSET_BYTES // ctypes.sizeof(ctypes.c_ulong)))()
+    bits = 8 * ctypes.sizeof(ctypes.c_ulong)
+    for number in numbers:
+        mask[(number - 1) // bits] |= 1 << (number - 1) % bits
+    fd = _libc.signalfd(-1, mask, os.O_NONBLOCK | os.O_CLOEXEC)
+    if fd < 0:
+        raise OSError(ctypes.get_errno(), "signalfd failed")
+    return fd
+
+
+def read_signals(fd: int) -> list[Signal]:
+    """Those that have come."""
+    try:
+        data = os.read(fd, 16 * _SIGINFO_BYTES)
+    except BlockingIOError:
+        return []
+    starts = range(0, len(data), _SIGINFO_BYTES)
+    return [Signal(*_SIGINFO.unpack_from(data, start)) for start in starts]
+
+
+def be_killed_first() -> None:
+    """Where memory runs out it is this process that ends, and not who looks after it."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+class Signal(NamedTuple):
+    """A signal that was sent. The sender is 0 if it is in none of our namespaces, or the kernel."""
+
+    number: int
+    sender: int
 
 
 class Stat(NamedTuple):
@@ -160,19 +202,40 @@ def resident_bytes(pid: int | None = None) -> int:
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
-def oom_kills() -> int:
+def oom_kills(*, proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> int:
     """How often the kernel has killed for memory: in our own cgroup, else on this machine."""
+    for file in _oom_counters(proc, cgroups):
+        with contextlib.suppress(OSError):
+            text = file.read_text()
+            if any(line.startswith("oom_kill ") for line in text.splitlines()):
+                return _counter(text, "oom_kill")
+    return 0
+
+
+def _oom_counters(proc: Path, cgroups: Path) -> Iterator[Path]:
+    """Where the count may be, the nearest first.
+
+    A container may see the path that its cgroup has outside; what is mounted inside then is
+    its own cgroup. The root of a machine's cgroups counts nothing.
+    """
+    for controllers, path in _own_cgroups(proc):
+        if "memory" in controllers:
+            yield cgroups / "memory" / path / "memory.oom_control"
+            yield cgroups / "memory" / "memory.oom_control"
+        elif controllers == [""]:
+            yield cgroups / path / "memory.events"
+            yield cgroups / "memory.events"
+    yield proc / "vmstat"
+
+
+def _own_cgroups(proc: Path) -> list[tuple[list[str], str]]:
+    """Controllers and path of each hierarchy that we are in; that of version 2 has none."""
     try:
-        for line in Path("/proc/self/cgroup").read_text().splitlines():
-            if line.startswith("0::/") and line != "0::/":
-                events = Path(f"/sys/fs/cgroup{line[3:]}/memory.events").read_text()
-                return _counter(events, "oom_kill")
+        lines = (proc / "self" / "cgroup").read_text().splitlines()
     except OSError:
-        pass
-    try:
-        return _counter(Path("/proc/vmstat").read_text(), "oom_kill")
-    except OSError:
-        return 0
+        return []
+    parts = [line.split(":", 2) for line in lines if line.count(":") >= 2]
+    return [(names.split(","), path.strip("/")) for _, names, path in parts]
 
 
 def _counter(text: str, name: str) -> int:

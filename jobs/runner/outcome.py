@@ -19,6 +19,11 @@ LOST = "LOST"
 XCUBE_ERROR = "XCUBE_ERROR"
 COST = "COST"
 LAUNCH = "LAUNCH"
+REFUSED_EXIT = 2
+"""The program's exit code where the run was not even begun."""
+_NOT_OF_RUNS = {REFUSED_EXIT, 69}
+"""Exit codes by which a container tells that its run has not begun, which costs nothing; 69 is of
+the script that finds no Python. A run's own code may end with any, and write a message besides."""
 NO_SPACE_EXIT = 74
 """The run's exit code (EX_IOERR) where the disk was too full to write its result."""
 
@@ -67,6 +72,7 @@ def decide(
     code, number = _exit(wait_status)
     status = result.get("status") if isinstance(result, dict) else None
     message = result.get("message") if isinstance(result, dict) else None
+    message = message if isinstance(message, str) else None
     if code == 0 and (status in ("ok", "warning") or not needs_result):
         return Outcome("SUCCEEDED", None, message, 0)
     if kill is not None:
@@ -74,7 +80,7 @@ def decide(
     if number is not None:
         return _by_signal(number, oom_killed, has_code)
     if status == "error":
-        text = failure_message or shorten(str(message or "")) or "The cube generation failed."
+        text = failure_message or shorten(message or "") or "The cube generation failed."
         return Outcome("FAILED", COST if failure_kind == "cost" else XCUBE_ERROR, text, code)
     if code == NO_SPACE_EXIT:
         return Outcome("FAILED", XCUBE_ERROR, NO_SPACE, code)
@@ -112,6 +118,9 @@ def process_exit_code(outcome: dict[str, Any]) -> int:
     """With which code a program that ran one workload exits."""
     if outcome.get("phase") == "SUCCEEDED":
         return 0
+    if outcome.get("reason") == LAUNCH:
+        return REFUSED_EXIT
     if outcome.get("signal"):
         return 128 + int(outcome["signal"])
-    return int(outcome.get("exit_code") or 1)
+    code = int(outcome.get("exit_code") or 1)
+    return 1 if code in _NOT_OF_RUNS else code

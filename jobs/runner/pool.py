@@ -77,6 +77,11 @@ class EstimatorPool:
                     process.say("an estimator is stuck and is replaced")
                     os.kill(member.pid, signal.SIGKILL)
 
+    def is_free(self) -> bool:
+        """Whether one of them waits for work."""
+        members = enumerate(self._members)
+        return any(member.pid and not self._busy_since(slot) for slot, member in members)
+
     def next_wait_s(self) -> float:
         """How long nothing needs to be looked at; an idle estimator does not grow."""
         busy = any(self._busy_since(slot) for slot in range(self.size))
@@ -123,8 +128,9 @@ class EstimatorPool:
             limit_s=self._limit_s,
             busy=lambda since: self._note_busy(slot, since),
         )
-        self._note_busy(slot, 0)
         member.started = time.monotonic()
+        # It is not ready yet.
+        self._note_busy(slot, member.started)
         member.pid = process.spawn(lambda: estimator.run(zygote), keep=[self._listener.fileno()])
 
     def _note_busy(self, slot: int, since: float) -> None:

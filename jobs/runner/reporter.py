@@ -6,9 +6,12 @@ The longer a run has lasted, the rarer the reports.
 
 from __future__ import annotations
 
+import enum
 import http.client
+import itertools
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +23,17 @@ REPORT_LINES = 500
 REPORT_BYTES = 64_000
 TIMEOUT_S = 5.0
 END_PAUSES_S = (0.2, 0.5, 1.0)
+LONG_PAUSE_S = 4.0
+HURRY_S = 3.0
+_LATER = {408, 425, 429}
+
+
+class Answer(enum.Enum):
+    """What became of a report. What is refused would be refused again."""
+
+    TAKEN = enum.auto()
+    REFUSED = enum.auto()
+    NONE = enum.auto()
 
 
 def interval_s(elapsed_s: float) -> float:
@@ -32,13 +46,27 @@ def start_state() -> dict[str, Any]:
 
 
 class Reporter:
-    def __init__(self, *, url: str, token: str, log: LogBuffer):
+    def __init__(
+        self,
+        *,
+        url: str,
+        token: str,
+        log: LogBuffer,
+        patience_s: float = TIMEOUT_S,
+        first_line: int = 0,
+    ):
+        """`patience_s`: for how long the end is told to a hub that does not listen;
+        `first_line`: the number of the first line, for the hub."""
         self._url = urlsplit(url)
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         self._log = log
         self._started = time.monotonic()
         self._state = start_state()
+        self._patience_s = patience_s
+        self._first_line = first_line
         self._end: dict[str, Any] | None = None
+        self._result: dict[str, Any] | None = None
+        self._give_up = float("inf")
         self._sent: tuple[Any, float] = (None, 0.0)
         self._next_line = 0
         self._failures = 0
@@ -52,12 +80,26 @@ class Reporter:
         with self._wake:
             self._state = state
 
-    def finish(self, state: dict[str, Any], *, timeout_s: float = TIMEOUT_S) -> None:
-        """Send the last report; gives up after `timeout_s`."""
+    def finish(
+        self,
+        state: dict[str, Any],
+        *,
+        result: dict[str, Any] | None = None,
+        timeout_s: float | None = None,
+        is_hurried: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Send the last report; gives up after its patience, or soon when it is hurried."""
         with self._wake:
+            self._give_up = time.monotonic() + (timeout_s or self._patience_s)
+            self._result = result
             self._end = state
             self._wake.notify()
-        self._thread.join(timeout_s)
+        hurried = False
+        while self._thread.is_alive() and (left := self._give_up - time.monotonic()) > 0:
+            self._thread.join(min(left, 0.2))
+            if not hurried and is_hurried():
+                hurried = True
+                self._give_up = min(self._give_up, time.monotonic() + HURRY_S)
 
     def _run(self) -> None:
         self._send("on_begin", self._state)
@@ -76,34 +118,72 @@ class Reporter:
         return moved or state["label"] != label or self._log.count > self._next_line
 
     def _send_end(self, state: dict[str, Any]) -> None:
-        give_up = time.monotonic() + TIMEOUT_S
-        for pause in END_PAUSES_S:
-            left = give_up - time.monotonic()
-            if left <= 0 or self._send("on_end", state, timeout_s=left):
+        pauses = itertools.repeat(LONG_PAUSE_S) if self._is_patient else ()
+        for pause in itertools.chain(END_PAUSES_S, pauses):
+            left = self._give_up - time.monotonic()
+            if left <= 0:
                 return
-            time.sleep(pause)
+            answer = self._send_all(state, timeout_s=min(left, TIMEOUT_S))
+            if answer is Answer.TAKEN:
+                return
+            if answer is Answer.REFUSED:
+                # It may be the result that was refused; what the run has come to is known
+                # without it, but its progress and its last lines are not.
+                if self._result is None:
+                    return
+                self._result = None
+            time.sleep(min(pause, max(0.0, self._give_up - time.monotonic())))
 
-    def _send(self, sender: str, state: dict[str, Any], *, timeout_s: float = TIMEOUT_S) -> bool:
+    def _send_all(self, state: dict[str, Any], *, timeout_s: float) -> Answer:
+        """The last report, after the lines that do not fit into it."""
+        while self._is_patient and self._has_many_lines() and time.monotonic() < self._give_up:
+            answer = self._send("on_update", state, timeout_s=timeout_s)
+            if answer is not Answer.TAKEN:
+                return answer
+        return self._send("on_end", state, timeout_s=timeout_s)
+
+    @property
+    def _is_patient(self) -> bool:
+        return self._patience_s > TIMEOUT_S
+
+    def _has_many_lines(self) -> bool:
+        output = self._next_lines()
+        return bool(output) and output["first_line"] + len(output["lines"]) < self._log.count
+
+    def _next_lines(self) -> dict[str, Any] | None:
+        return self._log.since(self._next_line, max_lines=REPORT_LINES, max_bytes=REPORT_BYTES)
+
+    def _send(self, sender: str, state: dict[str, Any], *, timeout_s: float = TIMEOUT_S) -> Answer:
         report: dict[str, Any] = {
             "sender": sender,
             "state": {**state, "elapsed": round(self._elapsed(), 3)},
         }
-        output = self._log.since(self._next_line, max_lines=REPORT_LINES, max_bytes=REPORT_BYTES)
+        if sender == "on_end" and self._result is not None:
+            report["result"] = self._result
+        output = self._next_lines()
         if output:
-            report["output"] = output
+            number = self._first_line + output["first_line"]
+            report["output"] = {**output, "first_line": number}
         try:
-            self._put(strictjson.dumps(report), timeout_s)
+            status = self._put(strictjson.dumps(report), timeout_s)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            self._failures += 1
-            if self._failures == 1:
-                say(f"a progress report was not accepted: {type(error).__name__}: {error}")
-            return False
+            self._failed(f"{type(error).__name__}: {error}")
+            return Answer.NONE
+        if status >= 300:
+            self._failed(f"HTTP status {status}")
+            return Answer.NONE if status >= 500 or status in _LATER else Answer.REFUSED
         self._sent = (state["label"], state["progress"])
         if output:
             self._next_line = output["first_line"] + len(output["lines"])
-        return True
+        return Answer.TAKEN
 
-    def _put(self, body: bytes, timeout_s: float) -> None:
+    def _failed(self, why: str) -> None:
+        self._failures += 1
+        if self._failures == 1:
+            say(f"a progress report was not accepted: {why}")
+
+    def _put(self, body: bytes, timeout_s: float) -> int:
+        """Gives the HTTP status."""
         secure = self._url.scheme == "https"
         kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
         connection = kind(self._url.hostname or "", self._url.port, timeout=timeout_s)
@@ -113,8 +193,7 @@ class Reporter:
             connection.request("PUT", target, body, self._headers)
             answer = connection.getresponse()
             answer.read(1 << 16)
-            if answer.status >= 300:
-                raise ValueError(f"HTTP status {answer.status}")
+            return answer.status
         finally:
             connection.close()
 

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import shutil
+import stat
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from .process import say
 from .workload import is_name
 
 TOMBSTONE_S = 24 * 3600
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _OWN_FOLDERS = (".ended", ".trash", ".incoming", ".cache")
 
 
@@ -59,9 +61,15 @@ class RunDir:
         return self.path.is_dir()
 
     def read(self, file: str, *, limit: int = 4 << 20) -> Any:
-        """The JSON of one of its files; None if it is missing, too large or no JSON."""
+        """The JSON of one of its files; None if it is missing, too large or no JSON.
+
+        A user's own code may have put something else in its place, even what never ends.
+        """
         try:
-            with open(self.path / file, "rb") as stream:
+            fd = os.open(self.path / file, _READ)
+            with open(fd, "rb") as stream:
+                if not stat.S_ISREG(os.fstat(fd).st_mode):
+                    return None
                 data = stream.read(limit + 1)
             return json.loads(data) if len(data) <= limit else None
         except (OSError, ValueError, RecursionError):

@@ -13,45 +13,55 @@ import selectors
 import shutil
 import signal
 import time
+from collections.abc import Callable
 from typing import Any
 
-from . import child, linux, notify, process
+from . import child, linux, notify, process, summary
 from .failures import NO_SPACE, is_full
 from .limits import Limits, run_memory
 from .logbuffer import LogBuffer
 from .outcome import LAUNCH, OUT_OF_MEMORY, STOPPED, Kill, Outcome, decide
 from .progress import ProgressFeed
-from .reporter import Reporter
+from .reporter import TIMEOUT_S, Reporter
 from .rundir import RunDir, insistently, now
 
 TERM_GRACE_S = 2.0
 LOG_INTERVAL_S = 2.0
 START_TRIES = 10
 END_TRIES = 60
+FOREGROUND_PATIENCE_S = 30.0
+"""Nobody else tells the hub then what a run has come to, but its container's last message."""
+LINES_OF_A_TRY = 1_000_000
+"""The hub keeps a line of a number once: those of a next try come after all of the one before."""
 _STOPPED = Kill(STOPPED, "The run was stopped.")
-_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+Ended = Callable[[dict[str, Any], Any], None]
+"""Told of status and result as soon as nothing of the run is left, before the hub is."""
 
 
-def supervise(run: RunDir, *, umask: int, foreground: bool = False) -> int:
-    """Run what the folder holds, if nobody else has claimed it.
+def supervise(run: RunDir, *, umask: int, ended: Ended | None = None, retries: int = 0) -> int:
+    """Run what the folder holds, if nobody else has claimed it; `retries` tries were before.
 
-    In the foreground the output is passed on besides, and the session kept.
+    In the foreground, that is with `ended`, the output is passed on besides, and the session
+    kept.
     """
-    if not foreground:
+    if ended is None:
         os.setsid()
     try:
         who = linux.identity(os.getpid())
         if not insistently(lambda: run.write_once("supervisor.json", who), tries=START_TRIES):
             return 0
     except OSError as error:
-        return _end_unstarted(run, error)
-    return _Supervisor(run, echo=foreground).run(umask)
+        return _end_unstarted(run, error, ended)
+    return _Supervisor(run, ended, retries).run(umask)
 
 
 class _Supervisor:
-    def __init__(self, run: RunDir, *, echo: bool):
+    def __init__(self, run: RunDir, ended: Ended | None, retries: int):
         self._run = run
-        self._echo = echo
+        self._first_line = retries * LINES_OF_A_TRY
+        self._ended = ended
         self._meta = run.read("meta.json") or {}
         self._log = LogBuffer()
         self._feed = ProgressFeed()
@@ -60,7 +70,8 @@ class _Supervisor:
         self._sigkill_at = float("inf")
         self._child = 0
         self._wait_status: int | None = None
-        self._stop_asked = False
+        self._stops = linux.open_signals(STOP_SIGNALS)
+        self._is_stopped = False
         self._log_written = (0, 0.0)
 
     def run(self, umask: int) -> int:
@@ -92,13 +103,18 @@ class _Supervisor:
     def _catch_signals(self) -> int:
         receive, send = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(send, warn_on_full_buffer=False)
-        for number in (*_STOP_SIGNALS, signal.SIGCHLD):
-            signal.signal(number, self._on_signal)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
         return receive
 
-    def _on_signal(self, number: int, frame: object) -> None:
-        if number in _STOP_SIGNALS:
-            self._stop_asked = True
+    def _is_stop_asked(self) -> bool:
+        """A container's first process is stopped from outside; its own run may not pretend to.
+
+        A run that was stopped costs nothing, and all else in the container is the run.
+        """
+        is_first = os.getpid() == 1
+        for came in linux.read_signals(self._stops):
+            self._is_stopped |= not (is_first and came.sender)
+        return self._is_stopped
 
     def _start_child(self, umask: int) -> tuple[int, int, int]:
         output, output_end = os.pipe2(os.O_CLOEXEC)
@@ -124,10 +140,10 @@ class _Supervisor:
             insistently(
                 lambda: self._run.write_once("child.json", who),
                 tries=START_TRIES,
-                stop=lambda: self._stop_asked,
+                stop=self._is_stop_asked,
             )
         except OSError as error:
-            self._kill = _STOPPED if self._stop_asked else _unstarted(error)
+            self._kill = _STOPPED if self._is_stopped else _unstarted(error)
             self._sigkill_at = time.monotonic()
 
     def _start_reporter(self) -> None:
@@ -136,12 +152,18 @@ class _Supervisor:
         report = self._run.read("report.json")
         self._run.discard("report.json")
         if report:
-            self._reporter = Reporter(url=report["url"], token=report["token"], log=self._log)
+            self._reporter = Reporter(
+                url=report["url"],
+                token=report["token"],
+                log=self._log,
+                patience_s=FOREGROUND_PATIENCE_S if self._ended else TIMEOUT_S,
+                first_line=self._first_line,
+            )
             self._reporter.start()
 
     def _watch(self, limits: Limits, wakeup: int, output: int, progress: int) -> None:
         selector = selectors.DefaultSelector()
-        for fd in (wakeup, output, progress):
+        for fd in (wakeup, self._stops, output, progress):
             selector.register(fd, selectors.EVENT_READ)
         while True:
             self._reap()
@@ -150,6 +172,8 @@ class _Supervisor:
             self._enforce(limits)
             timeout = min(limits.wait_s(), max(0.0, self._sigkill_at - time.monotonic()))
             for key, _ in selector.select(timeout):
+                if key.fd == self._stops:
+                    continue
                 data = _read(key.fd)
                 if data == b"":
                     selector.unregister(key.fd)
@@ -163,12 +187,12 @@ class _Supervisor:
 
     def _take_output(self, data: bytes) -> None:
         self._log.feed(data)
-        if self._echo:
+        if self._ended:
             process.pass_on(data)
 
     def _enforce(self, limits: Limits) -> None:
         reason = limits.check()
-        if self._stop_asked and self._kill is None:
+        if self._is_stop_asked() and self._kill is None:
             reason = _STOPPED
         if reason and self._kill is None:
             self._kill = reason
@@ -225,21 +249,32 @@ class _Supervisor:
             "finished_at": now(),
             "peak_memory_bytes": limits.peak_memory_bytes,
         }
-        _write_end(self._run, status)
+        result = self._run.read("result.json")
+        if self._ended:
+            # In a container this outlives the folder.
+            self._ended(status, result)
+            _forgivingly(lambda: self._run.write_once("status.json", status))
+        else:
+            _write_end(self._run, status)
         notify.tell(self._run.root, self._run.name)
         if self._reporter:
-            self._reporter.finish(self._feed.end_state(outcome))
-        self._run.discard("workload.json")
+            told = None if outcome.reason == STOPPED else summary.reported(result)
+            self._reporter.finish(
+                self._feed.end_state(outcome), result=told, is_hurried=self._is_stop_asked
+            )
+        _forgivingly(lambda: self._run.discard("workload.json"))
         shutil.rmtree(self._run.path / "scratch", ignore_errors=True)
 
     def _decide(self) -> Outcome:
-        failure = self._run.read("failure.json") or {}
+        failure = self._run.read("failure.json")
+        failure = failure if isinstance(failure, dict) else {}
+        told = failure.get("message")
         result = self._run.read("result.json")
         return decide(
             wait_status=self._wait_status or 0,
             kill=self._kill,
             result=result,
-            failure_message=failure.get("message"),
+            failure_message=told if isinstance(told, str) else None,
             failure_kind=failure.get("kind"),
             oom_killed=linux.oom_kills() > self._oom_kills,
             needs_result=self._meta.get("kind") != "standin",
@@ -259,7 +294,7 @@ def _forgivingly(write: Any) -> None:
     try:
         write()
     except OSError as error:
-        process.say(f"the log was not written: {error}")
+        process.say(f"the run's folder was not written: {error}")
 
 
 def _unstarted(error: OSError) -> Kill:
@@ -267,12 +302,16 @@ def _unstarted(error: OSError) -> Kill:
     return Kill(LAUNCH, text)
 
 
-def _end_unstarted(run: RunDir, error: OSError) -> int:
+def _end_unstarted(run: RunDir, error: OSError, ended: Ended | None) -> int:
     """The run could not even be claimed."""
     run.discard("report.json")
     why = _unstarted(error)
     end = Outcome("FAILED", why.reason, why.message).as_dict()
-    _write_end(run, {**end, "started_at": None, "finished_at": now(), "peak_memory_bytes": None})
+    status = {**end, "started_at": None, "finished_at": now(), "peak_memory_bytes": None}
+    if ended:
+        ended(status, None)
+        return 1
+    _write_end(run, status)
     notify.tell(run.root, run.name)
     return 1
 

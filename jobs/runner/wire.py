@@ -7,6 +7,7 @@ connection; a body needs Content-Length.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -45,7 +46,15 @@ class Request:
 class RequestReader:
     """Feed it bytes until it returns a `Request`; raises `WireError` on anything else."""
 
-    def __init__(self, *, body_limit: int, header_limit: int = HEADER_LIMIT):
+    def __init__(
+        self,
+        *,
+        body_limit: int,
+        header_limit: int = HEADER_LIMIT,
+        check: Callable[[Request], None] | None = None,
+    ):
+        """`check` sees the request before its body is taken, and may raise WireError."""
+        self._check = check
         self._header = bytearray()
         self._header_limit = header_limit
         self._body_limit = body_limit
@@ -85,6 +94,8 @@ class RequestReader:
         if self._header[-4:] != b"\r\n\r\n":
             return start
         self._request, length, expect = _parse_header(bytes(self._header[:-4]))
+        if self._check:
+            self._check(self._request)
         if length > self._body_limit:
             raise WireError(413, f"The body may have at most {self._body_limit} bytes.")
         self._request.body = bytearray(length)
@@ -150,8 +161,11 @@ def response(status: int, content: Any) -> bytes:
     phrase = HTTPStatus(status).phrase
     head = (
         f"HTTP/1.1 {status} {phrase}\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n"
     )
+    if status == HTTPStatus.UNAUTHORIZED:
+        head += "WWW-Authenticate: Bearer\r\n"
+    head += "\r\n"
     return head.encode() + body
 
 

@@ -97,16 +97,23 @@ def _report(workload: dict) -> dict | None:
     if not isinstance(report, dict) or set(report) != {"url", "token"}:
         raise WorkloadError("report: must hold url and token.")
     url, token = report["url"], report["token"]
-    try:
-        parts = urlsplit(url if isinstance(url, str) else "")
-        valid = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
-    except ValueError:
-        valid = False
-    if not valid or not url.isascii() or any(c <= " " for c in url):
+    if not is_address(url):
         raise WorkloadError("report.url: must be an http or https address.")
     if not isinstance(token, str) or not token.isascii() or not token.isprintable():
         raise WorkloadError("report.token: must be a plain string.")
     return {"url": url, "token": token}
+
+
+def is_address(url: object) -> bool:
+    """Whether this can be called by HTTP."""
+    if not isinstance(url, str) or not url.isascii() or any(c <= " " for c in url):
+        return False
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises if it is none
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def _payload(workload: dict, allow_standins: bool) -> dict:

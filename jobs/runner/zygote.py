@@ -10,14 +10,13 @@ import contextlib
 import fcntl
 import os
 import selectors
-import signal
 import socket
 import time
 from pathlib import Path
 
-from . import linux, notify, process, rundir, warm
+from . import linux, notify, process, rundir, signals, warm
 from .clerk import Clerk
-from .connections import Server
+from .connections import Server, listen
 from .control import Control
 from .pool import EstimatorPool
 from .registry import Registry
@@ -25,7 +24,6 @@ from .registry import Registry
 LOCK_WAIT_S = 10.0
 CLEAN_INTERVAL_S = 3600.0
 ESTIMATE_BACKLOG = 512
-_ADDRESS_BYTES = 107
 
 
 def serve(
@@ -48,8 +46,8 @@ def serve(
     clerk = Clerk(root=runs_dir, allow_standins=allow_standins)
     clerk.start()
     version = warm.import_xcube()
-    control_listener = _listen(socket_path, backlog=128)
-    estimate_listener = _listen(estimate_socket_path, backlog=ESTIMATE_BACKLOG)
+    control_listener = listen(socket_path, backlog=128)
+    estimate_listener = listen(estimate_socket_path, backlog=ESTIMATE_BACKLOG)
     pool = EstimatorPool(
         listener=estimate_listener,
         size=estimators,
@@ -89,7 +87,7 @@ class _Zygote:
         self._hints = notify.listen(root)
         self._selector.register(self._hints, selectors.EVENT_READ, self._on_hint)
         self._watch_clerk()
-        self._catch_signals()
+        signals.watch(self._selector, on_stop=self._stop, on_child=self._ended)
         zygote = os.getpid()
 
         def list_versions() -> None:
@@ -118,34 +116,14 @@ class _Zygote:
         self._server.stop()
         self._pool.stop()
 
-    def _catch_signals(self) -> None:
-        receive, send = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.set_wakeup_fd(send, warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_stop)
-        signal.signal(signal.SIGCHLD, lambda number, frame: None)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        self._selector.register(
-            receive, selectors.EVENT_READ, lambda mask: self._on_wakeup(receive)
-        )
-
-    def _on_stop(self, number: int, frame: object) -> None:
+    def _stop(self) -> None:
         self._stopping = True
 
-    def _on_wakeup(self, fd: int) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.read(fd, 4096)
-        while True:
-            try:
-                pid, _ = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            if self._clerk.is_process(pid):
-                self._restart_clerk()
-            else:
-                self._pool.reaped(pid)
+    def _ended(self, pid: int) -> None:
+        if self._clerk.is_process(pid):
+            self._restart_clerk()
+        else:
+            self._pool.reaped(pid)
 
     def _on_hint(self, mask: int) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -194,20 +172,3 @@ def _lock(runs_dir: Path) -> int | None:
                 process.say(f"waiting for another runner to leave {runs_dir} …")
                 told = True
             time.sleep(0.1)
-
-
-def _listen(path: Path, *, backlog: int) -> socket.socket:
-    if len(os.fsencode(path)) > _ADDRESS_BYTES:
-        raise SystemExit(f"The socket's path is too long (at most {_ADDRESS_BYTES} bytes): {path}")
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(str(path))
-            raise SystemExit(f"Another program answers at {path}.")
-        except OSError:
-            pass
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    path.unlink(missing_ok=True)
-    listener.bind(str(path))
-    os.chmod(path, 0o600)
-    listener.listen(backlog)
-    return listener

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.jobs.factories import cubegen_request
+from tests.kubernetes.conftest import cluster, say, simulated_node  # noqa: F401
 from tests.servers.ports import free_port
 
 from .hub import Hub, Server, Session

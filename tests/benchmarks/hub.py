@@ -40,7 +40,7 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=stream,
-                process_group=0,
+                start_new_session=True,  # as apart as containers are, also to the scheduler
             )
 
     def until_logged(self, pattern: str) -> re.Match[str]:
@@ -67,6 +67,14 @@ class Server:
             if _is_gunicorn(pid)
         ]
 
+    def running(self, command: str) -> list[int]:
+        """The processes of the management command `command`, parents first."""
+        return [
+            pid
+            for pid in self._descendants(self._process.pid)
+            if command.encode() in _command_line(pid)
+        ]
+
     def _descendants(self, pid: int) -> Iterator[int]:
         yield pid
         for child in _children(pid):
@@ -84,10 +92,19 @@ class Server:
 
 
 class Hub(Server):
-    """`manage.py start` with the stores of the tests and the demo cube; `only` these parts."""
+    """`manage.py start` with the stores of the tests and the demo cube; `only` these parts.
+
+    `settings` are environment variables besides.
+    """
 
     def __init__(
-        self, folder: Path, *, xcube_python: Path, demo_cube: Path, only: tuple[str, ...] = ()
+        self,
+        folder: Path,
+        *,
+        xcube_python: Path,
+        demo_cube: Path,
+        only: tuple[str, ...] = (),
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
         (folder / "source").mkdir(parents=True)
@@ -99,6 +116,7 @@ class Hub(Server):
             "XCUBE_HUB_STORES": str(folder / "stores.yaml"),
             "XCUBE_HUB_XCUBE_PYTHON": str(xcube_python),
             "XCUBE_HUB_DOTENV": os.devnull,
+            **(settings or {}),
         }
         argv = [sys.executable, "manage.py", "start", "--address", "127.0.0.1", "--port", "0"]
         if only:
@@ -117,7 +135,7 @@ class Hub(Server):
         """Run a command of the hub; returns what it prints."""
         return self.python("manage.py", *arguments)
 
-    def python(self, *arguments: str) -> str:
+    def python(self, *arguments: str, timeout_s: float = 300) -> str:
         """Run Python with the hub's own configuration; returns what it prints."""
         done = subprocess.run(
             [sys.executable, *arguments],
@@ -125,7 +143,7 @@ class Hub(Server):
             env={**self.environment, "DJANGO_SETTINGS_MODULE": "hubsite.settings"},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=timeout_s,
         )
         if done.returncode:
             raise RuntimeError(f"{' '.join(arguments)}: {done.stderr}")
@@ -196,10 +214,25 @@ class Session:
 
 def resident_mb(pid: int) -> float:
     """The resident memory (RSS) of a process in MB."""
+    return _memory_mb(pid, "VmRSS")
+
+
+def most_resident_mb(pid: int) -> float:
+    """The most resident memory that a process ever had."""
+    return _memory_mb(pid, "VmHWM")
+
+
+def _memory_mb(pid: int, row: str) -> float:
     status = Path(f"/proc/{pid}/status").read_text()
-    found = re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)
+    found = re.search(rf"^{row}:\s+(\d+) kB", status, re.MULTILINE)
     assert found
     return int(found[1]) * 1024 / 1e6
+
+
+def cpu_s(pid: int) -> float:
+    """The processor time that a process has taken."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _children(pid: int) -> list[int]:
@@ -211,7 +244,11 @@ def _children(pid: int) -> list[int]:
 
 
 def _is_gunicorn(pid: int) -> bool:
+    return b"gunicorn" in _command_line(pid)
+
+
+def _command_line(pid: int) -> list[bytes]:
     try:
-        return b"\0gunicorn\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except FileNotFoundError:
-        return False
+        return []  # it has ended

@@ -110,11 +110,15 @@ def test_pods_cannot_report_to_this_machines_loopback(in_a_cluster, host):
 
 
 @pytest.mark.parametrize("secret", [None, "short"])
-def test_estimators_in_a_cluster_are_called_with_a_secret(in_a_cluster, secret):
+@pytest.mark.parametrize("engine", ["local", "kubernetes"])
+def test_estimators_elsewhere_are_called_with_a_secret(in_a_cluster, engine, secret):
+    in_a_cluster.HUB["XCUBE_HUB_ENGINE"] = engine
     in_a_cluster.HUB["XCUBE_HUB_ESTIMATOR_URL"] = "http://xcube-hub-estimator:8080"
     in_a_cluster.HUB["XCUBE_HUB_ESTIMATOR_SECRET"] = secret
-    (error,) = checks.check_kubernetes()
+    (error,) = checks.check_estimator()
     assert error.id == "hubsite.E010"
+    in_a_cluster.HUB["XCUBE_HUB_ESTIMATOR_SECRET"] = "s" * 32
+    assert checks.check_estimator() == []
 
 
 @pytest.mark.parametrize("volume", ["data", "data:relative", "data:/a/../b", "data:/a:rw"])
@@ -122,6 +126,13 @@ def test_a_volume_that_is_not_understood_is_told_before_any_job(in_a_cluster, vo
     in_a_cluster.HUB["XCUBE_HUB_POD_VOLUMES"] = [volume]
     (error,) = checks.check_kubernetes()
     assert volume in error.msg
+
+
+def test_a_claim_is_not_shared_where_users_have_folders_in_it(in_a_cluster):
+    in_a_cluster.HUB["XCUBE_HUB_POD_VOLUMES"] = ["data:/data", "data:/home:per-user", "x:/x"]
+    (error,) = checks.check_kubernetes()
+    assert error.id == "hubsite.E012"
+    assert "names data both" in error.msg
 
 
 def test_a_local_engine_needs_nothing_of_a_cluster(settings):

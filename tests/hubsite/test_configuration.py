@@ -258,8 +258,11 @@ def test_what_the_hub_writes_is_its_own_and_the_umask_before_is_known():
     assert done.stdout.split() == ["0o27", "0o77", "0o700"], done.stderr
 
 
-@pytest.mark.parametrize("path", ["metrics", "health/ready"])
-def test_probes_on_this_machine_are_not_redirected_in_production(path):
+@pytest.mark.parametrize(
+    "path",
+    ["metrics", "health/ready", "api/v2/", "api/v2/cubegens/a/callbacks", "api/v2/cubegens/a/code"],
+)
+def test_probes_and_runs_are_not_redirected_in_production(path):
     done = in_a_new_process(
         "import re\n"
         f"print(SECURE_SSL_REDIRECT, any(re.search(p, {path!r}) for p in SECURE_REDIRECT_EXEMPT))",

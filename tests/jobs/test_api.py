@@ -1,4 +1,7 @@
-"""The `/cubegens` endpoints as their clients see them, with real estimates by real xcube."""
+"""The `/cubegens` endpoints as their clients see them, with real estimates by real xcube.
+
+`tests/kubernetes/test_api.py` has this suite on the other engine.
+"""
 
 import json
 import subprocess
@@ -28,7 +31,7 @@ SCOPES = ("manage:cubegens",)
 
 
 @pytest.fixture(autouse=True)
-def _world(runner, demo_cube):
+def world(runner, demo_cube):
     """A runner that estimates, and a cube to read."""
 
 
@@ -402,7 +405,8 @@ class TestUserCode:
     CODE = {"inline_code": "def f(cube):\n    return cube\n", "callable_ref": "m:f"}
     BOTH = ("manage:cubegens", "process:cubegens")
 
-    def test_is_refused_by_this_engine(self, client):
+    def test_is_refused_by_an_engine_that_cannot_isolate_it(self, client, settings):
+        settings.HUB = {**settings.HUB, "XCUBE_HUB_ENGINE": "local"}
         user = make_user(permissions=self.BOTH, units=1000)
         response = submit(client, bearer(user, self.BOTH), cubegen_request(code_config=self.CODE))
         assert response.status_code == 422

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from hubsite.engines.base import LogChunk
 from jobs import logs, tasks, vault
-from jobs.models import IdempotencyKey, Job, JobDocument, State
+from jobs.models import IdempotencyKey, Job, JobDocument, Lock, State
 from tests.accounts.factories import make_user
 
 from .conftest import queued_tasks
@@ -80,6 +80,9 @@ class TestTicks:
         engine.is_away = True
         tasks.remove_objects(["a", "b"], "local")
         engine.is_away = False
+        tasks.remove_objects(["a", "b"], "local")
+        assert engine.deleted == [], "it was away just now, and is left alone for some seconds"
+        Lock.objects.update(expires_at=timezone.now())
         tasks.remove_objects(["a", "b"], "local")
         assert engine.deleted == ["a", "b"]
 

@@ -7,10 +7,12 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from hubsite.engines.base import NotYet
 from jobs import launching, lifecycle, tasks
-from jobs.models import Job, Reason, State
+from jobs.models import Job, Lock, Reason, State
 from tests.accounts.factories import make_user
 
+from .engine import ScriptedEngine
 from .factories import make_job
 
 pytestmark = pytest.mark.django_db
@@ -85,7 +87,51 @@ def test_an_engine_that_is_away_loses_nothing(engine):
     assert engine.launched == [], "it was claimed just now"
     Job.objects.update(launched_at=timezone.now() - timedelta(seconds=11))
     launching.launch_missing()
+    assert engine.launched == [], "it was away just now"
+    pass_time()
+    launching.launch_missing()
     assert [w.name for w in engine.launched] == [job.job_id]
+
+
+def test_an_engine_that_is_away_is_asked_once_in_a_while(engine, monkeypatch):
+    """Not once more for each submission, in whichever process: it shall come back in peace."""
+    tries = count_calls(monkeypatch, engine, "launch")
+    engine.is_away, engine._places = True, 10
+    user = make_user(units=100)
+    for _ in range(5):
+        make_job(user)
+        launching.launch_due()
+        launching.launch_missing()
+    assert len(tries) == 1
+    pass_time()
+    launching.launch_due()
+    assert len(tries) == 2
+
+
+def test_a_full_engine_is_relieved(engine):
+    """What was refused for a quota is held back; what would free the quota is not."""
+    engine.objects["over"] = object()
+    make_job(make_user(units=100))
+    engine.is_away = True
+    launching.launch_due()
+    engine.is_away = False
+    tasks.remove_objects(["over"], "local")
+    assert engine.objects == {}
+
+
+def pass_time():
+    Lock.objects.filter(expires_at__gt=timezone.now()).update(expires_at=timezone.now())
+
+
+def count_calls(monkeypatch, engine, method):
+    calls, original = [], getattr(engine, method)
+
+    def call(*args):
+        calls.append(args)
+        return original(*args)
+
+    monkeypatch.setattr(engine, method, call)
+    return calls
 
 
 def test_a_seen_job_is_not_launched_again(engine):
@@ -112,6 +158,65 @@ def test_what_was_seen_but_not_completely_made_is_made(engine):
     job.refresh_from_db()
     assert job.made_at is not None
     assert launching.launch_missing() == 0
+
+
+def test_what_one_engine_cannot_do_stops_nothing_on_another(engine, monkeypatch):
+    """Each row carries the name of its engine: places and outages are its own."""
+    other = ScriptedEngine(places=1)
+    both = {"local": engine, "elsewhere": other}
+    monkeypatch.setattr("jobs.launching.get_engine", both.__getitem__)
+    user = make_user(units=100)
+    here = [make_job(user) for _ in range(3)]
+    there = [make_job(user, engine="elsewhere") for _ in range(3)]
+    engine.is_away = True
+    launching.launch_due()
+    assert engine.launched == []
+    assert [w.name for w in other.launched] == [there[0].job_id]
+    assert states(here) == ["LAUNCHED", "QUEUED", "QUEUED"]
+    here[0].refresh_from_db()
+    assert here[0].made_at is None
+    assert "Waiting to be launched: the test took it away" in here[0].message
+
+
+def test_a_tick_gives_up_an_engine_that_is_away_at_the_first_failure(engine, monkeypatch):
+    asked = []
+    monkeypatch.setattr(engine, "launch", lambda w: asked.append(w) or engine._check())
+    user = make_user(units=100)
+    jobs = [make_job(user) for _ in range(2)]
+    engine.is_away = True
+    launching.launch_due()
+    assert len(asked) == 1
+    assert states(jobs) == ["LAUNCHED", "QUEUED"]
+
+
+def test_what_waited_for_an_engine_goes_as_soon_as_it_is_back(engine):
+    user = make_user(units=100)
+    engine._places = 3
+    jobs = [make_job(user) for _ in range(3)]
+    engine.is_away = True
+    launching.launch_due()
+    engine.is_away = False
+    pass_time()
+    assert launching.launch_due() == 2
+    assert [w.name for w in engine.launched] == [jobs[1].job_id, jobs[2].job_id]
+
+
+def test_one_that_must_wait_does_not_stop_the_others(engine, monkeypatch):
+    user = make_user(units=100)
+    first, second = make_job(user), make_job(user)
+    launch = engine.launch
+
+    def busy_with_the_first(workload):
+        if workload.name == first.job_id:
+            raise NotYet("its former object is still there")
+        launch(workload)
+
+    monkeypatch.setattr(engine, "launch", busy_with_the_first)
+    launching.launch_due()
+    assert [w.name for w in engine.launched] == [second.job_id]
+    first.refresh_from_db()
+    assert (first.state, first.made_at) == (State.LAUNCHED, None)
+    assert "its former object is still there" in first.message
 
 
 def test_a_refused_launch_fails_the_job_and_costs_nothing(engine):
@@ -181,6 +286,37 @@ def test_a_job_cancelled_since_it_was_claimed_is_not_launched(engine):
     lifecycle.cancel(Job.objects.get(pk=job.pk), actor="user")
     launching.launch(claimed)
     assert engine.launched == []
+
+
+def test_a_tick_claims_no_more_than_it_can_launch(engine, monkeypatch):
+    """It is ended after a minute: what it does in one transaction must not last so long."""
+    monkeypatch.setattr(launching, "MOST_AT_ONCE", 3)
+    engine._places = 100
+    user = make_user(units=100)
+    for _ in range(10):
+        make_job(user)
+    assert launching.launch_due() == 4, "one, and then as many as may be"
+    assert launching.launch_due() == 4
+    assert launching.launch_due() == 2
+
+
+def test_the_uploaded_code_of_many_jobs_is_never_held_at_once(engine):
+    engine._places = 100
+    user = make_user(units=100)
+    for _ in range(5):
+        job = make_job(user, has_user_code=True)
+        job.document.code = b"PK"
+        job.document.request["code_config"] = {
+            "callable_ref": "user_code:process_dataset",
+            "file_set": {"path": "uploaded.zip"},
+        }
+        job.document.save()
+    claimed = launching.claim_due("local")
+    assert len(claimed) == 5
+    for job in claimed:
+        assert launching.launch(job)
+        assert "code" in job.document.get_deferred_fields()
+    assert [workload.code.archive for workload in engine.launched] == [b"PK"] * 5
 
 
 def test_the_workload_names_the_run_its_token_and_only_the_stores_of_the_request(engine):

@@ -60,7 +60,6 @@ def test_a_late_step_changes_nothing():
         (State.RUNNING, State.FAILED, Reason.OUT_OF_MEMORY, False, False),
         (State.RUNNING, State.FAILED, Reason.XCUBE_ERROR, True, True),
         (State.RUNNING, State.FAILED, Reason.DEADLINE, True, True),
-        (State.RUNNING, State.FAILED, Reason.COST, True, False),
         (State.LAUNCHED, State.FAILED, Reason.XCUBE_ERROR, True, False),
         *[(State.RUNNING, State.FAILED, r, True, False) for r in sorted(lifecycle.OUR_FAULTS)],
     ],
@@ -75,6 +74,15 @@ def test_an_end_settles_or_releases_the_reservation(
     lifecycle.move(job, to, actor="test", reason=reason)
     assert balance(user) == ((6, 0) if is_charged else (10, 0))
     assert ledger.check_ledger() == []
+
+
+@pytest.mark.parametrize(
+    ("hands", "left"), [("uses_own_store", (10, 0)), ("has_user_code", (6, 0))]
+)
+def test_a_cube_that_is_too_large_is_free_but_for_code_which_could_have_written_it(hands, left):
+    job = make_job(make_user(units=10), units=4, state=State.RUNNING, **{hands: True})
+    lifecycle.move(job, State.FAILED, actor="test", reason=Reason.COST)
+    assert balance(job.owner) == left
 
 
 @pytest.mark.parametrize(("has_run", "left"), [(True, (6, 0)), (False, (10, 0))])

@@ -1,16 +1,20 @@
 """The main job from submission to cube, with the real runner and real xcube.
 
 The worker and the observer are called step by step; `tests/processes` has them as processes.
+This suite runs on the local engine here, and in pods in `tests/kubernetes/test_main_job.py`.
 """
 
 import json
 import subprocess
 import time
+from unittest.mock import patch
 
 import pytest
+from django.conf import settings as django_settings
 
 from accounts.models import Balance
 from hubsite.engines import get_engine
+from jobs import observer
 from jobs.models import Job, JobDocument, JobLog, State
 from jobs.observer import Observer
 from jobs.run_token import run_token
@@ -25,7 +29,8 @@ SCOPES = ("manage:cubegens",)
 
 
 @pytest.fixture(autouse=True)
-def _world(runner, demo_cube, live_server, settings):
+def world(runner, demo_cube, live_server, settings):
+    """Where the jobs run; the suite's other home has another one."""
     settings.HUB = {**settings.HUB, "XCUBE_HUB_CALLBACK_URL": f"{live_server.url}/api/v2"}
 
 
@@ -39,18 +44,23 @@ def headers(user):
     return bearer(user, SCOPES)
 
 
-def until(condition, *, seconds=30):
+def the_engine():
+    return get_engine(django_settings.HUB["XCUBE_HUB_ENGINE"])
+
+
+def until(condition, *, seconds=120):
     """Do the worker's and the observer's work until `condition()` holds."""
-    engine = get_engine("local")
-    observer = Observer(engine, is_stopping=lambda: False)
     deadline = time.monotonic() + seconds
-    while not condition():
+
+    def is_over():
+        run_queued_tasks()
         assert time.monotonic() < deadline, [
             (j.state, j.reason, j.message, j.is_live) for j in Job.objects.all()
         ]
-        run_queued_tasks()
-        for level in engine.watch(wait_s=0.2):
-            observer.reconcile(level)
+        return condition()
+
+    with patch.object(observer, "WATCH_S", 0.2):
+        Observer(the_engine(), is_stopping=is_over).run()
     run_queued_tasks()
 
 
@@ -79,7 +89,7 @@ def test_the_cube_equals_the_one_that_plain_xcube_makes(
     client, user, headers, settings, xcube_python, demo_cube, tmp_path
 ):
     body = run(client, headers, cubegen_request("north.zarr"))
-    assert body["state"] == "SUCCEEDED", body
+    assert body["state"] == "SUCCEEDED", json.dumps(body, indent=1)
     assert body["job_result"]["status"] == "ok"
     assert body["job_result"]["result"] == {"data_id": "north.zarr"}
     assert Balance.objects.get(user=user).total == 988
@@ -119,7 +129,7 @@ def test_progress_and_log_arrive_by_the_runs_own_reports(client, user, headers):
 
 def test_a_run_leaves_nothing_behind_in_the_engine(client, user, headers):
     run(client, headers, cubegen_request("tidy.zarr"))
-    until(lambda: not get_engine("local").level().observations)
+    until(lambda: not the_engine().level().observations)
     assert not Job.objects.filter(is_live=True).exists()
 
 
@@ -208,7 +218,7 @@ def test_a_cancelled_run_ends_and_frees_its_place(client, user, headers, setting
     client.delete(f"/api/v2/cubegens/{job_id}", headers=bearer(coder, scopes))
     until(lambda: not Job.objects.get(job_id=job_id).is_live)
     assert Job.objects.get(job_id=job_id).state == State.CANCELLED
-    until(lambda: not get_engine("local").level().observations)
+    until(lambda: not the_engine().level().observations)
 
 
 def test_a_data_id_that_leaves_its_store_through_a_link_is_refused(

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from accounts.models import Balance
-from hubsite.engines.base import EngineUnavailable, LogChunk, Phase
+from hubsite.engines.base import EngineUnavailable, Gone, LogChunk, Phase
 from jobs import lifecycle, logs
 from jobs.lease import Lease
 from jobs.models import Job, Reason, State
@@ -107,6 +107,74 @@ def test_the_same_fact_twice_changes_nothing(observer, engine):
     assert Balance.objects.get(user=job.owner).total == 95
 
 
+def test_why_a_run_waits_is_told_as_long_as_it_does(observer, engine):
+    job = launched()
+    engine.show(job.job_id, Phase.PENDING, reason="UNSCHEDULABLE", message="No node can take it.")
+    look(observer)
+    job.refresh_from_db()
+    assert (job.state, job.message) == (State.LAUNCHED, "No node can take it.")
+    engine.show(job.job_id, Phase.RUNNING, started_at=timezone.now())
+    look(observer)
+    job.refresh_from_db()
+    assert (job.state, job.message) == (State.RUNNING, "")
+
+
+def test_a_run_that_is_stuck_fails_but_holds_its_place_until_its_object_is_gone(observer, engine):
+    job = launched()
+    engine.show(job.job_id, Phase.STUCK, reason="IMAGE", message="x:1 cannot be had.")
+    look(observer)
+    job.refresh_from_db()
+    assert (job.state, job.reason, job.is_live) == (State.FAILED, "IMAGE", True)
+    assert Balance.objects.get(user=job.owner).available == 100, "our fault, and free"
+    run_queued_tasks()
+    assert engine.deleted == [job.job_id]
+    look(observer, asked_at=timezone.now() + timedelta(seconds=1))
+    job.refresh_from_db()
+    assert not job.is_live
+
+
+def test_a_cancelled_job_is_freed_as_soon_as_its_object_is_said_to_be_gone(observer, engine):
+    job = launched()
+    engine.show(job.job_id, Phase.RUNNING, started_at=timezone.now())
+    look(observer)
+    job.refresh_from_db()
+    lifecycle.cancel(job, actor="test")
+    observer.note_gone([Gone(job.job_id, timezone.now() + timedelta(seconds=1))])
+    job.refresh_from_db()
+    assert not job.is_live
+
+
+def test_a_run_is_not_lost_while_its_object_is_there_whatever_a_late_level_says(observer, engine):
+    """Two observers with two clocks: what one has just seen, the other's list has not."""
+    job = launched()
+    engine.show(job.job_id, Phase.RUNNING, started_at=timezone.now())
+    look(observer)
+    observer.note_gone([Gone(job.job_id, timezone.now() + timedelta(hours=1))])
+    job.refresh_from_db()
+    assert job.state == State.RUNNING
+
+
+def test_what_a_run_reported_of_its_result_counts_where_the_engine_lost_it(observer, engine):
+    job = launched(result={**OK, "versions": {"xcube": "1.14.1"}})
+    engine.show(job.job_id, Phase.SUCCEEDED, started_at=timezone.now())
+    look(observer)
+    job.refresh_from_db()
+    assert job.state == State.SUCCEEDED
+    assert job.result["result"] == {"data_id": "x.zarr"}
+
+
+def test_an_engine_whose_logs_cost_is_asked_only_where_no_line_came(observer, engine):
+    engine.log_is_cheap = False
+    for lines in ([], ["reported"]):
+        job = launched()
+        if lines:
+            logs.append(job.pk, [LogChunk(5, lines)])
+        engine.logs[job.job_id] = [LogChunk(0, ["from the engine"])]
+        engine.show(job.job_id, Phase.SUCCEEDED, started_at=timezone.now())
+        look(observer)
+        assert logs.last_lines(job) == (lines or ["from the engine"])
+
+
 def test_a_seen_run_that_vanishes_is_lost(observer, engine):
     job = launched(seen_at=timezone.now() - timedelta(seconds=20))
     look(observer)
@@ -144,6 +212,25 @@ def test_a_cancelled_job_is_freed_when_its_object_is_gone(observer, engine):
     job.refresh_from_db()
     assert not job.is_live
     assert (job.state, job.owner.balance.total) == (State.CANCELLED, 95)
+
+
+@pytest.mark.parametrize("is_end_seen", [False, True])
+def test_a_job_cancelled_before_its_run_was_seen_is_billed_and_may_replace_what_it_wrote(
+    observer, engine, is_end_seen
+):
+    job = launched()
+    lifecycle.cancel(job, actor="user")
+    began = timezone.now()
+    engine.show(job.job_id, Phase.RUNNING, started_at=began)
+    if not is_end_seen:
+        look(observer)
+        del engine.objects[job.job_id]
+    else:
+        engine.show(job.job_id, Phase.FAILED, reason="STOPPED", started_at=began)
+    look(observer)
+    job.refresh_from_db()
+    assert (job.state, job.is_live, job.owner.balance.total) == (State.CANCELLED, False, 95)
+    assert job.started_at == began, "by which admission knows who wrote there last"
 
 
 def test_a_late_success_of_a_cancelled_job_changes_only_its_place(observer, engine):

@@ -83,7 +83,7 @@ def test_reports_of_the_worker_are_described_and_accepted(name):
     for request in WORKER[name]:
         assert request["bearer"]
         assert request_faults("PUT /cubegens/{job_id}/callbacks", request["body"]) == []
-        progress, _ = parse(request["body"])
+        progress = parse(request["body"]).progress
         assert faults({"$ref": "#/components/schemas/CubegenProgress"}, progress) == []
 
 
@@ -98,7 +98,7 @@ def test_the_workers_reports_do_not_tell_the_end():
 def test_the_workers_failure_is_a_list_that_we_shorten():
     error = WORKER["a failed run"][-1]["body"]["state"]["error"]
     assert isinstance(error, list)
-    progress, _ = parse(WORKER["a failed run"][-1]["body"])
+    progress = parse(WORKER["a failed run"][-1]["body"]).progress
     assert progress["state"]["error"] == "ValueError: 'chlorofyll' is not a variable"
 
 

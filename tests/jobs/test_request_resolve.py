@@ -128,6 +128,38 @@ def test_a_store_is_used_only_as_it_may_be():
     }
 
 
+CODE = {"inline_code": "def f(cube):\n    return cube\n", "callable_ref": "m:f"}
+
+
+def test_users_code_gets_no_store_whose_credentials_are_shared():
+    """It could read them, and keep them."""
+    told = faults(request({"store_id": "@costly"}, {"store_id": "@scratch"}, code_config=CODE))
+    assert set(told) == {"input_config.store_id", "output_config.store_id"}
+    assert "code of your own" in told["input_config.store_id"]
+    assert SECRET not in json.dumps(told)
+
+
+def test_users_code_may_use_stores_without_credentials_and_their_own():
+    kept = resolved(request(output_config={"store_id": "@home"}, code_config=CODE))
+    assert set(kept.stores) == {"demo", "home"}
+    own = resolved(request(output_config=s3(), code_config=CODE))
+    assert own.uses_own_store
+
+
+@pytest.mark.parametrize(
+    ("params", "has"),
+    [
+        ({"root": "b", "storage_options": {"anon": True}}, False),
+        ({"root": "b", "storage_options": {"key": "", "secret": None}}, False),
+        ({"root": "b", "storage_options": {"secret": "x"}}, True),
+        ({"client_secret": "x"}, True),
+        ({"servers": [{"api_key": "x"}]}, True),
+    ],
+)
+def test_which_stores_have_credentials(params, has):
+    assert Store("s", "s3", store_params=params).has_credentials is has
+
+
 def test_a_store_without_prices_is_no_input():
     assert faults(request({"store_id": "@unpriced"})) == {
         "input_config.store_id": "store '@unpriced' has no prices: it cannot be used as an input"
@@ -596,6 +628,7 @@ def test_any_endpoint_is_judged_without_failing(url):
 
 def test_an_estimate_gets_no_user_code():
     document = request(
+        output_config={"store_id": "@home"},
         code_config={"callable_ref": "m:f", "inline_code": "x = 1"},
         callback_config={"api_uri": "http://x", "access_token": "t"},
     )

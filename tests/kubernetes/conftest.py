@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.kubernetes import access
+from tests.servers.kubernetes import access, node
 from tests.servers.kubernetes.access import HubAccess
 from tests.servers.kubernetes.controlplane import Cluster, ControlPlane, given_cluster
+from tests.servers.kubernetes.faults import FaultProxy
+from tests.servers.kubernetes.node import NodeCluster
 from tests.servers.kubernetes.programs import ProgramsMissing, Say
 from tests.servers.kubernetes.simulated import start_simulated_node
 from tests.servers.missing import missing
@@ -67,6 +69,46 @@ def namespace(cluster: Cluster) -> Iterator[str]:
 def hub_access(cluster: Cluster, namespace: str, tmp_path: Path) -> HubAccess:
     """The namespace as the hub sees it: with its own ServiceAccount and Role."""
     return access.hub_access(cluster, namespace, folder=tmp_path)
+
+
+@pytest.fixture
+def fault_proxy(cluster: Cluster) -> Iterator[FaultProxy]:
+    """A proxy before the API server, sound at first."""
+    with FaultProxy(upstream=cluster.url, ca=cluster.ca) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def faulty_access(
+    cluster: Cluster, namespace: str, fault_proxy: FaultProxy, tmp_path: Path
+) -> HubAccess:
+    """As `hub_access`, by the proxy."""
+    return access.hub_access(cluster, namespace, folder=tmp_path, url=fault_proxy.url)
+
+
+@pytest.fixture(scope="session")
+def node_cluster(say: Say, xcube_python: Path) -> Iterator[NodeCluster]:
+    """Another cluster, with one real node: pods run, and reach its `host_address` only."""
+    if lacking := node.lacks():
+        missing(lacking)
+    with _programs_or_missing():
+        own = NodeCluster(say=say, xcube_python=xcube_python)
+    yield own
+    own.close()
+
+
+@pytest.fixture
+def node_namespace(node_cluster: NodeCluster) -> Iterator[str]:
+    """As `namespace`, in the cluster with the real node."""
+    name = access.new_namespace(node_cluster)
+    yield name
+    node_cluster.api.delete(f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture
+def node_hub_access(node_cluster: NodeCluster, node_namespace: str, tmp_path: Path) -> HubAccess:
+    """As `hub_access`, in the cluster with the real node."""
+    return access.hub_access(node_cluster, node_namespace, folder=tmp_path)
 
 
 def _own(cluster: Cluster) -> ControlPlane:

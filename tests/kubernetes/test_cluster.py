@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +14,8 @@ import pytest
 from tests.servers.kubernetes.access import HubAccess
 from tests.servers.kubernetes.api import Api, ApiException, until
 from tests.servers.kubernetes.controlplane import Cluster, ControlPlane
+from tests.servers.kubernetes.processes import CHECKOUT, clean_up_after_the_dead, is_running
+from tests.servers.kubernetes.programs import Say
 
 from .objects import job, pod, pods_of
 
@@ -87,6 +93,7 @@ def test_the_hub_may_do_what_its_role_names_and_nothing_else(
         "pods/log": {"get"},
         "events": {"list"},
         "persistentvolumeclaims": {"get"},
+        "namespaces": {"get"},
     }
     hub_access.api.get(f"/apis/batch/v1/namespaces/{namespace}/jobs")
     for refused in (
@@ -131,6 +138,64 @@ def test_parts_are_stopped_and_started_one_by_one(
     assert pods_of(control_plane.api, namespace, "later") == []
     control_plane.start()
     until(lambda: pods_of(control_plane.api, namespace, "later"), "pod")
+
+
+def test_nothing_is_left_of_a_control_plane_that_was_closed(say: Say) -> None:
+    own = ControlPlane(say=say)
+    pids, folder = own.pids, own.folder
+    assert len(pids) == 4
+    own.close()
+    assert not any(is_running(pid) for pid in pids.values())
+    assert not folder.exists()
+    assert not Path("/dev/shm", folder.name).exists()
+
+
+KILLED = """
+import os, signal
+from tests.servers.kubernetes.controlplane import ControlPlane
+own = ControlPlane(say=print)
+print(own.folder, *own.pids.values(), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_nothing_is_left_of_a_control_plane_whose_test_run_was_killed() -> None:
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED], cwd=CHECKOUT, capture_output=True, text=True
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    folder, *pids = killed.stdout.splitlines()[-1].split()
+    assert len(pids) == 4
+    until(lambda: not Path(folder).exists(), "end of the folder")
+    assert not any(is_running(int(pid)) for pid in pids)
+    assert not Path("/dev/shm", Path(folder).name).exists()
+
+
+KILLED_WITH_ITS_GUARD = KILLED.replace(
+    "os.kill(os.getpid()",
+    """[guard] = [
+    int(pid)
+    for pid in os.popen(f"ps -o pid= --ppid {os.getpid()}").read().split()
+    if "kubernetes.processes" in open(f"/proc/{pid}/cmdline").read()
+]
+os.kill(guard, signal.SIGKILL)
+os.kill(os.getpid()""",
+)
+
+
+def test_the_next_test_run_cleans_up_after_one_that_was_killed_with_its_guard() -> None:
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_WITH_ITS_GUARD],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    folder, *pids = killed.stdout.splitlines()[-1].split()
+    assert all(is_running(int(pid)) for pid in pids)
+    clean_up_after_the_dead(Path(folder).name, below=Path(folder).parent)
+    assert not Path(folder).exists()
+    assert not any(is_running(int(pid)) for pid in pids)
 
 
 def _condition(api: Api, path: str) -> str | None:

@@ -1,9 +1,7 @@
-"""Fixtures: the xcube environment, demo cubes, one runner that most tests share."""
+"""Fixtures: demo cubes, one runner that most tests share."""
 
 from __future__ import annotations
 
-import glob
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,34 +22,24 @@ cube.to_zarr(sys.argv[1], zarr_format=2)
 
 
 @pytest.fixture(scope="session")
-def xcube_python() -> str:
-    python = os.environ.get("XCUBE_HUB_XCUBE_PYTHON")
-    found = glob.glob(os.path.expanduser("~/.cache/xcube-hub/xcube-1.14.1*/bin/python"))
-    python = python or next(iter(sorted(found)), None)
-    if not python or not os.access(python, os.X_OK):
-        pytest.fail("Set XCUBE_HUB_XCUBE_PYTHON to the python of an xcube 1.14.1 environment.")
-    return python
-
-
-@pytest.fixture(scope="session")
-def runner(xcube_python: str) -> Iterator[Runner]:
-    runner = Runner(xcube_python, "--estimators", "2", "--estimate-limit", "8").start()
+def runner(xcube_python: Path) -> Iterator[Runner]:
+    runner = Runner(str(xcube_python), "--estimators", "2", "--estimate-limit", "8").start()
     yield runner
     runner.close()
 
 
 @pytest.fixture
-def own_runner(xcube_python: str) -> Iterator[Runner]:
+def own_runner(xcube_python: Path) -> Iterator[Runner]:
     """A runner for tests that end it; not yet started."""
-    runner = Runner(xcube_python, "--estimators", "1")
+    runner = Runner(str(xcube_python), "--estimators", "1")
     yield runner
     runner.close()
 
 
 @pytest.fixture(scope="session")
-def demo_root(xcube_python: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def demo_root(xcube_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("demo")
-    script = [xcube_python, "-c", DEMO, str(root / "demo.zarr")]
+    script = [str(xcube_python), "-c", DEMO, str(root / "demo.zarr")]
     subprocess.run(script, check=True, timeout=120, capture_output=True)
     return root
 

@@ -103,6 +103,13 @@ class TestOutcome:
         assert found.message == "The run was ended by signal 9 (SIGKILL) from outside."
         assert outcome.process_exit_code(found.as_dict()) == 137
 
+    @pytest.mark.parametrize(("code", "exits"), [(1, 1), (2, 1), (69, 1), (74, 74), (255, 255)])
+    def test_no_run_ends_as_one_that_was_not_begun(self, code, exits):
+        ended = {"phase": "FAILED", "reason": "XCUBE_ERROR", "exit_code": code}
+        assert outcome.process_exit_code(ended) == exits
+        unbegun = {"phase": "FAILED", "reason": "LAUNCH", "exit_code": None}
+        assert outcome.process_exit_code(unbegun) == 2
+
     @pytest.mark.parametrize(
         ("number", "oom", "reason"),
         [(9, False, "XCUBE_ERROR"), (15, False, "XCUBE_ERROR"), (9, True, "OUT_OF_MEMORY")],

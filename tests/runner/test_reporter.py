@@ -77,6 +77,54 @@ def test_lines_not_accepted_are_sent_again_and_the_end_is_retried(hub):
     assert all(end[3]["output"]["lines"] == ["one"] for end in ends)
 
 
+RESULT = {"status": "ok", "message": "Done."}
+
+
+def test_the_end_carries_the_result(hub):
+    reporter = Reporter(url=hub.url, token="t", log=LogBuffer())
+    reporter.start()
+    reporter.finish(state(1.0), result=RESULT)
+    begin, end = (report[3] for report in hub.reports)
+    assert "result" not in begin
+    assert end["result"] == RESULT
+
+
+def test_a_refused_result_is_left_out_and_the_end_told(hub):
+    hub.answers += [200, 400, 200]
+    reporter = Reporter(url=hub.url, token="t", log=LogBuffer())
+    reporter.start()
+    reporter.finish(state(1.0), result=RESULT)
+    ends = [report for report in hub.reports if report[3]["sender"] == "on_end"]
+    assert [(end[0], "result" in end[3]) for end in ends] == [(400, True), (200, False)]
+
+
+def test_a_refused_end_is_not_repeated(hub):
+    hub.answers += [200, 401, 200]
+    reporter = Reporter(url=hub.url, token="t", log=LogBuffer(), patience_s=30)
+    reporter.start()
+    reporter.finish(state(1.0))
+    assert [report[0] for report in hub.reports] == [200, 401]
+
+
+def test_patience_outlasts_more_refusals_than_three(hub):
+    hub.answers += [200, 503, 503, 503, 429]
+    reporter = Reporter(url=hub.url, token="t", log=LogBuffer(), patience_s=30)
+    reporter.start()
+    reporter.finish(state(1.0), result=RESULT)
+    assert [report[0] for report in hub.reports] == [200, 503, 503, 503, 429, 200]
+    assert hub.reports[-1][3]["result"] == RESULT
+
+
+def test_whoever_is_hurried_waits_no_longer():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        reporter = Reporter(url=url, token="t", log=LogBuffer(), patience_s=60)
+        reporter.start()
+        started = time.monotonic()
+        reporter.finish(state(1.0), is_hurried=lambda: True)
+        assert time.monotonic() - started < 10
+
+
 def test_whatever_a_run_says_is_reported_as_strict_json(hub):
     log = LogBuffer()
     reporter = Reporter(url=hub.url, token="t", log=log)

@@ -21,6 +21,7 @@ Json = dict[str, Any]
 
 CONNECT_S = 3.05
 READ_S = 10.0
+LOG_READ_S = 3.0
 WATCH_S = 10
 WATCH_READ_S = 13.0
 """The server ends a watch after WATCH_S; silence beyond that is a connection that was cut."""
@@ -41,6 +42,10 @@ class Unavailable(EngineUnavailable):
     """The API server cannot be reached, is busy, or does not know us."""
 
 
+class NotAccepted(Unavailable):
+    """It does not know us: the token has expired, or is of another cluster."""
+
+
 class Api:
     """Makes its client when it is first used, and anew after a fork or a refused credential."""
 
@@ -55,6 +60,12 @@ class Api:
 
     def create(self, path: str, body: Json) -> Json:
         return self._json("POST", path, body=body)
+
+    def try_create(self, path: str, body: Json) -> tuple[Json, list[str]]:
+        """What `create` would make, and the server's warnings; nothing is made."""
+        response = self._open("POST", path, query={"dryRun": "All"}, body=body)
+        warnings = response.headers.getlist("Warning")
+        return _parsed(self._body(response)), [_warning_text(warning) for warning in warnings]
 
     def delete(self, path: str, body: Json) -> Json:
         return self._json("DELETE", path, body=body)
@@ -84,8 +95,9 @@ class Api:
             response.close()
 
     def text(self, path: str, **query: Any) -> str:
-        """A pod's log."""
-        response = self._open("GET", path, query={"limitBytes": _MOST_LOG_BYTES, **query})
+        """A pod's log; its kubelet is to answer soon."""
+        limited = {"limitBytes": _MOST_LOG_BYTES, **query}
+        response = self._open("GET", path, query=limited, timeout=(CONNECT_S, LOG_READ_S))
         return self._body(response).decode("utf-8", "replace")
 
     def date(self) -> str | None:
@@ -119,10 +131,35 @@ class Api:
         timeout: tuple[float, float] = (CONNECT_S, READ_S),
     ) -> Any:
         """The response, its body unread, if the server said yes."""
+        known = self._client
+        client = self._get_client()
+        response = self._ask(client, method, path, query=query, body=body, timeout=timeout)
+        if response.status == 401 and client is known:
+            # Its token has expired; there may be a newer one since, and what is asked need not
+            # wait for another try.
+            response.close()
+            self._forget_client(client)
+            client = self._get_client()
+            response = self._ask(client, method, path, query=query, body=body, timeout=timeout)
+        if 200 <= response.status < 300:
+            return response
+        if response.status == 401:
+            self._forget_client(client)  # the next call reads a newer token, if there is one
+        raise self._error(response)
+
+    @staticmethod
+    def _ask(
+        client: ApiClient,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None,
+        body: Json | None,
+        timeout: tuple[float, float],
+    ) -> Any:
         import urllib3
         from kubernetes.client import ApiException
 
-        client = self._get_client()
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         try:
             prepared = client.param_serialize(
@@ -133,12 +170,9 @@ class Api:
                 body=body,
                 auth_settings=["BearerToken"],
             )
-            response = client.call_api(*prepared, _request_timeout=timeout).response
+            return client.call_api(*prepared, _request_timeout=timeout).response
         except (urllib3.exceptions.HTTPError, ApiException, OSError) as error:
             raise Unavailable(_sentence(error)) from error
-        if 200 <= response.status < 300:
-            return response
-        raise self._error(response)
 
     def _error(self, response: Any) -> Exception:
         try:
@@ -148,8 +182,7 @@ class Api:
         status = response.status
         reason, message = content.get("reason") or "", content.get("message") or ""
         if status == 401:
-            self._forget_client()  # its token has expired: the next call reads a newer one
-            return Unavailable("the API server does not accept our credentials (401)")
+            return NotAccepted("the API server does not accept our credentials (401)")
         if status in (408, 429) or status >= 500:
             return Unavailable(f"the API server answered {status}: {message or 'no reason given'}")
         return Refused(status, reason, message)
@@ -162,20 +195,31 @@ class Api:
                 self._client, self._pid = ApiClient(self._configure()), os.getpid()
             return self._client
 
-    def _forget_client(self) -> None:
+    def _forget_client(self, client: ApiClient) -> None:
         with self._lock:
-            self._client = None
+            if self._client is client:  # another thread may have made a newer one meanwhile
+                self._client = None
+
+
+def _warning_text(header: str) -> str:
+    """The text of a Warning header: `299 - "text"`, with quotes escaped."""
+    text = header.partition('"')[2].rpartition('"')[0]
+    return text.replace('\\"', '"').replace("\\\\", "\\") or header
 
 
 def _lines(response: Any) -> Iterator[bytes]:
     import urllib3
 
-    rest = b""
+    begun: list[bytes] = []
     try:
         # As soon as something comes, not when a buffer is full.
         while piece := response.read1(1 << 16):
-            *lines, rest = (rest + piece).split(b"\n")
-            yield from (line for line in lines if line.strip())
+            *ends, rest = piece.split(b"\n")
+            for end in ends:
+                line, begun = b"".join([*begun, end]), []
+                if line.strip():
+                    yield line
+            begun.append(rest)
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise Unavailable(_sentence(error)) from error
 
@@ -194,7 +238,7 @@ def _status(body: bytes) -> Json:
     """The Status object of a refusal; a proxy before the server may say other things."""
     try:
         content = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {"message": body[:300].decode("utf-8", "replace").strip()}
     return content if isinstance(content, dict) else {}
 

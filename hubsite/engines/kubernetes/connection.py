@@ -5,11 +5,14 @@ Chosen by itself, overridden by settings; where it cannot be chosen, a sentence 
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from ..base import EngineUnavailable
 
@@ -21,7 +24,12 @@ DEFAULT_KUBECONFIG = "~/.kube/config"
 
 
 class NotConfigured(EngineUnavailable):
-    """No cluster can be chosen; the message says what to set."""
+    """No cluster can be chosen: what is at fault, and what to set."""
+
+    def __init__(self, fault: str, mend: str) -> None:
+        super().__init__(f"{fault}. {mend}")
+        self.fault = fault
+        self.mend = mend
 
 
 @dataclass(frozen=True)
@@ -58,51 +66,63 @@ def choose_source(
     paths = (kubeconfig or DEFAULT_KUBECONFIG).split(os.pathsep)
     found = [path for path in paths if Path(path).expanduser().is_file()]
     if run_local not in (None, "", "0", "1"):
-        raise NotConfigured(f"XCUBE_HUB_RUN_LOCAL is {run_local!r}; set it to 1, 0, or nothing.")
+        raise NotConfigured(
+            f"XCUBE_HUB_RUN_LOCAL is {run_local!r}",
+            "Set it to 1 (kubeconfig) or 0 (the pod's service account), or unset it.",
+        )
     wants_file = run_local == "1" if run_local else not is_inside
     if wants_file and found:
         file = os.pathsep.join(str(Path(path).expanduser()) for path in found)
         return Source(file, context, namespace)
     if wants_file and is_inside:
         raise NotConfigured(
-            f"XCUBE_HUB_RUN_LOCAL=1 asks for a kubeconfig, but there is none at "
-            f"{', '.join(paths)}, and this is a pod of a cluster: unset XCUBE_HUB_RUN_LOCAL (or "
-            "set it to 0) to use the pod's service account, or name a file by KUBECONFIG."
+            f"XCUBE_HUB_RUN_LOCAL=1 asks for a kubeconfig, but this is a pod of a cluster, and "
+            f"there is none at {', '.join(paths)}",
+            "Unset XCUBE_HUB_RUN_LOCAL, or set it to 0, to use the pod's service account; or set "
+            "KUBECONFIG to a file that is there.",
         )
     if wants_file:
         raise NotConfigured(
-            f"This is not a pod of a cluster, and there is no kubeconfig at {', '.join(paths)}: "
-            "set KUBECONFIG to the file that describes the cluster."
+            f"This is not a pod of a cluster, and there is no kubeconfig at {', '.join(paths)}",
+            "Set KUBECONFIG to the file that describes the cluster.",
         )
     if not is_inside:
         raise NotConfigured(
             "XCUBE_HUB_RUN_LOCAL=0 asks for the service account of a pod, but this is not a pod "
-            "of a cluster, or its service account is not mounted: set XCUBE_HUB_RUN_LOCAL=1 to "
-            "use a kubeconfig, or run the hub in a pod with a service account."
+            "of a cluster, or its service account is not mounted",
+            "Set XCUBE_HUB_RUN_LOCAL=1 to use a kubeconfig, or run the hub in a pod with a "
+            "service account (automountServiceAccountToken: true).",
         )
     return Source(None, None, namespace)
 
 
-def load(source: Source) -> Configuration:
-    """What the client library needs of `source`. Raises NotConfigured."""
+def load(
+    source: Source,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    service_account: Path = SERVICE_ACCOUNT,
+) -> Configuration:
+    """What the client library needs of `source`, read anew. Raises NotConfigured."""
     from kubernetes.client import Configuration
-    from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
+    from kubernetes.config import load_kube_config
+    from kubernetes.config.incluster_config import InClusterConfigLoader
 
     configuration = Configuration()
     # Repeating is ours to decide: a library that repeats by itself makes outages worse.
     configuration.retries = False
-    try:
+    with _faults_told(source):
         if source.kubeconfig is None:
-            load_incluster_config(client_configuration=configuration)
+            InClusterConfigLoader(
+                str(service_account / "token"), str(service_account / "ca.crt"), environ=environ
+            ).load_and_set(configuration)
         else:
+            _context(source)  # says better than the library which one is missing
             load_kube_config(
                 config_file=source.kubeconfig,
                 context=source.context,
                 client_configuration=configuration,
                 persist_config=False,
             )
-    except (ConfigException, OSError, ValueError, KeyError, TypeError) as error:
-        raise NotConfigured(f"{source.text} cannot be used: {error}") from error
     return configuration
 
 
@@ -112,22 +132,50 @@ def namespace_of(source: Source, *, service_account: Path = SERVICE_ACCOUNT) -> 
         return source.namespace
     if source.kubeconfig is None:
         file = service_account / "namespace"
-        return file.read_text().strip() if file.is_file() else "default"
+        return (file.read_text().strip() if file.is_file() else "") or "default"
     return _context(source).get("namespace") or "default"
 
 
 def _context(source: Source) -> Mapping[str, Any]:
-    from kubernetes.config import ConfigException, list_kube_config_contexts
+    """The context of the kubeconfig that is meant. Raises NotConfigured."""
+    from kubernetes.config.kube_config import KubeConfigMerger
+
+    with _faults_told(source):
+        merged = KubeConfigMerger(source.kubeconfig).config.value
+        contexts = {item.value["name"]: item.value["context"] for item in merged["contexts"]}
+        name = source.context or merged.get("current-context")
+        if name in contexts:
+            return contexts[name] or {}
+    known = ", ".join(contexts) or "none"
+    if source.context:
+        fault = f"XCUBE_HUB_KUBE_CONTEXT is {name!r}, which {source.kubeconfig} does not have"
+    else:
+        fault = f"{source.kubeconfig} has no current context" + (
+            f" called {name!r}" if name else ""
+        )
+    raise NotConfigured(fault, f"Set XCUBE_HUB_KUBE_CONTEXT to one that it has: {known}.")
+
+
+@contextlib.contextmanager
+def _faults_told(source: Source) -> Iterator[None]:
+    """Whatever is wrong with the files becomes NotConfigured, and no credentials are told."""
+    from kubernetes.config import ConfigException
 
     try:
-        contexts, active = list_kube_config_contexts(source.kubeconfig)
-    except (ConfigException, OSError, ValueError, KeyError, TypeError) as error:
-        raise NotConfigured(f"{source.text} cannot be used: {error}") from error
-    named = [c for c in contexts if c["name"] == source.context] if source.context else [active]
-    if not named:
-        known = ", ".join(c["name"] for c in contexts)
-        raise NotConfigured(
-            f"XCUBE_HUB_KUBE_CONTEXT is {source.context!r}, which {source.kubeconfig} does not "
-            f"have; it has: {known}."
-        )
-    return named[0].get("context") or {}
+        yield
+    except (ConfigException, OSError) as error:
+        # The library names a faulty entry by its whole text, which may hold a token.
+        said = str(error).partition("{")[0].strip()
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        said = "it is not YAML" + (f" (line {mark.line + 1})" if mark else "")
+    except (ValueError, LookupError, TypeError, AttributeError):
+        said = "it is not a kubeconfig"
+    else:
+        return
+    mend = (
+        "Look at the service account of this pod."
+        if source.kubeconfig is None
+        else "Mend the file (kubectl config view shows it), or set KUBECONFIG to another."
+    )
+    raise NotConfigured(f"{source.text} cannot be used: {said}", mend) from None

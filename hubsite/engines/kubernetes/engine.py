@@ -6,6 +6,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
@@ -39,12 +40,15 @@ Json = dict[str, Any]
 
 PROGRAM_KEPT_S = 60.0
 LOG_LINES = 7000
+LOGS_AGAIN_S = 60.0
 
 
 class KubernetesEngine(Engine):
     """Web never makes one: it has no credentials of the cluster."""
 
     log_is_cheap = False
+    launches_at_once = 8
+    """Each makes two objects, and most of its time is the API server's."""
 
     def __init__(
         self,
@@ -62,6 +66,7 @@ class KubernetesEngine(Engine):
         self._namespace: str | None = None
         self._program_until: dict[str, float] = {}
         self._news: News | None = None
+        self._logs_again_at = 0.0
 
     @property
     def places(self) -> int:
@@ -132,24 +137,33 @@ class KubernetesEngine(Engine):
             self._news.start()
         return self._news.wait(wait_s)
 
+    def close(self) -> None:
+        """End the watch; a next one begins anew."""
+        if self._news is not None:
+            self._news.stop()
+            self._news = None
+
     def log(self, name: str) -> Sequence[LogChunk]:
+        """Where a kubelet does not answer, none is asked for a while: others wait for this."""
+        if time.monotonic() < self._logs_again_at:
+            return []
         try:
-            pods = self._api.get(self._path("pods"), labelSelector=f"{JOB_NAME_LABEL}={name}")[
-                "items"
-            ]
-            if not pods:
-                return []
-            newest = max(pods, key=lambda pod: pod["metadata"]["creationTimestamp"])
-            text = self._api.text(
-                f"{self._path('pods', newest['metadata']['name'])}/log",
-                container=CONTAINER,
-                tailLines=LOG_LINES,
-            )
+            lines = self._log_lines(name)
         except (Refused, EngineUnavailable) as error:
             logger.warning("the log of %s cannot be had: %s", name, error)
+            if isinstance(error, EngineUnavailable):
+                self._logs_again_at = time.monotonic() + LOGS_AGAIN_S
             return []
-        lines = text.splitlines()
         return [LogChunk(0, lines)] if lines else []
+
+    def _log_lines(self, name: str) -> list[str]:
+        query = {"labelSelector": f"{JOB_NAME_LABEL}={name}"}
+        pods = self._api.get(self._path("pods"), **query)["items"]
+        if not pods:
+            return []
+        newest = name_of(max(pods, key=lambda pod: pod["metadata"]["creationTimestamp"]))
+        path = f"{self._path('pods', newest)}/log"
+        return self._api.text(path, container=CONTAINER, tailLines=LOG_LINES).splitlines()
 
     def _list(self, kind: str) -> list[Json]:
         query = {"labelSelector": manifests.selector(self.options.instance)}
@@ -185,9 +199,19 @@ class KubernetesEngine(Engine):
         self._create("configmaps", manifests.program_config_map(program))
         self._program_until = {name: time.monotonic() + PROGRAM_KEPT_S}
 
-    def _observe(self, job: Json, pods: Sequence[Json], refusal: str | None = None) -> Observation:
+    def _observe(
+        self,
+        job: Json,
+        pods: Sequence[Json],
+        refusal: str | None = None,
+        known_until: datetime | None = None,
+    ) -> Observation:
         return observe(
-            job, pods, now=timezone.now(), pending_s=self.options.pending_s, refusal=refusal
+            job,
+            pods,
+            now=known_until or timezone.now(),
+            pending_s=self.options.pending_s,
+            refusal=refusal,
         )
 
     def _configuration(self) -> Configuration:
@@ -206,8 +230,11 @@ def _already_exists(refused: Refused) -> bool:
 
 
 def _launch_error(refused: Refused) -> Exception:
-    """Which refusals are for good: those of the object itself, as it is."""
-    if refused.status in (400, 413, 422):
+    """Which refusals are for good: those of the object itself, as it is. An admission webhook may
+    say so with 403 too: what it denies to one Job must not keep all others waiting behind it."""
+    if refused.status in (400, 413, 422) or (
+        refused.status == 403 and "denied the request" in str(refused)
+    ):
         return LaunchRefused(str(refused))
     if refused.status == 403 and "exceeded quota" in str(refused):
         return EngineUnavailable(f"the namespace's quota is used up: {refused}")

@@ -42,6 +42,7 @@ def pod_options() -> PodOptions:
         env_secret=hub["XCUBE_HUB_POD_ENV_SECRET"],
         env_config_map=hub["XCUBE_HUB_POD_ENV_CONFIG_MAP"],
         volumes=[Volume.parse(text) for text in hub["XCUBE_HUB_POD_VOLUMES"]],
+        annotations=hub["XCUBE_HUB_POD_ANNOTATIONS"],
         node_selector=hub["XCUBE_HUB_POD_NODE_SELECTOR"],
         tolerations=hub["XCUBE_HUB_POD_TOLERATIONS"],
         priority_class=hub["XCUBE_HUB_POD_PRIORITY_CLASS"],

@@ -36,6 +36,8 @@ MOST_SECRET_BYTES = 1 << 20
 SMALLEST_REQUEST_BYTES = 512 << 20
 
 NO_PYTHON_EXIT = 69
+REFUSED_EXIT = 2
+"""The program ends so where the run has not begun; and never where its own code ran."""
 _PROGRAM_FOLDER = "/opt/xcube-hub"
 _RUN_FOLDER = "/etc/xcube-hub/run"
 _SCRATCH = "/scratch"
@@ -48,8 +50,11 @@ for python in "$XCUBE_HUB_XCUBE_PYTHON" python3 python "$CONDA_PREFIX/bin/python
     /home/*/micromamba/envs/{requires}/bin/python /home/*/micromamba/bin/python \\
     /opt/venv/bin/python; do
   found=$(command -v "$python" 2>/dev/null) || continue
-  "$found" -c 'import importlib.util as u, sys; sys.exit(u.find_spec("{requires}") is None)' \\
-    2>/dev/null || continue
+  why=$("$found" -c 'import importlib.util as u, sys
+sys.exit(None if u.find_spec("{requires}") else "cannot import {requires}")' 2>&1) || {{
+    echo "$found: $why"
+    continue
+  }}
   PATH=$(dirname "$found"):$PATH
   export PATH
   exec "$found" -m {module} run --workload {run}/workload.json.gz --runs-dir {scratch}/runs \\
@@ -145,7 +150,7 @@ def job(workload: Workload, options: PodOptions) -> Json:
             ),
             "ttlSecondsAfterFinished": TTL_S,
             "template": {
-                "metadata": {"labels": given},
+                "metadata": {"labels": given, "annotations": dict(options.annotations)},
                 "spec": _pod(workload, options),
             },
         },
@@ -234,6 +239,8 @@ def _container(workload: Workload, options: PodOptions, mounted: list[tuple[Volu
         "name": CONTAINER,
         "image": options.image,
         "command": ["/bin/sh", "-c", script],
+        # Empty, and ours: Python imports from there first.
+        "workingDir": _SCRATCH,
         "env": [
             {
                 "name": "XCUBE_HUB_RUN_TOKEN",
@@ -258,7 +265,8 @@ def _container(workload: Workload, options: PodOptions, mounted: list[tuple[Volu
             "capabilities": {"drop": ["ALL"]},
         },
         "terminationMessagePath": _TERMINATION_MESSAGE,
-        "terminationMessagePolicy": "FallbackToLogsOnError",
+        # Never the log instead: there the run's own code could say why it failed.
+        "terminationMessagePolicy": "File",
         "volumeMounts": [
             {"name": "run", "mountPath": _RUN_FOLDER, "readOnly": True},
             {"name": "program", "mountPath": _PROGRAM_FOLDER, "readOnly": True},

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from hubsite.storable import storable
 
 from ..base import Observation, Phase
-from .manifests import ATTEMPT_LABEL, NO_PYTHON_EXIT
+from .manifests import ATTEMPT_LABEL, CONTAINER, NO_PYTHON_EXIT, REFUSED_EXIT
 
 Json = dict[str, Any]
 
@@ -28,9 +29,13 @@ REJECTED = "REJECTED"
 XCUBE_ERROR = "XCUBE_ERROR"
 LAUNCH = "LAUNCH"
 LOST = "LOST"
+STOPPED = "STOPPED"
 
-_TOLD = {OUT_OF_MEMORY, DEADLINE, XCUBE_ERROR, "COST", LAUNCH, LOST, "STOPPED", IMAGE}
-"""Reasons that a run's own message may give."""
+SETTLED = timedelta(seconds=3)
+"""Jobs and pods are watched apart: what a Job says of its pods counts once they are known too."""
+
+_TOLD = {OUT_OF_MEMORY, DEADLINE, XCUBE_ERROR, "COST", STOPPED}
+"""Reasons that a run's own message may give, whatever its exit code."""
 _HOPELESS_IMAGE = {"InvalidImageName", "ErrImageNeverPull"}
 _IMAGE_TROUBLE = _HOPELESS_IMAGE | {
     "ErrImagePull",
@@ -45,12 +50,22 @@ _CONTAINER_TROUBLE = {
     "PreCreateHookError",
     "PostStartHookError",
 }
-_NODE_IS_LOST = {"DeletionByTaintManager", "DeletionByPodGC", "NodeLost", "Terminated"}
+_NODE_IS_LOST = {
+    "DeletionByTaintManager",
+    "DeletionByPodGC",
+    "NodeLost",
+    "NodeShutdown",
+    "Terminated",
+}
+_OUTCOME_IS_LOST = {"ContainerStatusUnknown", "Unknown"}
+"""What kubelet and containerd say of a container that ended while they were not there."""
 _OWN_DISK = ("EmptyDir volume", "local ephemeral storage limit", "ephemeral local storage usage")
 _CRASHES = {132: "SIGILL", 133: "SIGTRAP", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE",
             139: "SIGSEGV"}  # fmt: skip
-_NOT_STARTED = {126, 127, 128}
+_KILLED = {137, 143}
 _MESSAGE_CHARS = 1000
+_TOLD_CHARS = 4000
+_STATUSES = {"ok", "warning", "error"}
 
 
 @dataclass(frozen=True)
@@ -59,48 +74,94 @@ class Pod:
 
     raw: Json
 
-    @property
+    @cached_property
+    def metadata(self) -> Json:
+        return _object(self.raw.get("metadata"))
+
+    @cached_property
     def status(self) -> Json:
-        return self.raw.get("status") or {}
+        return _object(self.raw.get("status"))
 
     @property
     def phase(self) -> str:
-        return self.status.get("phase") or "Pending"
+        return _text(self.status.get("phase")) or "Pending"
+
+    @property
+    def has_ended(self) -> bool:
+        return self.phase in ("Succeeded", "Failed")
+
+    @property
+    def has_succeeded(self) -> bool:
+        """Driven off its node at its last instant, a run may still have done what it should."""
+        return self.phase == "Succeeded" or (self.phase == "Failed" and self.exit_code == 0)
 
     @property
     def created_at(self) -> datetime | None:
-        return time_of(self.raw["metadata"].get("creationTimestamp"))
+        return time_of(self.metadata.get("creationTimestamp"))
 
     @property
+    def is_deleted(self) -> bool:
+        return bool(self.metadata.get("deletionTimestamp"))
+
+    @cached_property
     def container(self) -> Json:
-        statuses = self.status.get("containerStatuses") or [{}]
-        return statuses[0]
+        """Of the run; a cluster may put others beside it."""
+        statuses = [_object(status) for status in _list(self.status.get("containerStatuses"))]
+        return next((status for status in statuses if status.get("name") == CONTAINER), {})
+
+    @cached_property
+    def _state(self) -> Json:
+        return _object(self.container.get("state"))
 
     @property
-    def terminated(self) -> Json | None:
-        state = self.container.get("state") or {}
-        return state.get("terminated")
+    def terminated(self) -> Json:
+        return _object(self._state.get("terminated"))
 
     @property
     def waiting(self) -> Json:
-        return (self.container.get("state") or {}).get("waiting") or {}
+        return _object(self._state.get("waiting"))
 
     @property
+    def exit_code(self) -> int | None:
+        code = self.terminated.get("exitCode")
+        return code if isinstance(code, int) and not isinstance(code, bool) else None
+
+    @cached_property
     def told(self) -> Json:
         """What the run wrote at its end; {} if nothing that can be read."""
-        return _message((self.terminated or {}).get("message"))
+        return _message(self.terminated.get("message"))
+
+    @property
+    def told_reason(self) -> str | None:
+        """Why it failed, by its own word."""
+        reason = _text(self.told.get("reason"))
+        if self.told.get("phase") != "FAILED":
+            return None
+        if reason == LOST:
+            return XCUBE_ERROR  # nobody but Kubernetes loses a pod
+        if reason == LAUNCH:
+            return reason if self.exit_code == REFUSED_EXIT else None
+        return reason if reason in _TOLD else None
+
+    @property
+    def container_started_at(self) -> datetime | None:
+        running = _object(self._state.get("running"))
+        began = time_of((running or self.terminated).get("startedAt"))
+        # A container that never began has the epoch as its start.
+        return began if began and began.year > 1970 else None
 
     @property
     def started_at(self) -> datetime | None:
-        state = self.container.get("state") or {}
-        began = (state.get("running") or state.get("terminated") or {}).get("startedAt")
-        # A container that never began has the epoch as its start.
-        moment = time_of(self.told.get("started_at")) or time_of(began)
-        return moment if moment and moment.year > 1970 else None
+        """The run's own word tells it best, where it can be true."""
+        began, ended = self.container_started_at, self.finished_at
+        told = time_of(self.told.get("started_at"))
+        if told and began and ended and began <= told < ended + timedelta(seconds=1):
+            return told
+        return began
 
     @property
     def finished_at(self) -> datetime | None:
-        return time_of((self.terminated or {}).get("finishedAt"))
+        return time_of(self.terminated.get("finishedAt"))
 
     def condition(self, kind: str) -> Json:
         return _condition(self.status, kind)
@@ -109,6 +170,26 @@ class Pod:
     def is_disrupted(self) -> bool:
         """Driven off its node by no fault of its own: Kubernetes tries it again."""
         return self.condition("DisruptionTarget").get("status") == "True"
+
+    @property
+    def was_stopped(self) -> bool:
+        """Ended by somebody else, so that only the Job can say why."""
+        is_killed = self.exit_code in _KILLED and self.terminated.get("reason") != "OOMKilled"
+        return (
+            self.told_reason == STOPPED
+            or _text(self.terminated.get("reason")) in _OUTCOME_IS_LOST
+            or (self.is_deleted and is_killed and self.told_reason is None)
+        )
+
+    @property
+    def failed_itself(self) -> bool:
+        """Its own exit: the failure policy makes that the Job's end, now or in a moment."""
+        return (
+            self.phase == "Failed"
+            and not self.is_disrupted
+            and self.exit_code not in (None, 0)
+            and not self.was_stopped
+        )
 
 
 def observe(
@@ -121,91 +202,102 @@ def observe(
 ) -> Observation:
     """The run of `job`, whose pods are `pods`; `refusal` is why no pod could be made, if known.
 
+    `now` is the moment until which both are known: of what came later nothing is concluded.
     A run that has not begun for `pending_s` is STUCK.
     """
     name, attempt = job["metadata"]["name"], _attempt(job)
     newest = sorted((Pod(pod) for pod in pods), key=_birth)
-    ended = _ended(job, newest)
-    if ended is not None:
-        return replace(ended, name=name, attempt=attempt)
-    pod = newest[-1] if newest else None
-    began = next((p.started_at for p in newest if p.started_at), None)
-    if pod is not None and pod.phase == "Running" and pod.started_at:
-        return Observation(name, attempt, Phase.RUNNING, started_at=began)
+    seen = _ended(job, newest, now) or _under_way(job, newest, now, pending_s, refusal)
+    return replace(seen, name=name, attempt=attempt, message=storable(seen.message))
+
+
+def _under_way(
+    job: Json, pods: Sequence[Pod], now: datetime, pending_s: float, refusal: str | None
+) -> Observation:
+    pod = pods[-1] if pods else None
+    began = next((p.started_at for p in pods if p.started_at), None)
+    if pod is not None and pod.phase in ("Running", "Unknown") and pod.started_at:
+        return Observation("", 0, Phase.RUNNING, started_at=began)
     reason, message = _why_pending(pod, refusal)
-    since = (pod.created_at if pod else None) or time_of(job["metadata"]["creationTimestamp"])
+    since = (pod.created_at if pod else None) or time_of(job["metadata"].get("creationTimestamp"))
     is_late = since is not None and now - since > timedelta(seconds=pending_s)
-    will_be_replaced = pod is not None and pod.is_disrupted
-    is_hopeless = pod is not None and pod.waiting.get("reason") in _HOPELESS_IMAGE
-    is_stuck = is_hopeless or (is_late and reason is not None and not will_be_replaced)
-    phase = Phase.STUCK if is_stuck else Phase.PENDING
+    if pod is None:
+        may_still_begin = bool(_object(job.get("status")).get("failed"))  # one did before
+    else:
+        may_still_begin = pod.has_ended or pod.is_disrupted
+    is_hopeless = pod is not None and _text(pod.waiting.get("reason")) in _HOPELESS_IMAGE
+    is_stuck = not may_still_begin and (is_hopeless or (is_late and reason is not None))
     if is_stuck and message is None:
         message = "The run's pod could not be prepared in time."
-    return Observation(name, attempt, phase, reason, message, started_at=began)
+    phase = Phase.STUCK if is_stuck else Phase.PENDING
+    return Observation("", 0, phase, reason, message, started_at=began)
 
 
-def _birth(pod: Pod) -> tuple[str, str]:
-    metadata = pod.raw["metadata"]
-    return metadata.get("creationTimestamp") or "", metadata.get("name") or ""
+def _birth(pod: Pod) -> tuple[str, bool, str]:
+    """Two of the same second: the one that has ended was before the one that has not."""
+    metadata = pod.metadata
+    born, name = _text(metadata.get("creationTimestamp")), _text(metadata.get("name"))
+    return born, not pod.has_ended, name
 
 
 def _attempt(job: Json) -> int:
-    text = (job["metadata"].get("labels") or {}).get(ATTEMPT_LABEL, "")
+    text = _text(_object(job["metadata"].get("labels")).get(ATTEMPT_LABEL))
     return int(text) if text.isdecimal() else 0
 
 
-def _ended(job: Json, pods: Sequence[Pod]) -> Observation | None:
+def _ended(job: Json, pods: Sequence[Pod], now: datetime) -> Observation | None:
     """How the run has ended, None if it has not. The name is left to the caller."""
     for pod in pods:
-        if pod.phase == "Succeeded":
+        if pod.has_succeeded:
             return _succeeded(pod)
-    status = job.get("status") or {}
-    # FailureTarget says that the job will fail, and why, while its last pod is still ending.
-    failed = _condition(status, "Failed") or _condition(status, "FailureTarget")
     last = pods[-1] if pods else None
-    if failed.get("reason") == "DeadlineExceeded":
-        return _late(last)
-    if last is not None and last.phase == "Failed" and not last.is_disrupted and last.terminated:
-        # Its own exit: the failure policy makes that the job's end, now or in a moment.
+    if last is not None and last.failed_itself:
         return _failed(last)
-    if failed.get("status") == "True":
-        if last is not None:
-            return None if last.phase in ("Running", "Pending") else _failed(last)
+    status = _object(job.get("status"))
+    # FailureTarget says that the job will fail, and why, while its last pod is still ending.
+    failed = _true_condition(status, "Failed", "FailureTarget")
+    complete = _true_condition(status, "Complete")
+    said_at = time_of((failed or complete).get("lastTransitionTime"))
+    if said_at and now - said_at < SETTLED:
+        return None
+    is_late = failed.get("reason") == "DeadlineExceeded"
+    if last is not None and not last.has_ended and (last.started_at or not is_late):
+        return None  # it is being ended, and may yet write
+    if is_late:
+        return _late(last)
+    if failed and last is not None:
+        return _failed(last)
+    if failed:
         message = failed.get("message") or failed.get("reason")
         return _end(LOST, f"The run's pod vanished. Kubernetes says: {message}", None)
-    if _condition(status, "Complete").get("status") == "True":
-        return Observation(
-            "", 0, Phase.SUCCEEDED, finished_at=time_of(status.get("completionTime"))
-        )
+    if complete:
+        began, ended = time_of(status.get("startTime")), time_of(status.get("completionTime"))
+        return Observation("", 0, Phase.SUCCEEDED, started_at=began, finished_at=ended)
     return None
 
 
-def _late(last: Pod | None) -> Observation | None:
-    """The end of a job whose time is over, as soon as its last pod has ended."""
+def _late(last: Pod | None) -> Observation:
+    """The end of a job whose time is over, and whose last pod is not running any more."""
     if last is None:
         return _end(DEADLINE, "The run did not end in time.", None)
-    if last.terminated is not None:
-        if last.told.get("reason") not in (None, "STOPPED"):
-            return _failed(last)
+    if not last.has_ended:
+        reason, message = _why_pending(last, None)
+        return _end(reason or DEADLINE, message or "The run did not begin in time.", last)
+    if last.was_stopped and not last.is_disrupted:
         return _end(DEADLINE, "The run took longer than it may.", last)
-    if last.started_at:
-        return None  # it is being ended, and may yet write
-    reason, message = _why_pending(last, None)
-    return _end(reason or DEADLINE, message or "The run did not begin in time.", last)
+    return _failed(last)
 
 
 def _succeeded(pod: Pod) -> Observation:
-    told = pod.told
-    result = told.get("result")
     return Observation(
         "",
         0,
         Phase.SUCCEEDED,
         None,
-        told.get("message"),
+        _text(pod.told.get("message"))[:_TOLD_CHARS] or None,
         pod.started_at or pod.created_at,
         pod.finished_at,
-        result if isinstance(result, dict) else None,
+        _result(pod.told.get("result")),
     )
 
 
@@ -215,7 +307,6 @@ def _failed(pod: Pod) -> Observation:
 
 
 def _end(reason: str, message: str, pod: Pod | None) -> Observation:
-    result = pod.told.get("result") if pod else None
     return Observation(
         "",
         0,
@@ -224,36 +315,53 @@ def _end(reason: str, message: str, pod: Pod | None) -> Observation:
         message,
         pod.started_at if pod else None,
         pod.finished_at if pod else None,
-        result if isinstance(result, dict) else None,
+        _result(pod.told.get("result")) if pod else None,
     )
 
 
 def _why_failed(pod: Pod) -> tuple[str, str]:
-    status, ended = pod.status, pod.terminated or {}
-    code = ended.get("exitCode")
+    """What a run's own code can bring about by itself must be none of the reasons that are free
+    of charge: each of those needs a sign that only Kubernetes gives, or an exit code that process 1
+    never gives once the run has begun. The message alone is none: code can write it, then end
+    process 1, or keep it from writing, by limits (prlimit)."""
+    status, ended, code = pod.status, pod.terminated, pod.exit_code
     if status.get("reason") == "Evicted":
-        return _why_evicted(status.get("message") or "")
+        return _why_evicted(_text(status.get("message")))
     if pod.is_disrupted:
         return _why_disrupted(pod)
     if ended.get("reason") == "OOMKilled":
         return OUT_OF_MEMORY, "The run used more memory than it may."
-    told = pod.told
-    if told.get("phase") == "FAILED" and told.get("reason") in _TOLD and code:
-        message = told.get("message")
-        return told["reason"], message if isinstance(message, str) else "The run failed."
+    if pod.was_stopped:
+        return _why_stopped(pod)
+    if pod.told_reason and code:
+        said = _text(pod.told.get("message"))[:_TOLD_CHARS]
+        return pod.told_reason, said or "The run failed."
+    if code == NO_PYTHON_EXIT and pod.told.get("reason") == IMAGE:
+        said = _text(pod.told.get("message"))
+        return IMAGE, said or "No Python in the image can import xcube."
     if not ended:
         said = status.get("message") or status.get("reason") or "it did not say why"
         return EVICTED, f"The node did not take the pod: {said}"[:_MESSAGE_CHARS]
-    if code in _NOT_STARTED:
+    if pod.container_started_at is None:
         said = ended.get("message") or ended.get("reason") or f"exit code {code}"
         return IMAGE, f"The container could not be started: {said}"[:_MESSAGE_CHARS]
-    if code == NO_PYTHON_EXIT:
-        return IMAGE, "No Python in the image can import xcube."
     if code in _CRASHES:
         return XCUBE_ERROR, f"The run crashed: {_CRASHES[code]}"
-    if code in (137, 143):
-        return LOST, f"The run was ended from outside (exit code {code})."
+    if code in _KILLED:
+        return XCUBE_ERROR, f"The run was killed (exit code {code}), but not by Kubernetes."
     return XCUBE_ERROR, f"The run ended with exit code {code} without a result."
+
+
+def _why_stopped(pod: Pod) -> tuple[str, str]:
+    node, why = _node(pod), _text(pod.terminated.get("reason"))
+    if why in _OUTCOME_IS_LOST:
+        return LOST, f"What became of the run on {node} is not known ({why})."
+    if _text(pod.status.get("reason")) in _NODE_IS_LOST:
+        said = pod.status.get("message") or pod.status.get("reason")
+        return LOST, f"The node {node} was lost: {said}"[:_MESSAGE_CHARS]
+    if pod.is_deleted:
+        return LOST, "The run's pod was deleted."
+    return XCUBE_ERROR, "The run was stopped, but not by Kubernetes."
 
 
 def _why_evicted(message: str) -> tuple[str, str]:
@@ -265,11 +373,14 @@ def _why_evicted(message: str) -> tuple[str, str]:
 
 def _why_disrupted(pod: Pod) -> tuple[str, str]:
     condition = pod.condition("DisruptionTarget")
-    node = (pod.raw.get("spec") or {}).get("nodeName") or "the node"
     said = condition.get("message") or condition.get("reason") or ""
-    if {condition.get("reason"), pod.status.get("reason")} & _NODE_IS_LOST:
-        return LOST, f"The node {node} was lost: {said}"[:_MESSAGE_CHARS]
+    if {_text(condition.get("reason")), _text(pod.status.get("reason"))} & _NODE_IS_LOST:
+        return LOST, f"The node {_node(pod)} was lost: {said}"[:_MESSAGE_CHARS]
     return EVICTED, f"The run was driven off its node: {said}"[:_MESSAGE_CHARS]
+
+
+def _node(pod: Pod) -> str:
+    return _text(_object(pod.raw.get("spec")).get("nodeName")) or "its node"
 
 
 def _why_pending(pod: Pod | None, refusal: str | None) -> tuple[str | None, str | None]:
@@ -278,13 +389,16 @@ def _why_pending(pod: Pod | None, refusal: str | None) -> tuple[str | None, str 
         if refusal:
             return REJECTED, f"The cluster refuses the run's pod: {refusal}"[:_MESSAGE_CHARS]
         return None, None
-    if pod.is_disrupted:
-        return EVICTED, f"{_why_disrupted(pod)[1]} It will be tried again."
+    if pod.is_disrupted or (pod.has_ended and not pod.terminated):
+        reason, message = _why_failed(pod)
+        return reason, f"{message} It will be tried again."
+    if pod.has_ended:
+        return None, None  # its Job will say in a moment what that means
     scheduled = pod.condition("PodScheduled")
     if scheduled.get("status") == "False":
         said = scheduled.get("message") or scheduled.get("reason") or ""
         return UNSCHEDULABLE, f"No node can take the run: {said}"[:_MESSAGE_CHARS]
-    waiting, said = pod.waiting.get("reason"), pod.waiting.get("message") or ""
+    waiting, said = _text(pod.waiting.get("reason")), pod.waiting.get("message") or ""
     if waiting in _IMAGE_TROUBLE:
         image = pod.container.get("image") or "the image"
         return IMAGE, f"{image} cannot be had ({waiting}): {said}"[:_MESSAGE_CHARS]
@@ -296,10 +410,14 @@ def _why_pending(pod: Pod | None, refusal: str | None) -> tuple[str | None, str 
 
 
 def _condition(status: Json, kind: str) -> Json:
-    for condition in status.get("conditions") or []:
-        if condition.get("type") == kind:
-            return condition
-    return {}
+    conditions = map(_object, _list(status.get("conditions")))
+    return next((c for c in conditions if c.get("type") == kind), {})
+
+
+def _true_condition(status: Json, *kinds: str) -> Json:
+    """The first of these that is so."""
+    found = (_condition(status, kind) for kind in kinds)
+    return next((c for c in found if c.get("status") == "True"), {})
 
 
 def _message(text: Any) -> Json:
@@ -307,15 +425,46 @@ def _message(text: Any) -> Json:
     if not isinstance(text, str):
         return {}
     try:
-        content = storable(json.loads(text))
+        return _object(storable(json.loads(text)))
     except (ValueError, RecursionError):
         return {}
-    return content if isinstance(content, dict) else {}
+
+
+def _result(value: Any) -> Json | None:
+    """What a run says of its result, as far as it is what it should be; None if it is nothing."""
+    told = _object(value)
+    if _text(told.get("status")) not in _STATUSES:
+        return None
+    result: Json = {"status": told["status"]}
+    code = told.get("status_code")
+    if isinstance(code, int) and not isinstance(code, bool) and 100 <= code < 1000:
+        result["status_code"] = code
+    if isinstance(told.get("message"), str):
+        result["message"] = told["message"][:_TOLD_CHARS]
+    data_id = _object(told.get("result")).get("data_id")
+    if isinstance(data_id, str):
+        result["result"] = {"data_id": data_id}
+    return result
 
 
 def time_of(text: Any) -> datetime | None:
-    """A Kubernetes time (RFC 3339, UTC), None if there is none."""
+    """A time (RFC 3339, UTC unless it says else) as Kubernetes writes it, None if it is none."""
     try:
-        return datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+        if moment is None or moment.tzinfo is None:
+            return moment and moment.replace(tzinfo=UTC)
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
+
+
+def _object(value: Any) -> Json:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

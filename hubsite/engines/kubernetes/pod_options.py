@@ -40,6 +40,7 @@ class PodOptions:
     env_secret: str | None = None
     env_config_map: str | None = None
     volumes: Sequence[Volume] = ()
+    annotations: Mapping[str, str] = field(default_factory=dict)
     node_selector: Mapping[str, str] = field(default_factory=dict)
     tolerations: Sequence[Mapping[str, Any]] = ()
     priority_class: str | None = None

@@ -24,6 +24,7 @@ Json = dict[str, Any]
 WITHOUT_POD_S = 5.0
 ASK_AGAIN_S = 30.0
 MOST_AT_ONCE = 5
+CREATED = "SuccessfulCreate"
 
 
 class Refusals:
@@ -56,15 +57,24 @@ class Refusals:
             self._known[name] = (time.monotonic(), self._ask(name))
 
     def _ask(self, name: str) -> str | None:
-        selector = f"involvedObject.kind=Job,involvedObject.name={name},reason=FailedCreate"
+        selector = f"involvedObject.kind=Job,involvedObject.name={name}"
         try:
             events = self._api.get(self._path(), fieldSelector=selector, limit=50)["items"]
         except (Refused, EngineUnavailable) as error:
             logger.warning("the events of %s cannot be had: %s", name, error)
             return None
-        newest = max(events, key=_when, default=None)
-        return newest.get("message") if newest else None
+        return newest_refusal(events)
 
 
-def _when(event: Json) -> str:
-    return event.get("lastTimestamp") or event.get("eventTime") or ""
+def newest_refusal(events: Iterable[Json]) -> str | None:
+    """Why no pod could be made, unless one was made since."""
+    told = [event for event in events if event.get("reason") in ("FailedCreate", CREATED)]
+    newest = max(told, key=_when, default=None)
+    if newest is None or newest["reason"] == CREATED:
+        return None
+    return newest.get("message")
+
+
+def _when(event: Json) -> tuple[str, bool]:
+    at = event.get("lastTimestamp") or event.get("eventTime") or ""
+    return at, event["reason"] == CREATED

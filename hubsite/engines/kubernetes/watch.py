@@ -2,7 +2,7 @@
 
 Level-based: what matters is the copy, not the events; any number of events of one object
 between two looks is one change. Nothing that the server does ends it: whatever fails is tried
-again, ever more slowly, and never twice a second.
+again, ever more slowly.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -24,11 +24,15 @@ logger = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 
-FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 8.0
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 6.0
 SHORTEST_WATCH_S = 1.0
 RELIST_AFTER_S = 300.0
 """A watch that lost an event without a sign is mended this often."""
+KNOWN_LATE = timedelta(seconds=1)
+"""An event is delivered within this time, where the connection is sound."""
+SOON_S = 30.0
+"""A list that is needed again so soon after the one before is paused for."""
 GONE = 410
 
 
@@ -56,7 +60,8 @@ class Mirror(threading.Thread):
         listed: Callable[[], None],
     ) -> None:
         super().__init__(name=name, daemon=True)
-        self.listed_at: datetime | None = None
+        self.known_until: datetime | None = None
+        """All that happened before is in the copy; None while there is none."""
         self._api = api
         self._path = path
         self._query = {"labelSelector": selector}
@@ -69,6 +74,7 @@ class Mirror(threading.Thread):
         self._stopping = threading.Event()
         self._failures = 0
         self._version: str | None = None
+        self._list_tried_at = -SOON_S
 
     def groups(self) -> list[str]:
         with self._lock:
@@ -92,9 +98,10 @@ class Mirror(threading.Thread):
                     relist_at = time.monotonic() + RELIST_AFTER_S
                 self._watch()
             except _Expired:
-                # An ERROR may come again and again: the pause before each list grows.
                 self._version = None
-                self._pause("the version watched from has expired", is_quiet=True)
+                # Usual after an outage; but it may come again and again.
+                if time.monotonic() - self._list_tried_at < SOON_S:
+                    self._pause("the version watched from has expired", is_quiet=True)
             except (Refused, EngineUnavailable) as error:
                 self._pause(str(error))
             except Exception:
@@ -105,6 +112,8 @@ class Mirror(threading.Thread):
     def _list(self) -> str:
         """Replace the copy by what there is; gives the version to watch from."""
         asked_at = timezone.now()
+        is_soon = time.monotonic() - self._list_tried_at < SOON_S
+        self._list_tried_at = time.monotonic()
         found: dict[str, dict[str, Json]] = {}
         version = ""
         try:
@@ -115,9 +124,11 @@ class Mirror(threading.Thread):
                     group[item["metadata"]["name"]] = self._keep(item)
         except Refused as error:
             raise _expired(error) from error
+        if not is_soon:
+            self._failures = 0  # the server is back
         with self._lock:
             before, self._groups = self._groups, found
-            self.listed_at = asked_at
+            self.known_until = asked_at
         for group in before.keys() | found.keys():
             if before.get(group) != found.get(group):
                 self._changed(group)
@@ -126,21 +137,22 @@ class Mirror(threading.Thread):
 
     def _watch(self) -> None:
         """Follow one watch to its end."""
-        began = time.monotonic()
-        has_seen = False
+        began, asked_at = time.monotonic(), timezone.now()
         query = {"resourceVersion": self._version, "allowWatchBookmarks": "true", **self._query}
         try:
             for event in self._api.events(self._path(), **query):
                 self._apply(event)
-                has_seen = True
-                self._failures = 0
+                if time.monotonic() - began >= SHORTEST_WATCH_S:
+                    self._failures = 0
                 if self._stopping.is_set():
                     return
         except Refused as error:
             raise _expired(error) from error
-        if not has_seen and time.monotonic() - began < SHORTEST_WATCH_S:
+        # Events or none: what ends its watches at once would be asked without a pause.
+        if time.monotonic() - began < SHORTEST_WATCH_S:
             raise Unavailable("the API server ended a watch at once")
         self._failures = 0
+        self.known_until = max(asked_at, timezone.now() - KNOWN_LATE)
 
     def _apply(self, event: Json) -> None:
         kind, item = event.get("type"), event.get("object") or {}
@@ -152,15 +164,18 @@ class Mirror(threading.Thread):
         name = metadata.get("name")
         if name and kind in ("ADDED", "MODIFIED", "DELETED"):
             group = self._group(item)
+            kept = None if kind == "DELETED" else self._keep(item)
             with self._lock:
                 members = self._groups.setdefault(group, {})
-                if kind == "DELETED":
+                is_change = members.get(name) != kept
+                if kept is None:
                     members.pop(name, None)
                 else:
-                    members[name] = self._keep(item)
+                    members[name] = kept
                 if not members:
                     del self._groups[group]
-            self._changed(group)
+            if is_change:
+                self._changed(group)
         self._version = metadata.get("resourceVersion") or self._version
 
     def _pause(self, why: str, *, is_quiet: bool = False) -> None:
@@ -168,7 +183,7 @@ class Mirror(threading.Thread):
         if not is_quiet and (self._failures in (1, 4) or self._failures % 20 == 0):
             logger.warning("%s: %s; trying again", self.name, why)
         seconds = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(self._failures - 1, 8))
-        self._stopping.wait(seconds * random.uniform(0.75, 1.25))  # noqa: S311
+        self._stopping.wait(seconds * random.uniform(1, 1.25))  # noqa: S311
 
 
 def _expired(error: Refused) -> Exception:

@@ -25,9 +25,9 @@ class HubAccess:
     api: Api
 
 
-def new_namespace(cluster: Cluster, *, enforce: str = "restricted") -> str:
+def new_namespace(cluster: Cluster, *, enforce: str = "restricted", name: str = "") -> str:
     """A namespace that enforces this level of Pod Security, ready for pods."""
-    name = f"test-{secrets.token_hex(4)}"
+    name = name or f"test-{secrets.token_hex(4)}"
     labels = {"pod-security.kubernetes.io/enforce": enforce}
     cluster.api.post("/api/v1/namespaces", {"metadata": {"name": name, "labels": labels}})
     account = f"/api/v1/namespaces/{name}/serviceaccounts/default"

@@ -35,8 +35,8 @@ class Api:
     def url(self) -> str:
         return self.configuration.host
 
-    def get(self, path: str, **query: Any) -> Any:
-        return self._call("GET", path, query=query)
+    def get(self, path: str, *, timeout_s: float = TIMEOUT_S, **query: Any) -> Any:
+        return self._call("GET", path, query=query, timeout_s=timeout_s)
 
     def text(self, path: str, **query: Any) -> str:
         """What is not JSON, as a pod's log."""
@@ -107,9 +107,9 @@ class Api:
             retries=False,
         )
         if response.status >= 400:
-            raise ApiException(
-                status=response.status, reason=response.reason, body=response.data.decode()
-            )
+            error = ApiException(status=response.status, reason=response.reason)
+            error.body, error.headers = response.data.decode(), response.headers
+            raise error
         return response.data
 
 

@@ -9,6 +9,7 @@ however it came; it then ends the processes, does the rest of the clean-up and r
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import importlib
 import json
 import os
@@ -66,6 +67,7 @@ class Processes:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                umask=0o022,  # not that of the hub: containerd makes folders that pods see
             )
         (self.folder / "pids" / name).write_text(json.dumps(mark(child.pid)))
         self._children[name] = child
@@ -124,11 +126,20 @@ def runs(marked: list[int]) -> bool:
     return _born(pid) == born
 
 
+def is_running(pid: int) -> bool:
+    """A zombie is not: it waits only for its parent."""
+    return _born(pid) is not None
+
+
 def clean_up_after_the_dead(pattern: str, *, below: Path) -> None:
     """End what test runs left behind that were killed together with their guards."""
     for file in below.glob(f"{pattern}/guard.json"):
-        with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
-            if not runs(json.loads(file.read_text())["owner"]):
+        with (
+            contextlib.suppress(FileNotFoundError, json.JSONDecodeError, BlockingIOError),
+            file.open() as locked,
+        ):
+            fcntl.flock(locked, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused while the guard lives
+            if not runs(json.load(locked)["owner"]):
                 end_all(file.parent)
 
 
@@ -143,7 +154,7 @@ def end_all(folder: Path) -> None:
 
 
 def _born(pid: int) -> int | None:
-    """None if the process has ended, also if nobody has asked for its end yet (a zombie)."""
+    """None if the process has ended, also if its parent has not yet asked for its end."""
     try:
         state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
@@ -173,8 +184,9 @@ def _end(file: Path, *, by: signal.Signals = signal.SIGTERM) -> None:
 def _guard(folder: Path) -> None:
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
-    sys.stdin.read()
-    if folder.exists():
+    with (folder / "guard.json").open() as locked:
+        fcntl.flock(locked, fcntl.LOCK_EX)
+        sys.stdin.read()
         end_all(folder)
 
 

@@ -1,10 +1,7 @@
 """Where the programs of the cluster come from.
 
 From `KUBEBUILDER_ASSETS` if they are there, else built from Go modules (`go/*/go.mod` pins the
-versions), once per machine, into the user's cache:
-
-    python -m tests.servers.kubernetes.programs            builds all
-    python -m tests.servers.kubernetes.programs etcd …     builds these
+versions), once per machine, into the user's cache. `make kubernetes` does so beforehand.
 """
 
 from __future__ import annotations
@@ -13,12 +10,12 @@ import fcntl
 import hashlib
 import os
 import re
-import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+
+from .toolchain import GoMissing, find_go
 
 MODULES = Path(__file__).resolve().parent / "go"
 KUBERNETES = "k8s.io/kubernetes/cmd"
@@ -83,26 +80,27 @@ def _if_program(path: Path) -> Path | None:
     return path if os.access(path, os.X_OK) else None
 
 
-def _go() -> str:
-    go = shutil.which("go") or _if_program(Path("/usr/local/go/bin/go"))
-    if not go:
+def _go() -> Path:
+    wanted = re.search(r"^go (\S+)$", _go_mod("kubernetes"), re.MULTILINE)
+    assert wanted
+    try:
+        return find_go(wanted[1])
+    except GoMissing as error:
         raise ProgramsMissing(
-            "Kubernetes is not here: install Go (any since 1.21 fetches the one it needs), which"
-            " builds it once, or set KUBEBUILDER_ASSETS to a folder with etcd and kube-apiserver,"
-            " kube-controller-manager, kube-scheduler, or TEST_KUBECONFIG to a cluster for tests"
-        )
-    return str(go)
+            f"Kubernetes has to be built for these tests, once: {error}, then `make kubernetes`;"
+            " or set KUBEBUILDER_ASSETS to a folder with etcd, kube-apiserver,"
+            " kube-controller-manager and kube-scheduler, or TEST_KUBECONFIG to a cluster"
+        ) from error
 
 
-def _build(go: str, name: str, *, say: Say) -> Path:
+def _build(go: Path, name: str, *, say: Say) -> Path:
     module, package = PACKAGES[name]
     say(f"Building {name} (once on this machine; all of them take about 12 minutes) …")
     started = time.monotonic()
     new = bin_folder() / f".{name}.new"
-    command = [go, "build", "-mod=readonly", "-trimpath", "-buildvcs=false"]
+    command = [str(go), "build", "-mod=readonly", "-trimpath", "-buildvcs=false"]
     command += ["-ldflags", _ldflags(module), "-o", str(new), package]
-    # The modules decide which Go is needed; an older one fetches it.
-    environment = {"GOTOOLCHAIN": "auto", **os.environ, "CGO_ENABLED": "0"}
+    environment = {**os.environ, "CGO_ENABLED": "0"}
     built = subprocess.run(
         command, cwd=MODULES / module, env=environment, capture_output=True, text=True
     )
@@ -127,23 +125,3 @@ def _ldflags(module: str) -> str:
 
 def _go_mod(module: str) -> str:
     return (MODULES / module / "go.mod").read_text()
-
-
-def main(names: list[str]) -> int:
-    unknown = sorted(set(names) - set(PACKAGES))
-    if unknown:
-        print(f"no such program: {', '.join(unknown)}; there are {', '.join(PACKAGES)}")
-        return 2
-    started = time.monotonic()
-    try:
-        found = programs(names or list(PACKAGES), say=lambda text: print(text, flush=True))
-    except ProgramsMissing as error:
-        print(error, file=sys.stderr)
-        return 1
-    folders = ", ".join(sorted({str(path.parent) for path in found.values()}))
-    print(f"Programs of Kubernetes, after {time.monotonic() - started:.0f} s: {folders}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,215 @@
+"""Thousands of jobs over a real API server, with pods that run in name only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from statistics import median, quantiles
+
+import pytest
+
+from hubsite.engines.local import paths
+from tests.servers import postgres
+
+from .cluster_hub import ClusterHub, Event
+from .hub import API, Session, cpu_s, most_resident_mb
+from .report import Report
+from .shares import FINAL, Step, last_ends, shares
+from .test_web_process import FOREIGN, HANDLE_REQUESTS
+
+pytestmark = [pytest.mark.benchmark, pytest.mark.kubernetes, pytest.mark.xcube]
+
+USERS, HEAVY = 50, 10
+HEAVY_JOBS, LIGHT_JOBS = 120, 20  # 2,000 in all
+FEW = 4  # each, 200 in all
+PLACES = 200
+MOST_LAG_S = 2.0
+MOST_OBSERVER_MB = 250
+MOST_GROWTH = 1.5
+
+
+@dataclass(frozen=True)
+class Run:
+    """Jobs from their submission to their end."""
+
+    jobs: int
+    per_second: float
+    steps: list[Step]
+    events: list[Event]
+    observer_s: float
+    workers_mb: list[float]
+
+    @property
+    def cost(self) -> float:
+        """Processor time of the observer for each event that a watcher was sent, in seconds."""
+        return self.observer_s / len(self.events)
+
+
+@dataclass(frozen=True)
+class Scale:
+    database: str
+    hub: ClusterHub
+    users: list[Session]
+    few: Run
+    many: Run
+
+
+def run(hub: ClusterHub, jobs: Sequence[Session], *, before: int) -> Run:
+    """Have these users submit a job each time that they are named; then run them all."""
+    seen, cpu = len(hub.events()), cpu_s(hub.observer_pid)
+    per_second = hub.submit(list(jobs))
+    with hub.worker() as worker:
+        steps = hub.history(ended=before + len(jobs))
+        workers_mb = [most_resident_mb(pid) for pid in worker.running("qcluster")]
+    taken = cpu_s(hub.observer_pid) - cpu
+    return Run(len(jobs), per_second, steps, hub.events()[seen:], taken, workers_mb)
+
+
+@pytest.fixture(scope="module", params=["PostgreSQL", "SQLite"])
+def scale(
+    request: pytest.FixtureRequest, tmp_path_factory, cluster, simulated_node, runner, xcube_python,
+    demo_cube,
+) -> Iterator[Scale]:  # fmt: skip
+    """200 jobs, then 2,000, each time of 50 users, all waiting before the first is launched."""
+    with ExitStack() as stack:
+        url = None
+        if request.param == "PostgreSQL":
+            programs = postgres.bin_folder()
+            if programs is None:
+                pytest.skip("PostgreSQL is not installed")
+            url = stack.enter_context(postgres.postgres_server(programs))
+        hub = ClusterHub(
+            stack,
+            folder=tmp_path_factory.mktemp("scale"),
+            cluster=cluster,
+            runner=paths.estimate_socket(),
+            places=PLACES,
+            database_url=url,
+            xcube_python=xcube_python,
+            demo_cube=demo_cube,
+        )
+        users = hub.make_users(USERS)
+        few = run(hub, [user for user in users for _ in range(FEW)], before=0)
+        # One after the other, those with many first: a plain queue would starve the others.
+        wanted = [HEAVY_JOBS] * HEAVY + [LIGHT_JOBS] * (USERS - HEAVY)
+        jobs = [user for user, count in zip(users, wanted, strict=True) for _ in range(count)]
+        many = run(hub, jobs, before=few.jobs)
+        yield Scale(request.param, hub, users, few, many)
+
+
+def of_run(run: Run) -> list[Step]:
+    """The steps of its own jobs, of all that were read after it."""
+    mine = {event.job for event in run.events}
+    return [step for step in run.steps if step.job in mine]
+
+
+def lags(run: Run) -> list[float]:
+    """From each change of a pod, as a watcher saw it, to its row in the database."""
+    first: dict[tuple[str, str], float] = {}
+    for event in run.events:
+        if event.phase in ("Running", "Succeeded"):
+            first.setdefault((event.job, event.phase.upper()), event.at)
+    written = {(step.job, step.to): step.at for step in of_run(run)}
+    assert len(first) == 2 * run.jobs
+    return [written[change] - at for change, at in first.items()]
+
+
+def test_two_thousand_jobs_of_fifty_users_share_fairly(report: Report, scale: Scale) -> None:
+    many, name = scale.many, scale.database
+    steps = of_run(many)
+    ends = [step for step in steps if step.to in FINAL]
+    assert len(ends) == many.jobs == HEAVY * HEAVY_JOBS + (USERS - HEAVY) * LIGHT_JOBS
+    assert {step.to for step in ends} == {"SUCCEEDED"}
+    began = min(step.at for step in steps if step.to == "LAUNCHED")
+    pace = many.jobs / (ends[-1].at - began)
+    shared = shares(steps, places=PLACES)
+    report.count(
+        f"{name}: {many.jobs:,} jobs of {USERS} users: places held at most",
+        shared.most_placed,
+        of=f"in {many.per_second:.1f}, out {pace:.1f} /s",
+        limit=f"≤ {PLACES}",
+        holds=shared.most_placed <= PLACES,
+    )
+    report.count(
+        "… places by which users with jobs waiting differ, free ones given to the last",
+        shared.widest,
+        of=f"without these: {shared.held:.0%} of the time ≤ 1",
+        limit="≤ 1",
+        holds=shared.widest <= 1,
+    )
+    owners = list(dict.fromkeys(step.owner for step in steps if step.to == "QUEUED"))
+    last = last_ends(steps)
+    light = max(last[owner] for owner in owners[HEAVY:])
+    fair = USERS * LIGHT_JOBS + PLACES
+    report.count(
+        f"… jobs that ended before the last one of all with {LIGHT_JOBS}",
+        light,
+        of=str(many.jobs),
+        limit=f"≤ {fair}",
+        holds=light <= fair,
+    )
+
+
+def test_what_becomes_of_a_pod_is_soon_in_the_database(report: Report, scale: Scale) -> None:
+    found = sorted(lags(scale.many))
+    p99 = quantiles(found, n=100)[-1]
+    report.count(
+        f"{scale.database}: from pod change to database, p99 of {len(found):,}, s",
+        round(p99, 2),
+        of=f"median {median(found):.2f}, most {found[-1]:.2f}",
+        limit=f"≤ {MOST_LAG_S:g}",
+        holds=p99 <= MOST_LAG_S,
+    )
+
+
+def test_an_event_costs_the_same_in_thousands(report: Report, scale: Scale) -> None:
+    few, many = scale.few, scale.many
+    ratio = many.cost / few.cost
+    report.count(
+        f"{scale.database}: observer's CPU for each of {len(many.events):,} events / of "
+        f"{len(few.events):,}",
+        round(ratio, 2),
+        of=f"{many.cost * 1000:.2f} / {few.cost * 1000:.2f} ms",
+        limit=f"≤ {MOST_GROWTH:g}",
+        holds=ratio <= MOST_GROWTH,
+    )
+
+
+def test_the_observer_stays_small(report: Report, scale: Scale) -> None:
+    most = most_resident_mb(scale.hub.observer_pid)
+    report.count(
+        f"{scale.database}: observer's memory at most, after all jobs, MB",
+        round(most),
+        of=f"worker {max(scale.many.workers_mb):.0f}",
+        limit=f"≤ {MOST_OBSERVER_MB}",
+        holds=most <= MOST_OBSERVER_MB,
+    )
+
+
+def test_web_asks_the_cluster_nothing(report: Report, scale: Scale) -> None:
+    """Neither for the jobs submitted, nor for those read: its way leads by a proxy that counts."""
+    hub, reads = scale.hub, 0
+    for user in scale.users:
+        status, jobs = user.call("GET", "/cubegens")
+        assert status == 200 and len(jobs) in (FEW + HEAVY_JOBS, FEW + LIGHT_JOBS)
+        for job in jobs[:5]:
+            status, detail = user.call("GET", f"/cubegens/{job['job_id']}")
+            assert status == 200 and detail["job_status"]["succeeded"]
+        reads += 6
+    asked = len(hub.proxy.requests) + len(hub.proxy.attempts)
+    report.count(
+        f"{scale.database}: API requests by web: {reads} reads, {hub.estimates.answered:,} submits",
+        asked,
+        limit="= 0",
+        holds=asked == 0,
+    )
+    requests = [["GET", f"{API}/cubegens", None], ["GET", f"{API}/cubegens/{job['job_id']}", None]]
+    printed = hub.web.python("-c", HANDLE_REQUESTS, json.dumps([user.token, requests]))
+    statuses, imported = json.loads(printed.splitlines()[-1])
+    assert statuses == [200, 200]
+    assert not FOREIGN.intersection(imported)
+    assert len(hub.proxy.requests) == 0
+    hub.by_proxy.api.get("/version")
+    assert len(hub.proxy.requests) == 1, "the proxy counts"

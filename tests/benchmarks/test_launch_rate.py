@@ -1,0 +1,111 @@
+"""Objects made in a cluster a second: the launch path, from rows, against a bare loop."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from hubsite.engines.kubernetes import manifests
+from hubsite.engines.kubernetes.engine import KubernetesEngine
+from jobs import launching
+from jobs.models import Job, State
+from jobs.workload import build_workload
+from tests.accounts.factories import make_user
+from tests.jobs.factories import make_job
+from tests.kubernetes.engines import make_engine, simulated
+from tests.servers.kubernetes import access
+from tests.servers.kubernetes.controlplane import ControlPlane
+
+from .report import Report, alternate
+
+pytestmark = [pytest.mark.benchmark, pytest.mark.kubernetes]
+
+JOBS = 40
+ROUNDS = 11
+
+
+@pytest.fixture
+def idle_cluster(cluster: ControlPlane):
+    """Nobody acts on what is made: only the making is measured."""
+    namespace = access.new_namespace(cluster)
+    cluster.stop_controller_manager()
+    yield cluster, namespace
+    cluster.start()
+    cluster.api.delete(f"/api/v1/namespaces/{namespace}")
+
+
+def queued(owner: Any, count: int) -> list[Job]:
+    return [make_job(owner, engine="kubernetes") for _ in range(count)]
+
+
+def bare_loop(access: Any, namespace: str) -> Callable[[list[tuple[Any, Any]]], float]:
+    """Makes Jobs with their Secrets by the client library's own client, and nothing else."""
+    from kubernetes import client, config
+
+    configuration = client.Configuration()
+    config.load_kube_config(str(access.kubeconfig), client_configuration=configuration)
+    api = client.ApiClient(configuration)
+    headers = {"Accept": "application/json", "Content-Type": "application/json"}
+
+    def create(path: str, body: Any) -> Any:
+        prepared = api.param_serialize(
+            "POST", path, header_params=headers, body=body, auth_settings=["BearerToken"]
+        )
+        response = api.call_api(*prepared, _request_timeout=10).response
+        content = response.read()
+        response.release_conn()
+        assert response.status == 201, content
+        return json.loads(content)
+
+    def loop(pairs: list[tuple[Any, Any]]) -> float:
+        began = time.perf_counter()
+        for job, secret in pairs:
+            made = create(f"/apis/batch/v1/namespaces/{namespace}/jobs", job)
+            secret["metadata"]["ownerReferences"][0]["uid"] = made["metadata"]["uid"]
+            create(f"/api/v1/namespaces/{namespace}/secrets", secret)
+        return len(pairs) / (time.perf_counter() - began)
+
+    return loop
+
+
+@pytest.mark.django_db(transaction=True)
+def test_launching_is_nearly_as_fast_as_a_bare_loop(
+    report: Report, idle_cluster, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster, namespace = idle_cluster
+    hub = access.hub_access(cluster, namespace, folder=tmp_path)
+    engine: KubernetesEngine = make_engine(hub, places=10_000, **simulated(run="1s"))
+    monkeypatch.setattr(launching, "get_engine", lambda name: engine)
+    owner = make_user(units=100_000)
+    loop = bare_loop(hub, namespace)
+
+    def launch() -> float:
+        """Rows queued → objects made, as the worker's tick does it."""
+        queued(owner, JOBS)
+        began = time.perf_counter()
+        assert launching.launch_due() == JOBS
+        took = time.perf_counter() - began
+        assert not Job.objects.exclude(state=State.LAUNCHED).exists()
+        assert not Job.objects.filter(made_at=None).exists()
+        return JOBS / took
+
+    def bare() -> float:
+        pairs = []
+        for job in queued(owner, JOBS):
+            workload = build_workload(job)
+            secret = manifests.secret(workload, job_uid="", instance=engine.options.instance)
+            pairs.append((manifests.job(workload, engine.options), secret))
+            Job.objects.filter(pk=job.pk).delete()
+        return loop(pairs)
+
+    launch(), bare()  # connections, caches, the program's ConfigMap
+    pairs = alternate(launch, bare, rounds=ROUNDS)
+    jobs = cluster.api.items(f"/apis/batch/v1/namespaces/{namespace}/jobs")
+    secrets = cluster.api.items(f"/api/v1/namespaces/{namespace}/secrets")
+    assert len(jobs) == len(secrets) == 2 * (ROUNDS + 1) * JOBS
+    report.ratio("launched jobs / a bare loop that makes the same objects", pairs, unit="/s",
+                 at_least=0.8)  # fmt: skip

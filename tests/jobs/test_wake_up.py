@@ -1,0 +1,27 @@
+"""Asking the worker: soon, but no more than it can use."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobs import tasks
+
+from .conftest import queued_tasks
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_worker_is_woken_when_all_is_committed(django_capture_on_commit_callbacks) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        tasks.wake_up("launch_due")
+        assert queued_tasks() == []
+    assert queued_tasks() == ["launch_due"]
+
+
+def test_a_worker_that_is_away_comes_back_to_a_short_queue(
+    django_capture_on_commit_callbacks,
+) -> None:
+    for _ in range(3 * tasks.QUEUE_IS_LONG):
+        with django_capture_on_commit_callbacks(execute=True):
+            tasks.wake_up("launch_due")
+    assert len(queued_tasks()) == tasks.QUEUE_IS_LONG
