@@ -29,9 +29,12 @@ SETTINGS = {
 
 
 @contextmanager
-def postgresql_server() -> Iterator[str]:
-    """The URL of an empty database whose user may make others."""
-    programs = _programs()
+def postgresql_server(*, syncs_commits: bool = False) -> Iterator[str]:
+    """The URL of an empty database whose user may make others.
+
+    `syncs_commits`: as in production, for what measures.
+    """
+    programs, settings = _programs(), dict(SETTINGS)
     folder = Path(tempfile.mkdtemp(prefix="xcube-hub-postgresql-"))
     server = None
     try:
@@ -51,7 +54,9 @@ def postgresql_server() -> Iterator[str]:
             cwd=folder,
             **account,
         )
-        options = {**SETTINGS, "port": port, "unix_socket_directories": str(folder)}
+        if syncs_commits:
+            settings["fsync"] = "on"
+        options = {**settings, "port": port, "unix_socket_directories": str(folder)}
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen(
                 [
