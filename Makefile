@@ -15,6 +15,7 @@ bin := .venv/bin
 hub := .venv/.installed
 xcube := .xcube/.installed
 s3 := .s3/.installed
+geodb := .geodb/.installed
 
 help: ## this list
 	@printf '\n  xcube-hub: generate Earth-observation data cubes as a service\n\n'
@@ -30,6 +31,9 @@ $(xcube): requirements-xcube.txt | $(hub)
 $(s3): requirements-s3.txt | $(hub)
 	@deploy/install.sh s3
 
+$(geodb): requirements-geodb.txt | $(hub)
+	@deploy/install.sh geodb
+
 demo: $(hub) $(xcube) ## start a hub with demo data and generate a cube on it (ONCE=1: then stop)
 	@$(bin)/python deploy/demo.py $(if $(ONCE),--once) $(ARGS)
 
@@ -39,7 +43,7 @@ run: $(hub) ## start the hub: http://localhost:8080/api/v2 (Ctrl-C stops it)
 xcube: $(hub) $(xcube) ## install xcube, which generates the cubes (1 GB, about a minute, once)
 	@echo "xcube is installed: $$(readlink .xcube)"
 
-test: $(hub) $(xcube) $(s3) ## run all tests, or some: make test ARGS=tests/jobs
+test: $(hub) $(xcube) $(s3) $(geodb) ## run all tests, or some: make test ARGS=tests/jobs
 ifeq ($(strip $(ARGS)),)
 	@rm -f .coverage .coverage.*
 	@$(bin)/python tests/tiers.py
@@ -88,8 +92,9 @@ lock: $(hub) ## pin the newest versions of all requirements, with hashes
 	$(compile) -c requirements.txt requirements-dev.in -o requirements-dev.txt
 	$(compile) --override overrides-xcube.txt requirements-xcube.in -o requirements-xcube.txt
 	$(compile) requirements-s3.in -o requirements-s3.txt
+	$(compile) requirements-geodb.in -o requirements-geodb.txt
 
 clean: ## remove what was made here; keeps var/ (your data) and the installed xcube
-	rm -rf .venv .xcube .s3 build htmlcov .coverage .coverage.* .pytest_cache .ruff_cache \
+	rm -rf .venv .xcube .s3 .geodb build htmlcov .coverage .coverage.* .pytest_cache .ruff_cache \
 	    .import_linter_cache var/demo *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

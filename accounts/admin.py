@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from . import ledger
+from .forgetting import HasPowers, StillBusy, forget_person
 from .models import AccessToken, Balance, Client, LedgerEntry, User
 from .scopes import OPERATE_HUB, SCOPES
 from .tokens import revoke_tokens
@@ -65,7 +66,7 @@ class UnitsActionForm(ActionForm):
     """The number beside the action; the key makes a page sent twice count once."""
 
     units = forms.IntegerField(
-        required=False, min_value=0, max_value=ledger.MAX_UNITS, label="Units:"
+        required=False, min_value=-ledger.MAX_UNITS, max_value=ledger.MAX_UNITS, label="Units:"
     )
     reason = forms.CharField(required=False, max_length=400, label="Reason:")
     key = forms.CharField(
@@ -82,12 +83,12 @@ class UserAdmin(OperatorAdmin, DjangoUserAdmin):
     add_form = UserAddForm
     form = UserForm
     action_form = UnitsActionForm
-    actions = ["grant_units", "override_units"]
+    actions = ["grant_units", "override_units", "correct_units", "forget_person"]
     list_display = ["email", "username", "is_active", "is_staff", "last_login"]
-    list_filter = ["is_active", "is_staff", "groups"]
+    list_filter = ["is_active", "is_staff", "is_service_account", "groups"]
     search_fields = ["email", "username"]
     ordering = ["email"]
-    readonly_fields = ["username", "last_login", "date_joined"]
+    readonly_fields = ["username", "last_login", "date_joined", "forgotten_at"]
     add_fieldsets = [
         (None, {"fields": ["email", "usable_password", "password1", "password2"]}),
     ]
@@ -96,12 +97,19 @@ class UserAdmin(OperatorAdmin, DjangoUserAdmin):
         (
             "What the user may do",
             {
-                "fields": ["is_active", "groups", "is_staff", "is_superuser", "user_permissions"],
+                "fields": [
+                    "is_active",
+                    "groups",
+                    "is_service_account",
+                    "is_staff",
+                    "is_superuser",
+                    "user_permissions",
+                ],
                 "description": "Roles are groups. An operator needs the role `operator`, and "
                 "staff status to open this admin.",
             },
         ),
-        ("Times", {"fields": ["last_login", "date_joined"]}),
+        ("Times", {"fields": ["last_login", "date_joined", "forgotten_at"]}),
     ]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -125,6 +133,41 @@ class UserAdmin(OperatorAdmin, DjangoUserAdmin):
     def override_units(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         self._move_units(request, queryset, ledger.override, least=0)
 
+    @admin.action(
+        description="Correct by the processing units (-5: five fewer), with a reason",
+        permissions=["operate"],
+    )
+    def correct_units(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        if not request.POST.get("reason", "").strip():
+            messages.error(request, "Enter the reason: the user sees it.")
+            return
+        self._move_units(request, queryset, ledger.correct, least=-ledger.MAX_UNITS)
+
+    @admin.action(
+        description="Delete the person for good (type the e-mail as reason)",
+        permissions=["operate"],
+    )
+    def forget_person(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        user = queryset.first()
+        typed = request.POST.get("reason", "").strip().lower()
+        if queryset.count() != 1 or typed != user.email.lower():
+            messages.error(request, "Choose one user, and type the e-mail as the reason.")
+            return
+        try:
+            elsewhere = forget_person(user, actor=f"user {request.user.user_id}")
+        except HasPowers as error:
+            messages.error(request, f"{error}: take the role and staff status away first.")
+        except StillBusy as error:
+            messages.warning(
+                request, f"{error}. The account is switched off; delete it again in a minute."
+            )
+        else:
+            user.refresh_from_db()
+            self.log_change(request, user, "deleted the person")
+            messages.success(request, "The person is deleted.")
+            for task in elsewhere:
+                messages.warning(request, f"To do elsewhere: {task}")
+
     def _move_units(self, request: HttpRequest, queryset, move, *, least: int) -> None:
         form = UnitsActionForm(request.POST)
         form.fields["action"].choices = [(request.POST["action"], "")]
@@ -133,13 +176,17 @@ class UserAdmin(OperatorAdmin, DjangoUserAdmin):
             messages.error(request, f"Enter a number of units, at least {least}.")
             return
         for user in queryset:
-            move(
-                user,
-                units,
-                key=f"admin:{form.cleaned_data['key'] or uuid.uuid4().hex}:{user.pk}",
-                reason=form.cleaned_data["reason"] or "admin",
-                actor=request.user,
-            )
+            try:
+                move(
+                    user,
+                    units,
+                    key=f"admin:{form.cleaned_data['key'] or uuid.uuid4().hex}:{user.pk}",
+                    reason=form.cleaned_data["reason"] or "admin",
+                    actor=request.user,
+                )
+            except ledger.InsufficientUnits as error:
+                messages.error(request, f"{user} has {error.available} units in all.")
+                continue
             self.log_change(request, user, f"{move.__name__} {units} processing units")
             messages.success(request, f"{user}: {ledger.available(user)} units available.")
 
@@ -187,7 +234,17 @@ class ClientAdmin(OperatorAdmin):
 @admin.register(AccessToken)
 class AccessTokenAdmin(ReadOnlyAdmin):
     actions = ["revoke"]
-    list_display = ["jti", "user", "client", "scopes", "issued_at", "expires_at", "revoked_at"]
+    list_display = [
+        "jti",
+        "user",
+        "client",
+        "name",
+        "scopes",
+        "issued_at",
+        "expires_at",
+        "revoked_at",
+    ]
+    list_filter = ["is_personal"]
     list_select_related = ["user", "client"]
     search_fields = ["=jti", "user__email"]
 
@@ -223,3 +280,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     list_select_related = ["user", "actor"]
     search_fields = ["=reference", "user__email"]
     sortable_by = ()
+
+
+from . import admin_roles, admin_subscriptions, admin_units  # noqa: E402, F401 - likewise
+from .oidc import admin as _oidc_admin  # noqa: E402, F401 - it needs the classes above

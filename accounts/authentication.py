@@ -1,13 +1,20 @@
-"""Bearer tokens as a way into the API."""
+"""Bearer tokens as a way into the API: the hub's own, and those of configured providers."""
 
 from __future__ import annotations
 
+import base64
+import json
+
+from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from .acting import in_whose_name
 from .models import User
+from .oidc.bearer import principal_by_token
+from .oidc.documents import provider_by_issuer
 from .tokens import MAX_TOKEN_BYTES, InvalidToken, Principal, verify_token
 
 CHALLENGE = 'Bearer realm="xcube-hub"'
@@ -24,10 +31,11 @@ class BearerAuthentication(BaseAuthentication):
         if "HTTP_AUTHORIZATION" not in request.META:
             return None
         try:
-            principal = verify_token(_bearer_token(get_authorization_header(request)))
+            principal = principal_of(_bearer_token(get_authorization_header(request)))
         except InvalidToken as error:
             request.bearer_fault = str(error)
             raise AuthenticationFailed(f"{error}.") from None
+        principal = in_whose_name(request, principal)
         return principal.user, principal
 
     def authenticate_header(self, request: Request) -> str:
@@ -35,7 +43,32 @@ class BearerAuthentication(BaseAuthentication):
         fault = getattr(request, "bearer_fault", None)
         if fault is None:
             return CHALLENGE
+        fault = fault.encode("ascii", "replace").decode().replace('"', "'").replace("\\", "/")
         return f'{CHALLENGE}, error="invalid_token", error_description="{fault}"'
+
+
+def principal_of(text: str) -> Principal:
+    """Who asks by this token, whoever issued it. One query. Raises InvalidToken.
+
+    Its issuer is believed only so far as to choose who checks it.
+    """
+    issuer = _claimed_issuer(text)
+    if provider := provider_by_issuer(issuer):
+        return principal_by_token(provider, text)
+    if issuer not in (None, settings.HUB["XCUBE_HUB_TOKEN_ISSUER"]):
+        raise InvalidToken("Auth provider unknown: the token's issuer is not accepted here")
+    return verify_token(text)
+
+
+def _claimed_issuer(text: str) -> object:
+    """The `iss` that a token names, unchecked; None if there is none to be read."""
+    _, _, rest = text.partition(".")
+    payload = rest.partition(".")[0]
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (ValueError, RecursionError):
+        return None
+    return claims.get("iss") if isinstance(claims, dict) else None
 
 
 def _bearer_token(header: bytes) -> str:
@@ -63,5 +96,6 @@ class BearerScheme(OpenApiAuthenticationExtension):
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "JWT",
-            "description": "A token from `POST /oauth/token`.",
+            "description": "A token from `POST /oauth/token`, or an access token of a provider "
+            "that this hub accepts.",
         }

@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterable
+from functools import cached_property
 
 from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
+from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from .models import Client, User
@@ -29,22 +31,56 @@ def create_client(
     scopes: Iterable[str],
     name: str = "",
     client_id: str | None = None,
-    secret: str | None = None,
+    secret: str | NewSecret | None = None,
 ) -> tuple[Client, str]:
     """A new client and its secret, which nobody can read again.
 
-    Without `secret` one of 256 bits is made. Raises IntegrityError if `client_id` is taken.
+    Without `secret` one is made. Raises IntegrityError if `client_id` is taken.
     """
-    given = secret is not None
-    secret = secret if given else secrets.token_urlsafe(32)
+    new = secret if isinstance(secret, NewSecret) else NewSecret(secret)
     client = Client.objects.create(
         client_id=client_id or new_hex_id(),
         owner=owner,
         name=name,
         scopes=sorted(set(scopes)),
-        secret_hash=make_password(secret) if given else _fast_hash(secret, settings.SECRET_KEY),
+        secret_hash=new.hash,
     )
-    return client, secret
+    return client, new.text
+
+
+class NewSecret:
+    """A secret to be set: the one that was given, or else a new one of 256 bits.
+
+    What is known of it is kept: a slow hash can be made, and compared, before the transaction
+    that needs it.
+    """
+
+    def __init__(self, given: str | None) -> None:
+        self.is_given = given is not None
+        self.text = given if given is not None else secrets.token_urlsafe(32)
+        self._matches: dict[str, bool] = {}
+
+    @cached_property
+    def hash(self) -> str:
+        if self.is_given:
+            return make_password(self.text)
+        return _fast_hash(self.text, settings.SECRET_KEY)
+
+    def is_that_of(self, client: Client) -> bool:
+        """Whether the client has this secret already."""
+        stored = client.secret_hash
+        if stored not in self._matches:
+            is_fast = stored.startswith(_FAST)
+            check = _matches_fast if is_fast else check_password
+            self._matches[stored] = check(self.text, stored)
+        return self._matches[stored]
+
+
+def replace_secret(client: Client, new: NewSecret) -> None:
+    """Open `client` by `new` only. Tokens that the secret before got grant nothing any more."""
+    client.secret_hash, client.revoked_at = new.hash, None
+    client.save(update_fields=["secret_hash", "revoked_at"])
+    client.access_tokens.filter(revoked_at=None).update(revoked_at=timezone.now())
 
 
 def find_client(client_id: str) -> Client | None:

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
-from django.db.models import BigIntegerField, F, Q, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import BigIntegerField, F, Q, QuerySet, Sum, Value
+from django.db.models.functions import Coalesce, Replace
 
 from .models import Balance, LedgerEntry, User
 
@@ -61,13 +61,19 @@ def correct(
     return _move(user, Kind.CORRECT, units, key=key, total=units, reason=reason, actor=actor)
 
 
+def expire(user: User, units: int, *, key: str, reason: str = "") -> LedgerEntry:
+    """Take `units` whose time is over. Raises InsufficientUnits if the total is less."""
+    _check_units(units, least=1)
+    return _move(user, Kind.EXPIRE, units, key=key, total=-units, reason=reason)
+
+
 @transaction.atomic
 def override(
     user: User, total: int, *, key: str, reason: str = "", actor: User | None = None
 ) -> LedgerEntry:
     """Make `total` what the user has, reserved units included."""
     _check_units(total)
-    balance = _locked_balance(user)
+    balance = locked_balance(user)
     return _move(
         user,
         Kind.OVERRIDE,
@@ -112,7 +118,7 @@ def _close(reference: str, kind: Kind, *, actual: int | None, reason: str) -> bo
     )
     if reservation is None:
         raise NoReservation(f"No processing units were reserved for {reference!r}.")
-    balance = _locked_balance(reservation.user)
+    balance = locked_balance(reservation.user)
     if LedgerEntry.objects.closing(reference).exists():
         return False
     charged = min(reservation.units, balance.total) if kind == Kind.SETTLE else 0
@@ -149,7 +155,7 @@ def _move(
     """Change the balance by `total` and `reserved` and write the entry of it."""
     if not key:
         raise ValueError("A movement needs an idempotency key.")
-    balance = balance or _locked_balance(user)
+    balance = balance or locked_balance(user)
     first = LedgerEntry.objects.filter(idempotency_key=key).first()
     if first is not None:
         if (first.user_id, first.kind, first.reference) != (user.pk, kind, reference):
@@ -183,7 +189,18 @@ def _move(
     )
 
 
-def _locked_balance(user: User) -> Balance:
+def rename(user: User, old: str, new: str) -> None:
+    """Put one text for another in the names of the user's entries: the person is deleted.
+
+    The one change that entries know; of what was moved, when and why nothing changes.
+    """
+    QuerySet(LedgerEntry).filter(user=user).update(
+        reference=Replace(F("reference"), Value(old), Value(new)),
+        idempotency_key=Replace(F("idempotency_key"), Value(old), Value(new)),
+    )
+
+
+def locked_balance(user: User) -> Balance:
     """The user's balance row, made if missing, ours until the transaction ends.
 
     PostgreSQL locks the row; on SQLite the transaction holds the only write lock since its

@@ -36,6 +36,9 @@ ROLES: dict[str, tuple[str, ...]] = {
     "cube-generation": (MANAGE_CUBEGENS,),
     "user-code": (PROCESS_CUBEGENS,),
     "geoserver": (MANAGE_COLLECTIONS,),
+    "geodb-user": (),
+    "geodb-manage": (),
+    "geodb-free": (),
     "marketplace": (READ_USERS, CREATE_USERS),
     "operator": tuple(SCOPES),
 }
@@ -76,6 +79,23 @@ def give_roles(user: User, scopes: Iterable[str]) -> list[str]:
         wanted -= set(granted)
     forget_permissions(user)
     return added
+
+
+def give_role(user: User, name: str) -> bool:
+    """Add `user` to a role, made again if it is missing; False if the user had it."""
+    role, is_new = Group.objects.get_or_create(name=name)
+    if is_new:
+        role.permissions.set(permission_rows(ROLES.get(name, ())))
+    if user.groups.filter(pk=role.pk).exists():
+        return False
+    user.groups.add(role)
+    forget_permissions(user)
+    return True
+
+
+def take_role(user: User, name: str) -> None:
+    user.groups.remove(*user.groups.filter(name=name))
+    forget_permissions(user)
 
 
 def forget_permissions(user: User) -> None:

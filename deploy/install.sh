@@ -3,6 +3,7 @@
 #   install.sh hub     .venv: the hub, and what checks and tests it
 #   install.sh xcube   .xcube: xcube, kept in the user's cache and shared by checkouts
 #   install.sh s3      .s3: an S3 server for tests, kept likewise
+#   install.sh geodb   .geodb: the geoDB client for tests, kept likewise
 # PYTHON chooses the interpreter. Certificates and mirrors are those of the user's pip or uv.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -112,5 +113,6 @@ case ${1:-} in
     hub) install_hub ;;
     xcube) install_cached xcube "1 GB, about a minute" ;;
     s3) install_cached s3 "an S3 server for tests, a few seconds" ;;
-    *) sed -n '2,6p' "$0" && exit 2 ;;
+    geodb) install_cached geodb "the geoDB client for tests, half a minute" ;;
+    *) sed -n '2,7p' "$0" && exit 2 ;;
 esac

@@ -47,7 +47,8 @@ def check_production(**kwargs: Any) -> list[CheckMessage]:
         "E002": (
             settings.TOKEN_SECRETS_ARE_EMBEDDED,
             "the keys of tokens are generated",
-            "Set XCUBE_HUB_TOKEN_SECRETS to one or more random texts of 32 characters or more.",
+            "Set XCUBE_HUB_TOKEN_SECRETS to one or more random texts of 32 characters or more, or "
+            "XCUBE_HUB_TOKEN_SECRETS_FILE to a file for them.",
         ),
         "E003": (settings.DEBUG, "DEBUG is on", "Unset XCUBE_HUB_DEBUG."),
         "E004": (
@@ -71,12 +72,25 @@ def check_production(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security)
 def check_token_secrets(**kwargs: Any) -> list[CheckMessage]:
-    short = [secret for secret in settings.TOKEN_SECRETS if len(secret) < 32]
+    given = settings.HUB["XCUBE_HUB_TOKEN_SECRETS_FILE"]
+    if given and settings.TOKEN_SECRETS:
+        return [
+            Error(
+                "XCUBE_HUB_TOKEN_SECRETS and XCUBE_HUB_TOKEN_SECRETS_FILE are both set.",
+                hint="Set one of them.",
+                id="hubsite.E014",
+            )
+        ]
+    secrets = settings.TOKEN_SECRETS
+    if given and given.is_file():
+        secrets = [line.split()[0] for line in given.read_text().splitlines() if line.strip()]
+    short = [secret for secret in secrets if len(secret) < 32]
     if not short:
         return []
+    name = "XCUBE_HUB_TOKEN_SECRETS_FILE" if given else "XCUBE_HUB_TOKEN_SECRETS"
     return [
         Error(
-            f"{len(short)} of the keys in XCUBE_HUB_TOKEN_SECRETS is shorter than 32 characters.",
+            f"{len(short)} of the keys in {name} is shorter than 32 characters.",
             hint="Use random texts of at least 32 characters; longer is better.",
             id="hubsite.E006",
         )
@@ -138,6 +152,29 @@ def _volume_faults(texts: list[str]) -> Iterator[CheckMessage]:
             hint="Put what is shared into a claim of its own.",
             id="hubsite.E012",
         )
+
+
+@register()
+def check_geodb(**kwargs: Any) -> list[CheckMessage]:
+    hub = settings.HUB
+    credentials = bool(hub["XCUBE_HUB_GEODB_CLIENT_ID"] and hub["XCUBE_HUB_GEODB_CLIENT_SECRET"])
+    if hub["XCUBE_HUB_GEODB_TOKEN_URL"] and not credentials:
+        return [
+            Error(
+                "XCUBE_HUB_GEODB_TOKEN_URL is set, and nothing to get a token with.",
+                hint="Set XCUBE_HUB_GEODB_CLIENT_ID and XCUBE_HUB_GEODB_CLIENT_SECRET too.",
+                id="hubsite.E015",
+            )
+        ]
+    if credentials and not hub["XCUBE_HUB_GEODB_TOKEN_URL"]:
+        return [
+            Warning(
+                "XCUBE_HUB_GEODB_CLIENT_ID is not used: the hub signs its tokens for geoDB itself.",
+                hint="Remove it, or set XCUBE_HUB_GEODB_TOKEN_URL to where it gets a token.",
+                id="hubsite.W015",
+            )
+        ]
+    return []
 
 
 @register()

@@ -59,7 +59,7 @@ def _former_names(setting: Setting) -> list[str]:
     if setting.former_path:
         names.append(" with ".join(f"`{name}`" for name in setting.former_path))
     if setting.former_text:
-        names.append(re.sub(r"[A-Z_]{3,}", r"`\g<0>`", setting.former_text))
+        names.append(re.sub(r"[A-Z][A-Z0-9_]{2,}", r"`\g<0>`", setting.former_text))
     return names
 
 

@@ -29,8 +29,11 @@ DEBUG = HUB["XCUBE_HUB_DEBUG"]
 
 SECRET_KEY_IS_EMBEDDED = not HUB["XCUBE_HUB_SECRET_KEY"]
 SECRET_KEY = HUB["XCUBE_HUB_SECRET_KEY"] or read_or_make(DATA_DIR / "secret-key")
-TOKEN_SECRETS_ARE_EMBEDDED = not HUB["XCUBE_HUB_TOKEN_SECRETS"]
-TOKEN_SECRETS = HUB["XCUBE_HUB_TOKEN_SECRETS"] or [read_or_make(DATA_DIR / "token-secret")]
+TOKEN_SECRETS_ARE_EMBEDDED = not (
+    HUB["XCUBE_HUB_TOKEN_SECRETS"] or HUB["XCUBE_HUB_TOKEN_SECRETS_FILE"]
+)
+TOKEN_SECRETS = HUB["XCUBE_HUB_TOKEN_SECRETS"]  # if empty (accounts/signing_keys.py):
+TOKEN_SECRETS_FILE = HUB["XCUBE_HUB_TOKEN_SECRETS_FILE"] or DATA_DIR / "token-secret"
 
 _pins = BASE_DIR / "requirements-xcube.in"
 _pin = _pins.read_text().partition("xcube-core==")[2] if _pins.is_file() else ""
@@ -67,6 +70,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.oidc.renewal.SessionRenewalMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "hubsite.content_security_policy.ContentSecurityPolicyMiddleware",
@@ -115,7 +119,16 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-LOGIN_URL = "admin:login"
+AUTHENTICATION_BACKENDS = [
+    "accounts.password_login.PasswordBackend",
+    "accounts.oidc.backend.OidcBackend",
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+
+EMAIL_TIMEOUT = 10
+if HUB["XCUBE_HUB_EMAIL_URL"]:
+    vars().update(environ.Env.email_url_config(HUB["XCUBE_HUB_EMAIL_URL"]))
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
@@ -129,6 +142,7 @@ STATIC_ROOT.mkdir(mode=0o700, parents=True, exist_ok=True)  # WhiteNoise warns w
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 
+SESSION_COOKIE_AGE = HUB["XCUBE_HUB_SESSION_LIFETIME_S"]
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION

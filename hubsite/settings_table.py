@@ -6,6 +6,7 @@ import os
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from .accounts_settings import ACCOUNTS, ACCOUNTS_SETTINGS
 from .configuration import (
     BASE_DIR,
     Setting,
@@ -18,13 +19,14 @@ from .configuration import (
     url,
     whole_number,
 )
+from .geodb_settings import GEODB_SETTINGS
 from .kubernetes_settings import KUBERNETES_SETTINGS
 from .settings_bounds import GIB, LARGEST_INTEGER, LARGEST_NUMBER
+from .units_settings import UNITS_SETTINGS
 
 MOST_ESTIMATORS = 256  # of the runner
 
 SITE = "Site"
-ACCOUNTS = "Accounts and tokens"
 JOBS = "Cube generation"
 LOCAL = "Local engine"
 
@@ -210,6 +212,9 @@ SETTINGS: tuple[Setting, ...] = (
         minimum=1,
         maximum=LARGEST_INTEGER,
     ),
+    *ACCOUNTS_SETTINGS,
+    *UNITS_SETTINGS,
+    *GEODB_SETTINGS,
     Setting(
         "XCUBE_HUB_RUN_LOCAL",
         str,
@@ -423,6 +428,9 @@ WITHOUT_MEANING: dict[str, str] = {
     "GENERATOR_PROCESSING_ROLE_ID": _OWN_USERS,
     "XCUBE_GEOSERV_ID": _OWN_USERS,
     "GEOSERVER_ROLE_ID": _OWN_USERS,
+    "GEODB_AUTH_ROLE_ID_USER": _OWN_USERS,
+    "GEODB_AUTH_ROLE_ID_MANAGE": _OWN_USERS,
+    "GEODB_AUTH_ROLE_ID_FREE": _OWN_USERS,
     "XCUBE_HUB_DOCKER_PULL_POLICY": _NEVER_READ,
     "XCUBE_API_UWSGI_INI_PATH": "gunicorn serves the hub",
 }

@@ -20,6 +20,7 @@ urlpatterns = [
     path(settings.API_PATH, include("hubsite.api.urls")),
     path(settings.API_PATH, include("accounts.api.urls")),
     path(settings.API_PATH, include("jobs.api.urls")),
+    path("", include("accounts.urls")),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
     path("health/live", health.live),

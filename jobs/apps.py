@@ -8,4 +8,8 @@ class JobsConfig(AppConfig):
     verbose_name = "Cube generation"
 
     def ready(self) -> None:
-        from . import checks  # noqa: F401  (registers the checks)
+        from accounts.forgetting import also
+
+        from . import checks, forgetting  # noqa: F401  (registers the checks)
+
+        also(stop=forgetting.stop, forget=forgetting.forget)

@@ -13,7 +13,7 @@ from django_q.brokers import get_broker
 from django_q.models import Failure
 from django_q.tasks import async_task
 
-from accounts.tokens import delete_expired_tokens
+from accounts import tasks as accounts_tasks
 from hubsite.engines import get_engine
 from hubsite.engines.base import EngineUnavailable
 
@@ -72,11 +72,12 @@ def sweep() -> None:
     """Find what a lost wake-up missed; the observer asks for it every few seconds."""
     launching.launch_missing()
     launching.launch_due()
+    accounts_tasks.sweep()
 
 
 def housekeeping() -> None:
     """Once an hour: forget what nobody can ask for any more."""
-    delete_expired_tokens()
+    accounts_tasks.housekeeping()
     yesterday = timezone.now() - timedelta(days=1)
     IdempotencyKey.objects.filter(created_at__lt=yesterday).delete()
     JobDocument.objects.filter(code__isnull=False, job__finished_at__lt=yesterday).update(code=None)

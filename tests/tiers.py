@@ -20,8 +20,8 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 LOGS = CHECKOUT / "build" / "tests"
 COVERED = 90
 
-# Tests that start and kill hubs and runners, and measure time: one after the other.
-TIMED = ("tests/runner", "tests/processes", "tests/chaos")
+# Tests that start and kill hubs, runners and a Keycloak, and measure time: one after the other.
+TIMED = ("tests/runner", "tests/processes", "tests/chaos", "tests/signon")
 ALONE = "not benchmark and not kubernetes and not node"
 TIERS = {
     "plain": ("-m", ALONE, "-n", "2", *(f"--ignore={path}" for path in TIMED)),

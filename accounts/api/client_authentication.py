@@ -16,7 +16,8 @@ from rest_framework.request import Request
 from hubsite.api.errors import ApiError
 from hubsite.api.handlers import as_api_error
 
-from .serializers import MAX_LENGTH, ClientCredentialsSerializer
+from .fields import MAX_LENGTH
+from .serializers import ClientCredentialsSerializer
 
 
 def oauth_error(

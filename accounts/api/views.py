@@ -1,4 +1,4 @@
-"""Tokens for programs, and who a caller is."""
+"""Tokens for programs."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ from hubsite.api.parsing import StrictJSONParser
 from hubsite.api.schema import problem_responses
 
 from ..clients import check_is_slow, check_secret, find_client
-from ..models import Balance, Client
-from ..permissions import scopes_of
+from ..models import Client
 from ..scopes import permissions_of
 from ..token_limits import TooManyTries, check_tries, count_failure
 from ..tokens import issue_token
 from .client_authentication import oauth_error, token_request
-from .serializers import ClientCredentialsSerializer, MeSerializer, TokenSerializer
+from .serializers import ClientCredentialsSerializer, TokenSerializer
 
 GRANT_TYPES = {"client_credentials", "client-credentials"}
 
@@ -135,40 +134,3 @@ def _authenticated_client(client_id: str, secret: str, address: str) -> Client:
         raise slow_down(error) from None
     count_failure(client, address)
     raise invalid_client()
-
-
-class MeView(APIView):
-    """Who the caller is, what they may do, and what they have to spend."""
-
-    @extend_schema(
-        operation_id="users_me_retrieve",
-        summary="Who am I?",
-        responses=MeSerializer,
-        examples=[
-            OpenApiExample(
-                "A user with 100 units",
-                value={
-                    "user_id": "a9e0ee43efe58a1dbc4d9f9f4a8c1f4c6",
-                    "email": "ann@example.org",
-                    "name": "Ann Example",
-                    "permissions": ["manage:cubegens"],
-                    "units": {"total": 100, "reserved": 12, "available": 88},
-                },
-                response_only=True,
-            )
-        ],
-    )
-    def get(self, request: Request) -> Response:
-        user = request.user
-        balance = Balance.objects.filter(user=user).first() or Balance()
-        return Response(
-            MeSerializer(
-                {
-                    "user_id": user.user_id,
-                    "email": user.email,
-                    "name": user.get_full_name(),
-                    "permissions": sorted(scopes_of(request)),
-                    "units": balance,
-                }
-            ).data
-        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
 
 from django.core.management import CommandError, CommandParser
 
@@ -45,6 +46,17 @@ def seconds(text: str) -> int:
     if not 1 <= number <= 10 * 365 * 86400:
         raise argparse.ArgumentTypeError("expected a whole number of seconds, at most ten years")
     return number
+
+
+def last_day(text: str) -> datetime:
+    """The end of a day that is not over yet, UTC. A type for argparse."""
+    try:
+        end = datetime.combine(date.fromisoformat(text), time(), UTC) + timedelta(days=1)
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError("expected a day such as 2027-01-31") from None
+    if end <= datetime.now(UTC):
+        raise argparse.ArgumentTypeError("expected a day that is not over")
+    return end
 
 
 def existing_user(email: str) -> User:

@@ -62,6 +62,12 @@ class AccessToken(models.Model):
     client = models.ForeignKey(
         Client, on_delete=models.CASCADE, null=True, blank=True, related_name="access_tokens"
     )
+    name = models.CharField(
+        max_length=100, blank=True, default="", help_text="What its owner calls a personal token."
+    )
+    is_personal = models.BooleanField(
+        default=False, help_text="Made by its owner, who sees and revokes it in the portal."
+    )
     scopes = models.JSONField(default=list, blank=True)
     issued_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(db_index=True)

@@ -22,6 +22,9 @@ class Balance(models.Model):
     )
     total = models.BigIntegerField(default=0)
     reserved = models.BigIntegerField(default=0)
+    low_noticed_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its user was last told that little is left."
+    )
 
     class Meta:
         constraints = [
@@ -70,6 +73,7 @@ class LedgerEntry(models.Model):
         SETTLE = "settle"
         RELEASE = "release"
         CORRECT = "correct"
+        EXPIRE = "expire"
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,

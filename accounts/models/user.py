@@ -74,6 +74,18 @@ class User(AbstractUser):
         help_text="Made from the e-mail as first registered. Jobs are named after it.",
     )
 
+    is_service_account = models.BooleanField(
+        "service account",
+        default=False,
+        help_text="A machine: it has clients, but nobody signs in with it.",
+    )
+    forgotten_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="The person was deleted; what is left tells only what was spent.",
+    )
+
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS = []
 

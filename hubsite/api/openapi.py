@@ -21,6 +21,9 @@ Generate Earth-observation data cubes: estimate a request, submit it, watch it, 
 Programs sign in with a client id and secret at `POST /oauth/token` and send the token as
 `Authorization: Bearer <token>`. Existing xcube, geoDB and Cate clients work unchanged.
 
+A user makes tokens of their own at `/users/me/tokens`. An operator acts for a user with the header
+`X-Act-For: <user id>` beside a token with `operate:hub`; each such request is recorded.
+
 Every error has one shape (`application/problem+json`, RFC 9457). Times are ISO 8601 in UTC.
 Costs are counted in processing units (punits).
 """

@@ -25,6 +25,7 @@ _components: dict[str, dict[str, Any]] = {}
 TAGS = {
     "Cube generation": "Estimate, submit, watch and cancel cube generations.",
     "Accounts": "How a program signs in, who it is, and what it may spend.",
+    "Subscriptions": "How the marketplace makes, changes and ends subscriptions of users.",
     "Service": "What this hub is, and whether its services are open.",
     "Runs": "Where a run reports to the hub. Not for users.",
 }
@@ -171,6 +172,8 @@ class HubSchema(AutoSchema):
 
     def get_tags(self) -> list[str]:
         first = self.path.removeprefix(f"/{settings.API_PATH}").split("/")[0]
+        if "/subscriptions" in self.path and first == "services":
+            return ["Subscriptions"]
         return [_TAGS_BY_PATH.get(first, "Service")]
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:

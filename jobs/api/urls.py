@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from . import run_views, views
+from . import run_views, usage_views, views
 
 urlpatterns = [
+    path("users/me/usage", usage_views.MyUsageView.as_view()),
     path("cubegens", views.CubegensView.as_view()),
     path("cubegens/version", views.VersionView.as_view()),
     path("cubegens/info", views.InfoView.as_view()),

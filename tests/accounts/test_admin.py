@@ -184,6 +184,6 @@ def test_one_signs_in_to_the_admin_by_email_or_user_id():
     user = make_user("root@example.org", is_superuser=True, is_staff=True, password="secret phrase")  # noqa: S106
     for name in ("ROOT@example.org", user.user_id):
         browser = HttpClient()
-        login = reverse("admin:login")
+        login = reverse("login")
         browser.post(login, {"username": name, "password": "secret phrase"})
         assert browser.get(reverse("admin:accounts_user_changelist")).status_code == 200

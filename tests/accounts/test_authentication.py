@@ -52,13 +52,18 @@ def test_the_caller_is_told_who_they_are():
         "email": "ann@example.org",
         "name": "Ann",
         "permissions": ["manage:cubegens"],
-        "units": {"total": 40, "reserved": 15, "available": 25},
+        "units": {"total": 40, "reserved": 15, "available": 25, "is_low": True},
     }
 
 
 def test_who_has_nothing_is_told_so():
     response = HttpClient().get(ME, headers=bearer(make_user()))
-    assert response.json()["units"] == {"total": 0, "reserved": 0, "available": 0}
+    assert response.json()["units"] == {
+        "total": 0,
+        "reserved": 0,
+        "available": 0,
+        "is_low": False,
+    }
     assert response.json()["permissions"] == []
 
 

@@ -17,6 +17,7 @@ from .factories import make_user
 pytestmark = pytest.mark.django_db
 
 make_roles = importlib.import_module("accounts.migrations.0002_roles")
+geodb_roles = importlib.import_module("accounts.migrations.0005_geodb_roles")
 
 
 def roles_in_database() -> dict[str, set[str]]:
@@ -29,6 +30,7 @@ def roles_in_database() -> dict[str, set[str]]:
 def migrate_roles() -> None:
     with connection.schema_editor() as editor:
         make_roles.make_roles(apps, editor)
+        geodb_roles.make_roles(apps, editor)
 
 
 @pytest.mark.django_db(transaction=True)

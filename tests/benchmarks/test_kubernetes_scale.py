@@ -11,7 +11,7 @@ from statistics import median, quantiles
 import pytest
 
 from hubsite.engines.local import paths
-from tests.servers import postgres
+from tests.servers.postgresql import postgresql_server
 
 from .cluster_hub import ClusterHub, Event
 from .hub import API, Session, cpu_s, most_resident_mb
@@ -76,10 +76,7 @@ def scale(
     with ExitStack() as stack:
         url = None
         if request.param == "PostgreSQL":
-            programs = postgres.bin_folder()
-            if programs is None:
-                pytest.skip("PostgreSQL is not installed")
-            url = stack.enter_context(postgres.postgres_server(programs))
+            url = stack.enter_context(postgresql_server(syncs_commits=True))
         hub = ClusterHub(
             stack,
             folder=tmp_path_factory.mktemp("scale"),

@@ -54,7 +54,7 @@ def test_no_request_imports_what_the_runs_need(hub):
         ["PUT", f"{API}/cubegens", cubegen_request()],
         ["GET", f"{API}/cubegens", None],
         ["GET", f"{API}/openapi.json", None],
-        ["GET", "/admin/login/", None],
+        ["GET", "/login/", None],
         ["GET", "/metrics", None],
         ["DELETE", f"{API}/cubegens", None],
     ]

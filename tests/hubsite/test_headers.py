@@ -11,7 +11,7 @@ from django.db import connection
 
 pytestmark = pytest.mark.django_db
 
-LOGIN = "/admin/login/"
+LOGIN = "/login/"
 TOKEN = "/api/v2/oauth/token"  # noqa: S105
 FORM = "application/x-www-form-urlencoded"
 

@@ -14,7 +14,7 @@ from django.utils.formats import localize
 from hubsite.content_security_policy import STRICT, SWAGGER
 from tests.accounts.factories import make_user
 
-PAGES = ["/", "/api/v2/ui/", "/admin/login/", "/nothing-here"]
+PAGES = ["/", "/api/v2/ui/", "/login/", "/nothing-here"]
 
 
 class Page(HTMLParser):

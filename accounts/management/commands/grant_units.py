@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import uuid
+from functools import partial
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser
 
 from accounts import ledger
-from accounts.management.arguments import existing_user, units
+from accounts.expiry import grant_expiring
+from accounts.management.arguments import existing_user, last_day, units
 
 
 class Command(BaseCommand):
@@ -23,6 +25,12 @@ class Command(BaseCommand):
             action="store_true",
             help="Make this the user's total, reserved units included, instead of adding it.",
         )
+        parser.add_argument(
+            "--expires",
+            type=last_day,
+            metavar="YYYY-MM-DD",
+            help="The last day on which they can be spent. Default: they last.",
+        )
         parser.add_argument("--reason", default="", help="Kept in the ledger.")
         parser.add_argument(
             "--key",
@@ -34,7 +42,14 @@ class Command(BaseCommand):
         user = existing_user(options["email"])
         if not options["units"] and not options["override"]:
             raise CommandError("--units must be at least 1; only with --override it may be 0.")
-        move = ledger.override if options["override"] else ledger.grant
+        if options["expires"] and options["override"]:
+            raise CommandError("--expires goes with a grant, not with --override.")
+        if options["override"]:
+            move = ledger.override
+        elif options["expires"]:
+            move = partial(grant_expiring, expires_at=options["expires"])
+        else:
+            move = ledger.grant
         try:
             entry = move(
                 user,

@@ -1,0 +1,68 @@
+"""Fields of requests that take what they name, and turn nothing into it."""
+
+from __future__ import annotations
+
+import math
+from datetime import date, datetime
+
+from rest_framework import serializers
+
+MAX_LENGTH = 1024
+
+
+class TextField(serializers.CharField):
+    """A string, taken as it is: no number is turned into one, no blank is cut off."""
+
+    def __init__(self, **options) -> None:
+        super().__init__(**{"max_length": MAX_LENGTH, "trim_whitespace": False, **options})
+
+    def to_internal_value(self, data: object) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class PrintableField(TextField):
+    """One line of text that shows."""
+
+    default_error_messages = {"unprintable": "Printable characters are expected."}
+
+    def to_internal_value(self, data: object) -> str:
+        text = super().to_internal_value(data)
+        if not text.isprintable():
+            self.fail("unprintable")
+        return text
+
+
+class NumberField(serializers.FloatField):
+    """A finite number; no text, no truth value."""
+
+    def to_internal_value(self, data: object) -> float:
+        if isinstance(data, bool) or not isinstance(data, int | float):
+            self.fail("invalid")
+        try:
+            value = float(data)
+        except OverflowError:
+            self.fail("overflow")
+        if not math.isfinite(value):
+            self.fail("invalid")
+        return value
+
+
+class WholeNumberField(serializers.IntegerField):
+    def to_internal_value(self, data: object) -> int:
+        if isinstance(data, bool) or not isinstance(data, int):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class DayField(serializers.DateField):
+    """A day, `YYYY-MM-DD`; of a point in time, its day."""
+
+    def to_internal_value(self, value: object) -> date:
+        if not isinstance(value, str) or len(value) > 40:
+            self.fail("invalid", format="YYYY-MM-DD")
+        try:
+            return datetime.fromisoformat(value).date()
+        except ValueError:
+            self.fail("invalid", format="YYYY-MM-DD")

@@ -1,0 +1,43 @@
+"""`manage.py correct_units`: an operator mends a balance, and says why."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError, CommandParser
+
+from accounts import ledger
+from accounts.management.arguments import existing_user
+
+
+class Command(BaseCommand):
+    help = "Add processing units to a user's balance, or take some (--units -5), with a reason."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--email", required=True, help="E-mail of the user.")
+        parser.add_argument("--units", type=int, required=True, help="How many; below 0: fewer.")
+        parser.add_argument("--reason", required=True, help="Kept in the ledger; the user sees it.")
+        parser.add_argument(
+            "--key",
+            help="For scripts: repeating the command with the same key has no further effect.",
+        )
+
+    def handle(self, **options: Any) -> None:
+        if not options["reason"].strip():
+            raise CommandError("--reason must say why.")
+        if not options["units"] or abs(options["units"]) > ledger.MAX_UNITS:
+            raise CommandError(f"--units must be a number up to {ledger.MAX_UNITS}, not 0.")
+        user = existing_user(options["email"])
+        try:
+            ledger.correct(
+                user,
+                options["units"],
+                key=f"correct_units:{options['key'] or uuid.uuid4().hex}",
+                reason=options["reason"].strip(),
+            )
+        except ledger.InsufficientUnits as error:
+            raise CommandError(f"{user.email} has {error.available} units in all.") from None
+        except ledger.IdempotencyKeyReused:
+            raise CommandError("This --key was used for another correction.") from None
+        self.stdout.write(f"{user.email}: {ledger.available(user)} units available")

@@ -1,0 +1,82 @@
+"""`manage.py create_service_account`: an account and a client for a machine."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError, CommandParser
+from django.db import IntegrityError, transaction
+
+from accounts.clients import create_client
+from accounts.management.arguments import add_permission_argument, refuse_missing
+from accounts.models import User
+from accounts.scopes import give_roles, permissions_of
+
+DOMAIN = "service.invalid"
+"""No e-mail goes there (RFC 2606), and no identity provider vouches for it."""
+
+
+class Command(BaseCommand):
+    help = (
+        "Make an account for a machine, such as the marketplace, with a client id and secret. "
+        "Nobody signs in to it with a browser. The secret is printed once."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--name", required=True, help="What it is: lower-case letters, digits and -."
+        )
+        add_permission_argument(parser, required=True, help="What it may do.")
+        parser.add_argument(
+            "--client-id", help="An id that the machine has already. Default: a new one."
+        )
+        parser.add_argument(
+            "--client-secret",
+            help="The secret of that id. Default: a new one. Other users of this machine can see "
+            "it while the command runs.",
+        )
+        parser.add_argument("--json", action="store_true", help="Print one JSON object.")
+
+    def handle(self, **options: Any) -> None:
+        name, scopes = options["name"], set(options["permissions"])
+        if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?", name):
+            raise CommandError("--name must be 1 to 50 lower-case letters, digits and -.")
+        for option in ("client_id", "client_secret"):
+            value = options[option]
+            if value is not None and not (0 < len(value) <= 255 and value.isprintable()):
+                raise CommandError(
+                    f"--{option.replace('_', '-')} must be 1 to 255 printable characters."
+                )
+        try:
+            with transaction.atomic():
+                user = User.objects.create_user(
+                    f"{name}@{DOMAIN}", first_name=name, is_service_account=True
+                )
+                give_roles(user, scopes)
+                refuse_missing(user, scopes - permissions_of(user))
+                client, secret = create_client(
+                    user,
+                    scopes=scopes,
+                    name=name,
+                    client_id=options["client_id"],
+                    secret=options["client_secret"],
+                )
+        except IntegrityError:
+            raise CommandError(
+                f"There is an account {name} already, or the client id is taken; create_client "
+                f"--email {name}@{DOMAIN} makes another client of it."
+            ) from None
+        result = {
+            "user_id": user.user_id,
+            "email": user.email,
+            "client_id": client.client_id,
+            "client_secret": secret,
+            "permissions": client.scopes,
+        }
+        if options["json"]:
+            self.stdout.write(json.dumps(result))
+            return
+        for key, value in result.items():
+            self.stdout.write(f"{key}: {' '.join(value) if isinstance(value, list) else value}")

@@ -1,0 +1,68 @@
+"""Accounts at identity providers, and what the hub last heard from these providers."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+
+class Identity(models.Model):
+    """An account at an identity provider, by what never changes: its issuer and subject.
+
+    Without a user it waits for an operator to link it: its e-mail is that of a user, but the
+    hub cannot know that both are the same person (oidc/linking.py).
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="identities",
+        help_text="Who signs in with it. Empty: nobody, until an operator says who.",
+    )
+    issuer = models.CharField(max_length=255)
+    subject = models.CharField(max_length=255, help_text="The provider's own id of the account.")
+    email = models.CharField(
+        "e-mail", max_length=254, blank=True, default="", help_text="As the provider last told it."
+    )
+    given_roles = models.JSONField(
+        default=list,
+        blank=True,
+        editable=False,
+        help_text="Roles that the user has only because the provider says so.",
+    )
+    gave_staff = models.BooleanField(default=False, editable=False)
+    not_before = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="Tokens of the provider that were issued before are refused.",
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    last_login_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name_plural = "identities"
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["issuer", "subject"], name="identity_issuer_subject")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email or self.subject} at {self.issuer}"
+
+
+class ProviderDocuments(models.Model):
+    """The metadata and public keys that a provider last published: they outlive a restart."""
+
+    issuer = models.CharField(max_length=255, unique=True)
+    metadata = models.JSONField()
+    jwks = models.JSONField()
+    fetched_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "provider documents"
+
+    def __str__(self) -> str:
+        return self.issuer

@@ -1,0 +1,74 @@
+"""Processing units that come every month, and those that do not last."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+
+class MonthlyGrant(models.Model):
+    """Units that a user gets in each month from the first to the last."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="monthly_grants"
+    )
+    units = models.BigIntegerField(help_text="Processing units of each month.")
+    first_month = models.DateField(help_text="Any day of the first month.")
+    last_month = models.DateField(
+        null=True, blank=True, help_text="Any day of the last month; empty: no end."
+    )
+    expires = models.BooleanField(
+        default=True, help_text="What is not spent is gone when the month ends."
+    )
+    reason = models.CharField(max_length=200, blank=True, default="monthly grant")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(units__gt=0),
+                name="monthly_grant_has_units",
+                violation_error_message="At least one unit.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.units} a month"
+
+
+class ExpiringUnits(models.Model):
+    """Units of one grant that last until a day. `remaining` is what was not spent of them.
+
+    `expiry.py` says how it is counted, up to the ledger entry `counted_to`.
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="expiring_units"
+    )
+    grant = models.OneToOneField(
+        "accounts.LedgerEntry", on_delete=models.PROTECT, related_name="expiring"
+    )
+    expires_at = models.DateTimeField()
+    remaining = models.BigIntegerField()
+    counted_to = models.BigIntegerField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "expiring units"
+        ordering = ["-pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(remaining__gte=0), name="expiring_units_not_negative"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["expires_at"], condition=Q(closed_at=None), name="expiring_units_open"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.remaining} until {self.expires_at:%Y-%m-%d}"

@@ -1,0 +1,59 @@
+"""Calls to providers: each has a time-out, a bounded answer, and follows no redirect."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+
+from hubsite.oidc_providers import Provider
+
+TIMEOUT_S = 3.0
+
+_MOST_BYTES = 512 * 1024
+
+
+class ProviderUnavailable(Exception):
+    """The provider does not answer, or not as a provider should. The message says which."""
+
+
+def get_object(provider: Provider, url: str) -> dict[str, Any]:
+    """The JSON object at `url`. Raises ProviderUnavailable."""
+    status, found = _call(provider, "GET", url)
+    if status != 200:
+        raise ProviderUnavailable(f"{provider.title} answers {status} at {url}")
+    return found
+
+
+def post_form(
+    provider: Provider, url: str, form: Mapping[str, str], *, auth: tuple[str, str] | None
+) -> tuple[int, dict[str, Any]]:
+    """Status and JSON object of the answer. Raises ProviderUnavailable, also for its faults."""
+    status, found = _call(provider, "POST", url, data=form, auth=auth)
+    if status >= 500:
+        raise ProviderUnavailable(f"{provider.title} answers {status}")
+    return status, found
+
+
+def _call(provider: Provider, method: str, url: str, **options: Any) -> tuple[int, dict[str, Any]]:
+    deadline = time.monotonic() + TIMEOUT_S
+    try:
+        with requests.request(
+            method, url, timeout=TIMEOUT_S, stream=True, allow_redirects=False, **options
+        ) as response:
+            text = b""
+            for chunk in response.iter_content(16 * 1024):
+                text += chunk
+                if len(text) > _MOST_BYTES or time.monotonic() > deadline:
+                    raise ProviderUnavailable(f"{provider.title} answers too much or too slowly")
+            found = json.loads(text) if response.status_code < 500 else {}
+    except (requests.RequestException, ValueError, RecursionError) as error:
+        raise ProviderUnavailable(
+            f"{provider.title} does not answer just now ({type(error).__name__})"
+        ) from error
+    if not isinstance(found, dict):
+        raise ProviderUnavailable(f"{provider.title} answers with something else")
+    return response.status_code, found

@@ -1,0 +1,104 @@
+"""How long a browser's session lasts, and that its provider confirms it now and then.
+
+Pages are confirmed on the way: the browser is sent to the provider, which sends it back at once,
+or says that nobody is signed in there any more. Programs in the browser that only call the API
+go unconfirmed for one interval more, then their session ends. While the provider is away
+nobody is signed out, until the session's own end.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.contrib.auth import logout
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+
+from hubsite.oidc_providers import Provider
+
+from .documents import provider_by_key, publisher
+from .flow import begin
+from .http import ProviderUnavailable
+
+PROVIDER = "oidc_provider"
+ID_TOKEN = "oidc_id_token"  # noqa: S105 - a key of the session
+RENEW_AT = "oidc_id_token_expiration"
+SIGNED_IN_AT = "signed_in_at"
+
+POSTPONE_S = 60
+
+
+def remember_sign_on(
+    request: HttpRequest,
+    *,
+    provider: Provider | None = None,
+    id_token: str = "",
+    is_renewal: bool = False,
+) -> None:
+    """What the session must know about how it began; mozilla-django-oidc sets RENEW_AT."""
+    if provider is not None:
+        request.session[PROVIDER] = provider.key
+        request.session[ID_TOKEN] = id_token
+    if not is_renewal or SIGNED_IN_AT not in request.session:
+        request.session[SIGNED_IN_AT] = int(time.time())
+
+
+class SessionRenewalMiddleware:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if (
+            settings.SESSION_COOKIE_NAME in request.COOKIES
+            and "HTTP_AUTHORIZATION" not in request.META  # which decides alone
+            and (redirect := _confirm(request))
+        ):
+            return redirect
+        return self.get_response(request)
+
+
+def _confirm(request: HttpRequest) -> HttpResponse | None:
+    """End the session, or send the browser to its provider, if it is time."""
+    session, now = request.session, time.time()
+    if SIGNED_IN_AT not in session or _is_sign_on(request):
+        return None
+    if now >= session[SIGNED_IN_AT] + settings.HUB["XCUBE_HUB_SESSION_LIFETIME_S"]:
+        logout(request)
+        return None
+    if PROVIDER not in session:
+        return None  # by password
+    overdue_s = now - session.get(RENEW_AT, 0)
+    if overdue_s < 0:
+        return None
+    provider = provider_by_key(session[PROVIDER])
+    if provider is None:  # it was taken out of the settings
+        logout(request)
+        return None
+    if _is_page(request):
+        try:
+            return begin(request, provider, next_url=request.get_full_path(), is_silent=True)
+        except ProviderUnavailable:
+            session[RENEW_AT] = now + POSTPONE_S
+            return None
+    its = publisher(provider)
+    its.current()
+    if overdue_s >= settings.HUB["XCUBE_HUB_SESSION_RENEWAL_S"] and not its.is_down:
+        logout(request)
+    return None
+
+
+def _is_sign_on(request: HttpRequest) -> bool:
+    """Whether it is a step of signing in or out, which the session must live to see."""
+    return request.path.startswith(("/oidc/", reverse("login"), reverse("logout")))
+
+
+def _is_page(request: HttpRequest) -> bool:
+    """Whether a browser shows the answer, and so may be sent elsewhere first."""
+    not_pages = (f"/{settings.API_PATH}", "/health/", "/metrics", "/favicon.ico")
+    return (
+        request.method == "GET"
+        and request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
+        and not request.path.startswith(not_pages)
+    )

@@ -1,0 +1,29 @@
+"""The worker's ticks for accounts. Each takes seconds, and may be lost or repeated."""
+
+from __future__ import annotations
+
+from django_q.tasks import async_task
+
+from . import geodb_registration
+from .expiry import expire_due
+from .monthly import grant_due
+from .notices import notify_low
+from .tokens import delete_expired_tokens
+
+
+def register_in_geodb(pk: int) -> None:
+    geodb_registration.register(pk)
+
+
+def sweep() -> None:
+    """Find what a lost wake-up missed; each a tick of its own, for each may wait for geoDB."""
+    for pk in geodb_registration.due_registrations():
+        async_task("accounts.tasks.register_in_geodb", pk)
+
+
+def housekeeping() -> None:
+    """Once an hour: what time itself brings and takes."""
+    delete_expired_tokens()
+    expire_due()
+    grant_due()
+    notify_low()

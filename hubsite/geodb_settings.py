@@ -1,0 +1,114 @@
+"""Settings of the geoDB server that subscribers are registered at: part of the table in
+`settings_table.py`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from .configuration import Setting, url
+
+GEODB = "geoDB"
+
+PLACEHOLDERS = ("$role", "$plan", "$start_date", "$cells", "$email")
+
+DEFAULT_PAYLOAD = {
+    "user_name": "$role",
+    "start_date": "$start_date",
+    "subscription": "$plan",
+    "cells": "$cells",
+}
+
+
+def payload(text: str) -> dict[str, Any]:
+    """A flat JSON object with one member that holds the role."""
+    value = json.loads(text)
+    if not isinstance(value, dict) or list(value.values()).count("$role") != 1:
+        raise ValueError("expected a JSON object in which one member is $role")
+    for item in value.values():
+        if isinstance(item, dict | list):
+            raise ValueError("expected texts, numbers, true, false or null as members")
+        if isinstance(item, str) and item.startswith("$") and item not in PLACEHOLDERS:
+            raise ValueError(f"expected one of {', '.join(PLACEHOLDERS)}")
+    return value
+
+
+GEODB_SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "XCUBE_HUB_GEODB_URL",
+        url,
+        None,
+        "The geoDB's PostgREST, with its port. Without it subscribers wait to be registered.",
+        GEODB,
+        former=("GEODB_SERVER_URL", "GEODB_POSTGREST_REST_URL"),
+        default_text="none",
+    ),
+    Setting(
+        "XCUBE_HUB_GEODB_PATH",
+        str,
+        "geodb_user_info",
+        "The table of users there.",
+        GEODB,
+    ),
+    Setting(
+        "XCUBE_HUB_GEODB_PAYLOAD",
+        payload,
+        DEFAULT_PAYLOAD,
+        "What is written there: a JSON object. `$role`, `$plan`, `$start_date`, `$cells` and "
+        "`$email` are replaced; what else it holds is sent as it is. The geoDB published in 2024 "
+        'has no `cells` and wants `permissions`: `{"user_name": "$role", "start_date": '
+        '"$start_date", "subscription": "$plan", "permissions": "read"}`.',
+        GEODB,
+        default_text="role, start date, plan and cells, as the service before sent them",
+    ),
+    Setting(
+        "XCUBE_HUB_GEODB_ADMIN_ROLE",
+        str,
+        "geodb_admin",
+        "The database role that may write there. The hub signs a token of a minute for it, with "
+        "the key it shares with PostgREST.",
+        GEODB,
+    ),
+    Setting(
+        "XCUBE_HUB_GEODB_TOKEN_URL",
+        url,
+        None,
+        "Where a token to write there is fetched with client credentials, where the hub shall not "
+        "sign it itself.",
+        GEODB,
+        default_text="none: the hub signs it",
+    ),
+    Setting(
+        "XCUBE_HUB_GEODB_CLIENT_ID",
+        str,
+        None,
+        "The client id for XCUBE_HUB_GEODB_TOKEN_URL.",
+        GEODB,
+        former=("GEODB_ADMIN_CLIENT_ID",),
+        default_text="none",
+    ),
+    Setting(
+        "XCUBE_HUB_GEODB_CLIENT_SECRET",
+        str,
+        None,
+        "The client secret for XCUBE_HUB_GEODB_TOKEN_URL.",
+        GEODB,
+        former=("GEODB_ADMIN_CLIENT_SECRET",),
+        default_text="none",
+        secret=True,
+    ),
+    Setting(
+        "XCUBE_HUB_GEODB_AUDIENCE",
+        str,
+        "https://geodb.brockmann-consult.de",
+        "The audience asked for at XCUBE_HUB_GEODB_TOKEN_URL.",
+        GEODB,
+    ),
+    Setting(
+        "XCUBE_HUB_GEODB_ROLE_CLAIM",
+        str,
+        "https://geodb.brockmann-consult.de/dbrole",
+        "The claim of tokens that PostgREST takes the role from (its `jwt-role-claim-key`).",
+        GEODB,
+    ),
+)

@@ -1,0 +1,110 @@
+"""Who gets what from every endpoint of the URL configuration.
+
+`expected.txt` is written out to be read and reviewed: a new endpoint without a row fails, and so
+does a row without an endpoint. 404 is said alike for what is somebody else's and what is not there.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from django.core.cache import cache
+from django.db import transaction
+
+from accounts.oidc import documents
+from hubsite.oidc_providers import Provider
+
+from .endpoints import Endpoint, endpoints
+from .world import CALLERS, MUST_NOT_SEE, SECRET, World, make_world
+
+pytestmark = pytest.mark.django_db
+
+EXPECTED = Path(__file__).with_name("expected.txt")
+ALL = endpoints()
+GROUPS = sorted({endpoint.group for endpoint in ALL})
+OBJECTS = {"job_id", "client_id", "token_id", "subscription_id", "object_id", "id"}
+EDC = Provider(key="edc", name="EDC", issuer="https://edc.example.org", client_id="hub")
+
+
+def expected_rows() -> dict[Endpoint, list[str]]:
+    rows = {}
+    for line in EXPECTED.read_text().splitlines():
+        if not line.strip() or line.startswith("#"):
+            continue
+        method, route, *cells = line.split()
+        rows[Endpoint("" if route == "/" else route, method)] = cells
+    return rows
+
+
+def in_group(name: str) -> list[Endpoint]:
+    return [endpoint for endpoint in ALL if endpoint.group == name]
+
+
+@pytest.fixture
+def world(settings, monkeypatch) -> World:
+    def away(provider):
+        raise documents.ProviderUnavailable("It does not answer")
+
+    monkeypatch.setattr(documents, "fetch", away)
+    documents.forget_all()
+    cache.clear()
+    settings.HUB = {**settings.HUB, "XCUBE_HUB_OIDC_PROVIDERS": (EDC,)}
+    return make_world()
+
+
+def answer(world: World, caller: str, endpoint: Endpoint, *, missing: bool = False):
+    """What is done by one request is undone before the next."""
+    with transaction.atomic():
+        response = world.ask(caller, endpoint, missing=missing)
+        response.text = b"".join(response).decode() if response.streaming else (
+            response.content.decode()
+        )  # fmt: skip
+        transaction.set_rollback(True)
+    cache.clear()
+    return response
+
+
+def row(endpoint: Endpoint, cells: list[str]) -> str:
+    columns = "".join(f"{cell:<10}" for cell in cells)
+    return f"{endpoint.method:<7}{endpoint.route or '/':<69}{columns}".rstrip()
+
+
+def test_every_endpoint_has_a_row_and_every_row_an_endpoint():
+    rows = expected_rows()
+    assert sorted(set(ALL) - set(rows)) == [], "without a row in expected.txt: decide who gets what"
+    assert sorted(set(rows) - set(ALL)) == [], (
+        "these rows of expected.txt have no endpoint any more"
+    )
+    assert {len(cells) for cells in rows.values()} == {len(CALLERS)}
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_each_caller_gets_what_the_table_says_and_nothing_of_others(world, group):
+    rows, found, wanted, leaks = expected_rows(), [], [], []
+    for endpoint in in_group(group):
+        answers = {caller: answer(world, caller, endpoint) for caller in CALLERS}
+        found.append(row(endpoint, [str(its.status_code) for its in answers.values()]))
+        wanted.append(row(endpoint, rows.get(endpoint, ["?"] * len(CALLERS))))
+        for caller in MUST_NOT_SEE:
+            text = answers[caller].text
+            if SECRET in text or world.owner.email in text:
+                leaks.append(f"{caller} sees the owner's content at {endpoint}")
+            if OBJECTS.intersection(endpoint.parameters):
+                nowhere = answer(world, caller, endpoint, missing=True)
+                if told(answers[caller], world, endpoint) != told(nowhere, world, endpoint):
+                    leaks.append(f"{caller} sees whether it exists at {endpoint}")
+    assert found == wanted
+    assert leaks == []
+
+
+def told(response, world: World, endpoint: Endpoint) -> tuple[int, str, str]:
+    """Status, body and Location, without the ids that the caller sent and what changes anyway."""
+    texts = [response.text, response.get("Location", "")]
+    for missing in (False, True):
+        arguments = world.arguments(endpoint, missing=missing)
+        for name in OBJECTS.intersection(endpoint.parameters):
+            texts = [re.sub(rf"(?<!\w){re.escape(arguments[name])}(?!\w)", "ID", t) for t in texts]
+    texts = [re.sub(r'(csrfmiddlewaretoken" value=|csrf=)"\w+"', r"\1", text) for text in texts]
+    return response.status_code, texts[0], texts[1]

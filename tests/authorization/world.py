@@ -1,0 +1,160 @@
+"""Who asks, and for what: an owner with one of everything, and those who must not see it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import jwt
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.test import Client
+
+from accounts.clients import create_client
+from accounts.models import Identity, User
+from accounts.oidc.renewal import SIGNED_IN_AT
+from accounts.personal_tokens import make_token
+from accounts.signing_keys import signing_keys
+from accounts.tokens import issue_token
+from jobs.models import State
+from tests.accounts.factories import bearer, make_user
+from tests.accounts.oidc import issuer
+from tests.jobs.factories import make_job
+
+from .endpoints import Endpoint
+
+CALLERS = (
+    "anonymous",
+    "stranger",  # signed in, without any permission
+    "owner",
+    "other",  # with the owner's permissions
+    "operator",
+    "expired",  # a token of the owner's
+    "forged",
+    "foreign",  # a token of an issuer that the hub does not know
+    "no-csrf",  # the owner's browser, led by another site
+)
+MUST_NOT_SEE = ("anonymous", "stranger", "other", "expired", "forged", "foreign")
+SECRET = "this-is-for-the-owner-only"
+FAR = "203.0.113.7"
+MINE = ("manage:cubegens", "process:cubegens", "manage:collections")
+
+
+@dataclass
+class World:
+    owner: User
+    users: dict[str, User]
+    job_id: str
+    client_id: str
+    token_id: str
+    headers: dict[str, dict[str, str]] = field(default_factory=dict)
+    cookies: dict[str, str] = field(default_factory=dict)
+
+    def arguments(self, endpoint: Endpoint, *, missing: bool = False) -> dict[str, str]:
+        """Values for the parameters of a route: what is the owner's, or what is nobody's."""
+        zero = "0" * 32
+        own = {
+            "job_id": self.job_id,
+            "client_id": self.client_id,
+            "token_id": self.token_id,
+            "service_id": "xcube_gen",
+            "subscription_id": self.owner.user_id,
+            "key": "edc",
+            "object_id": self._object_id(endpoint),
+            "id": str(self.owner.pk),
+            "content_type_id": "1",
+            "app_label": "accounts",
+            "url": "nothing/of/this/name",
+        }
+        nobodys = {
+            "job_id": f"a{zero}-{zero[:18]}",
+            "client_id": zero,
+            "token_id": zero,
+            "subscription_id": f"a{zero}",
+            "object_id": "999999",
+            "id": "999999",
+        }
+        return {**own, **nobodys} if missing else own
+
+    @staticmethod
+    def _object_id(endpoint: Endpoint) -> str:
+        parts = endpoint.route.split("/")
+        if parts[0] != "admin" or len(parts) < 4 or not apps.is_installed(_app(parts[1])):
+            return "1"
+        newest = apps.get_model(parts[1], parts[2])._default_manager.order_by("pk").last()
+        return str(newest.pk) if newest else "1"
+
+    def ask(self, caller: str, endpoint: Endpoint, *, missing: bool = False) -> Any:
+        """The answer to a request with an empty body."""
+        browser = Client(
+            REMOTE_ADDR=FAR, raise_request_exception=False, enforce_csrf_checks=caller == "no-csrf"
+        )
+        headers = (
+            self.headers.get(caller, {}) if endpoint.is_api or caller not in self.users else {}
+        )
+        if not headers and caller in self.cookies:
+            browser.cookies[settings.SESSION_COOKIE_NAME] = self.cookies[caller]
+        path = endpoint.path(self.arguments(endpoint, missing=missing))
+        body = {"data": "{}", "content_type": "application/json"} if endpoint.is_api else {}
+        if endpoint.method == "GET":
+            body = {}
+        return browser.generic(endpoint.method, path, headers=headers, **body)
+
+
+def make_world() -> World:
+    owner = make_user("owner@example.org", MINE, units=1000, last_name=SECRET)
+    users = {
+        "stranger": make_user("stranger@example.org"),
+        "owner": owner,
+        "other": make_user("other@example.org", MINE, units=1000),
+        "operator": make_user("operator@example.org", ["operate:hub"], is_staff=True),
+    }
+    users["operator"].groups.set(Group.objects.filter(name="operator"))
+    users["operator"].user_permissions.clear()
+    users = {name: User.objects.get(pk=user.pk) for name, user in users.items()}
+    job = make_job(owner, state=State.RUNNING, message=SECRET)
+    client, _ = create_client(owner, scopes=MINE, name=SECRET)
+    token, _ = make_token(owner, name=SECRET, scopes=MINE[:1], days=3)
+    _subscribe(users["operator"], owner)
+    Identity.objects.create(user=owner, issuer=issuer.ISSUER, subject="1", email=owner.email)
+    world = World(owner, {**users, "no-csrf": owner}, job.job_id, client.client_id, token.jti)
+    for name, user in world.users.items():
+        world.cookies[name] = _session(user)
+        if name != "no-csrf":
+            world.headers[name] = bearer(user)
+    claims = jwt.decode(issue_token(owner, scopes=MINE), options={"verify_signature": False})
+    past = {**claims, "exp": int(time.time()) - 3600}
+    world.headers["expired"] = _header(jwt.encode(past, signing_keys()[0]))
+    world.headers["forged"] = _header(jwt.encode(claims, "x" * 64))
+    world.headers["foreign"] = _header(issuer.token(iss="https://elsewhere.example.org/"))
+    return world
+
+
+def _app(label: str) -> str:
+    return next((app.name for app in apps.get_app_configs() if app.label == label), "")
+
+
+def _session(user: User) -> str:
+    browser = Client()
+    browser.force_login(user)
+    session = browser.session
+    session[SIGNED_IN_AT] = int(time.time())
+    session.save()
+    return session.session_key
+
+
+def _header(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _subscribe(operator: User, owner: User) -> None:
+    for service, unit in (("xcube_gen", "punits"), ("xcube_geodb", "cells")):
+        answer = Client().put(
+            f"/api/v2/services/{service}/subscriptions",
+            {"email": owner.email, "guid": "g-1", "units": 1000, "unit": unit, "plan": "free"},
+            content_type="application/json",
+            headers=bearer(operator),
+        )
+        assert answer.status_code == 200, answer.content

@@ -1,0 +1,210 @@
+"""A person is deleted: nothing tells who it was, and everything tells what was spent."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.core import serializers
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test import Client as HttpClient
+from django.urls import reverse
+
+from accounts import ledger
+from accounts.forgetting import StillBusy, forget_person
+from accounts.models import ActingEntry, Identity, LedgerEntry, MonthlyGrant, Service, User
+from accounts.subscriptions import Wish, subscribe
+from accounts.tokens import InvalidToken, issue_token, verify_token
+from jobs import lifecycle
+from jobs.models import IdempotencyKey, Job, JobLog, State
+from tests.accounts.factories import make_client, make_user
+
+from .factories import make_job
+
+pytestmark = pytest.mark.django_db
+
+NAME = "zebulon"
+"""In all that tells who it was; and nowhere else."""
+
+
+@pytest.fixture
+def ann():
+    user = make_user("zebulon@person.example", ["manage:cubegens"], 100, last_name="Zebulon")
+    make_client(user, name="zebulons-laptop")
+    wish = Wish(email=user.email, guid="guid-of-zebulon", first_name="Zebulon", units=500.0)
+    subscribe(Service.GEN, wish, actor="test")
+    geodb = Wish(email=user.email, guid="guid-of-zebulon", first_name="Zebulon", units=5.0)
+    subscribe(Service.GEODB, geodb, actor="test")
+    Identity.objects.create(user=user, issuer="https://idp", subject="zebulon-1", email=user.email)
+    MonthlyGrant.objects.create(user=user, units=5, first_month="2026-01-01")
+    job = make_job(user, state=State.RUNNING, units=12, output_data_id="zebulons-field.zarr")
+    lifecycle.move(
+        job, State.SUCCEEDED, actor=user.user_id, message="made for zebulon", is_live=False
+    )
+    JobLog.objects.create(job=job, first_line=0, line_count=1, text="reading zebulons-field")
+    IdempotencyKey.objects.create(owner=user, key="zebulon", body_hash="0" * 64, job=job)
+    ActingEntry.objects.create(
+        operator=make_user("op@hub.example", ["operate:hub"]),
+        user=user,
+        method="GET",
+        path=f"/api/v2/cubegens/{job.job_id}",
+    )
+    others = make_job(make_user("bob@other.example", units=5), state=State.RUNNING)
+    lifecycle.cancel(others, actor=user.user_id)  # when she was an operator
+    return User.objects.get(pk=user.pk)
+
+
+def everything() -> str:
+    """All rows of the accounts and jobs."""
+    rows: list[Any] = []
+    for model in apps.get_models():
+        if model._meta.app_label in ("accounts", "jobs", "admin", "auth"):
+            rows += model.objects.all()
+    return serializers.serialize("json", rows)
+
+
+def test_nothing_is_left_that_tells_who_it_was(ann):
+    user_id = ann.user_id
+    before = everything().lower()
+    assert before.count(NAME) >= 15
+    assert before.count(user_id) >= 8
+    forget_person(ann, actor="test")
+    after = everything().lower()
+    assert NAME not in after
+    assert user_id not in after
+
+
+def test_what_was_spent_stays_and_still_adds_up(ann):
+    def numbers() -> list[tuple]:
+        fields = ("kind", "units", "delta_total", "total_after", "created_at", "user_id")
+        return list(LedgerEntry.objects.filter(user=ann).order_by("pk").values_list(*fields))
+
+    entries, total = numbers(), ann.balance.total
+    forget_person(ann, actor="test")
+    assert numbers() == entries
+    ann.refresh_from_db()
+    assert ann.balance.total == total
+    assert ledger.check_ledger() == []
+    job = Job.objects.get(owner=ann)
+    assert (job.state, job.units) == (State.SUCCEEDED, 12)
+    assert job.job_id.startswith(ann.user_id)
+    assert LedgerEntry.objects.closing(job.job_id).get().kind == "settle"
+
+
+def test_every_way_in_is_closed(ann):
+    token = issue_token(ann, scopes=["manage:cubegens"])
+    browser = HttpClient()
+    browser.force_login(ann)
+    forget_person(ann, actor="test")
+    with pytest.raises(InvalidToken):
+        verify_token(token)
+    assert browser.get("/account/").status_code == 302
+    assert not ann.clients.exists()
+    assert not ann.identities.exists()
+    ann.refresh_from_db()
+    assert not ann.is_active
+    assert ann.forgotten_at is not None
+
+
+def test_the_same_email_may_register_again_as_somebody_new(ann):
+    old_id = ann.user_id
+    forget_person(ann, actor="test")
+    again = make_user("zebulon@person.example")
+    assert again.user_id == old_id
+    assert again.pk != ann.pk
+    assert ledger.available(again) == 0
+
+
+def test_it_tells_what_is_to_be_done_elsewhere(ann):
+    assert forget_person(ann, actor="test") == [
+        "geoDB: drop the role geodb_guid-of-zebulon and its data"
+    ]
+
+
+def test_running_jobs_are_ended_first_and_the_account_is_closed_at_once(
+    ann, django_capture_on_commit_callbacks
+):
+    job = make_job(ann, state=State.RUNNING, units=12)
+    queued = make_job(ann, units=1)
+    with pytest.raises(StillBusy):
+        forget_person(ann, actor="test")
+    job.refresh_from_db()
+    queued.refresh_from_db()
+    assert job.state == queued.state == State.CANCELLED
+    ann.refresh_from_db()
+    assert (ann.is_active, ann.forgotten_at) == (False, None)
+    lifecycle.close(job, has_run=True)  # its run is gone
+    forget_person(ann, actor="test")
+    ann.refresh_from_db()
+    assert ann.forgotten_at is not None
+
+
+def test_others_are_not_touched(ann):
+    bob = make_user("bob@person.example", ["manage:cubegens"], 50)
+    job = make_job(bob, state=State.RUNNING)
+    make_client(bob)
+    forget_person(ann, actor="test")
+    bob.refresh_from_db()
+    job.refresh_from_db()
+    assert (bob.email, bob.is_active, job.state) == ("bob@person.example", True, State.RUNNING)
+    assert bob.clients.count() == 1
+
+
+def forget(*arguments: str) -> str:
+    out = io.StringIO()
+    call_command("forget_person", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_the_command_deletes_and_tells(ann):
+    told = forget("--email", "Zebulon@person.example", "--yes")
+    assert "The person is deleted." in told
+    assert "geodb_guid-of-zebulon" in told
+
+
+def test_the_command_asks_first(ann, monkeypatch):
+    monkeypatch.setattr("builtins.input", lambda prompt: "no")
+    with pytest.raises(CommandError, match="Nothing was changed"):
+        forget("--email", "zebulon@person.example")
+    ann.refresh_from_db()
+    assert ann.is_active
+
+
+def test_operators_are_not_deleted_before_they_are_operators_no_more():
+    make_user("root@hub.example", is_superuser=True)
+    with pytest.raises(CommandError, match="take the role"):
+        forget("--email", "root@hub.example", "--yes")
+    assert User.objects.get(email="root@hub.example").is_active
+
+
+def test_the_admin_deletes_who_is_named_twice(ann):
+    browser = HttpClient()
+    browser.force_login(make_user(permissions=["operate:hub"], is_staff=True))
+
+    def act(reason: str):
+        return browser.post(
+            reverse("admin:accounts_user_changelist"),
+            {"action": "forget_person", "_selected_action": [ann.pk], "reason": reason},
+            follow=True,
+        )
+
+    assert b"type the e-mail" in act("yes").content
+    ann.refresh_from_db()
+    assert ann.is_active
+    page = act("zebulon@person.example")
+    assert b"The person is deleted." in page.content
+    ann.refresh_from_db()
+    assert ann.forgotten_at is not None
+    assert "zebulon@person.example" not in everything()
+
+
+def test_it_is_all_or_nothing(ann, monkeypatch):
+    monkeypatch.setattr("accounts.forgetting._anonymise", None)  # calling it raises
+    with pytest.raises(TypeError):
+        forget_person(ann, actor="test")
+    assert connection.in_atomic_block  # that of the test: the one inside was rolled back
+    assert Identity.objects.filter(user=ann).exists()
+    assert Job.objects.get(owner=ann).output_data_id == "zebulons-field.zarr"

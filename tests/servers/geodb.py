@@ -1,0 +1,140 @@
+"""A stand-in for the geoDB's PostgREST, which cannot be had here: a table of users.
+
+It answers as PostgREST's documentation says: POST of an array inserts (201), a key that is
+there already 409 with code 23505, PATCH with `?column=eq.value` updates (204), a wrong or
+expired token 401, a role that may not write 403 with code 42501, an unknown column 400 with code
+PGRST204. It checks the HS256 signature of the token with any of its secrets (a JSON Web Key Set
+as `jwt-secret`) and takes the role from the claim that `jwt-role-claim-key` would name.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import jwt
+
+ROLE_CLAIM = "https://geodb.brockmann-consult.de/dbrole"
+COLUMNS = ("user_name", "start_date", "subscription", "cells")
+
+
+class Geodb:
+    """What the stand-in holds, and how it is made to fail."""
+
+    def __init__(self, secrets: list[str]) -> None:
+        self.secrets = secrets
+        self.columns: tuple[str, ...] = COLUMNS
+        self.rows: dict[str, dict[str, Any]] = {}
+        self.requests: list[tuple[str, str]] = []
+        self.failures: list[int] = []
+        """Statuses to answer before anything else is looked at."""
+        self.roles_seen: list[str] = []
+        self.url = ""
+
+    def role(self, header: str) -> str | None:
+        for secret in self.secrets:
+            try:
+                claims = jwt.decode(
+                    header.removeprefix("Bearer "),
+                    secret,
+                    algorithms=["HS256"],
+                    options={"verify_aud": False, "require": ["exp"]},
+                )
+            except jwt.PyJWTError:
+                continue
+            return claims.get(ROLE_CLAIM, "anonymous")
+        return None
+
+
+class _Handler(BaseHTTPRequestHandler):
+    geodb: Geodb
+
+    def log_message(self, *args: Any) -> None:
+        """Quiet."""
+
+    def do_GET(self) -> None:
+        """`/rpc/geodb_whoami`, a function of the geoDB: the role of the token."""
+        role = self._admitted()
+        if role is not None:
+            self._answer(200, role)
+
+    def do_POST(self) -> None:
+        body = self._body()
+        role = self._admitted()
+        if role is not None and self._may_write(role) and self._knows(body[0]):
+            name = body[0]["user_name"]
+            if name in self.geodb.rows:
+                self._fail(409, "23505", "duplicate key value violates unique constraint")
+            else:
+                self.geodb.rows[name] = body[0]
+                self._answer(201, None)
+
+    def do_PATCH(self) -> None:
+        body = self._body()
+        role = self._admitted()
+        if role is not None and self._may_write(role) and self._knows(body):
+            (condition,) = parse_qs(urlsplit(self.path).query)["user_name"]
+            row = self.geodb.rows.get(condition.removeprefix("eq."))
+            if row is not None:
+                row.update(body)
+            self._answer(204, None)
+
+    def _body(self) -> Any:
+        return json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"null")
+
+    def _admitted(self) -> str | None:
+        self.geodb.requests.append((self.command, self.path))
+        if self.geodb.failures:
+            self._fail(self.geodb.failures.pop(0), "PGRST001", "told to fail")
+            return None
+        role = self.geodb.role(self.headers.get("Authorization", ""))
+        if role is None:
+            self._fail(401, "PGRST301", "JWSError JWSInvalidSignature")
+        else:
+            self.geodb.roles_seen.append(role)
+        return role
+
+    def _may_write(self, role: str) -> bool:
+        if role == "geodb_admin":
+            return True
+        self._fail(403, "42501", "permission denied for table geodb_user_info")
+        return False
+
+    def _knows(self, row: dict[str, Any]) -> bool:
+        unknown = [name for name in row if name not in self.geodb.columns]
+        if unknown:
+            self._fail(400, "PGRST204", f"Could not find the '{unknown[0]}' column")
+        return not unknown
+
+    def _fail(self, status: int, code: str, message: str) -> None:
+        self._answer(status, {"code": code, "message": message, "details": None, "hint": None})
+
+    def _answer(self, status: int, body: Any) -> None:
+        text = b"" if body is None else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json; charset=utf-8")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+
+@contextmanager
+def geodb_server(*secrets: str) -> Iterator[Geodb]:
+    """A stand-in on loopback that trusts tokens signed with any of `secrets`."""
+    geodb = Geodb(list(secrets))
+    handler = type("Handler", (_Handler,), {"geodb": geodb})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    geodb.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield geodb
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(timeout=10)
