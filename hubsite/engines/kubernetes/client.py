@@ -50,6 +50,10 @@ class Api:
     """Makes its client when it is first used, and anew after a fork or a refused credential."""
 
     def __init__(self, configure: Callable[[], Configuration]) -> None:
+        # Now, by one thread: two that import it at once may leave it unusable for good, for its
+        # modules import each other.
+        import kubernetes.client.api_client  # noqa: F401
+
         self._configure = configure
         self._lock = threading.Lock()
         self._client: ApiClient | None = None
