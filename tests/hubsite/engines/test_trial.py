@@ -80,6 +80,7 @@ def test_it_tells_what_the_hub_answers_instead(tmp_path: Path, hub: str) -> None
         ("http://no-such-host.invalid/api/v2", "cannot be reached"),
         ("http://[broken/api/v2", "cannot be reached"),
     ],
+    ids=["nobody listens", "no such host", "no address"],  # the same for all who share the tests
 )
 def test_it_tells_why_the_hub_cannot_be_reached(tmp_path: Path, url: str, said: str) -> None:
     code, message = run(tmp_path, url)
