@@ -40,8 +40,8 @@ call_command("migrate", verbosity=0, interactive=False)
 pages = ["/", "/admin/login/", "/api/v2/", "/api/v2/ui/", "/api/v2/openapi.json", "/health/live",
          "/health/ready", "/static/hub.css", "/static/admin/css/base.css"]
 for page in pages:
-    status = Client().get(page, secure=True, headers={"host": "hub.example.org"}).status_code
-    print(page, status)
+    answer = Client().get(page, secure=True, follow=True, headers={"host": "hub.example.org"})
+    print(page, answer.status_code)
 from jobs.runner_package import runner_zip
 assert len(runner_zip()) > 10_000
 import hubsite.gunicorn_config, hubsite.wsgi, hubsite.cli
