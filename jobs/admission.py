@@ -19,7 +19,15 @@ from hubsite.api.errors import ApiError
 from . import vault
 from .cost import CostError, CubeSize, required_units
 from .estimator import Estimate, estimate
-from .models import IdempotencyKey, Job, JobDocument, JobEvent, State, new_job_id
+from .models import (
+    FINAL_STATES,
+    IdempotencyKey,
+    Job,
+    JobDocument,
+    JobEvent,
+    State,
+    new_job_id,
+)
 from .request import InvalidRequest, ResolvedRequest, parse_request
 from .stores import StoresFileError
 from .tasks import wake_up
@@ -231,7 +239,11 @@ def _check_output(user: Any, claim: str, resolved: ResolvedRequest, quoted: Quot
     if _has_live_job(claim):
         raise _output_is_taken(resolved)
     written = Job.objects.filter(output_claim=claim).exclude(started_at=None).order_by("-id")
-    is_new = written.filter(finished_at__gte=quoted.began).exists()  # since it was looked for
+    # Since it was looked for; by our own clock, which need not be that of the run's machine.
+    ended_since = JobEvent.objects.filter(
+        job__output_claim=claim, to_state__in=FINAL_STATES, at__gte=quoted.began
+    ).exclude(job__started_at=None)
+    is_new = ended_since.exists()
     if not quoted.estimate.output_exists and not is_new:
         return
     writer = written.values_list("owner_id", flat=True).first()
