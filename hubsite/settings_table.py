@@ -224,6 +224,7 @@ SETTINGS: tuple[Setting, ...] = (
         "`kubernetes` unless XCUBE_HUB_ENGINE says otherwise. Shown at `GET /api/v2/`.",
         JOBS,
         default_text="none",
+        choices=("0", "1"),
     ),
     Setting(
         "XCUBE_HUB_ENGINE",

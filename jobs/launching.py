@@ -72,7 +72,7 @@ def _launch_all(jobs: Iterable[Job]) -> set[str]:
                 except (OperationalError, InterfaceError):
                     raise
                 except EngineUnavailable as error:
-                    _tell_why(job, error)
+                    _tell_why(job, error.shown)
                     if job.engine not in away:
                         logger.warning("%s and others wait to be launched: %s", job.job_id, error)
                         away.add(job.engine)
@@ -123,10 +123,10 @@ def _now(do: Callable[..., Any], *args: Any) -> Future[Any]:
     return done
 
 
-def _tell_why(job: Job, error: Exception) -> None:
-    """Its owner sees why it waits."""
+def _tell_why(job: Job, why: str) -> None:
+    """Its owner sees why it waits; addresses and paths are for the log."""
     waiting = Job.objects.filter(pk=job.pk, state=State.LAUNCHED)
-    waiting.update(message=f"Waiting to be launched: {error}"[:1000])
+    waiting.update(message=f"Waiting to be launched: {why}."[:1000])
 
 
 def claim_due(engine: str, *, most: int = MOST_AT_ONCE) -> list[Job]:
@@ -196,9 +196,12 @@ def _came_of(job: Job, call: Future[None]) -> bool:
     try:
         call.result()
         return True
-    except (NotYet, StoresFileError) as error:
+    except NotYet as error:
         logger.warning("%s waits to be launched: %s", job.job_id, error)
-        _tell_why(job, error)
+        _tell_why(job, str(error))
+    except StoresFileError as error:
+        logger.warning("%s waits to be launched: %s", job.job_id, error)
+        _tell_why(job, "the hub's list of data stores cannot be read")
     except AlreadyEnded:
         lifecycle.move(
             job,

@@ -34,7 +34,18 @@ class Phase(enum.StrEnum):
 
 
 class EngineUnavailable(Exception):
-    """The engine cannot do it now, for this and all others; the call may be repeated later."""
+    """The engine cannot do it now, for this and all others; the call may be repeated later.
+
+    The message is for operators; `shown` is what users may see of it.
+    """
+
+    shown = "what runs the jobs cannot be reached just now"
+
+
+class EngineFull(EngineUnavailable):
+    """The engine has no room for more."""
+
+    shown = "what runs the jobs has no room for more just now"
 
 
 class NotYet(Exception):

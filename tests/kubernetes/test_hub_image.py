@@ -37,7 +37,7 @@ from django.core.management import call_command
 from django.test import Client
 call_command("check", fail_level="WARNING")
 call_command("migrate", verbosity=0, interactive=False)
-pages = ["/", "/admin/login/", "/api/v2/", "/api/v2/ui/", "/api/v2/openapi.json", "/health/live",
+pages = ["/", "/login/", "/api/v2/", "/api/v2/ui/", "/api/v2/openapi.json", "/health/live",
          "/health/ready", "/static/hub.css", "/static/admin/css/base.css"]
 for page in pages:
     answer = Client().get(page, secure=True, follow=True, headers={"host": "hub.example.org"})

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from ..base import (
     Engine,
+    EngineFull,
     EngineUnavailable,
     Gone,
     LaunchRefused,
@@ -238,5 +239,5 @@ def _launch_error(refused: Refused) -> Exception:
     ):
         return LaunchRefused(str(refused))
     if refused.status == 403 and "exceeded quota" in str(refused):
-        return EngineUnavailable(f"the namespace's quota is used up: {refused}")
+        return EngineFull(f"the namespace's quota is used up: {refused}")
     return EngineUnavailable(f"the cluster refuses to make it: {refused}")

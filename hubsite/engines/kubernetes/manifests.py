@@ -34,6 +34,8 @@ SLACK_S = 60
 MOST_SECRET_BYTES = 1 << 20
 """What Kubernetes allows in a Secret."""
 SMALLEST_REQUEST_BYTES = 512 << 20
+SMALLEST_DISK_BYTES = 256 << 20
+BESIDE_SCRATCH_BYTES = 1 << 30
 
 NO_PYTHON_EXIT = 69
 REFUSED_EXIT = 2
@@ -304,8 +306,9 @@ def _mount(volume: Volume, name: str, workload: Workload) -> Json:
 
 def _resources(workload: Workload, options: PodOptions) -> Json:
     """What is reserved is what the estimate expects; what is allowed is what the job may use."""
-    limits: Json = {}
-    requests: Json = {"cpu": options.cpu_request}
+    # Beside its scratch a run writes its log, and its last word, on the node's disk.
+    limits: Json = {"ephemeral-storage": str(options.scratch_bytes + BESIDE_SCRATCH_BYTES)}
+    requests: Json = {"cpu": options.cpu_request, "ephemeral-storage": str(SMALLEST_DISK_BYTES)}
     if options.cpu_limit:
         limits["cpu"] = options.cpu_limit
     expected = max(workload.expected_memory_bytes or 0, SMALLEST_REQUEST_BYTES)

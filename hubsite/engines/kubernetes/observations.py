@@ -31,6 +31,8 @@ LAUNCH = "LAUNCH"
 LOST = "LOST"
 STOPPED = "STOPPED"
 
+WITHOUT_POD = timedelta(seconds=60)
+"""So long without a pod, and without a refusal, is worth telling."""
 SETTLED = timedelta(seconds=3)
 """Jobs and pods are watched apart: what a Job says of its pods counts once they are known too."""
 
@@ -221,6 +223,8 @@ def _under_way(
     reason, message = _why_pending(pod, refusal)
     since = (pod.created_at if pod else None) or time_of(job["metadata"].get("creationTimestamp"))
     is_late = since is not None and now - since > timedelta(seconds=pending_s)
+    if pod is None and reason is None and since and now - since > WITHOUT_POD:
+        reason, message = LAUNCH, "The cluster has not made the run's pod yet."
     if pod is None:
         may_still_begin = bool(_object(job.get("status")).get("failed"))  # one did before
     else:

@@ -287,13 +287,18 @@ def test_an_image_that_can_never_be_had_is_not_waited_for(why):
 
 
 def test_a_job_whose_pods_are_refused_is_stuck_after_a_while():
-    assert summary(look(job())) == ("PENDING", None)
     seen = look(job(), refusal="exceeded quota")
     assert summary(seen) == ("PENDING", "REJECTED")
     assert "exceeded quota" in (seen.message or "")
     late = PENDING_S + 2
     assert summary(look(job(), after=late, refusal="exceeded quota")) == ("STUCK", "REJECTED")
-    assert summary(look(job(), after=late)) == ("PENDING", None), "nobody knows why"
+
+
+def test_a_job_without_a_pod_is_told_even_where_nobody_says_why():
+    assert summary(look(job(), after=30)) == ("PENDING", None)
+    seen = look(job(), after=61)
+    assert seen.message == "The cluster has not made the run's pod yet."
+    assert summary(look(job(), after=PENDING_S + 2)) == ("STUCK", "LAUNCH")
 
 
 def test_a_run_that_lost_its_pod_late_is_not_stuck_at_once():
