@@ -79,7 +79,7 @@ def test_the_outside_is_reached(policy: Json, address: str, port: int) -> None:
     "address",
     ["10.0.0.1", "10.96.0.1", "10.255.255.255", "172.16.0.1", "172.31.255.255", "192.168.1.1",
      "100.64.0.1", "100.127.255.255", "169.254.169.254", "fc00::1", "fd12:3456::1", "fe80::1",
-     "fd00:ec2::254"],
+     "fd00:ec2::254", "168.63.129.16", "192.0.0.192"],
 )  # fmt: skip
 @pytest.mark.parametrize("port", [80, 443, 6443, 8080, 10250])
 def test_the_cluster_and_the_house_are_not_reached(policy: Json, address: str, port: int) -> None:
