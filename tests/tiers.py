@@ -54,7 +54,8 @@ def run(tier: str, *, failed: list[str]) -> None:
     """Run a tier to its end; add it to `failed` if it does."""
     print(f"The {tier} tests run: {log_of(tier).relative_to(CHECKOUT)}", flush=True)
     started = time.monotonic()
-    options = ["-m", "pytest", "--color=no", "--cov", "--cov-report=", *TIERS[tier]]
+    options = ["-m", "pytest", "--color=no", "--durations=15", "--durations-min=5"]
+    options += ["--cov", "--cov-report=", *TIERS[tier]]
     status = start(tier, options).wait()
     took = f"{time.monotonic() - started:.0f} s"
     if status:

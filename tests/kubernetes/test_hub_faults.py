@@ -388,7 +388,7 @@ def test_the_token_expires(stage: Stage) -> None:
         stage.cluster.api.delete(stage.path(f"serviceaccounts/{access.ACCOUNT}"))
         until(lambda: is_refused(Api(old), stage.path("jobs")), "end of the token")
         with Outage(stage) as outage:
-            time.sleep(OUTAGE_S * 0.75)  # the old token's hour is over, the new one not there
+            time.sleep(OUTAGE_S * 1.25)  # the old token's hour is over, the new one not there
         stage.renew_access()
         recovery = stage.recovery(load, since=time.monotonic())
     assert_nothing_lost_or_twice(
