@@ -46,13 +46,14 @@ def maker_of(principal: Principal | None) -> Client | None:
     if principal.actor is not None:
         raise TokenRefused("", "An operator makes no tokens in a user's name.")
     row = AccessToken.objects.select_related("client").filter(jti=principal.jti).first()
-    if row is not None and row.user_id == principal.user.pk and row.client is not None:
+    if row is None and principal.client_id is not None:
+        return None
+    is_ours = row is not None and row.user_id == principal.user.pk
+    if is_ours and row.client is not None and not row.is_personal:
         return row.client
-    if row is not None or principal.client_id is None:
-        raise TokenRefused(
-            "", "A personal token makes no others: sign in, or use a client id and secret."
-        )
-    return None
+    raise TokenRefused(
+        "", "A personal token makes no others: sign in, or use a client id and secret."
+    )
 
 
 def make_token(

@@ -186,3 +186,10 @@ def test_another_users_token_cannot_be_revoked_on_the_page(user):
     browser.force_login(make_user())
     browser.post(f"/account/tokens/{AccessToken.objects.get().jti}/revoke")
     assert verify_token(text)
+
+
+def test_one_that_a_clients_token_made_makes_no_others_either(by_client):
+    made = post(by_client).json()
+    response = post({"Authorization": f"Bearer {made['token']}"}, {**ASKED, "expires_in_days": 366})
+    assert response.status_code == 403
+    assert "A personal token makes no others" in response.json()["detail"]
