@@ -88,6 +88,16 @@ def subscribed_roles(user: User) -> set[str]:
     return {role for roles in lists for role in roles}
 
 
+def leave_to_subscriptions(user: User, roles: Iterable[str]) -> None:
+    """Nobody else gives the user these roles any more: they go when the subscription ends."""
+    roles = set(roles)
+    for subscription in Subscription.objects.live().filter(user=user) if roles else ():
+        given = set(subscription.given_roles)
+        if missing := roles.intersection(subscription.roles) - given:
+            subscription.given_roles = sorted(given | missing)
+            subscription.save(update_fields=["given_roles"])
+
+
 def subscribe(service: str, wish: Wish, *, actor: str) -> tuple[Subscription, str | None]:
     """Make the user's subscription as `wish` says; and the client secret, if this set it.
 

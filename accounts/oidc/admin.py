@@ -61,6 +61,15 @@ class IdentityAdmin(OperatorAdmin):
             withdraw(obj)
         super().save_model(request, obj, form, change)
 
+    def delete_model(self, request: HttpRequest, obj: Identity) -> None:
+        withdraw(obj)
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Identity]) -> None:
+        for identity in queryset:
+            withdraw(identity)
+        super().delete_queryset(request, queryset)
+
     @admin.action(description="Refuse the tokens issued until now", permissions=["operate"])
     def refuse_tokens(self, request: HttpRequest, queryset: QuerySet[Identity]) -> None:
         for identity in queryset:

@@ -19,7 +19,7 @@ from hubsite.oidc_providers import Provider
 
 from ..models import Identity, User
 from ..scopes import ROLES, forget_permissions, permission_rows
-from ..subscriptions import subscribed_roles
+from ..subscriptions import leave_to_subscriptions, subscribed_roles
 from .claims import Person
 
 logger = logging.getLogger(__name__)
@@ -128,9 +128,12 @@ def _follow_roles(user: User, identity: Identity, roles: frozenset[str]) -> None
         role
         for its in user.identities.exclude(pk=identity.pk).values_list("given_roles", flat=True)
         for role in its
-    } | subscribed_roles(user)
-    for name in sorted(given - roles - by_others):
+    }
+    gone = given - roles - by_others
+    subscribed = subscribed_roles(user)
+    for name in sorted(gone - subscribed):
         user.groups.remove(*Group.objects.filter(name=name))
+    leave_to_subscriptions(user, gone & subscribed)
     added = set()
     for name in sorted(roles - held):
         if role := _role(name):

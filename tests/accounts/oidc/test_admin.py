@@ -90,3 +90,27 @@ def test_tokens_issued_until_now_are_refused(configure):
     with pytest.raises(InvalidToken, match="revoked"):
         principal_of(text)
     assert principal_of(issuer.token(iat=int(time.time()) + 5)).user == user
+
+
+@pytest.mark.parametrize("way", ["page", "action"])
+def test_one_that_is_deleted_takes_along_what_it_brought(way):
+    ann = make_user("ann@example.org", is_staff=True)
+    ann.groups.add(Group.objects.get(name="cube-generation"))
+    its = Identity.objects.create(
+        issuer=issuer.ISSUER,
+        subject="1",
+        user=ann,
+        given_roles=["cube-generation"],
+        gave_staff=True,
+    )
+    client = browser(is_superuser=True)
+    if way == "page":
+        client.post(f"{LIST}{its.pk}/delete/", {"post": "yes"})
+    else:
+        client.post(
+            LIST, {"action": "delete_selected", "_selected_action": [its.pk], "post": "yes"}
+        )
+    assert not Identity.objects.exists()
+    ann.refresh_from_db()
+    assert not ann.is_staff
+    assert not ann.groups.exists()

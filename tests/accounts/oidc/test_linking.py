@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group
 from accounts.models import Identity, Service, User
 from accounts.oidc.claims import Person
 from accounts.oidc.linking import SignOnRefused, identify, keep_in_step, withdraw
-from accounts.subscriptions import Wish, subscribe
+from accounts.subscriptions import Wish, subscribe, unsubscribe
 from tests.accounts.factories import make_user
 
 from .issuer import provider
@@ -187,3 +187,22 @@ def test_a_role_that_a_subscription_means_stays_when_the_provider_takes_it_back(
 def test_no_email_links_to_the_account_of_a_machine():
     make_user("ann@example.org", is_service_account=True)
     assert "machine's account" in refusal(EDC, person())
+
+
+def test_a_role_that_only_the_subscription_means_still_goes_when_it_ends():
+    user = sign_on(EDC, person(roles=frozenset({"cube-generation"})))
+    subscription, _ = subscribe(Service.GEN, Wish(email=user.email, guid="g"), actor="test")
+    sign_on(EDC, person())
+    assert roles(user) == {"cube-generation"}
+    unsubscribe(Service.GEN, user.user_id, actor="test")
+    assert roles(user) == set()
+
+
+def test_a_role_given_by_hand_survives_both_the_provider_and_the_subscription():
+    user = sign_on(EDC, person())
+    user.groups.add(Group.objects.get(name="cube-generation"))
+    sign_on(EDC, person(roles=frozenset({"cube-generation"})))
+    subscribe(Service.GEN, Wish(email=user.email, guid="g"), actor="test")
+    sign_on(EDC, person())
+    unsubscribe(Service.GEN, user.user_id, actor="test")
+    assert roles(user) == {"cube-generation"}
