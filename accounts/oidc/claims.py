@@ -30,7 +30,7 @@ def person(provider: Provider, claims: Mapping[str, Any]) -> Person:
     return Person(
         subject=claims["sub"],
         email=email if "@" in email and len(email) <= 254 else "",
-        email_is_verified=any(claims.get(name) is True for name in provider.email_verified_claims),
+        email_is_verified=_is_verified(claims, provider.email_verified_claims),
         first_name=_text(claims.get("given_name"))[:150],
         last_name=_text(claims.get("family_name"))[:150],
         roles=roles_for(provider, values),
@@ -74,6 +74,12 @@ def _at(claims: Any, path: ClaimPath) -> Any:
 
 def _first_text(claims: Mapping[str, Any], names: tuple[str, ...]) -> str:
     return next((text for name in names if (text := _text(claims.get(name)))), "")
+
+
+def _is_verified(claims: Mapping[str, Any], names: tuple[str, ...]) -> bool:
+    """By every one of these claims that is there: one that says no may be of this very e-mail."""
+    told = [claims[name] for name in names if name in claims]
+    return bool(told) and all(value is True for value in told)
 
 
 def _text(value: object) -> str:

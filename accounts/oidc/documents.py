@@ -146,8 +146,8 @@ class Publisher:
         """What a process before this one was told, once."""
         if self._is_loaded:
             return self._documents
-        self._is_loaded = True
         row = ProviderDocuments.objects.filter(issuer=self.provider.issuer).first()
+        self._is_loaded = True
         if row is not None and self._documents is None:
             self.keep(row.metadata, row.jwks, row.fetched_at.timestamp())
         return self._documents
@@ -178,7 +178,7 @@ def usable_keys(jwks: Mapping[str, Any]) -> dict[tuple[str, str], Any]:
     for row in rows[:_MOST_KEYS] if isinstance(rows, list) else ():
         if not isinstance(row, dict) or row.get("use", "sig") != "sig":
             continue
-        algorithm = _ALGORITHMS.get(row.get("kty", ""))
+        algorithm = _ALGORITHMS.get(str(row.get("kty")))
         if algorithm is None or row.get("alg", algorithm) != algorithm:
             continue
         try:

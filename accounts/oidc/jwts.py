@@ -25,6 +25,8 @@ def verify_access_token(provider: Provider, text: str) -> Mapping[str, Any]:
     claims = _verify(provider, text, provider.audiences, ("exp", "iss", "aud", "sub", "iat"))
     if claims.get("typ") in _NOT_FOR_US or "at_hash" in claims:
         raise InvalidToken("This is no access token")
+    if not isinstance(claims["iat"], int | float):  # a text of digits passes PyJWT
+        raise InvalidToken("The token is malformed")
     return claims
 
 

@@ -243,3 +243,16 @@ def test_a_token_of_ours_does_not_open_by_the_name_of_a_provider(its):
 def test_garbage_is_refused(its, text):
     with pytest.raises(InvalidToken):
         principal_of(text)
+
+
+def test_an_email_that_any_claim_calls_unverified_is_not_verified(its):
+    owner = make_user("ann@example.org")
+    text = token(email="ann@example.org", email_verified=False, **{issuer.VERIFIED: True})
+    assert "verified" in refusal(text)
+    assert not owner.identities.exists()
+
+
+def test_a_time_of_issue_that_is_a_text_is_no_fault_of_the_hub(its):
+    principal_of(token())
+    Identity.objects.update(not_before=timezone.now() - timedelta(hours=1))
+    assert refusal(token(iat=str(int(time.time())))) == "The token is malformed"

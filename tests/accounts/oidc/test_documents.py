@@ -129,7 +129,8 @@ def test_keys_that_are_none_of_ours_are_passed_over():
     encryption = {**jwk("enc"), "use": "enc", "alg": "RSA-OAEP"}
     secret = {"kty": "oct", "k": "c2VjcmV0", "kid": "secret", "alg": "HS256"}
     broken = {"kty": "RSA", "kid": "broken", "n": "!", "e": "AQAB"}
-    keys = [encryption, secret, broken, 7, None, {}, jwk("good"), jwk("curve", "ES256")]
+    odd = {"kty": ["RSA"], "kid": {}}
+    keys = [encryption, secret, broken, odd, 7, None, {}, jwk("good"), jwk("curve", "ES256")]
     assert set(usable_keys({"keys": keys})) == {("good", "RS256"), ("curve", "ES256")}
 
 
