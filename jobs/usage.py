@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
-from datetime import UTC, date, datetime
+from datetime import MAXYEAR, UTC, date, datetime
 
 from django.db.models import BigIntegerField, Case, Count, F, OuterRef, Q, Subquery, Sum, When
 from django.db.models.functions import Coalesce, TruncMonth
@@ -72,6 +72,8 @@ def _number_of(state: State) -> Count:
 
 
 def _month_after(day: date) -> datetime:
+    if (day.year, day.month) == (MAXYEAR, 12):
+        return datetime.max.replace(tzinfo=UTC)
     if day.month == 12:
         return datetime(day.year + 1, 1, 1, tzinfo=UTC)
     return datetime(day.year, day.month + 1, 1, tzinfo=UTC)

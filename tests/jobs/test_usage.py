@@ -152,3 +152,8 @@ def test_my_history_tells_every_movement(user):
         "delta_reserved": -7,
     }
     assert ledger.check_ledger() == []
+
+
+@pytest.mark.parametrize("query", ["?to=9999-12", "?from=9999-12", "?from=0001-01&to=0001-01"])
+def test_the_first_and_the_last_month_of_all_are_months(user, query):
+    assert get(user, query).status_code == 200
