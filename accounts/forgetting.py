@@ -13,12 +13,20 @@ from dataclasses import dataclass
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
-from django.db.models import F, Value
+from django.db.models import F, Q, Value
 from django.db.models.functions import Replace
 from django.utils import timezone
 
 from . import ledger
-from .models import ActingEntry, Client, SubscriptionEvent, User
+from .models import (
+    ActingEntry,
+    Client,
+    GeodbRegistration,
+    Identity,
+    Subscription,
+    SubscriptionEvent,
+    User,
+)
 from .subscriptions import unsubscribe
 
 DELETED = "deleted"
@@ -70,6 +78,7 @@ def forget_person(user: User, *, actor: str) -> list[str]:
         ActingEntry.objects.filter(user=user).update(
             path=Replace(F("path"), Value(old), Value(new)), address=""
         )
+        ActingEntry.objects.filter(operator=user).update(address="")
         SubscriptionEvent.objects.filter(actor=f"user {old}").update(actor=f"user {new}")
         _anonymise(user, new)
     return elsewhere
@@ -88,19 +97,26 @@ def _forget_subscriptions(user: User, actor: str) -> list[str]:
         subscription.client = None
         subscription.save()
         SubscriptionEvent.objects.filter(subscription=subscription).update(changes={})
+        GeodbRegistration.objects.filter(subscription=subscription).update(error="")
     return elsewhere
 
 
 def _forget_access(user: User) -> None:
-    """Ways in, and what the admin's log calls them."""
-    for model, rows in ((User, [user]), (Client, user.clients.all())):
+    """Ways in, also those that wait under this e-mail, and what the admin's log calls them."""
+    identities = Identity.objects.filter(Q(user=user) | Q(user=None, email__iexact=user.email))
+    for model, rows in (
+        (User, [user]),
+        (Client, user.clients.all()),
+        (Subscription, user.subscriptions.all()),
+        (Identity, identities),
+    ):
         LogEntry.objects.filter(
             content_type=ContentType.objects.get_for_model(model),
             object_id__in=[str(row.pk) for row in rows],
         ).update(object_repr=DELETED, change_message="")
     user.access_tokens.all().delete()
     user.clients.all().delete()
-    user.identities.all().delete()
+    identities.delete()
     user.monthly_grants.all().delete()
     user.groups.clear()
     user.user_permissions.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.sessions.backends.db import SessionStore
 from django_q.tasks import async_task
 
 from . import geodb_registration
@@ -24,6 +25,7 @@ def sweep() -> None:
 def housekeeping() -> None:
     """Once an hour: what time itself brings and takes."""
     delete_expired_tokens()
+    SessionStore.clear_expired()  # they hold the provider's token of who was signed in
     expire_due()
     grant_due()
     notify_low()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.core import mail
 from django.test import Client as HttpClient
 from django.utils import timezone
@@ -241,3 +242,14 @@ def test_the_page_tells_units_and_that_few_are_left(user):
     assert "Few are left" in page
     assert "42" in page
     assert "<b>gift" not in page
+
+
+def test_housekeeping_drops_sessions_that_have_ended(client, user):
+    client.force_login(user)
+    ended = HttpClient()
+    ended.force_login(user)
+    rows = Session.objects.filter(session_key=ended.session.session_key)
+    rows.update(expire_date=timezone.now() - timedelta(seconds=1))
+    housekeeping()
+    assert not rows.exists()
+    assert client.get("/account/").status_code == 200

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.core import serializers
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -15,7 +17,15 @@ from django.urls import reverse
 
 from accounts import ledger
 from accounts.forgetting import StillBusy, forget_person
-from accounts.models import ActingEntry, Identity, LedgerEntry, MonthlyGrant, Service, User
+from accounts.models import (
+    ActingEntry,
+    GeodbRegistration,
+    Identity,
+    LedgerEntry,
+    MonthlyGrant,
+    Service,
+    User,
+)
 from accounts.subscriptions import Wish, subscribe
 from accounts.tokens import InvalidToken, issue_token, verify_token
 from jobs import lifecycle
@@ -38,7 +48,22 @@ def ann():
     subscribe(Service.GEN, wish, actor="test")
     geodb = Wish(email=user.email, guid="guid-of-zebulon", first_name="Zebulon", units=5.0)
     subscribe(Service.GEODB, geodb, actor="test")
-    Identity.objects.create(user=user, issuer="https://idp", subject="zebulon-1", email=user.email)
+    own = Identity.objects.create(
+        user=user, issuer="https://idp", subject="zebulon-1", email=user.email
+    )
+    waiting = Identity.objects.create(
+        issuer="https://other", subject="zebulon-2", email="Zebulon@person.example"
+    )
+    for row in (user, own, waiting, *user.subscriptions.all(), *user.clients.all()):
+        LogEntry.objects.create(
+            user=user,
+            content_type=ContentType.objects.get_for_model(row),
+            object_id=row.pk,
+            object_repr=str(row),
+            action_flag=CHANGE,
+            change_message="by zebulon",
+        )
+    GeodbRegistration.objects.update(error="geodb_guid-of-zebulon exists")
     MonthlyGrant.objects.create(user=user, units=5, first_month="2026-01-01")
     job = make_job(user, state=State.RUNNING, units=12, output_data_id="zebulons-field.zarr")
     lifecycle.move(
@@ -75,6 +100,15 @@ def test_nothing_is_left_that_tells_who_it_was(ann):
     after = everything().lower()
     assert NAME not in after
     assert user_id not in after
+
+
+def test_where_a_former_operator_worked_from_is_forgotten_too(ann):
+    entry = ActingEntry.objects.create(
+        operator=ann, user=make_user(), method="GET", path="/", address="203.0.113.7"
+    )
+    forget_person(ann, actor="test")
+    entry.refresh_from_db()
+    assert entry.address == ""
 
 
 def test_what_was_spent_stays_and_still_adds_up(ann):
