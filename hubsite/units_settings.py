@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from urllib.parse import urlsplit
 
 from .accounts_settings import ACCOUNTS
 from .configuration import Setting, file, whole_number
@@ -20,6 +21,10 @@ def day(text: str) -> date:
 def email_url(text: str) -> str:
     if not text.startswith(("smtp://", "smtp+tls://", "smtp+ssl://", "consolemail://")):
         raise ValueError("expected a URL that begins with smtp://, smtp+tls:// or smtp+ssl://")
+    try:
+        urlsplit(text).port  # noqa: B018 - it raises
+    except ValueError:
+        raise ValueError("expected a number from 0 to 65535 as the port of the URL") from None
     return text
 
 
