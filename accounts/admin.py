@@ -172,20 +172,30 @@ class UserAdmin(OperatorAdmin, DjangoUserAdmin):
         form = UnitsActionForm(request.POST)
         form.fields["action"].choices = [(request.POST["action"], "")]
         units = form.cleaned_data["units"] if form.is_valid() else None
-        if units is None or units < least:
-            messages.error(request, f"Enter a number of units, at least {least}.")
+        if units is None or units < least or (units == 0 and move is ledger.correct):
+            least_text = "not 0" if move is ledger.correct else f"at least {least}"
+            messages.error(request, f"Enter a number of units, {least_text}.")
             return
         for user in queryset:
             try:
-                move(
+                entry = move(
                     user,
                     units,
                     key=f"admin:{form.cleaned_data['key'] or uuid.uuid4().hex}:{user.pk}",
                     reason=form.cleaned_data["reason"] or "admin",
                     actor=request.user,
                 )
+                if entry.units != units:
+                    raise ledger.IdempotencyKeyReused
             except ledger.InsufficientUnits as error:
                 messages.error(request, f"{user} has {error.available} units in all.")
+                continue
+            except ledger.IdempotencyKeyReused:
+                messages.error(
+                    request,
+                    f"{user}: this page was sent before, with something else, which counts. Open "
+                    "the list again.",
+                )
                 continue
             self.log_change(request, user, f"{move.__name__} {units} processing units")
             messages.success(request, f"{user}: {ledger.available(user)} units available.")

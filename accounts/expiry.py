@@ -42,8 +42,9 @@ def grant_expiring(
     """Add `units` that last until `expires_at`. A repeated `key` has no effect."""
     ledger.locked_balance(user)
     rows = _count(user)
+    is_new = not LedgerEntry.objects.filter(idempotency_key=key).exists()
     entry = ledger.grant(user, units, key=key, reason=reason, actor=actor)
-    if not ExpiringUnits.objects.filter(grant=entry).exists():
+    if is_new:
         ExpiringUnits.objects.create(
             user=user, grant=entry, expires_at=expires_at, remaining=units, counted_to=entry.pk
         )

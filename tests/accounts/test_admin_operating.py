@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group
 from django.test import Client as HttpClient
 from django.urls import reverse
@@ -216,3 +217,22 @@ def test_a_correction_needs_a_reason_and_leaves_an_entry(browser, operator):
     assert b"has 6 units in all" in page.content
     page = act(browser, "accounts_user", "grant_units", user, units=-4, reason="no")
     assert b"at least 1" in page.content
+
+
+@pytest.mark.parametrize(("action", "units"), [("grant_units", 7), ("override_units", 5)])
+def test_a_page_that_is_sent_again_with_something_else_is_told_and_does_nothing(
+    browser, action, units
+):
+    ann = make_user("ann@example.org")
+    act(browser, "accounts_user", "grant_units", ann, units=5, reason="r", key="k" * 32)
+    page = act(browser, "accounts_user", action, ann, units=units, reason="r", key="k" * 32)
+    assert b"was sent before" in page.content
+    assert ledger.available(ann) == 5
+    assert LogEntry.objects.get().change_message == "grant 5 processing units"
+
+
+def test_a_correction_by_nothing_is_none(browser):
+    ann = make_user("ann@example.org")
+    page = act(browser, "accounts_user", "correct_units", ann, units=0, reason="r")
+    assert b"Enter a number of units, not 0." in page.content
+    assert not LedgerEntry.objects.exists()

@@ -124,3 +124,13 @@ def test_units_may_be_granted_until_a_day():
             *("grant_units", "--email", user.email, "--units", 5, "--override"),
             *("--expires", last.isoformat()),
         )
+
+
+@pytest.mark.parametrize("command", ["grant_units", "correct_units"])
+def test_a_key_with_another_number_of_units_is_told(command):
+    user = make_user()
+    options = ["--email", user.email, "--key", "k", "--reason", "gift"]
+    run(command, *options, "--units", 5)
+    with pytest.raises(CommandError, match="was used for another"):
+        run(command, *options, "--units", 6)
+    assert ledger.available(user) == 5

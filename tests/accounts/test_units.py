@@ -253,3 +253,11 @@ def test_housekeeping_drops_sessions_that_have_ended(client, user):
     housekeeping()
     assert not rows.exists()
     assert client.get("/account/").status_code == 200
+
+
+def test_units_that_were_granted_for_good_are_not_made_to_expire_by_their_key(user):
+    ledger.grant(user, 5, key="k")
+    ledger.grant(user, 100, key="others")
+    grant_expiring(user, 99, expires_at=DECEMBER, key="k")
+    assert expire_due(now=JANUARY) == 0
+    assert ledger.available(user) == 105

@@ -30,12 +30,14 @@ class Command(BaseCommand):
             raise CommandError(f"--units must be a number up to {ledger.MAX_UNITS}, not 0.")
         user = existing_user(options["email"])
         try:
-            ledger.correct(
+            entry = ledger.correct(
                 user,
                 options["units"],
                 key=f"correct_units:{options['key'] or uuid.uuid4().hex}",
                 reason=options["reason"].strip(),
             )
+            if entry.units != options["units"]:
+                raise ledger.IdempotencyKeyReused
         except ledger.InsufficientUnits as error:
             raise CommandError(f"{user.email} has {error.available} units in all.") from None
         except ledger.IdempotencyKeyReused:

@@ -57,6 +57,8 @@ class Command(BaseCommand):
                 key=f"grant_units:{options['key'] or uuid.uuid4().hex}",
                 reason=options["reason"],
             )
+            if entry.units != options["units"]:
+                raise ledger.IdempotencyKeyReused
         except ledger.IdempotencyKeyReused:
             raise CommandError("This --key was used for another grant.") from None
         result = {
