@@ -1,9 +1,9 @@
 """Units that last until a day: what is left of them, and how it goes.
 
 What a user spends is taken from the units that end soonest. A movement does not know of that:
-`count` goes through the ledger's entries since it last did, holding the user's balance. Units
-that are reserved for a job at the last day stay until the job has ended: only what is
-available goes.
+`_count` goes through the ledger's entries since it last did, holding the user's balance. What
+is reserved for jobs is taken from the same units, for it may be spent: these stay until the
+jobs have ended.
 """
 
 from __future__ import annotations
@@ -65,8 +65,9 @@ def _expire(user: User, now: datetime) -> int:
     balance = ledger.locked_balance(user)
     rows = _count(user)
     available, gone, last = balance.available, 0, 0
-    for row in rows:
-        units = min(row.remaining, available) if row.expires_at <= now else 0
+    free = take([row.remaining for row in rows], balance.reserved)
+    for row, not_reserved in zip(rows, free, strict=True):
+        units = min(not_reserved, available) if row.expires_at <= now else 0
         if units:
             entry = ledger.expire(
                 user,

@@ -82,6 +82,31 @@ def test_reserved_units_stay_until_the_job_has_ended(user):
     assert ledger.check_ledger() == []
 
 
+def test_a_job_over_the_last_day_is_paid_by_what_ends_then_and_not_by_what_lasts(user):
+    ledger.grant(user, 40, key="lasting")
+    grant_expiring(user, 60, expires_at=DECEMBER, key="short")
+    ledger.reserve(user, 50, reference="job", key="1")
+    assert expire_due(now=DECEMBER) == 10
+    ledger.settle("job")
+    assert expire_due(now=DECEMBER) == 0
+    assert ledger.available(user) == 40
+
+
+def test_a_job_over_the_end_of_a_month_costs_nothing_of_the_next(user):
+    grant_expiring(user, 100, expires_at=DECEMBER, key="november")
+    ledger.reserve(user, 60, reference="paid", key="1")
+    ledger.reserve(user, 30, reference="free", key="2")
+    assert expire_due(now=DECEMBER) == 10
+    grant_expiring(user, 100, expires_at=JANUARY, key="december")
+    assert expire_due(now=DECEMBER) == 0  # an hour later
+    ledger.settle("paid")
+    ledger.release("free")
+    assert expire_due(now=DECEMBER) == 30
+    assert expiring_next(user) == [(JANUARY, 100)]
+    assert ledger.available(user) == 100
+    assert ledger.check_ledger() == []
+
+
 def test_several_that_end_at_several_times(user):
     grant_expiring(user, 40, expires_at=JANUARY, key="later")
     spend(user, 10, "1")
