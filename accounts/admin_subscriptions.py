@@ -97,7 +97,7 @@ class SubscriptionAdmin(OperatorAdmin):
     def save_model(
         self, request: HttpRequest, obj: Subscription, form: forms.ModelForm, change: bool
     ) -> None:
-        super().save_model(request, obj, form, change)
+        obj.save(update_fields=["guid"])  # what the marketplace changes meanwhile stays
         if "guid" not in form.changed_data:
             return
         SubscriptionEvent.objects.create(

@@ -100,7 +100,8 @@ def _fetched_token() -> str:
         token = json.loads(answer)["access_token"]
     except (ValueError, KeyError, TypeError):
         token = None
-    if status != 200 or not isinstance(token, str) or not token.isascii():
+    is_text = isinstance(token, str) and token.isascii() and token.isprintable()
+    if status != 200 or not is_text or " " in token:
         raise GeodbError(f"no token for geoDB: {hub['XCUBE_HUB_GEODB_TOKEN_URL']} said {status}")
     return token
 
@@ -140,4 +141,5 @@ def _message(answer: bytes) -> str:
         parts = [str(told[name]) for name in ("code", "message") if told.get(name)]
     except (ValueError, AttributeError):
         parts = []
-    return f": {' '.join(parts)}"[:300] if parts else ""
+    text = "".join(char if char.isprintable() else " " for char in " ".join(parts))
+    return f": {text}"[:300] if parts else ""

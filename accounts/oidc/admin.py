@@ -24,6 +24,10 @@ class IdentityForm(forms.ModelForm):
         """Powers are not handed on by accident: who is an operator is linked by a superuser."""
         user = self.cleaned_data["user"]
         is_new = user is not None and user != self.instance.user
+        if is_new and user.is_service_account:
+            raise forms.ValidationError(
+                "This is the account of a machine: nobody signs in with it."
+            )
         if is_new and is_privileged(user) and not self.may_link_operators:
             raise forms.ValidationError("Only a superuser links an account to an operator.")
         return user

@@ -29,7 +29,8 @@ REFRESH_AFTER_S = 300.0
 RETRY_AFTER_S = 10.0
 SERVE_FOR_S = 86_400.0
 MOST_WAITING = 4
-"""Requests of one process that may wait at once for a key that nobody has seen."""
+"""Requests of one process that may wait at once for a key that nobody has seen, or for a
+provider that is away."""
 
 _MOST_KEYS = 64
 _ALGORITHMS = {"RSA": "RS256", "EC": "ES256"}
@@ -73,10 +74,19 @@ class Publisher:
         return documents if age_s < SERVE_FOR_S else None
 
     def fresh(self, *, within_s: float = RETRY_AFTER_S) -> Documents:
-        """Documents of the last seconds, waited for. Raises ProviderUnavailable."""
+        """Documents of the last seconds, waited for. Raises ProviderUnavailable.
+
+        While the provider is known to be away, few wait: anybody may ask to sign on.
+        """
         oldest = time.time() - within_s
         if self._documents is None or self._documents.fetched_at < oldest:
-            self._wait(self._start_fetching(even_if_tried=True))
+            is_limited = self._is_down
+            if not is_limited or self._waiting.acquire(blocking=False):
+                try:
+                    self._wait(self._start_fetching(even_if_tried=True))
+                finally:
+                    if is_limited:
+                        self._waiting.release()
         documents = self._documents
         if documents is None or documents.fetched_at < oldest:
             raise ProviderUnavailable(f"{self.provider.title} does not answer just now")

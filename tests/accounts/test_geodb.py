@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import date, timedelta
 
@@ -289,3 +290,30 @@ def test_the_claim_is_in_every_token_of_a_subscriber_and_its_life_is_bounded(use
     claims = jwt.decode(token, options={"verify_signature": False})
     assert claims["https://geodb.brockmann-consult.de/dbrole"] == "geodb_g-1"
     assert claims["exp"] - time.time() <= 60
+
+
+@pytest.mark.parametrize("token", ["a\nb", "a b", "\x00", "ü"])
+def test_a_token_that_no_header_can_hold_is_a_failure_that_is_told(
+    user, settings, monkeypatch, token
+):
+    settings.HUB = {
+        **settings.HUB,
+        "XCUBE_HUB_GEODB_URL": "http://127.0.0.1:9",
+        "XCUBE_HUB_GEODB_TOKEN_URL": "http://127.0.0.1:9/token",
+    }
+    answer = json.dumps({"access_token": token}).encode()
+    monkeypatch.setattr("accounts.geodb._call", lambda *_: (200, answer))
+    subscribe_to_geodb(user)
+    assert not register(registration().pk)
+    assert registration().state == State.FAILING
+    assert "no token for geoDB" in registration().error
+
+
+def test_what_geodb_says_is_kept_as_one_line_that_any_database_takes(
+    geodb, user, settings, monkeypatch
+):
+    answer = json.dumps({"code": "42\u0000", "message": "no\n\u0000such table"}).encode()
+    monkeypatch.setattr("accounts.geodb._call", lambda *_: (404, answer))
+    subscribe_to_geodb(user)
+    assert not register(registration().pk)
+    assert registration().error == "geoDB answered 404: 42  no  such table"

@@ -114,3 +114,9 @@ def test_one_that_is_deleted_takes_along_what_it_brought(way):
     ann.refresh_from_db()
     assert not ann.is_staff
     assert not ann.groups.exists()
+
+
+def test_nobody_signs_in_with_the_account_of_a_machine(waiting):
+    machine = make_user("machine@service.invalid", is_service_account=True)
+    assert link(browser(), waiting, machine) == 200
+    assert waiting.user is None

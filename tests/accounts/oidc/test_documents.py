@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -211,3 +212,43 @@ def test_a_token_by_a_key_that_was_published_just_now_opens_the_api(issuer, clie
     text = token(key(), iss=issuer.url, aud="hub")
     answer = client.get("/api/v2/users/me", headers={"Authorization": f"Bearer {text}"})
     assert "does not take e-mail" in answer.json()["detail"]  # believed, but not linked
+
+
+@pytest.mark.django_db(transaction=True)
+def test_strangers_who_sign_on_while_a_provider_hangs_hold_few_requests_up(issuer):
+    its = publisher(issuer.provider)
+    issuer.answers[WELL_KNOWN] = 503
+    with pytest.raises(ProviderUnavailable):
+        its.fresh()
+    issuer.delay_s = 2
+    began, slow = time.monotonic(), []
+
+    def ask() -> None:
+        with pytest.raises(ProviderUnavailable):
+            its.fresh()
+        if time.monotonic() - began > 1:
+            slow.append(1)
+
+    threads = [threading.Thread(target=ask) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(slow) <= documents.MOST_WAITING
+
+
+@pytest.mark.django_db
+def test_documents_that_could_not_be_read_are_read_later(issuer, monkeypatch):
+    ProviderDocuments.objects.create(
+        issuer=issuer.url,
+        metadata=issuer.metadata,
+        jwks={"keys": [jwk()]},
+        fetched_at=datetime.now(UTC),
+    )
+    its = publisher(issuer.provider)
+    with monkeypatch.context() as broken:
+        broken.setattr(ProviderDocuments.objects, "filter", None)  # calling it raises
+        with pytest.raises(TypeError):
+            its.current()
+    assert its.current() is not None
+    assert issuer.asked == []
