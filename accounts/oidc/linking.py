@@ -12,7 +12,8 @@ import logging
 
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from hubsite.oidc_providers import Provider
@@ -115,10 +116,13 @@ def _follow_email(user: User, identity: Identity, provider: Provider, person: Pe
     may_change = provider.trust_email and person.email_is_verified and person.email
     if not may_change or user.email == person.email or user.email.lower() != before.lower():
         return
-    taken = User.objects.exclude(pk=user.pk).filter(email__iexact=person.email).exists()
-    if not taken:
-        user.email = person.email
-        user.save(update_fields=["email"])
+    try:
+        validate_email(person.email)
+        with transaction.atomic():
+            User.objects.filter(pk=user.pk).update(email=person.email)
+    except (ValidationError, IntegrityError):
+        return  # it is none, or another user's
+    user.email = person.email
 
 
 def _follow_roles(user: User, identity: Identity, roles: frozenset[str]) -> None:

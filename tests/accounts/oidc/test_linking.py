@@ -206,3 +206,10 @@ def test_a_role_given_by_hand_survives_both_the_provider_and_the_subscription():
     sign_on(EDC, person())
     unsubscribe(Service.GEN, user.user_id, actor="test")
     assert roles(user) == {"cube-generation"}
+
+
+def test_an_email_that_is_none_does_not_become_the_users():
+    user = sign_on(EDC, person())
+    sign_on(EDC, person(email="ann@no host"))
+    user.refresh_from_db()
+    assert user.email == "ann@example.org"
