@@ -1,7 +1,8 @@
 """Signing in with a password: for operators only, a few tries at a time, and not at all if so set.
 
 Failures are counted per process, in Django's cache, before the slow hash: by address, and more
-closely by address and account. Nobody can lock an operator out from another address.
+closely by address and account. Nobody can lock an operator out from another address; behind a
+proxy that is the proxy's, for everybody.
 """
 
 from __future__ import annotations
