@@ -128,8 +128,8 @@ def test_progress_and_log_arrive_by_the_runs_own_reports(client, user, headers):
 
 
 def test_a_run_leaves_nothing_behind_in_the_engine(client, user, headers):
-    run(client, headers, cubegen_request("tidy.zarr"))
-    until(lambda: not the_engine().level().observations)
+    job_id = run(client, headers, cubegen_request("tidy.zarr"))["job_id"]
+    until(lambda: not the_engine().exists(job_id))
     assert not Job.objects.filter(is_live=True).exists()
 
 
@@ -218,7 +218,7 @@ def test_a_cancelled_run_ends_and_frees_its_place(client, user, headers, setting
     client.delete(f"/api/v2/cubegens/{job_id}", headers=bearer(coder, scopes))
     until(lambda: not Job.objects.get(job_id=job_id).is_live)
     assert Job.objects.get(job_id=job_id).state == State.CANCELLED
-    until(lambda: not the_engine().level().observations)
+    until(lambda: not the_engine().exists(job_id))
 
 
 def test_a_data_id_that_leaves_its_store_through_a_link_is_refused(
