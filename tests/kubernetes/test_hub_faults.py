@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from hubsite.engines.base import EngineFull
 from tests.servers.kubernetes import access
 from tests.servers.kubernetes.access import HubAccess
 from tests.servers.kubernetes.api import Api, ApiException, until, write_kubeconfig
@@ -44,6 +45,8 @@ REPEATS = 40
 PLACES = 6
 RUN = "2s"
 RECOVERED_WITHIN_S = 15
+FULL = (EngineFull.shown, "exceeded quota")
+"""What users see of a quota: of Jobs, for which no Job can be made, and of pods."""
 MOST_PER_S = 1.0
 """Requests of the whole hub to an API server that is down."""
 MOST_CPU = 0.3
@@ -436,7 +439,7 @@ def test_the_quota_is_used_up(stage: Stage, what: str) -> None:
         began = time.monotonic()
         stage.cluster.api.post(stage.path("resourcequotas"), quota)
         until(
-            lambda: any("exceeded quota" in row["message"] for row in load.rows()),
+            lambda: any(told in row["message"] for row in load.rows() for told in FULL),
             "job that tells of the quota",
             within_s=60,
         )
