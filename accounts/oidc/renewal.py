@@ -52,11 +52,16 @@ class SessionRenewalMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if (
             settings.SESSION_COOKIE_NAME in request.COOKIES
-            and "HTTP_AUTHORIZATION" not in request.META  # which decides alone
+            and not _is_by_token(request)
             and (redirect := _confirm(request))
         ):
             return redirect
         return self.get_response(request)
+
+
+def _is_by_token(request: HttpRequest) -> bool:
+    """Whether the session is not looked at: in the API an Authorization header decides alone."""
+    return "HTTP_AUTHORIZATION" in request.META and request.path.startswith(f"/{settings.API_PATH}")
 
 
 def _confirm(request: HttpRequest) -> HttpResponse | None:

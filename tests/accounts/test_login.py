@@ -269,3 +269,15 @@ def test_who_is_switched_off_is_signed_in_no_more(hub, client):
 
     User.objects.filter(pk=user_id).update(is_active=False)
     assert client.get("/api/v2/users/me").status_code == 401
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer nothing"}])
+@pytest.mark.parametrize("path", ["/account/", "/admin/"])
+def test_no_header_keeps_a_session_on_pages_beyond_its_end(hub, client, operator, path, headers):
+    hub()
+    log_in(client)
+    assert client.get(path, headers=headers).status_code == 200
+    session = client.session
+    session[renewal.SIGNED_IN_AT] = 0
+    session.save()
+    assert "/login/" in client.get(path, headers=headers).url

@@ -305,3 +305,14 @@ def test_successes_are_not_counted(user):
     for _ in range(32):
         response = post_json({"client_id": "Migrated", "client_secret": "given"})
         assert response.status_code == 200
+
+
+def test_failures_at_many_addresses_make_none_forgotten(monkeypatch):
+    monkeypatch.setattr(token_limits.time, "time", lambda: 1_000_020.0)
+    cache.clear()
+    for _ in range(token_limits.FAILED_TRIES_PER_MINUTE):
+        token_limits.count_failure(None, "192.0.2.1")
+    for number in range(2000):
+        token_limits.count_failure(None, f"2001:db8::{number:x}")
+    with pytest.raises(token_limits.TooManyTries):
+        token_limits.check_tries(None, "192.0.2.1")
