@@ -1,6 +1,6 @@
 """Runs all tests in tiers, some side by side, and fails if any fails: `make test`.
 
-The plain tier shares the cores among its tests. Then come those that mostly wait: tests that
+The plain tier shares the cores among its tests, which wait now and then. Then come those that mostly wait: tests that
 measure time, and beside them those with a cluster. Meanwhile the cluster's programs are built,
 if that has not been done. Each tier's output is in build/tests/TIER.log, printed when it ends.
 """
@@ -24,7 +24,7 @@ COVERED = 90
 TIMED = ("tests/runner", "tests/processes", "tests/chaos", "tests/signon")
 ALONE = "not benchmark and not kubernetes and not node"
 TIERS = {
-    "plain": ("-m", ALONE, "-n", "2", *(f"--ignore={path}" for path in TIMED)),
+    "plain": ("-m", ALONE, "-n", "3", *(f"--ignore={path}" for path in TIMED)),
     "timed": ("-m", ALONE, *TIMED),
     "kubernetes": ("-m", "kubernetes and not node and not benchmark"),
     "node": ("-m", "node and not benchmark"),
