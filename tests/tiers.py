@@ -1,8 +1,9 @@
 """Runs all tests in tiers, some side by side, and fails if any fails: `make test`.
 
-The plain tier shares the cores among its tests, which wait now and then. Then come those that mostly wait: tests that
-measure time, and beside them those with a cluster. Meanwhile the cluster's programs are built,
-if that has not been done. Each tier's output is in build/tests/TIER.log, printed when it ends.
+The plain tier shares the cores among its tests, which wait now and then. Then come those that
+mostly wait: tests that measure time, and beside them those with a cluster. Meanwhile the
+cluster's programs are built, if that has not been done. Each tier's output is in
+build/tests/TIER.log, printed when it ends.
 """
 
 from __future__ import annotations
