@@ -277,7 +277,7 @@ def _has_begun(observation: Observation) -> bool:
 
 def finish(engine: Engine, job: Job, observation: Observation) -> bool:
     """End the job with what its run came to; True if the row is final afterwards."""
-    if engine.log_is_cheap or not logs.has_any(job):
+    if engine.log_is_cheap:  # else the worker reads it, before the object goes
         logs.append_missing(job, engine.log(job.job_id))
     ended: dict[str, Any] = {
         "finished_at": observation.finished_at or timezone.now(),

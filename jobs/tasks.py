@@ -15,9 +15,9 @@ from django_q.tasks import async_task
 
 from accounts import tasks as accounts_tasks
 from hubsite.engines import get_engine
-from hubsite.engines.base import EngineUnavailable
+from hubsite.engines.base import Engine, EngineUnavailable
 
-from . import launching, respite
+from . import launching, logs, respite
 from .models import IdempotencyKey, Job, JobDocument
 
 logger = logging.getLogger(__name__)
@@ -61,11 +61,22 @@ def remove_objects(names: list[str], engine_name: str) -> None:
     engine = get_engine(engine_name)
     for name in names:
         try:
+            _keep_log(engine, name)
             engine.delete(name)
         except EngineUnavailable as error:
             respite.give(engine_name, respite.REMOVING)
             logger.warning("%s waits to be removed: %s", name, error)
             return
+
+
+def _keep_log(engine: Engine, name: str) -> None:
+    """Of a run that reported no line of it: as far as the engine has it, before it goes. Not by
+    the observer: a node may be slow to answer, and all other ends would wait."""
+    if engine.log_is_cheap:
+        return
+    job = Job.objects.filter(job_id=name).only("pk").first()
+    if job is not None and not logs.has_any(job):
+        logs.append_missing(job, engine.log(name))
 
 
 def sweep() -> None:

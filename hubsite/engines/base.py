@@ -155,7 +155,8 @@ class Engine(ABC):
 
     name: str
     log_is_cheap: bool = True
-    """Whether `log` may be asked for each run; else only for one that reported no line."""
+    """Whether `log` may be asked for each run at its end; else only for one that reported no line,
+    by who need not hurry."""
     delete_is_lasting: bool = True
     """Whether a name that was deleted is not made by a launch that was already under way."""
     launches_at_once: int = 1

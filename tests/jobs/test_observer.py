@@ -9,7 +9,7 @@ from django_q.tasks import async_task
 
 from accounts.models import Balance
 from hubsite.engines.base import EngineUnavailable, Gone, LogChunk, Phase
-from jobs import lifecycle, logs
+from jobs import lifecycle, logs, tasks
 from jobs.lease import Lease
 from jobs.models import Job, Reason, State
 from jobs.observer import Observer, record, vanish
@@ -163,7 +163,7 @@ def test_what_a_run_reported_of_its_result_counts_where_the_engine_lost_it(obser
     assert job.result["result"] == {"data_id": "x.zarr"}
 
 
-def test_an_engine_whose_logs_cost_is_asked_only_where_no_line_came(observer, engine):
+def test_an_engine_whose_logs_cost_is_asked_by_the_worker_where_no_line_came(observer, engine):
     engine.log_is_cheap = False
     for lines in ([], ["reported"]):
         job = launched()
@@ -172,7 +172,10 @@ def test_an_engine_whose_logs_cost_is_asked_only_where_no_line_came(observer, en
         engine.logs[job.job_id] = [LogChunk(0, ["from the engine"])]
         engine.show(job.job_id, Phase.SUCCEEDED, started_at=timezone.now())
         look(observer)
+        assert logs.last_lines(job) == lines, "an end waits for no log"
+        tasks.remove_objects([job.job_id], "local")
         assert logs.last_lines(job) == (lines or ["from the engine"])
+        assert job.job_id in engine.deleted
 
 
 def test_a_seen_run_that_vanishes_is_lost(observer, engine):

@@ -81,7 +81,7 @@ def test_a_launched_job_takes_three_statements(told: Told) -> None:
 
 @pytest.mark.parametrize(
     ("phase", "count"),
-    [(Phase.PENDING, 1), (Phase.RUNNING, 2), (Phase.SUCCEEDED, 10)],
+    [(Phase.PENDING, 1), (Phase.RUNNING, 2), (Phase.SUCCEEDED, 9)],
 )
 def test_a_recorded_fact_takes_few_statements(
     watching: Observer, told: Told, monkeypatch: pytest.MonkeyPatch, phase: Phase, count: int
