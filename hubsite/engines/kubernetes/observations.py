@@ -224,7 +224,7 @@ def _under_way(
     since = (pod.created_at if pod else None) or time_of(job["metadata"].get("creationTimestamp"))
     is_late = since is not None and now - since > timedelta(seconds=pending_s)
     if pod is None and reason is None and since and now - since > WITHOUT_POD:
-        reason, message = LAUNCH, "The cluster has not made the run's pod yet."
+        message = "The cluster has not made the run's pod yet."  # nobody knows why, or not yet
     if pod is None:
         may_still_begin = bool(_object(job.get("status")).get("failed"))  # one did before
     else:
