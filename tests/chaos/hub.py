@@ -20,6 +20,18 @@ from tests.servers.ports import free_port
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 PARTS = ("web", "worker", "observer", "runner")
+STORES = """
+demo:
+  store_id: file
+  store_params: {root: SOURCE}
+  writable: false
+  cost_params: {input_pixels_per_punit: 512, output_pixels_per_punit: 512}
+cubes:
+  store_id: file
+  store_params: {root: cubes}
+  per_user: true
+"""
+"""The stores file of such a hub; SOURCE is the folder of the demo cube."""
 
 
 class Hub:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from .hub import Hub
+from .hub import STORES, Hub
 
 pytestmark = [pytest.mark.chaos, pytest.mark.xcube]
 
@@ -26,18 +26,6 @@ REAL_JOBS = 6
 KILLS = 24
 TARGETS = ["web"] * 6 + ["worker"] * 6 + ["observer"] * 6 + ["run", "supervisor"] * 2 + ["runner"]
 UNITS = 5000
-
-STORES = """
-demo:
-  store_id: file
-  store_params: {root: SOURCE}
-  writable: false
-  cost_params: {input_pixels_per_punit: 512, output_pixels_per_punit: 512}
-cubes:
-  store_id: file
-  store_params: {root: cubes}
-  per_user: true
-"""
 
 
 def seeds() -> list[int]:

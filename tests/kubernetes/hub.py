@@ -12,20 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.hub import CHECKOUT, Hub
+from tests.chaos.hub import CHECKOUT, STORES, Hub
 from tests.servers.kubernetes.access import HubAccess
 
-STORES = """
-demo:
-  store_id: file
-  store_params: {root: SOURCE}
-  writable: false
-  cost_params: {input_pixels_per_punit: 512, output_pixels_per_punit: 512}
-cubes:
-  store_id: file
-  store_params: {root: cubes}
-  per_user: true
-"""
 OBSERVE_WITHOUT_LEASE = """
 import django, threading
 django.setup()
