@@ -7,8 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
-from .oidc.documents import all_providers
-from .signing_keys import keys_in
+from .sign_on.documents import all_providers
+from .tokens.signing_keys import keys_in
 
 
 @register()

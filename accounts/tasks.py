@@ -5,11 +5,11 @@ from __future__ import annotations
 from django.contrib.sessions.backends.db import SessionStore
 from django_q.tasks import async_task
 
-from . import geodb_registration
-from .expiry import expire_due
-from .monthly import grant_due
-from .notices import notify_low
-from .tokens import delete_expired_tokens
+from .subscriptions import geodb_registration
+from .tokens.hub_tokens import delete_expired_tokens
+from .units.expiry import expire_due
+from .units.monthly import grant_due
+from .units.notices import notify_low
 
 
 def register_in_geodb(pk: int) -> None:

@@ -52,7 +52,7 @@ class Hub:
 
     def start(self) -> None:
         """Start the hub and wait until it is ready."""
-        ties_to_us = [sys.executable, "-IS", "hubsite/end_with_parent.py", str(os.getpid())]
+        ties_to_us = [sys.executable, "-IS", "hubsite/start/end_with_parent.py", str(os.getpid())]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 [*ties_to_us, sys.executable, "manage.py", "start", "--port", str(self.port)],

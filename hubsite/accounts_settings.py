@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .configuration import Setting, boolean, whole_number
+from .configuration.reading import Setting, boolean, whole_number
 from .oidc_providers import former_providers, oidc_providers
 
 ACCOUNTS = "Accounts and tokens"

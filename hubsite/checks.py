@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
+from .configuration.table import is_loopback
 from .engines.kubernetes.pod_options import Volume
-from .settings_table import is_loopback
 
 logger = logging.getLogger(__name__)
 

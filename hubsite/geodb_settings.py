@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from .configuration import Setting, url
+from .configuration.reading import Setting, url
 
 GEODB = "geoDB"
 

@@ -8,9 +8,9 @@ import sys
 import environ
 
 from . import __version__
-from .configuration import BASE_DIR, ConfigurationError, environment, read
-from .secrets import read_or_make
-from .settings_table import SETTINGS, WITHOUT_MEANING, callback_hosts
+from .configuration.reading import BASE_DIR, ConfigurationError, environment, read
+from .configuration.table import SETTINGS, WITHOUT_MEANING, callback_hosts
+from .start.secrets import read_or_make
 
 # What the hub's own processes write is theirs alone; the runner writes cubes, for others.
 ORIGINAL_UMASK = os.umask(0o077)
@@ -32,7 +32,7 @@ SECRET_KEY = HUB["XCUBE_HUB_SECRET_KEY"] or read_or_make(DATA_DIR / "secret-key"
 TOKEN_SECRETS_ARE_EMBEDDED = not (
     HUB["XCUBE_HUB_TOKEN_SECRETS"] or HUB["XCUBE_HUB_TOKEN_SECRETS_FILE"]
 )
-TOKEN_SECRETS = HUB["XCUBE_HUB_TOKEN_SECRETS"]  # if empty (accounts/signing_keys.py):
+TOKEN_SECRETS = HUB["XCUBE_HUB_TOKEN_SECRETS"]  # if empty (accounts/tokens/signing_keys.py):
 TOKEN_SECRETS_FILE = HUB["XCUBE_HUB_TOKEN_SECRETS_FILE"] or DATA_DIR / "token-secret"
 
 _pins = BASE_DIR / "requirements-xcube.in"
@@ -65,19 +65,19 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "hubsite.api.limits.RequestLimitMiddleware",
-    "hubsite.cookies.CookieMiddleware",
+    "hubsite.web.cookies.CookieMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "accounts.oidc.renewal.SessionRenewalMiddleware",
+    "accounts.sign_on.renewal.SessionRenewalMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "hubsite.content_security_policy.ContentSecurityPolicyMiddleware",
+    "hubsite.web.content_security_policy.ContentSecurityPolicyMiddleware",
 ]
 
 ROOT_URLCONF = "hubsite.urls"
-WSGI_APPLICATION = "hubsite.wsgi.application"
+WSGI_APPLICATION = "hubsite.web.wsgi.application"
 APPEND_SLASH = False
 
 TEMPLATES = [
@@ -114,7 +114,7 @@ else:
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# It counts failed tries, by address (accounts/token_limits.py, password_login.py). Of Django's
+# It counts failed tries, by address (accounts/tokens/limits.py, password_login.py). Of Django's
 # 300 entries whoever has more addresses would have some forgotten.
 CACHES = {
     "default": {
@@ -129,8 +129,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 AUTHENTICATION_BACKENDS = [
-    "accounts.password_login.PasswordBackend",
-    "accounts.oidc.backend.OidcBackend",
+    "accounts.sign_on.password.PasswordBackend",
+    "accounts.sign_on.backend.OidcBackend",
 ]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
@@ -181,7 +181,7 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 4
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "accounts.authentication.BearerAuthentication",
+        "accounts.api.authentication.BearerAuthentication",
         "hubsite.api.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -239,7 +239,7 @@ LOGGING = {
     "formatters": {
         "plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
     },
-    "filters": {"faults": {"()": "hubsite.log_filters.NotOverload"}},
+    "filters": {"faults": {"()": "hubsite.web.log_filters.NotOverload"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["stderr"], "level": HUB["XCUBE_HUB_LOG_LEVEL"]},
     "loggers": {

@@ -6,8 +6,8 @@ from datetime import date
 from urllib.parse import urlsplit
 
 from .accounts_settings import ACCOUNTS
-from .configuration import Setting, file, whole_number
-from .settings_bounds import LARGEST_NUMBER
+from .configuration.bounds import LARGEST_NUMBER
+from .configuration.reading import Setting, file, whole_number
 
 
 def day(text: str) -> date:

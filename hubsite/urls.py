@@ -6,8 +6,9 @@ from django.templatetags.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from . import health, metrics, pages
 from .api.information import InformationView
+from .console import home
+from .health import metrics, probes
 
 admin.site.site_header = "xcube-hub"
 admin.site.site_title = "xcube-hub"
@@ -15,7 +16,7 @@ admin.site.index_title = "Operate the hub"
 admin.site.enable_nav_sidebar = False  # tables need the width
 
 urlpatterns = [
-    path("", pages.home, name="home"),
+    path("", home.home, name="home"),
     path(settings.API_PATH.rstrip("/"), InformationView.as_view(schema=None)),
     path(settings.API_PATH, include("hubsite.api.urls")),
     path(settings.API_PATH, include("accounts.api.urls")),
@@ -23,8 +24,8 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
-    path("health/live", health.live),
-    path("health/ready", health.ready, name="health-ready"),
+    path("health/live", probes.live),
+    path("health/ready", probes.ready, name="health-ready"),
     path("metrics", metrics.metrics),
     path("favicon.ico", RedirectView.as_view(url=static("favicon.svg"))),
 ]

@@ -13,8 +13,8 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 
-from accounts.admin import ReadOnlyAdmin
-from hubsite.settings_table import SETTINGS
+from accounts.admin.base import ReadOnlyAdmin
+from hubsite.configuration.table import SETTINGS
 
 from . import lifecycle, logs
 from .models import Job, JobDocument, JobEvent

@@ -13,12 +13,12 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts import ledger
+from accounts.units import ledger
 from hubsite.api.errors import ApiError
 
 from . import vault
-from .cost import CostError, CubeSize, required_units
-from .estimator import Estimate, estimate
+from .estimates.asking import Estimate, estimate
+from .estimates.cost import CostError, CubeSize, required_units
 from .models import (
     FINAL_STATES,
     IdempotencyKey,
@@ -29,7 +29,7 @@ from .models import (
     new_job_id,
 )
 from .request import InvalidRequest, ResolvedRequest, parse_request
-from .stores import StoresFileError
+from .stores.catalogue import StoresFileError
 from .tasks import wake_up
 from .workload import resolve_for
 

@@ -8,8 +8,8 @@ class JobsConfig(AppConfig):
     verbose_name = "Cube generation"
 
     def ready(self) -> None:
-        from accounts.forgetting import also
+        from accounts.deletion import also
 
-        from . import checks, forgetting  # noqa: F401  (registers the checks)
+        from . import checks, deletion  # noqa: F401  (registers the checks)
 
-        also(stop=forgetting.stop, forget=forgetting.forget)
+        also(stop=deletion.stop, forget=deletion.forget)

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
-from .stores import StoresFileError, load_catalogue
+from .stores.catalogue import StoresFileError, load_catalogue
 
 
 @register()

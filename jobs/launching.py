@@ -25,7 +25,7 @@ from hubsite.engines.base import AlreadyEnded, EngineUnavailable, LaunchRefused,
 from . import lifecycle, respite, vault
 from .models import Job, JobQuerySet, Lock, Reason, State
 from .request import InvalidRequest
-from .stores import StoresFileError
+from .stores.catalogue import StoresFileError
 from .workload import build_workload
 
 logger = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import ledger
+from accounts.units import ledger
 
 from .models import FINAL_STATES, Job, JobDocument, JobEvent, Reason, State
 

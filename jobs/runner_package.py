@@ -26,7 +26,7 @@ _READABLE = 0o100644 << 16
 def runner_zip() -> bytes:
     """`jobs/__init__.py` and `jobs/runner/*.py`."""
     folder = Path(jobs.__file__).parent
-    sources = [folder / "__init__.py", *(folder / "runner").glob("*.py")]
+    sources = [folder / "__init__.py", *(folder / "runner").rglob("*.py")]
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for source in sorted(sources):

@@ -13,7 +13,7 @@ from .models import Job, JobDocument
 from .request import CubegenRequest, ResolvedRequest, parse_request, resolve, unredact
 from .run_token import run_token
 from .runner_package import MODULE, REQUIRES, runner_zip
-from .stores import load_catalogue
+from .stores.catalogue import load_catalogue
 
 XCUBE_BYTES = 512 << 20
 VALUE_BYTES = 8

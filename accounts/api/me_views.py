@@ -13,10 +13,10 @@ from hubsite.api.errors import ApiError
 from hubsite.api.pagination import MAX_LIMIT, page
 from hubsite.api.schema import problem_responses
 
-from ..expiry import expiring_next
 from ..models import Balance, LedgerEntry, User
-from ..notices import is_low
-from ..permissions import scopes_of
+from ..units.expiry import expiring_next
+from ..units.notices import is_low
+from .permissions import scopes_of
 from .serializers import (
     MeSerializer,
     MovementSerializer,

@@ -11,9 +11,9 @@ from hubsite.api.errors import ApiError, invalid_field
 from hubsite.api.pagination import page
 from hubsite.api.schema import problem_responses
 
-from ..permissions import scopes_of
-from ..personal_tokens import TokenRefused, make_token, maker_of, revoke_token, tokens_of
+from ..tokens.personal import TokenRefused, make_token, maker_of, revoke_token, tokens_of
 from .me_views import PAGE
+from .permissions import scopes_of
 from .serializers import (
     NewPersonalTokenSerializer,
     PersonalTokenRequestSerializer,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from ..models import AccessToken, LedgerEntry, SubscriptionEvent, Unit
-from ..personal_tokens import DEFAULT_DAYS, LONGEST_DAYS
 from ..scopes import SCOPES
+from ..tokens.personal import DEFAULT_DAYS, LONGEST_DAYS
 from .fields import DayField, NumberField, PrintableField, TextField, WholeNumberField
 
 

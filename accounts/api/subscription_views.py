@@ -13,9 +13,9 @@ from hubsite.api.errors import ApiError, invalid_field
 from hubsite.api.schema import problem_responses
 
 from ..models import Service, Subscription
-from ..permissions import HasScope
 from ..scopes import CREATE_USERS, READ_USERS
-from ..subscriptions import Refused, Wish, find_subscription, subscribe, unsubscribe
+from ..subscriptions.subscribing import Refused, Wish, find_subscription, subscribe, unsubscribe
+from .permissions import HasScope
 from .serializers import SubscriptionRequestSerializer, SubscriptionSerializer
 
 SERVICE_ID = OpenApiParameter(

@@ -15,11 +15,11 @@ from hubsite.api.errors import ApiError
 from hubsite.api.parsing import StrictJSONParser
 from hubsite.api.schema import problem_responses
 
-from ..clients import check_is_slow, check_secret, find_client
 from ..models import Client
 from ..scopes import permissions_of
-from ..token_limits import TooManyTries, check_tries, count_failure
-from ..tokens import issue_token
+from ..tokens.clients import check_is_slow, check_secret, find_client
+from ..tokens.hub_tokens import issue_token
+from ..tokens.limits import TooManyTries, check_tries, count_failure
 from .client_authentication import oauth_error, token_request
 from .serializers import ClientCredentialsSerializer, TokenSerializer
 

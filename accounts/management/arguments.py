@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from django.core.management import CommandError, CommandParser
 
-from ..ledger import MAX_UNITS
 from ..models import User
 from ..scopes import SCOPES
+from ..units.ledger import MAX_UNITS
 
 
 def add_permission_argument(parser: CommandParser, *, required: bool, help: str) -> None:

@@ -1,6 +1,6 @@
 """Processing units: what a user has, and every movement that made it so.
 
-Only `accounts/ledger.py` writes these.
+Only `accounts/units/ledger.py` writes these.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import IntegrityError, models, transaction
 from django.db.models.functions import Lower
 
-from ..identity import user_id_of
 from ..scopes import OPERATE_HUB, SCOPES
+from .user_ids import user_id_of
 
 
 class UserManager(BaseUserManager["User"]):

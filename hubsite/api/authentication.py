@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from .errors import invalid_field
 
 ACT_FOR = "X-Act-For"
-"""Header that names the user in whose name an operator asks (accounts/acting.py)."""
+"""Header that names the user in whose name an operator asks (accounts/api/acting.py)."""
 
 
 class SessionAuthentication(authentication.SessionAuthentication):

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
-from accounts import ledger
+from accounts.units import ledger
 
 from ..admission import Quote
 from ..models import Job, State

@@ -14,13 +14,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.permissions import HasScope, scopes_of
+from accounts.api.permissions import HasScope, scopes_of
 from hubsite.api.errors import ApiError, invalid_field
 from hubsite.api.pagination import MAX_LIMIT, page, query_integer
 from hubsite.api.parsing import parse_document
 
-from .. import admission, estimator, lifecycle, logs
+from .. import admission, lifecycle, logs
 from ..admission import Submission
+from ..estimates import asking
 from ..job_rows import find_job
 from ..models import Job, State
 from ..request import InvalidRequest
@@ -45,7 +46,7 @@ class VersionView(SwitchableView):
 
     @schema.version
     def get(self, request: Request) -> Response:
-        versions = estimator.versions()
+        versions = asking.versions()
         return Response({"result": [f"{name}: {version}" for name, version in versions.items()]})
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..stores import FILE_SYSTEM_TYPES
+from ..stores.catalogue import FILE_SYSTEM_TYPES
 from .errors import FieldError
 from .json_rules import member
 from .paths import redirecting_values

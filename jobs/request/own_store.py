@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from ..stores import FILE_SYSTEM_TYPES, endpoint_url
+from ..stores.catalogue import FILE_SYSTEM_TYPES, endpoint_url
 from .accessors import EXTENSIONS, FORMATS_FROM_CALLERS, format_of
 from .addresses import endpoint_fault
 from .errors import FieldError

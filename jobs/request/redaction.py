@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import copy
 
-from ..stores import is_secret_name
+from ..stores.catalogue import is_secret_name
 
 HIDDEN = "***"
 _PARAMS = ("store_params", "open_params", "write_params")

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from ..cost import Price
-from ..stores import FILE_SYSTEM_TYPES, Store, StoreCatalogue, location
+from ..estimates.cost import Price
+from ..stores.catalogue import FILE_SYSTEM_TYPES, Store, StoreCatalogue, location
 from .accessors import EXTENSIONS, WRITTEN_FORMATS, format_of, opener_faults, writer_faults
 from .errors import FieldError, InvalidRequest
 from .own_store import display_name, own_store_faults

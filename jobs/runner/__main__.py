@@ -171,15 +171,15 @@ def _seconds(text: str) -> float:
 
 def main() -> int:
     options = parse_arguments(sys.argv[1:])
-    from .environment import restart_clean
+    from .system.environment import restart_clean
 
     if options.command == "run":
-        from .handover import gather
+        from .system.handover import gather
 
         handed = gather(os.environ, keep_environment=options.keep_environment)
         fd = restart_clean(options.runs_dir, handed=handed)
         # Only now: numpy reads the number of its threads when it is imported.
-        from .foreground import run_workload
+        from .run.foreground import run_workload
 
         return run_workload(
             workload=options.workload,
@@ -190,7 +190,7 @@ def main() -> int:
         )
     if options.command == "estimate":
         restart_clean(options.cache_dir)
-        from .service import serve_estimates
+        from .estimates.service import serve_estimates
 
         return serve_estimates(
             address=options.address,
@@ -202,7 +202,7 @@ def main() -> int:
             estimate_memory_bytes=options.estimate_memory << 20,
         )
     restart_clean(options.runs_dir)
-    from .zygote import serve
+    from .serve.zygote import serve
 
     return serve(
         socket_path=options.socket,

@@ -6,11 +6,11 @@ import itertools
 import uuid
 from collections.abc import Iterable
 
-from accounts import ledger
-from accounts.clients import create_client
 from accounts.models import Client, User
 from accounts.scopes import forget_permissions, permission_rows, permissions_of
-from accounts.tokens import issue_token
+from accounts.tokens.clients import create_client
+from accounts.tokens.hub_tokens import issue_token
+from accounts.units import ledger
 
 _numbers = itertools.count(1)
 

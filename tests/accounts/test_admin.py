@@ -6,9 +6,9 @@ import pytest
 from django.test import Client as HttpClient
 from django.urls import reverse
 
-from accounts import ledger
 from accounts.models import AccessToken, Client, LedgerEntry, User
-from accounts.tokens import issue_token
+from accounts.tokens.hub_tokens import issue_token
+from accounts.units import ledger
 
 from .factories import make_client, make_user
 

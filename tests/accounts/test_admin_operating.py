@@ -12,8 +12,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from accounts import ledger
-from accounts.expiry import grant_expiring
 from accounts.models import (
     ActingEntry,
     GeodbRegistration,
@@ -24,7 +22,9 @@ from accounts.models import (
     SubscriptionEvent,
 )
 from accounts.scopes import permissions_of
-from accounts.subscriptions import Wish, subscribe
+from accounts.subscriptions.subscribing import Wish, subscribe
+from accounts.units import ledger
+from accounts.units.expiry import grant_expiring
 
 from .factories import make_user
 

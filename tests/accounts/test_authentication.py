@@ -10,9 +10,9 @@ from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory, force_authenticate
 from rest_framework.views import APIView
 
-from accounts import ledger
-from accounts.permissions import HasScope, IsOperator, scopes_of
+from accounts.api.permissions import HasScope, IsOperator, scopes_of
 from accounts.scopes import SCOPES
+from accounts.units import ledger
 
 from .factories import bearer, make_client, make_user
 
@@ -190,7 +190,7 @@ def test_nobody_has_no_scopes():
 
 
 def test_the_principal_names_the_client():
-    from accounts.tokens import issue_token, verify_token
+    from accounts.tokens.hub_tokens import issue_token, verify_token
 
     user = make_user(permissions=["manage:cubegens"])
     client, _ = make_client(user)

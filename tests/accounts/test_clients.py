@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from django.db import IntegrityError, transaction
 
-from accounts import clients
-from accounts.clients import check_is_slow, check_secret, create_client, find_client
 from accounts.models import Client
+from accounts.tokens import clients
+from accounts.tokens.clients import check_is_slow, check_secret, create_client, find_client
 
 from .factories import make_user
 

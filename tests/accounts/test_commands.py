@@ -11,10 +11,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client as HttpClient
 
-from accounts import ledger
 from accounts.models import AccessToken, Balance, Client, LedgerEntry, User
 from accounts.scopes import permissions_of
-from accounts.tokens import InvalidToken, issue_token, verify_token
+from accounts.tokens.hub_tokens import InvalidToken, issue_token, verify_token
+from accounts.units import ledger
 
 from .factories import make_user
 

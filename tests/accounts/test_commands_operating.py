@@ -11,10 +11,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client as HttpClient
 
-from accounts import ledger
-from accounts.expiry import expire_due, expiring_next
 from accounts.models import Client, LedgerEntry, User
-from accounts.tokens import verify_token
+from accounts.tokens.hub_tokens import verify_token
+from accounts.units import ledger
+from accounts.units.expiry import expire_due, expiring_next
 
 from .factories import make_user
 

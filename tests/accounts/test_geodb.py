@@ -12,12 +12,13 @@ from django.test import Client as HttpClient
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from accounts import geodb_registration, tasks
-from accounts.geodb_registration import pause_s, register
+from accounts import tasks
 from accounts.models import GeodbRegistration, Service, Subscription, User
-from accounts.signing_keys import signing_keys
-from accounts.subscriptions import Wish, subscribe, unsubscribe
-from hubsite.configuration import ConfigurationError, read
+from accounts.subscriptions import geodb_registration
+from accounts.subscriptions.geodb_registration import pause_s, register
+from accounts.subscriptions.subscribing import Wish, subscribe, unsubscribe
+from accounts.tokens.signing_keys import signing_keys
+from hubsite.configuration.reading import ConfigurationError, read
 from hubsite.geodb_settings import GEODB_SETTINGS
 from tests.servers.geodb import geodb_server
 
@@ -254,7 +255,7 @@ def test_a_redirect_is_not_followed_with_the_token(geodb, user):
 
 
 def test_the_hubs_own_token_for_geodb_opens_nothing_here(user):
-    from accounts.geodb import _token
+    from accounts.subscriptions.geodb import _token
 
     headers = {"Authorization": f"Bearer {_token()}"}
     assert HttpClient().get("/api/v2/users/me", headers=headers).status_code == 401
@@ -264,7 +265,7 @@ def test_a_token_from_elsewhere_is_used_where_the_operator_says_so(
     geodb, user, settings, live_server
 ):
     """The endpoint that gives the token is the hub's own here: it speaks the same OAuth."""
-    from accounts.clients import create_client
+    from accounts.tokens.clients import create_client
 
     client, secret = create_client(make_user("admin@example.org"), scopes=[])
     settings.HUB = {
@@ -302,7 +303,7 @@ def test_a_token_that_no_header_can_hold_is_a_failure_that_is_told(
         "XCUBE_HUB_GEODB_TOKEN_URL": "http://127.0.0.1:9/token",
     }
     answer = json.dumps({"access_token": token}).encode()
-    monkeypatch.setattr("accounts.geodb._call", lambda *_: (200, answer))
+    monkeypatch.setattr("accounts.subscriptions.geodb._call", lambda *_: (200, answer))
     subscribe_to_geodb(user)
     assert not register(registration().pk)
     assert registration().state == State.FAILING
@@ -313,7 +314,7 @@ def test_what_geodb_says_is_kept_as_one_line_that_any_database_takes(
     geodb, user, settings, monkeypatch
 ):
     answer = json.dumps({"code": "42\u0000", "message": "no\n\u0000such table"}).encode()
-    monkeypatch.setattr("accounts.geodb._call", lambda *_: (404, answer))
+    monkeypatch.setattr("accounts.subscriptions.geodb._call", lambda *_: (404, answer))
     subscribe_to_geodb(user)
     assert not register(registration().pk)
     assert registration().error == "geoDB answered 404: 42  no  such table"

@@ -11,8 +11,8 @@ import jwt
 import pytest
 
 from accounts.models import Service
-from accounts.signing_keys import signing_keys
-from accounts.subscriptions import Wish, subscribe
+from accounts.subscriptions.subscribing import Wish, subscribe
+from accounts.tokens.signing_keys import signing_keys
 from tests.servers.geodb import geodb_server
 from tests.servers.missing import missing
 

@@ -10,10 +10,10 @@ from django.db.models import ProtectedError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from accounts import ledger
-from accounts.ledger import IdempotencyKeyReused, InsufficientUnits, NoReservation
 from accounts.models import Balance, LedgerEntry
 from accounts.models.ledger import LedgerEntryIsFinal
+from accounts.units import ledger
+from accounts.units.ledger import IdempotencyKeyReused, InsufficientUnits, NoReservation
 
 from .factories import make_user
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from accounts import ledger
-from accounts.ledger import InsufficientUnits
 from accounts.models import Balance, LedgerEntry
+from accounts.units import ledger
+from accounts.units.ledger import InsufficientUnits
 
 from .factories import make_user
 

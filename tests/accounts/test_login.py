@@ -8,8 +8,8 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 
-from accounts.oidc import documents, renewal
-from accounts.password_login import TRIES_PER_ACCOUNT, TRIES_PER_ADDRESS
+from accounts.sign_on import documents, renewal
+from accounts.sign_on.password import TRIES_PER_ACCOUNT, TRIES_PER_ADDRESS
 from hubsite.oidc_providers import Provider
 
 from .factories import make_user
@@ -237,7 +237,7 @@ def test_an_answer_that_nobody_waits_for_signs_nobody_in(hub, client, operator, 
 def session_by(client, provider: Provider, *, overdue_s: float) -> None:
     """A session that was confirmed long enough ago to be `overdue_s`."""
     user = make_user()
-    client.force_login(user, backend="accounts.oidc.backend.OidcBackend")
+    client.force_login(user, backend="accounts.sign_on.backend.OidcBackend")
     session = client.session
     session[renewal.PROVIDER] = provider.key
     session[renewal.SIGNED_IN_AT] = int(time.time())

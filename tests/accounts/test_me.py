@@ -6,7 +6,7 @@ import pytest
 from django.test import Client as HttpClient
 
 from accounts.models import Service
-from accounts.subscriptions import Wish, subscribe
+from accounts.subscriptions.subscribing import Wish, subscribe
 from tests.api_document import answer_faults
 
 from .factories import bearer, make_client, make_user

@@ -11,9 +11,9 @@ import pytest
 from django.test import Client as HttpClient
 from django.utils import timezone
 
-from accounts.identity import user_id_of
-from accounts.signing_keys import signing_keys
-from accounts.tokens import InvalidToken, verify_token
+from accounts.models.user_ids import user_id_of
+from accounts.tokens.hub_tokens import InvalidToken, verify_token
+from accounts.tokens.signing_keys import signing_keys
 
 from .factories import make_user
 

@@ -11,8 +11,8 @@ from django.test import Client as HttpClient
 from django.utils import timezone
 
 from accounts.models import AccessToken
-from accounts.personal_tokens import MOST_TOKENS, TokenRefused, make_token
-from accounts.tokens import InvalidToken, issue_token, verify_token
+from accounts.tokens.hub_tokens import InvalidToken, issue_token, verify_token
+from accounts.tokens.personal import MOST_TOKENS, TokenRefused, make_token
 
 from .factories import bearer, make_client, make_user
 

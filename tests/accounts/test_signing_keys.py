@@ -14,9 +14,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from accounts import signing_keys
 from accounts.models import AccessToken
-from accounts.tokens import InvalidToken, issue_token, verify_token
+from accounts.tokens import signing_keys
+from accounts.tokens.hub_tokens import InvalidToken, issue_token, verify_token
 
 from .factories import make_user
 

@@ -11,11 +11,11 @@ import pytest
 from django.test import Client as HttpClient
 from django.utils import timezone
 
-from accounts import ledger
-from accounts.identity import user_id_of
 from accounts.models import Client, LedgerEntry, Subscription, SubscriptionEvent, User
+from accounts.models.user_ids import user_id_of
 from accounts.scopes import give_role, permissions_of
-from accounts.tokens import verify_token
+from accounts.tokens.hub_tokens import verify_token
+from accounts.units import ledger
 from tests.api_document import answer_faults, request_faults
 
 from .factories import bearer, make_client, make_user

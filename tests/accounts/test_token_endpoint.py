@@ -12,9 +12,9 @@ from django.conf import settings
 from django.core.cache import cache
 from django.test import Client as HttpClient
 
-from accounts import token_limits
 from accounts.models import AccessToken
-from accounts.tokens import verify_token
+from accounts.tokens import limits
+from accounts.tokens.hub_tokens import verify_token
 
 from .factories import make_client, make_user
 
@@ -254,13 +254,13 @@ def test_a_client_id_is_not_a_pattern(pair):
 
 
 def test_after_30_wrong_secrets_in_a_minute_one_must_wait(pair, monkeypatch):
-    monkeypatch.setattr(token_limits.time, "time", lambda: 1_000_020.0)
+    monkeypatch.setattr(limits.time, "time", lambda: 1_000_020.0)
     for _ in range(30):
         assert post_json({**pair, "client_secret": "wrong"}).status_code == 401
     response = post_json({**pair, "client_secret": "wrong"})
     assert_oauth_error(response, 429, "slow_down")
     assert 1 <= int(response["Retry-After"]) <= 60
-    monkeypatch.setattr(token_limits.time, "time", lambda: 1_000_080.0)
+    monkeypatch.setattr(limits.time, "time", lambda: 1_000_080.0)
     assert post_json({**pair, "client_secret": "wrong"}).status_code == 401
 
 
@@ -274,7 +274,7 @@ def test_slow_hashes_are_not_computed_for_invented_ids_without_end(monkeypatch):
     for number in range(30):  # each with an id of its own: counted by address
         wrong = {"client_id": f"Invented-{number}", "client_secret": "wrong"}
         assert post_json(wrong).status_code == 401
-    monkeypatch.setattr("accounts.clients.check_password", None)  # would raise
+    monkeypatch.setattr("accounts.tokens.clients.check_password", None)  # would raise
     wrong = {"client_id": "Invented-30", "client_secret": "wrong"}
     assert post_json(wrong).status_code == 429
 
@@ -285,7 +285,7 @@ def test_slow_hashes_are_not_computed_for_a_client_that_was_guessed_at_too_often
     for _ in range(30):
         assert post_json({**good, "client_secret": "wrong"}).status_code == 401
     with monkeypatch.context() as context:
-        context.setattr("accounts.clients.check_password", None)  # would raise
+        context.setattr("accounts.tokens.clients.check_password", None)  # would raise
         assert post_json(good).status_code == 429
     assert post_json(good, REMOTE_ADDR="192.0.2.7").status_code == 200
 
@@ -308,11 +308,11 @@ def test_successes_are_not_counted(user):
 
 
 def test_failures_at_many_addresses_make_none_forgotten(monkeypatch):
-    monkeypatch.setattr(token_limits.time, "time", lambda: 1_000_020.0)
+    monkeypatch.setattr(limits.time, "time", lambda: 1_000_020.0)
     cache.clear()
-    for _ in range(token_limits.FAILED_TRIES_PER_MINUTE):
-        token_limits.count_failure(None, "192.0.2.1")
+    for _ in range(limits.FAILED_TRIES_PER_MINUTE):
+        limits.count_failure(None, "192.0.2.1")
     for number in range(2000):
-        token_limits.count_failure(None, f"2001:db8::{number:x}")
-    with pytest.raises(token_limits.TooManyTries):
-        token_limits.check_tries(None, "192.0.2.1")
+        limits.count_failure(None, f"2001:db8::{number:x}")
+    with pytest.raises(limits.TooManyTries):
+        limits.check_tries(None, "192.0.2.1")

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from accounts.models import AccessToken
 from accounts.scopes import SCOPES, give_roles
-from accounts.tokens import (
+from accounts.tokens.hub_tokens import (
     InvalidToken,
     delete_expired_tokens,
     issue_token,

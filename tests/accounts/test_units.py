@@ -12,11 +12,11 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts import ledger, notices
-from accounts.expiry import expire_due, expiring_next, grant_expiring, take
 from accounts.models import Balance, ExpiringUnits, LedgerEntry, MonthlyGrant
-from accounts.monthly import grant_due, month_of
 from accounts.tasks import housekeeping
+from accounts.units import ledger, notices
+from accounts.units.expiry import expire_due, expiring_next, grant_expiring, take
+from accounts.units.monthly import grant_due, month_of
 
 from .factories import bearer, make_user
 

@@ -10,8 +10,8 @@ from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 
-from accounts.identity import user_id_of
 from accounts.models import User
+from accounts.models.user_ids import user_id_of
 
 from .factories import make_user
 

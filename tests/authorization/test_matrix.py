@@ -13,7 +13,7 @@ import pytest
 from django.core.cache import cache
 from django.db import transaction
 
-from accounts.oidc import documents
+from accounts.sign_on import documents
 from hubsite.oidc_providers import Provider
 
 from .endpoints import Endpoint, endpoints

@@ -12,12 +12,12 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 from django.test import Client
 
-from accounts.clients import create_client
 from accounts.models import Identity, User
-from accounts.oidc.renewal import SIGNED_IN_AT
-from accounts.personal_tokens import make_token
-from accounts.signing_keys import signing_keys
-from accounts.tokens import issue_token
+from accounts.sign_on.renewal import SIGNED_IN_AT
+from accounts.tokens.clients import create_client
+from accounts.tokens.hub_tokens import issue_token
+from accounts.tokens.personal import make_token
+from accounts.tokens.signing_keys import signing_keys
 from jobs.models import State
 from tests.accounts.factories import bearer, make_user
 from tests.accounts.oidc import issuer

@@ -17,8 +17,8 @@ from rest_framework.views import APIView
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.benchmarks.bare_settings")
 application = get_wsgi_application()
 
-from accounts.authentication import BearerAuthentication  # noqa: E402
-from accounts.permissions import HasScope  # noqa: E402
+from accounts.api.authentication import BearerAuthentication  # noqa: E402
+from accounts.api.permissions import HasScope  # noqa: E402
 from jobs.models import Job  # noqa: E402
 
 

@@ -29,7 +29,7 @@ class BareSite(Server):
             "XCUBE_HUB_PORT": str(self.port),
             "XCUBE_HUB_LOG_LEVEL": "INFO",
         }
-        argv = [sys.executable, "-m", "gunicorn", "-c", "python:hubsite.gunicorn_config",
+        argv = [sys.executable, "-m", "gunicorn", "-c", "python:hubsite.web.gunicorn_config",
                 "--log-level", "info", "tests.benchmarks.bare_site:application"]  # fmt: skip
         super().__init__(argv, env=environment, log=web.folder / "bare.log")
         try:

@@ -10,10 +10,10 @@ def main(users: int, units: int) -> None:
     import django
 
     django.setup()
-    from accounts import ledger
     from accounts.models import User
     from accounts.scopes import MANAGE_CUBEGENS, give_roles
-    from accounts.tokens import issue_token
+    from accounts.tokens.hub_tokens import issue_token
+    from accounts.units import ledger
 
     tokens = []
     for number in range(users):

@@ -88,7 +88,7 @@ def main(email: str, users: int, jobs: int) -> None:
 
 def _token(user: Any) -> str:
     from accounts.scopes import MANAGE_CUBEGENS, give_roles
-    from accounts.tokens import issue_token
+    from accounts.tokens.hub_tokens import issue_token
 
     give_roles(user, {MANAGE_CUBEGENS})
     return issue_token(user, scopes={MANAGE_CUBEGENS})

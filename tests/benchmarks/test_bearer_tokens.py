@@ -12,10 +12,10 @@ from django.contrib.auth.models import Group
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts.authentication import principal_of
+from accounts.api.authentication import principal_of
 from accounts.models import User
-from accounts.oidc import documents
-from accounts.tokens import issue_token
+from accounts.sign_on import documents
+from accounts.tokens.hub_tokens import issue_token
 from tests.accounts.factories import make_user
 from tests.accounts.oidc import issuer
 

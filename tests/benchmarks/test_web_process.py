@@ -24,7 +24,7 @@ FOREIGN = {"kubernetes", "xcube", "numpy", "pandas", "xarray", "dask"}
 HANDLE_REQUESTS = """
 import io, json, sys
 token, requests = json.loads(sys.argv[1])
-from hubsite.wsgi import application
+from hubsite.web.wsgi import application
 statuses = []
 for method, path, body in requests:
     data = b"" if body is None else json.dumps(body).encode()

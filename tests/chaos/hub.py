@@ -174,8 +174,8 @@ class Hub:
         hub = [sys.executable, "-m", "hubsite.cli"]
         argv = {
             "web": [
-                sys.executable, "-m", "gunicorn", "-c", "python:hubsite.gunicorn_config",
-                "hubsite.wsgi:application",
+                sys.executable, "-m", "gunicorn", "-c", "python:hubsite.web.gunicorn_config",
+                "hubsite.web.wsgi:application",
             ],
             "worker": [*hub, "qcluster"],
             "observer": [*hub, "observe"],

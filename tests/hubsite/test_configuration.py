@@ -14,7 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from hubsite import checks
-from hubsite.configuration import (
+from hubsite.configuration.reading import (
     BASE_DIR,
     ConfigurationError,
     Setting,
@@ -26,9 +26,9 @@ from hubsite.configuration import (
     read,
     whole_number,
 )
-from hubsite.settings_table import SETTINGS, WITHOUT_MEANING
+from hubsite.configuration.table import SETTINGS, WITHOUT_MEANING
 from jobs.checks import check_stores_file
-from jobs.stores import StoresFileError, load_catalogue
+from jobs.stores.catalogue import StoresFileError, load_catalogue
 
 DOCUMENT = BASE_DIR / "docs" / "configuration.md"
 

@@ -24,7 +24,7 @@ def _a_request_leaves_the_transaction_of_the_test_open(monkeypatch):
 
 def serve(path: str, content_type: str, body: bytes = b"", **environ: str) -> int:
     """The status that gunicorn's application answers a POST with."""
-    from hubsite.wsgi import application
+    from hubsite.web.wsgi import application
 
     statuses: list[str] = []
     response = application(

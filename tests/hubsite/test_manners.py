@@ -88,7 +88,7 @@ def test_our_own_faults_are_told_without_details(client, monkeypatch):
     def fail(*args):
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("jobs.estimator.versions", fail)
+    monkeypatch.setattr("jobs.estimates.asking.versions", fail)
     response = client.get(f"{API}/cubegens/version")
     body = assert_problem(response, 500)
     assert "secret" not in json.dumps(body)

@@ -11,7 +11,7 @@ from django.contrib.staticfiles import finders
 from django.test import Client
 from django.utils.formats import localize
 
-from hubsite.content_security_policy import STRICT, SWAGGER
+from hubsite.web.content_security_policy import STRICT, SWAGGER
 from tests.accounts.factories import make_user
 
 PAGES = ["/", "/api/v2/ui/", "/login/", "/nothing-here"]
@@ -169,10 +169,10 @@ def test_readiness_shows_the_observers_leases():
 
 @pytest.mark.django_db
 def test_a_hub_without_its_tables_is_not_ready(monkeypatch):
-    from hubsite import health
+    from hubsite.health import probes
 
-    health._check_migrations.cache_clear()
-    monkeypatch.setattr(health.MigrationExecutor, "migration_plan", lambda *_: [("jobs", False)])
+    probes._check_migrations.cache_clear()
+    monkeypatch.setattr(probes.MigrationExecutor, "migration_plan", lambda *_: [("jobs", False)])
     answer = Client().get("/health/ready")
     assert answer.status_code == 503
     assert "migrate" in answer.json()["checks"]["migrations"]["message"]
@@ -181,13 +181,13 @@ def test_a_hub_without_its_tables_is_not_ready(monkeypatch):
 def test_a_hub_without_its_database_is_alive_but_not_ready(monkeypatch):
     from django.db import OperationalError
 
-    from hubsite import health
+    from hubsite.health import probes
 
     def fail():
         raise OperationalError("secret host name")
 
-    monkeypatch.setattr(health, "_check_database", fail)
-    monkeypatch.setattr(health, "_check_migrations", fail)
+    monkeypatch.setattr(probes, "_check_database", fail)
+    monkeypatch.setattr(probes, "_check_migrations", fail)
     answer = Client().get("/health/ready")
     assert answer.status_code == 503
     assert "secret" not in answer.content.decode()

@@ -8,10 +8,12 @@ from argparse import ArgumentTypeError
 
 import pytest
 
-from hubsite import __version__, gunicorn_config, parts
-from hubsite.configuration import BASE_DIR
+from hubsite import __version__
+from hubsite.configuration.reading import BASE_DIR
 from hubsite.management.commands.start import part_names
-from hubsite.readiness import Site
+from hubsite.start import parts
+from hubsite.start.readiness import Site
+from hubsite.web import gunicorn_config
 
 
 def test_all_parts_run_unless_told_otherwise():

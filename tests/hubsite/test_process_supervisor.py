@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from hubsite import process_supervisor
-from hubsite.process_output import Lines, Output
-from hubsite.process_supervisor import Part, Supervisor, describe
-from hubsite.readiness import Site, tell_when_ready
+from hubsite.start import process_supervisor
+from hubsite.start.process_output import Lines, Output
+from hubsite.start.process_supervisor import Part, Supervisor, describe
+from hubsite.start.readiness import Site, tell_when_ready
 
 
 class Stream(io.BytesIO):
@@ -174,7 +174,7 @@ def test_the_hub_is_ready_as_soon_as_web_answers(web):
 
 
 def test_a_web_that_does_not_answer_is_told_once(monkeypatch):
-    monkeypatch.setattr("hubsite.readiness.LATE_AFTER_S", 0.05)
+    monkeypatch.setattr("hubsite.start.readiness.LATE_AFTER_S", 0.05)
     told = []
     wait = partial(tell_when_ready, Site("127.0.0.1", 1), told.append)
 

@@ -11,8 +11,8 @@ from django.core import checks
 from django.core.management import call_command
 from django.db import OperationalError
 
-from hubsite import start_conditions
-from hubsite.start_conditions import (
+from hubsite.start import start_conditions
+from hubsite.start.start_conditions import (
     CannotStart,
     check_configuration,
     free_port,

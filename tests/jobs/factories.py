@@ -8,7 +8,7 @@ from typing import Any
 
 from django.test import Client
 
-from accounts import ledger
+from accounts.units import ledger
 from jobs.models import Job, JobDocument, JobEvent, State, new_job_id
 
 _numbers = itertools.count()

@@ -14,11 +14,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test.client import MULTIPART_CONTENT, encode_multipart
 from django.utils import timezone
 
-from accounts import ledger
 from accounts.models import Balance
+from accounts.units import ledger
 from hubsite.api.errors import ApiError
 from hubsite.engines.base import LogChunk
-from jobs import admission, estimator, lifecycle, logs
+from jobs import admission, lifecycle, logs
+from jobs.estimates import asking
 from jobs.models import IdempotencyKey, Job, State
 from tests.accounts.factories import bearer, make_user
 
@@ -708,7 +709,7 @@ class TestAccess:
 def test_an_estimator_that_is_away_is_503_and_leaves_nothing(
     client, user, headers, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr("jobs.estimator.estimate_socket", lambda: tmp_path / "none.sock")
+    monkeypatch.setattr("jobs.estimates.asking.estimate_socket", lambda: tmp_path / "none.sock")
     for response in (
         submit(client, headers),
         client.post(
@@ -755,11 +756,11 @@ def test_a_slow_store_of_ones_own_does_not_hold_every_estimator(
 ):
     """Places for such estimates are half of the estimators; others are estimated meanwhile."""
     settings.HUB = {**settings.HUB, "XCUBE_HUB_ESTIMATORS": 2}
-    monkeypatch.setattr(estimator, "OWN_STORE_WAIT_S", 0.2)
-    with estimator._own_store_place():
-        with pytest.raises(ApiError) as refused, estimator._own_store_place():
+    monkeypatch.setattr(asking, "OWN_STORE_WAIT_S", 0.2)
+    with asking._own_store_place():
+        with pytest.raises(ApiError) as refused, asking._own_store_place():
             pass
         assert refused.value.status == 503
         assert submit(client, headers).status_code == 200
-    with estimator._own_store_place():
+    with asking._own_store_place():
         pass

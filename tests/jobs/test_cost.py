@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.cost import MAX_UNITS, CostError, CubeSize, Price
-from jobs.cost import required_units as units_of_size
+from jobs.estimates.cost import MAX_UNITS, CostError, CubeSize, Price
+from jobs.estimates.cost import required_units as units_of_size
 
 
 def required_units(descriptor: dict, prices: list[Price]) -> int:

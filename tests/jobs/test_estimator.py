@@ -9,7 +9,8 @@ import time
 import pytest
 
 from hubsite.api.errors import ApiError
-from jobs import estimator, remote_estimator
+from jobs.estimates import asking
+from jobs.estimates import remote as remote_estimator
 from jobs.models import Job
 from tests.accounts.factories import bearer, make_user
 
@@ -73,7 +74,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered(monkeypatch):
-    monkeypatch.setattr(estimator, "_versions", None)
+    monkeypatch.setattr(asking, "_versions", None)
 
 
 @pytest.fixture
@@ -159,7 +160,7 @@ def test_one_that_is_away_is_503_and_leaves_nothing(client, headers, settings):
     away(settings)
     assert is_refused(client, headers)
     with pytest.raises(ApiError) as refused:
-        estimator.versions()
+        asking.versions()
     assert refused.value.status == 503
 
 
@@ -255,18 +256,18 @@ def test_a_path_before_ours_is_kept(remote):
 def test_versions(remote):
     remote.answer = b'{"versions": ["xcube"]}'
     with pytest.raises(ApiError):
-        estimator.versions()
+        asking.versions()
     remote.answer = b'{"versions": {"xcube": "1.14.1"}}'
-    assert estimator.versions() == {"xcube": "1.14.1"}
+    assert asking.versions() == {"xcube": "1.14.1"}
 
 
 def test_estimates_with_stores_of_ones_own_hold_a_place(remote, settings, monkeypatch):
     """Half of the estimators at most: the others' wait is not theirs to decide."""
     configure(settings, settings.HUB["XCUBE_HUB_ESTIMATOR_URL"], XCUBE_HUB_ESTIMATORS=2)
-    monkeypatch.setattr(estimator, "OWN_STORE_WAIT_S", 0.2)
+    monkeypatch.setattr(asking, "OWN_STORE_WAIT_S", 0.2)
     asked = {"stores": {}, "egress": {"deny_private": True}}
-    with estimator._own_store_place():
+    with asking._own_store_place():
         with pytest.raises(ApiError, match="Too many requests"):
-            estimator.estimate({}, uses_own_store=True, **asked)
-        assert estimator.estimate({}, uses_own_store=False, **asked).output_exists is False
-    assert estimator.estimate({}, uses_own_store=True, **asked).size.images == 12
+            asking.estimate({}, uses_own_store=True, **asked)
+        assert asking.estimate({}, uses_own_store=False, **asked).output_exists is False
+    assert asking.estimate({}, uses_own_store=True, **asked).size.images == 12

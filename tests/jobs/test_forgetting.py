@@ -15,8 +15,7 @@ from django.db import connection
 from django.test import Client as HttpClient
 from django.urls import reverse
 
-from accounts import ledger
-from accounts.forgetting import StillBusy, forget_person
+from accounts.deletion import StillBusy, forget_person
 from accounts.models import (
     ActingEntry,
     GeodbRegistration,
@@ -26,8 +25,9 @@ from accounts.models import (
     Service,
     User,
 )
-from accounts.subscriptions import Wish, subscribe
-from accounts.tokens import InvalidToken, issue_token, verify_token
+from accounts.subscriptions.subscribing import Wish, subscribe
+from accounts.tokens.hub_tokens import InvalidToken, issue_token, verify_token
+from accounts.units import ledger
 from jobs import lifecycle
 from jobs.models import IdempotencyKey, Job, JobLog, State
 from tests.accounts.factories import make_client, make_user
@@ -236,7 +236,7 @@ def test_the_admin_deletes_who_is_named_twice(ann):
 
 
 def test_it_is_all_or_nothing(ann, monkeypatch):
-    monkeypatch.setattr("accounts.forgetting._anonymise", None)  # calling it raises
+    monkeypatch.setattr("accounts.deletion._anonymise", None)  # calling it raises
     with pytest.raises(TypeError):
         forget_person(ann, actor="test")
     assert connection.in_atomic_block  # that of the test: the one inside was rolled back

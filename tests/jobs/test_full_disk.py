@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from accounts.models import Balance
-from jobs.stores import load_catalogue
+from jobs.stores.catalogue import load_catalogue
 from tests.accounts.factories import bearer, make_user
 from tests.servers.missing import missing
 

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from accounts import ledger
 from accounts.models import Balance
+from accounts.units import ledger
 from jobs import lifecycle
 from jobs.models import FINAL_STATES, Job, JobDocument, Reason, State
 from tests.accounts.factories import make_user

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.cost import Price
+from jobs.estimates.cost import Price
 from jobs.request import InvalidRequest, parse_request, redact, resolve, unredact
 from jobs.request.addresses import endpoint_fault
-from jobs.stores import Store, StoreCatalogue
+from jobs.stores.catalogue import Store, StoreCatalogue
 
 CHEAP = Price(1_000_000, 1_000_000)
 COSTLY = Price(1000, 1000)

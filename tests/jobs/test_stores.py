@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from jobs.cost import Price
-from jobs.stores import Store, StoreCatalogue, StoresFileError, load_catalogue, location
+from jobs.estimates.cost import Price
+from jobs.stores.catalogue import Store, StoreCatalogue, StoresFileError, load_catalogue, location
 
 GOOD = """
 cubes:

@@ -11,8 +11,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from accounts import ledger
 from accounts.models import Balance
+from accounts.units import ledger
 from jobs import lifecycle
 from jobs.models import Job, State
 from tests.accounts.factories import bearer, make_user

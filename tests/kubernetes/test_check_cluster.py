@@ -17,7 +17,7 @@ import pytest
 import yaml
 from django.core.management import CommandError, call_command
 
-from hubsite.engines.kubernetes.permissions import NEEDED, Permission
+from hubsite.engines.kubernetes.check.permissions import NEEDED, Permission
 from tests.servers.kubernetes import access, manifests
 from tests.servers.kubernetes.access import HubAccess
 from tests.servers.kubernetes.api import until

@@ -19,7 +19,7 @@ import yaml
 from django.core.management import call_command
 
 from accounts.models import Balance
-from jobs import estimator as estimator_module
+from jobs.estimates import asking as estimator_module
 from jobs.models import Job
 from tests.accounts.factories import bearer, make_user
 from tests.jobs.factories import cubegen_request, submit

@@ -44,7 +44,7 @@ for page in pages:
     print(page, answer.status_code)
 from jobs.runner_package import runner_zip
 assert len(runner_zip()) > 10_000
-import hubsite.gunicorn_config, hubsite.wsgi, hubsite.cli
+import hubsite.web.gunicorn_config, hubsite.web.wsgi, hubsite.cli
 from hubsite.settings import XCUBE_VERSION
 assert XCUBE_VERSION
 """

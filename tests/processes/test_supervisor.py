@@ -17,7 +17,7 @@ PROGRAM = """
 import os, sys
 from pathlib import Path
 from hubsite import process_supervisor as it
-from hubsite.process_output import Output
+from hubsite.start.process_output import Output
 it.STOP_WITHIN_S = float(sys.argv[1])
 parts = [
     it.Part(f"p{number}", ["sh", "-c", script], os.environ, Path("/"))

@@ -13,10 +13,10 @@ import pytest
 from django.db import connection
 from django.test import Client as HttpClient
 
-from accounts import ledger
 from accounts.models import Balance, Client, LedgerEntry, Subscription, SubscriptionEvent, User
+from accounts.units import ledger
 from jobs import lifecycle
-from jobs.estimator import Estimate
+from jobs.estimates.asking import Estimate
 from jobs.models import Job, JobEvent, Reason, State
 from tests.accounts.factories import bearer, make_user
 from tests.jobs.factories import cubegen_request, make_job

@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from jobs.runner import linux
+from jobs.runner.system import linux
 from jobs.runner_package import runner_zip
 from tests.servers.missing import missing
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from jobs.runner import linux
+from jobs.runner.system import linux
 
 from .runnerprocess import Runner, call, open_socket, standin, wait_for
 

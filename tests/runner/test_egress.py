@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from jobs.runner.egress import NotAllowed, Policy, guarded
+from jobs.runner.work.egress import NotAllowed, Policy, guarded
 
 DENY = {"deny_private": True, "allow_networks": []}
 NOTHING = {"request": {}, "stores": {}}

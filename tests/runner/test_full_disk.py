@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.runner import rundir, workload
+from jobs.runner.record import rundir, workload
 from tests.servers.missing import missing
 
 from .runnerprocess import Runner, make_workload, standin, wait_for

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.runner import linux, rundir
-from jobs.runner.workload import parse
+from jobs.runner.record import rundir
+from jobs.runner.record.workload import parse
+from jobs.runner.system import linux
 
 from .runnerprocess import Runner, call, is_running, kill, make_workload, standin, wait_for
 

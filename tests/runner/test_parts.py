@@ -10,20 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from jobs.runner import (
-    containment,
-    failures,
-    limits,
-    linux,
-    outcome,
-    requestcheck,
-    rundir,
-    workload,
-)
-from jobs.runner.logbuffer import LogBuffer
-from jobs.runner.outcome import Kill, decide
-from jobs.runner.progress import ProgressFeed
-from jobs.runner.rundir import RunDir
+from jobs.runner.record import failures, outcome, rundir, workload
+from jobs.runner.record.outcome import Kill, decide
+from jobs.runner.record.progress import ProgressFeed
+from jobs.runner.record.rundir import RunDir
+from jobs.runner.run import limits
+from jobs.runner.run.logbuffer import LogBuffer
+from jobs.runner.system import linux
+from jobs.runner.work import containment, requestcheck
 
 
 class TestLogBuffer:

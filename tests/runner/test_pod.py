@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from hubsite.engines.kubernetes.manifests import NO_PYTHON_EXIT
-from jobs.runner.outcome import REFUSED_EXIT
+from jobs.runner.record.outcome import REFUSED_EXIT
 
 from .podprocess import TOKEN, Hub, Pod
 from .runnerprocess import make_workload, standin, wait_for

@@ -16,10 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.callbacks import parse as parse_report
-from jobs.runner import bundle, handover, linux, summary
-from jobs.runner.bundle import CodeUnavailable
-from jobs.runner.handover import Handover
-from jobs.runner.workload import WorkloadError
+from jobs.runner.record.workload import WorkloadError
+from jobs.runner.run import bundle, summary
+from jobs.runner.run.bundle import CodeUnavailable
+from jobs.runner.system import handover, linux
+from jobs.runner.system.handover import Handover
 
 from .podprocess import Hub
 

@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from jobs.runner.logbuffer import LogBuffer
-from jobs.runner.reporter import Reporter, interval_s, start_state
+from jobs.runner.run.logbuffer import LogBuffer
+from jobs.runner.run.reporter import Reporter, interval_s, start_state
 
 
 @pytest.fixture

@@ -20,8 +20,9 @@ from typing import Any
 
 import pytest
 
-from jobs import remote_estimator
-from jobs.runner import linux, vitals
+from jobs.estimates import remote
+from jobs.runner.estimates import vitals
+from jobs.runner.system import linux
 from jobs.runner_package import runner_zip
 
 from .runnerprocess import wait_for
@@ -70,9 +71,7 @@ class Service:
             return answer.status, json.loads(answer.read())
 
     def estimate(self, body: Any, secret: str = SECRET, timeout_s: float = 60) -> tuple[int, Any]:
-        reply = remote_estimator.call(
-            self.address, secret, "POST", "/estimates", body, timeout_s=timeout_s
-        )
+        reply = remote.call(self.address, secret, "POST", "/estimates", body, timeout_s=timeout_s)
         return reply.status, reply.body
 
     def open(self, data: bytes = b"") -> socket.socket:
@@ -291,7 +290,7 @@ class TestStopped:
         def ask() -> None:
             try:
                 own_service.estimate(slow_body)
-            except remote_estimator.EstimatorUnreachable as error:
+            except remote.EstimatorUnreachable as error:
                 refused.append(error)
 
         thread = threading.Thread(target=ask)

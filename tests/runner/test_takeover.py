@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.runner import linux, rundir
+from jobs.runner.record import rundir
+from jobs.runner.system import linux
 
 from .runnerprocess import Runner, is_running, kill, make_workload, standin, wait_for
 

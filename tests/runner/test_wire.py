@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.runner.wire import RequestReader, WireError, response
+from jobs.runner.system.wire import RequestReader, WireError, response
 
 PUT = b"PUT /runs/a?x=1&y=%20 HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello"
 

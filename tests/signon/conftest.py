@@ -12,8 +12,8 @@ import pytest
 from django.contrib.auth.models import Group
 from playwright.sync_api import Browser, Page
 
-from accounts.oidc import documents
 from accounts.scopes import ROLES, permission_rows
+from accounts.sign_on import documents
 from hubsite.oidc_providers import Provider
 from tests.servers.browser import chromium
 from tests.servers.keycloak import Keycloak, Realm, keycloak

@@ -9,7 +9,7 @@ import pytest
 from django.contrib.sessions.models import Session
 
 from accounts.models import Identity, User
-from accounts.oidc import documents, renewal
+from accounts.sign_on import documents, renewal
 from tests.accounts.factories import make_user
 
 from .conftest import fill_in, provider_of, sign_in

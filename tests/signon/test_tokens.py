@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.test import Client
 
 from accounts.models import Identity, User
-from accounts.oidc import documents
-from accounts.oidc.documents import publisher
+from accounts.sign_on import documents
+from accounts.sign_on.documents import publisher
 from tests.accounts.factories import make_user
 
 from .conftest import provider_of

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management import BaseCommand
 
-from accounts.ledger import check_ledger
+from accounts.units.ledger import check_ledger
 
 
 class Command(BaseCommand):

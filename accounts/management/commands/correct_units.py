@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser
 
-from accounts import ledger
 from accounts.management.arguments import existing_user
+from accounts.units import ledger
 
 
 class Command(BaseCommand):

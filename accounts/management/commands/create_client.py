@@ -9,11 +9,11 @@ from django.core.exceptions import ValidationError
 from django.core.management import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from accounts import ledger
-from accounts.clients import check_secret, create_client, find_client
 from accounts.management.arguments import add_permission_argument, refuse_missing, units
 from accounts.models import Client, User
 from accounts.scopes import give_roles, permissions_of
+from accounts.tokens.clients import check_secret, create_client, find_client
+from accounts.units import ledger
 
 
 class Command(BaseCommand):

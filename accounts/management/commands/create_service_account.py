@@ -9,10 +9,10 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError, CommandParser
 from django.db import IntegrityError, transaction
 
-from accounts.clients import create_client
 from accounts.management.arguments import add_permission_argument, refuse_missing
 from accounts.models import User
 from accounts.scopes import give_roles, permissions_of
+from accounts.tokens.clients import create_client
 
 DOMAIN = "service.invalid"
 """No e-mail goes there (RFC 2606), and no identity provider vouches for it."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser
 
-from accounts.forgetting import HasPowers, StillBusy, forget_person
+from accounts.deletion import HasPowers, StillBusy, forget_person
 from accounts.management.arguments import existing_user
 
 

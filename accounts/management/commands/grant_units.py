@@ -9,9 +9,9 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser
 
-from accounts import ledger
-from accounts.expiry import grant_expiring
 from accounts.management.arguments import existing_user, last_day, units
+from accounts.units import ledger
+from accounts.units.expiry import grant_expiring
 
 
 class Command(BaseCommand):

@@ -13,7 +13,7 @@ from accounts.management.arguments import (
     seconds,
 )
 from accounts.scopes import permissions_of
-from accounts.tokens import issue_token
+from accounts.tokens.hub_tokens import issue_token
 
 
 class Command(BaseCommand):

@@ -8,7 +8,7 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 
 from accounts.management.arguments import existing_user
 from accounts.models import AccessToken
-from accounts.tokens import revoke_tokens
+from accounts.tokens.hub_tokens import revoke_tokens
 
 
 class Command(BaseCommand):

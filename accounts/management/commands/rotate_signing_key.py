@@ -13,9 +13,9 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 from django.db.models import Max
 from django.utils import timezone
 
-from accounts import signing_keys
 from accounts.models import AccessToken
-from accounts.signing_keys import Key
+from accounts.tokens import signing_keys
+from accounts.tokens.signing_keys import Key
 
 SLACK = timedelta(seconds=5)
 """A process may have read the file just before it was replaced."""

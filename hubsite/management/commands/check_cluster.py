@@ -20,8 +20,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from hubsite.engines.kubernetes import from_settings
-from hubsite.engines.kubernetes.check_rows import Outcome, Row, has_failed
-from hubsite.engines.kubernetes.cluster_check import Asked, check_cluster
+from hubsite.engines.kubernetes.check.cluster import Asked, check_cluster
+from hubsite.engines.kubernetes.check.rows import Outcome, Row, has_failed
 
 STYLES = {Outcome.OK: "green", Outcome.WARNING: "yellow", Outcome.FAILED: "bold red"}
 EPILOG = """\

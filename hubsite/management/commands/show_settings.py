@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandParser
 from rich.console import Console
 from rich.table import Table
 
-from hubsite.configuration_page import markdown
-from hubsite.settings_table import SETTINGS, WITHOUT_MEANING
+from hubsite.configuration.page import markdown
+from hubsite.configuration.table import SETTINGS, WITHOUT_MEANING
 
 STARS = "********"
 

@@ -12,11 +12,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from hubsite import parts
-from hubsite.process_output import Output
-from hubsite.process_supervisor import Part, Supervisor
-from hubsite.readiness import Site, tell_when_ready
-from hubsite.start_conditions import (
+from hubsite.start import parts
+from hubsite.start.process_output import Output
+from hubsite.start.process_supervisor import Part, Supervisor
+from hubsite.start.readiness import Site, tell_when_ready
+from hubsite.start.start_conditions import (
     CannotStart,
     check_configuration,
     free_port,

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from jobs.cost import Price
-from jobs.stores import Store, StoreCatalogue, StoresFileError
+from jobs.estimates.cost import Price
+from jobs.stores.catalogue import Store, StoreCatalogue, StoresFileError
 
 EPILOG = """\
 The file maps names, which users write as "@name", to stores:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from accounts.oidc import documents
+from accounts.sign_on import documents
 from hubsite.oidc_providers import Provider
 
 from . import issuer

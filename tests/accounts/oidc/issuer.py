@@ -16,7 +16,7 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from accounts.oidc.documents import publisher
+from accounts.sign_on.documents import publisher
 from hubsite.oidc_providers import Provider
 
 ISSUER = "https://tenant.example.org/"

@@ -8,9 +8,9 @@ import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 
-from accounts.authentication import principal_of
+from accounts.api.authentication import principal_of
 from accounts.models import Identity
-from accounts.tokens import InvalidToken
+from accounts.tokens.hub_tokens import InvalidToken
 from tests.accounts.factories import make_user
 
 from . import issuer

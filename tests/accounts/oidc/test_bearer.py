@@ -12,9 +12,9 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
 
-from accounts.authentication import principal_of
+from accounts.api.authentication import principal_of
 from accounts.models import Identity, User
-from accounts.tokens import InvalidToken
+from accounts.tokens.hub_tokens import InvalidToken
 from tests.accounts.factories import bearer, make_user
 
 from . import issuer

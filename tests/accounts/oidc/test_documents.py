@@ -12,9 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from accounts.models import ProviderDocuments
-from accounts.oidc import documents
-from accounts.oidc.documents import fetch, publisher, usable_keys
-from accounts.oidc.http import TIMEOUT_S, ProviderUnavailable
+from accounts.sign_on import documents
+from accounts.sign_on.documents import fetch, publisher, usable_keys
+from accounts.sign_on.http import TIMEOUT_S, ProviderUnavailable
 from hubsite.oidc_providers import Provider
 
 from .issuer import jwk, key, token

@@ -6,9 +6,9 @@ import pytest
 from django.contrib.auth.models import Group
 
 from accounts.models import Identity, Service, User
-from accounts.oidc.claims import Person
-from accounts.oidc.linking import SignOnRefused, identify, keep_in_step, withdraw
-from accounts.subscriptions import Wish, subscribe, unsubscribe
+from accounts.sign_on.claims import Person
+from accounts.sign_on.linking import SignOnRefused, identify, keep_in_step, withdraw
+from accounts.subscriptions.subscribing import Wish, subscribe, unsubscribe
 from tests.accounts.factories import make_user
 
 from .issuer import provider

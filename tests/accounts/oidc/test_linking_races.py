@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from accounts.models import Identity, User
-from accounts.oidc.linking import SignOnRefused, identify
+from accounts.sign_on.linking import SignOnRefused, identify
 
 from .issuer import provider
 from .test_linking import person

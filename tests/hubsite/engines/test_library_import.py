@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hubsite.configuration import BASE_DIR
+from hubsite.configuration.reading import BASE_DIR
 from tests.servers.kubernetes.api import write_kubeconfig
 from tests.servers.ports import free_port
 

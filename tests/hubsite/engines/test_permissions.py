@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from hubsite.engines.kubernetes.permissions import NEEDED, Permission
+from hubsite.engines.kubernetes.check.permissions import NEEDED, Permission
 
 ROLE = Path(__file__).resolve().parents[3] / "deploy" / "kubernetes" / "role.yaml"
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from hubsite.engines.kubernetes.check.trial import archive
 from hubsite.engines.kubernetes.manifests import REFUSED_EXIT
-from hubsite.engines.kubernetes.trial import archive
 from tests.servers.ports import free_port
 
 

@@ -1,0 +1,66 @@
+"""Monthly and expiring units, and requests in users' names, in the admin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+
+from ..models import ActingEntry, ExpiringUnits, MonthlyGrant
+from ..units.ledger import MAX_UNITS
+from .base import OperatorAdmin, ReadOnlyAdmin, operates
+
+
+class MonthlyGrantForm(forms.ModelForm):
+    units = forms.IntegerField(min_value=1, max_value=MAX_UNITS)
+
+    class Meta:
+        model = MonthlyGrant
+        fields = ["user", "units", "first_month", "last_month", "expires", "reason"]
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean()
+        first, last = data.get("first_month"), data.get("last_month")
+        if first and last and last < first:
+            raise forms.ValidationError("The last month lies before the first.")
+        return data
+
+
+@admin.register(MonthlyGrant)
+class MonthlyGrantAdmin(OperatorAdmin):
+    """Granted by an hourly tick; what was granted stays when one is changed or removed."""
+
+    form = MonthlyGrantForm
+    list_display = ["user", "units", "first_month", "last_month", "expires", "reason"]
+    list_select_related = ["user"]
+    search_fields = ["user__email"]
+    autocomplete_fields = ["user"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return operates(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return operates(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return operates(request)
+
+
+@admin.register(ExpiringUnits)
+class ExpiringUnitsAdmin(ReadOnlyAdmin):
+    list_display = ["user", "remaining", "expires_at", "closed_at"]
+    list_filter = [("closed_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["user"]
+    search_fields = ["user__email"]
+
+
+@admin.register(ActingEntry)
+class ActingEntryAdmin(ReadOnlyAdmin):
+    """Who asked for what in whose name (the header X-Act-For)."""
+
+    list_display = ["at", "operator", "user", "method", "path", "address"]
+    list_select_related = ["operator", "user"]
+    search_fields = ["operator__email", "user__email", "path"]
+    sortable_by = ()

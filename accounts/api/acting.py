@@ -1,0 +1,43 @@
+"""An operator acts for a user: the header `X-Act-For` with the user's id beside a token.
+
+The request is then the user's, with what the user may do and nothing more, and an entry tells
+who made it. Nobody acts for another operator: that would lend powers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
+
+from hubsite.api.authentication import ACT_FOR
+from hubsite.api.errors import invalid_field
+
+from ..models import ActingEntry, User
+from ..scopes import OPERATE_HUB, permissions_of
+from ..tokens.hub_tokens import Principal
+
+
+def in_whose_name(request: Request, principal: Principal) -> Principal:
+    """The principal that the request acts as: its own, or that of the user it names."""
+    user_id = request.headers.get(ACT_FOR)
+    if user_id is None:
+        return principal
+    if OPERATE_HUB not in principal.scopes:
+        raise PermissionDenied(f"Only operators may send {ACT_FOR}.")
+    user = User.objects.filter(username=user_id[:150], is_active=True).first()
+    if user is None:
+        raise invalid_field(ACT_FOR, "the user id of an active user is expected")
+    held = permissions_of(user)
+    if OPERATE_HUB in held or user.is_staff:
+        raise PermissionDenied("Nobody acts for another operator.")
+    ActingEntry.objects.create(
+        operator=principal.user,
+        user=user,
+        method=request.method[:10],
+        path=request.get_full_path()[:500],
+        address=request.META.get("REMOTE_ADDR", "")[:64],
+        jti=principal.jti[:32],
+    )
+    return replace(principal, user=user, scopes=held, actor=principal.user)

@@ -1,0 +1,101 @@
+"""Bearer tokens as a way into the API: the hub's own, and those of configured providers."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+from django.conf import settings
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from ..models import User
+from ..sign_on.bearer import principal_by_token
+from ..sign_on.documents import provider_by_issuer
+from ..tokens.hub_tokens import MAX_TOKEN_BYTES, InvalidToken, Principal, verify_token
+from .acting import in_whose_name
+
+CHALLENGE = 'Bearer realm="xcube-hub"'
+
+
+class BearerAuthentication(BaseAuthentication):
+    """Sets `request.user` to the token's owner and `request.auth` to a Principal.
+
+    An Authorization header decides alone: what is wrong with it is answered 401, and no
+    session is looked at.
+    """
+
+    def authenticate(self, request: Request) -> tuple[User, Principal] | None:
+        if "HTTP_AUTHORIZATION" not in request.META:
+            return None
+        try:
+            principal = principal_of(_bearer_token(get_authorization_header(request)))
+        except InvalidToken as error:
+            request.bearer_fault = str(error)
+            raise AuthenticationFailed(f"{error}.") from None
+        principal = in_whose_name(request, principal)
+        return principal.user, principal
+
+    def authenticate_header(self, request: Request) -> str:
+        """The challenge of a 401; DRF asks another instance than the one that refused."""
+        fault = getattr(request, "bearer_fault", None)
+        if fault is None:
+            return CHALLENGE
+        fault = fault.encode("ascii", "replace").decode().replace('"', "'").replace("\\", "/")
+        return f'{CHALLENGE}, error="invalid_token", error_description="{fault}"'
+
+
+def principal_of(text: str) -> Principal:
+    """Who asks by this token, whoever issued it. One query. Raises InvalidToken.
+
+    Its issuer is believed only so far as to choose who checks it.
+    """
+    issuer = _claimed_issuer(text)
+    if provider := provider_by_issuer(issuer):
+        return principal_by_token(provider, text)
+    if issuer not in (None, settings.HUB["XCUBE_HUB_TOKEN_ISSUER"]):
+        raise InvalidToken("Auth provider unknown: the token's issuer is not accepted here")
+    return verify_token(text)
+
+
+def _claimed_issuer(text: str) -> object:
+    """The `iss` that a token names, unchecked; None if there is none to be read."""
+    _, _, rest = text.partition(".")
+    payload = rest.partition(".")[0]
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (ValueError, RecursionError):
+        return None
+    return claims.get("iss") if isinstance(claims, dict) else None
+
+
+def _bearer_token(header: bytes) -> str:
+    if len(header) > MAX_TOKEN_BYTES + len("Bearer "):
+        raise InvalidToken(f"The token is longer than {MAX_TOKEN_BYTES} bytes")
+    scheme, *rest = header.split() or [b""]
+    if scheme.lower() != b"bearer":
+        raise InvalidToken("The Authorization header must be: Bearer and a token")
+    if len(rest) != 1:
+        raise InvalidToken("The Authorization header must hold one token after Bearer")
+    try:
+        return rest[0].decode("ascii")
+    except UnicodeDecodeError:
+        raise InvalidToken("The token is malformed") from None
+
+
+class BearerScheme(OpenApiAuthenticationExtension):
+    """How the OpenAPI document describes it; registers itself by being imported."""
+
+    target_class = BearerAuthentication
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema) -> dict[str, str]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "A token from `POST /oauth/token`, or an access token of a provider "
+            "that this hub accepts.",
+        }

@@ -1,0 +1,131 @@
+"""Deleting a person: what tells who it was goes, what was spent stays.
+
+The user's row remains under a random id, for the ledger's sake. Apps that keep more of a user
+say how it is stopped and forgotten (`also`), for accounts know nothing of them.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.db import transaction
+from django.db.models import F, Q, Value
+from django.db.models.functions import Replace
+from django.utils import timezone
+
+from .models import (
+    ActingEntry,
+    Client,
+    GeodbRegistration,
+    Identity,
+    Subscription,
+    SubscriptionEvent,
+    User,
+)
+from .subscriptions.subscribing import unsubscribe
+from .units import ledger
+
+DELETED = "deleted"
+
+
+class StillBusy(Exception):
+    """Something of the user's is being ended; try again in a minute."""
+
+
+class HasPowers(Exception):
+    """Who operates the hub is not deleted: the powers must be taken first."""
+
+
+@dataclass(frozen=True)
+class _Other:
+    """`stop` ends what runs and returns how much is not over yet; `forget` gets the user, the
+    id that must go, and the id instead of it."""
+
+    stop: Callable[[User], int]
+    forget: Callable[[User, str, str], None]
+
+
+_others: list[_Other] = []
+
+
+def also(*, stop: Callable[[User], int], forget: Callable[[User, str, str], None]) -> None:
+    """Register what another app keeps of users. Called when the app is ready."""
+    _others.append(_Other(stop, forget))
+
+
+def forget_person(user: User, *, actor: str) -> list[str]:
+    """Delete the person; returns what operators must do elsewhere. Raises StillBusy, HasPowers.
+
+    They can no longer do anything from the first moment on, also where it is not over yet.
+    """
+    if user.is_superuser or user.is_staff or user.is_operator:
+        raise HasPowers(f"{user.email} is an operator")
+    User.objects.filter(pk=user.pk).update(is_active=False)
+    if busy := sum(other.stop(user) for other in _others):
+        raise StillBusy(f"{busy} jobs are being ended")
+    with transaction.atomic():
+        user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        old, new = user.user_id, f"a{secrets.token_hex(16)}"
+        for other in _others:
+            other.forget(user, old, new)
+        elsewhere = _forget_subscriptions(user, actor)
+        _forget_access(user)
+        ledger.rename(user, old, new)
+        ActingEntry.objects.filter(user=user).update(
+            path=Replace(F("path"), Value(old), Value(new)), address=""
+        )
+        ActingEntry.objects.filter(operator=user).update(address="")
+        SubscriptionEvent.objects.filter(actor=f"user {old}").update(actor=f"user {new}")
+        _anonymise(user, new)
+    return elsewhere
+
+
+def _forget_subscriptions(user: User, actor: str) -> list[str]:
+    elsewhere = []
+    for subscription in user.subscriptions.all():
+        if subscription.is_live:
+            unsubscribe(subscription.service, user.user_id, actor=actor)
+            subscription.refresh_from_db()
+        if subscription.geodb_role:
+            elsewhere.append(f"geoDB: drop the role {subscription.geodb_role} and its data")
+        subscription.guid = f"{DELETED}-{secrets.token_hex(8)}"
+        subscription.first_name = subscription.last_name = subscription.option = ""
+        subscription.client = None
+        subscription.save()
+        SubscriptionEvent.objects.filter(subscription=subscription).update(changes={})
+        GeodbRegistration.objects.filter(subscription=subscription).update(error="")
+    return elsewhere
+
+
+def _forget_access(user: User) -> None:
+    """Ways in, also those that wait under this e-mail, and what the admin's log calls them."""
+    identities = Identity.objects.filter(Q(user=user) | Q(user=None, email__iexact=user.email))
+    for model, rows in (
+        (User, [user]),
+        (Client, user.clients.all()),
+        (Subscription, user.subscriptions.all()),
+        (Identity, identities),
+    ):
+        LogEntry.objects.filter(
+            content_type=ContentType.objects.get_for_model(model),
+            object_id__in=[str(row.pk) for row in rows],
+        ).update(object_repr=DELETED, change_message="")
+    user.access_tokens.all().delete()
+    user.clients.all().delete()
+    identities.delete()
+    user.monthly_grants.all().delete()
+    user.groups.clear()
+    user.user_permissions.clear()
+
+
+def _anonymise(user: User, new: str) -> None:
+    user.username, user.email = new, f"{new}@{DELETED}.invalid"
+    user.first_name = user.last_name = ""
+    user.is_active, user.last_login = False, None
+    user.forgotten_at = timezone.now()
+    user.set_unusable_password()  # ends the sessions too
+    user.save()

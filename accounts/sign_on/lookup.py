@@ -1,0 +1,87 @@
+"""Everything that is asked about a provider's token, in one statement that is compiled once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+
+from django.contrib.auth.models import Group
+from django.db import connection
+from django.db.models import CharField, F, Subquery, Value
+from django.db.models.functions import Concat
+
+from ..models import Identity, User
+from ..scopes import SCOPES
+from ..tokens.lookup import USER_FIELDS, Joined, held_columns, user_and_held
+
+_PARAMETERS = _ISSUER, _SUBJECT = ("<issuer>", "<subject>")
+
+
+@dataclass(frozen=True)
+class IdentityRow:
+    """What the database holds about an identity, now.
+
+    `user` is None while it waits to be linked; `held` are its user's scopes, and `by_role` those
+    that each of the asked roles grants to anybody.
+    """
+
+    user: User | None
+    held: frozenset[str]
+    by_role: dict[str, frozenset[str]]
+    not_before: datetime | None
+
+
+def find_identity(issuer: str, subject: str, *, roles: frozenset[str]) -> IdentityRow | None:
+    """The identity's row; its user comes without password and dates (loaded if asked for)."""
+    sql, parameters = _statement(connection.vendor, roles)
+    given = {_ISSUER: issuer, _SUBJECT: subject}
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [given.get(value, value) for value in parameters])
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    user_id, not_before, pairs, *rest = row
+    by_role: dict[str, frozenset[str]] = {}
+    for pair in (pairs or "").splitlines():
+        role, _, scope = pair.rpartition("\t")
+        by_role[role] = by_role.get(role, frozenset()) | {scope}
+    user, held = (None, frozenset()) if user_id is None else user_and_held(rest)
+    return IdentityRow(user=user, held=held, by_role=by_role, not_before=_moment(not_before))
+
+
+@cache
+def _statement(vendor: str, roles: frozenset[str]) -> tuple[str, tuple]:
+    """SQL and parameters for this kind of database."""
+    granted = (
+        Group.permissions.through.objects.filter(
+            group__name__in=sorted(roles), permission__codename__in=SCOPES
+        )
+        .annotate(one=Value(1))
+        .values("one")
+        .annotate(
+            joined=Joined(
+                Concat(F("group__name"), Value("\t"), F("permission__codename")), separator="\n"
+            )
+        )
+        .values("joined")
+    )
+    rows = (
+        Identity.objects.filter(issuer=_ISSUER, subject=_SUBJECT)
+        .order_by()
+        .values_list(
+            "user_id",
+            "not_before",
+            Subquery(granted) if roles else Value("", output_field=CharField()),
+            *(f"user__{name}" for name in USER_FIELDS),
+            *held_columns(),
+        )
+    )
+    return rows.query.sql_with_params()
+
+
+def _moment(value: str | datetime | None) -> datetime | None:
+    """SQLite has texts, in UTC."""
+    if isinstance(value, str):
+        return datetime.fromisoformat(value).replace(tzinfo=UTC)
+    return value

@@ -1,0 +1,115 @@
+"""Signing in with a password: for operators only, a few tries at a time, and not at all if so set.
+
+Failures are counted per process, in Django's cache, before the slow hash: by address, and more
+closely by address and account. Nobody can lock an operator out from another address; behind a
+proxy that is the proxy's, for everybody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.forms import AuthenticationForm
+from django.core.cache import cache
+from django.http import HttpRequest
+
+from ..models import User
+
+WINDOW_S = 300
+TRIES_PER_ACCOUNT = 5
+TRIES_PER_ADDRESS = 30
+
+ONLY_OPERATORS = "A password is for operators of this hub; please sign in with a provider."
+
+
+class TooManyLogins(Exception):
+    """No further try before the window ends; its end is `retry_after_s` away."""
+
+    def __init__(self) -> None:
+        self.retry_after_s = WINDOW_S - int(time.time()) % WINDOW_S
+        super().__init__("Too many failed tries")
+
+
+class PasswordBackend(ModelBackend):
+    """Django's own, unless XCUBE_HUB_PASSWORD_LOGIN is off: then it signs nobody in, and ends
+    the sessions that it began. Permissions are read from here in either case."""
+
+    def authenticate(
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **credentials: Any,
+    ) -> User | None:
+        account = username or credentials.get(User.USERNAME_FIELD)
+        if not settings.HUB["XCUBE_HUB_PASSWORD_LOGIN"] or account is None or password is None:
+            return None
+        address = request.META.get("REMOTE_ADDR", "") if request else ""
+        check_tries(account, address)
+        user = super().authenticate(request, username=account, password=password)
+        if user is None:
+            count_failure(account, address)
+        return user
+
+    def get_user(self, user_id: int) -> User | None:
+        return super().get_user(user_id) if settings.HUB["XCUBE_HUB_PASSWORD_LOGIN"] else None
+
+
+class PasswordForm(AuthenticationForm):
+    """Raises TooManyLogins while it is validated."""
+
+    error_messages = {
+        **AuthenticationForm.error_messages,
+        "invalid_login": "E-mail and password do not belong together.",
+    }
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["username"].label = "E-mail"
+        self.fields["username"].widget.attrs.pop("autofocus", None)  # most choose a provider
+        self.fields["username"].max_length = 254
+        self.fields["password"].max_length = 1024
+        self.fields["password"].validators.append(_at_most(1024))
+
+    def confirm_login_allowed(self, user: User) -> None:
+        super().confirm_login_allowed(user)
+        if not (user.is_staff or user.is_operator):
+            raise forms.ValidationError(ONLY_OPERATORS, code="only_operators")
+
+
+def check_tries(account: str, address: str) -> None:
+    """Raises TooManyLogins where too many failed in this window."""
+    for key, most in _counters(account, address):
+        if cache.get(key, 0) >= most:
+            raise TooManyLogins
+
+
+def count_failure(account: str, address: str) -> None:
+    for key, _ in _counters(account, address):
+        if not cache.add(key, 1, timeout=WINDOW_S):
+            try:
+                cache.incr(key)
+            except ValueError:  # it ended between the two calls
+                cache.set(key, 1, timeout=WINDOW_S)
+
+
+def _counters(account: str, address: str) -> list[tuple[str, int]]:
+    window = int(time.time()) // WINDOW_S
+    name = hashlib.sha256(account.strip().lower().encode()).hexdigest()[:32]
+    return [
+        (f"login-tries:{window}:{address}", TRIES_PER_ADDRESS),
+        (f"login-tries:{window}:{address}:{name}", TRIES_PER_ACCOUNT),
+    ]
+
+
+def _at_most(length: int):
+    def check(value: str) -> None:
+        if len(value) > length:
+            raise forms.ValidationError(f"At most {length} characters.")
+
+    return check

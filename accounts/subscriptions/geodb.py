@@ -1,0 +1,145 @@
+"""Telling the geoDB server, by its PostgREST, who has subscribed.
+
+POST of a row; where the row is there already (409), PATCH of it, so that a plan that changed
+arrives too. Statuses and error bodies are those of PostgREST's documentation.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import Any
+
+import jwt
+from django.conf import settings
+
+from ..models import Subscription
+from ..tokens.signing_keys import signing_keys
+
+TIMEOUT_S = 10
+_MOST_BYTES = 64 * 1024
+_TOKEN_LIFETIME_S = 60
+
+
+class GeodbError(Exception):
+    """geoDB did not take it; the message says why and holds no secret."""
+
+
+def is_configured() -> bool:
+    return bool(settings.HUB["XCUBE_HUB_GEODB_URL"])
+
+
+def register(subscription: Subscription) -> None:
+    """Make geoDB know the subscriber. May be repeated. Raises GeodbError."""
+    row = _row(subscription)
+    path = urllib.parse.quote(settings.HUB["XCUBE_HUB_GEODB_PATH"].strip("/"), safe="/")
+    url = f"{settings.HUB['XCUBE_HUB_GEODB_URL']}/{path}"
+    headers = {"Authorization": f"Bearer {_token()}", "Prefer": "return=minimal"}
+    status, answer = _call("POST", url, [row], headers)
+    if status == 409:
+        key = _role_column()
+        value = urllib.parse.quote(f"eq.{subscription.geodb_role}", safe="")
+        rest = {name: item for name, item in row.items() if name != key}
+        url = f"{url}?{urllib.parse.quote(key)}={value}"
+        status, answer = _call("PATCH", url, rest, headers) if rest else (204, b"")
+    if not 200 <= status < 300:
+        raise GeodbError(f"geoDB answered {status}{_message(answer)}")
+
+
+def _row(subscription: Subscription) -> dict[str, Any]:
+    values = {
+        "$role": subscription.geodb_role,
+        "$plan": subscription.plan,
+        "$start_date": subscription.start_date.isoformat(),
+        "$cells": int(subscription.units),
+        "$email": subscription.user.email,
+    }
+    template = settings.HUB["XCUBE_HUB_GEODB_PAYLOAD"]
+    return {
+        name: values.get(item, item) if isinstance(item, str) else item
+        for name, item in template.items()
+    }
+
+
+def _role_column() -> str:
+    template = settings.HUB["XCUBE_HUB_GEODB_PAYLOAD"]
+    return next(name for name, item in template.items() if item == "$role")
+
+
+def _token() -> str:
+    """A token of the role that may write: from where the operator says, or our own."""
+    hub = settings.HUB
+    if hub["XCUBE_HUB_GEODB_TOKEN_URL"]:
+        return _fetched_token()
+    now = int(time.time())
+    claims = {
+        "iss": hub["XCUBE_HUB_TOKEN_ISSUER"],
+        "aud": [hub["XCUBE_HUB_OAUTH_AUD"]],
+        "sub": "xcube-hub",
+        "iat": now,
+        "exp": now + _TOKEN_LIFETIME_S,
+        hub["XCUBE_HUB_GEODB_ROLE_CLAIM"]: hub["XCUBE_HUB_GEODB_ADMIN_ROLE"],
+    }  # no jti: the hub itself does not take it
+    return jwt.encode(claims, signing_keys()[0], algorithm="HS256")
+
+
+def _fetched_token() -> str:
+    hub = settings.HUB
+    body = {
+        "client_id": hub["XCUBE_HUB_GEODB_CLIENT_ID"],
+        "client_secret": hub["XCUBE_HUB_GEODB_CLIENT_SECRET"],
+        "audience": hub["XCUBE_HUB_GEODB_AUDIENCE"],
+        "grant_type": "client_credentials",
+    }
+    status, answer = _call("POST", hub["XCUBE_HUB_GEODB_TOKEN_URL"], body, {})
+    try:
+        token = json.loads(answer)["access_token"]
+    except (ValueError, KeyError, TypeError):
+        token = None
+    is_text = isinstance(token, str) and token.isascii() and token.isprintable()
+    if status != 200 or not is_text or " " in token:
+        raise GeodbError(f"no token for geoDB: {hub['XCUBE_HUB_GEODB_TOKEN_URL']} said {status}")
+    return token
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect would carry the token to wherever it points."""
+
+    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
+        return None
+
+
+_opener = urllib.request.build_opener(_NoRedirect)
+
+
+def _call(method: str, url: str, body: Any, headers: dict[str, str]) -> tuple[int, bytes]:
+    request = urllib.request.Request(  # noqa: S310 - the setting takes http and https only
+        url,
+        method=method,
+        data=json.dumps(body).encode(),
+        headers={**headers, "Content-Type": "application/json"},
+    )
+    try:
+        with _opener.open(request, timeout=TIMEOUT_S) as response:
+            return response.status, response.read(_MOST_BYTES)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read(_MOST_BYTES)
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        raise GeodbError(f"geoDB cannot be reached: {reason}"[:300]) from None
+
+
+def _message(answer: bytes) -> str:
+    """What PostgREST says is wrong: `{"code", "message", "details", "hint"}`."""
+    try:
+        told = json.loads(answer)
+        parts = [str(told[name]) for name in ("code", "message") if told.get(name)]
+    except (ValueError, AttributeError):
+        parts = []
+    text = "".join(char if char.isprintable() else " " for char in " ".join(parts))
+    return f": {text}"[:300] if parts else ""

@@ -1,0 +1,117 @@
+"""Client ids and secrets: made, stored as hashes, checked, revoked.
+
+A secret that the hub makes is random enough for a fast keyed hash. One that was given (it
+came from the former service, or from the marketplace) may be guessable: it gets the slow
+hash of passwords.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable
+from functools import cached_property
+
+from django.conf import settings
+from django.contrib.auth.hashers import check_password, make_password
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare, salted_hmac
+
+from ..models import Client, User
+from ..models.client import new_hex_id
+
+_FAST = "hmac-sha256$"
+_SALT = "accounts.Client.secret"
+_GENERATED_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def create_client(
+    owner: User,
+    *,
+    scopes: Iterable[str],
+    name: str = "",
+    client_id: str | None = None,
+    secret: str | NewSecret | None = None,
+) -> tuple[Client, str]:
+    """A new client and its secret, which nobody can read again.
+
+    Without `secret` one is made. Raises IntegrityError if `client_id` is taken.
+    """
+    new = secret if isinstance(secret, NewSecret) else NewSecret(secret)
+    client = Client.objects.create(
+        client_id=client_id or new_hex_id(),
+        owner=owner,
+        name=name,
+        scopes=sorted(set(scopes)),
+        secret_hash=new.hash,
+    )
+    return client, new.text
+
+
+class NewSecret:
+    """A secret to be set: the one that was given, or else a new one of 256 bits.
+
+    What is known of it is kept: a slow hash can be made, and compared, before the transaction
+    that needs it.
+    """
+
+    def __init__(self, given: str | None) -> None:
+        self.is_given = given is not None
+        self.text = given if given is not None else secrets.token_urlsafe(32)
+        self._matches: dict[str, bool] = {}
+
+    @cached_property
+    def hash(self) -> str:
+        if self.is_given:
+            return make_password(self.text)
+        return _fast_hash(self.text, settings.SECRET_KEY)
+
+    def is_that_of(self, client: Client) -> bool:
+        """Whether the client has this secret already."""
+        stored = client.secret_hash
+        if stored not in self._matches:
+            is_fast = stored.startswith(_FAST)
+            check = _matches_fast if is_fast else check_password
+            self._matches[stored] = check(self.text, stored)
+        return self._matches[stored]
+
+
+def replace_secret(client: Client, new: NewSecret) -> None:
+    """Open `client` by `new` only. Tokens that the secret before got grant nothing any more."""
+    client.secret_hash, client.revoked_at = new.hash, None
+    client.save(update_fields=["secret_hash", "revoked_at"])
+    client.access_tokens.filter(revoked_at=None).update(revoked_at=timezone.now())
+
+
+def find_client(client_id: str) -> Client | None:
+    """The client with its owner, usable or not."""
+    return Client.objects.select_related("owner").filter(client_id=client_id).first()
+
+
+def check_is_slow(client: Client | None, client_id: str) -> bool:
+    """Whether `check_secret` will take a password hash's time: limit the tries before."""
+    if client is None:
+        return not _GENERATED_ID.fullmatch(client_id)
+    return not client.secret_hash.startswith(_FAST)
+
+
+def check_secret(client: Client | None, client_id: str, secret: str) -> bool:
+    """Whether `secret` opens the live `client`.
+
+    For an unknown client id (`client` is None) it takes the time of a known one of that form.
+    """
+    if check_is_slow(client, client_id):
+        # check_password hashes once too when there is nothing to compare with
+        matches = check_password(secret, client.secret_hash if client else "")
+    else:
+        matches = _matches_fast(secret, client.secret_hash if client else "")
+    return matches and client is not None and client.is_live
+
+
+def _fast_hash(secret: str, key: str) -> str:
+    return _FAST + salted_hmac(_SALT, secret, secret=key, algorithm="sha256").hexdigest()
+
+
+def _matches_fast(secret: str, expected: str) -> bool:
+    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    return any(constant_time_compare(_fast_hash(secret, key), expected) for key in keys)

@@ -1,0 +1,211 @@
+"""The hub's own bearer tokens: signed JWTs whose `jti` names a live row.
+
+Claims are those that geoDB's PostgREST and older clients read. A token grants its scopes as
+far as its owner holds the permissions now.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+
+import jwt
+from django.conf import settings
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from ..models import AccessToken, Client, Service, Subscription, User
+from ..models.user_ids import user_id_of
+from ..scopes import permissions_of
+from .lookup import find_token
+from .signing_keys import signing_keys
+
+ALGORITHM = "HS256"
+LEEWAY_S = 10
+MAX_TOKEN_BYTES = 8 * 1024
+REQUIRED_CLAIMS = ["exp", "iss", "aud", "jti"]
+
+_JTI = re.compile(r"[0-9a-f]{32}")
+
+
+class InvalidToken(Exception):
+    """The token grants nothing; the message says why, in one line of ASCII."""
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who asks by a token, and what the request may do.
+
+    `actor` is the operator who asks in the user's name (acting.py).
+    """
+
+    user: User
+    scopes: frozenset[str]
+    jti: str
+    client_id: str | None
+    actor: User | None = None
+
+
+def issue_token(
+    user: User,
+    *,
+    client: Client | None = None,
+    scopes: Iterable[str],
+    lifetime_s: int | None = None,
+) -> str:
+    """A new token of `user`'s with those of `scopes` that the user has the permission for."""
+    claims = {}
+    if role := geodb_role_of(user):
+        claims[settings.HUB["XCUBE_HUB_GEODB_ROLE_CLAIM"]] = role
+    lifetime_s = lifetime_s or settings.HUB["XCUBE_HUB_TOKEN_LIFETIME_S"]
+    return sign(make_row(user, client=client, scopes=scopes, lifetime_s=lifetime_s), claims)
+
+
+def make_row(
+    user: User, *, client: Client | None, scopes: Iterable[str], lifetime_s: int, name: str = ""
+) -> AccessToken:
+    """The row of a token to be signed; with a `name`, of a personal one."""
+    issued_at = int(time.time())
+    return AccessToken.objects.create(
+        user=user,
+        client=client,
+        name=name,
+        is_personal=bool(name),
+        scopes=sorted(permissions_of(user).intersection(scopes)),
+        issued_at=datetime.fromtimestamp(issued_at, UTC),
+        expires_at=datetime.fromtimestamp(issued_at + lifetime_s, UTC),
+    )
+
+
+def sign(row: AccessToken, more: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The token of `row`, with `more` claims."""
+    claims = {
+        "iss": settings.HUB["XCUBE_HUB_TOKEN_ISSUER"],
+        "aud": [settings.HUB["XCUBE_HUB_OAUTH_AUD"]],
+        "sub": row.user.user_id,
+        "email": row.user.email,
+        "scope": " ".join(row.scopes),
+        "permissions": row.scopes,
+        "gty": "client-credentials",
+        "iat": int(row.issued_at.timestamp()),
+        "exp": int(row.expires_at.timestamp()),
+        "jti": row.jti,
+        **more,
+    }
+    return jwt.encode(claims, signing_keys()[0], algorithm=ALGORITHM)
+
+
+def geodb_role_of(user: User) -> str:
+    """The database role of a user who subscribes to geoDB; else empty."""
+    subscription = Subscription.objects.live().filter(user=user, service=Service.GEODB).first()
+    return subscription.geodb_role if subscription else ""
+
+
+def verify_token(text: str) -> Principal:
+    """Who asks by this token. One query. Raises InvalidToken."""
+    claims = _checked_claims(text)
+    if "jti" not in claims:
+        return _old_principal(claims)
+    jti = claims["jti"]
+    row = find_token(jti)
+    if row is None:
+        raise InvalidToken("The token is unknown here: deleted, or expired long ago")
+    if row.is_revoked:
+        raise InvalidToken("The token has been revoked")
+    if not row.user.is_active:
+        raise InvalidToken("The account of this token is inactive")
+    return Principal(
+        user=row.user,
+        scopes=row.held & row.scopes,
+        jti=jti,
+        client_id=row.client_id,
+    )
+
+
+def _takes_old_tokens() -> bool:
+    until = settings.HUB["XCUBE_HUB_OLD_TOKENS_UNTIL"]
+    return until is not None and timezone.now().date() <= until
+
+
+def _old_principal(claims: dict[str, Any]) -> Principal:
+    """Who asks by a token of the service before, which had no `jti`."""
+    user_id, email = claims.get("sub"), claims.get("email")
+    user = User.objects.filter(username=user_id).first() if isinstance(user_id, str) else None
+    if user is None and isinstance(email, str) and user_id_of(email) == user_id:
+        user = User.objects.filter(email__iexact=email).first()  # registered in another case
+    if user is None or not user.is_active:
+        raise InvalidToken("The account of this token is unknown here, or inactive")
+    permissions, scope = claims.get("permissions"), claims.get("scope")
+    scopes = permissions if isinstance(permissions, list) else str(scope or "").split()
+    held = permissions_of(user)
+    granted = frozenset(scope for scope in held if scope in scopes)
+    return Principal(user, granted, jti="", client_id=None)
+
+
+def revoke_tokens(rows: QuerySet[AccessToken]) -> int:
+    """Make the tokens of `rows` grant nothing any more; returns how many did until now."""
+    return rows.filter(revoked_at=None).update(revoked_at=timezone.now())
+
+
+def delete_expired_tokens(*, older_than_s: int = 3600, batch: int = 500) -> int:
+    """Delete rows of tokens that expired `older_than_s` ago, `batch` at a time; how many."""
+    before = timezone.now() - timedelta(seconds=older_than_s)
+    deleted = 0
+    while pks := list(
+        AccessToken.objects.filter(expires_at__lt=before)
+        .order_by("expires_at")
+        .values_list("pk", flat=True)[:batch]
+    ):
+        deleted += AccessToken.objects.filter(pk__in=pks).delete()[0]
+    return deleted
+
+
+def _checked_claims(text: str) -> dict[str, Any]:
+    if len(text) > MAX_TOKEN_BYTES:
+        raise InvalidToken(f"The token is longer than {MAX_TOKEN_BYTES} bytes")
+    required = REQUIRED_CLAIMS
+    if _takes_old_tokens():
+        required = [name for name in REQUIRED_CLAIMS if name != "jti"]
+    for secret in signing_keys():
+        try:
+            claims = jwt.decode(
+                text,
+                secret,
+                algorithms=[ALGORITHM],
+                issuer=settings.HUB["XCUBE_HUB_TOKEN_ISSUER"],
+                audience=settings.HUB["XCUBE_HUB_OAUTH_AUD"],
+                leeway=LEEWAY_S,
+                options={"require": required},
+            )
+        except jwt.InvalidSignatureError:
+            continue
+        except jwt.PyJWTError as error:
+            raise InvalidToken(reason(error)) from None
+        if "jti" in claims and not _JTI.fullmatch(claims["jti"]):
+            raise InvalidToken("The token's jti is not one of this hub")
+        return claims
+    raise InvalidToken("The token's signature is wrong")
+
+
+def reason(error: jwt.PyJWTError) -> str:
+    """What is wrong with the token, as an InvalidToken tells it."""
+    match error:
+        case jwt.ExpiredSignatureError():
+            return "Signature has expired"
+        case jwt.ImmatureSignatureError():
+            return "The token is not yet valid"
+        case jwt.InvalidAudienceError():
+            return "Invalid audience"
+        case jwt.InvalidIssuerError():
+            return "Auth provider unknown: the token's issuer is not accepted here"
+        case jwt.MissingRequiredClaimError():
+            return f"The token lacks the claim {error.claim}"
+        case jwt.InvalidAlgorithmError():
+            return f"The token's algorithm is not {ALGORITHM}"
+        case _:
+            return "The token is malformed"

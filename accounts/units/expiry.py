@@ -1,0 +1,124 @@
+"""Units that last until a day: what is left of them, and how it goes.
+
+What a user spends is taken from the units that end soonest. A movement does not know of that:
+`_count` goes through the ledger's entries since it last did, holding the user's balance. What
+is reserved for jobs is taken from the same units, for it may be spent: these stay until the
+jobs have ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from ..models import ExpiringUnits, LedgerEntry, User
+from . import ledger
+
+
+def take(remaining: list[int], units: int) -> list[int]:
+    """What is left of each, soonest end first, after `units` were spent."""
+    left = []
+    for there in remaining:
+        taken = min(there, units)
+        units -= taken
+        left.append(there - taken)
+    return left
+
+
+@transaction.atomic
+def grant_expiring(
+    user: User,
+    units: int,
+    *,
+    expires_at: datetime,
+    key: str,
+    reason: str = "",
+    actor: User | None = None,
+) -> LedgerEntry:
+    """Add `units` that last until `expires_at`. A repeated `key` has no effect."""
+    ledger.locked_balance(user)
+    rows = _count(user)
+    is_new = not LedgerEntry.objects.filter(idempotency_key=key).exists()
+    entry = ledger.grant(user, units, key=key, reason=reason, actor=actor)
+    if is_new:
+        ExpiringUnits.objects.create(
+            user=user, grant=entry, expires_at=expires_at, remaining=units, counted_to=entry.pk
+        )
+        _set_counted([row.pk for row in rows], entry.pk)
+    return entry
+
+
+def expire_due(*, now: datetime | None = None) -> int:
+    """Take what lasted until now; returns how many units. May be repeated."""
+    now = now or timezone.now()
+    due = ExpiringUnits.objects.filter(closed_at=None, expires_at__lte=now)
+    users = User.objects.filter(pk__in=due.order_by().values("user"))
+    return sum(_expire(user, now) for user in users)
+
+
+@transaction.atomic
+def _expire(user: User, now: datetime) -> int:
+    balance = ledger.locked_balance(user)
+    rows = _count(user)
+    available, gone, last = balance.available, 0, 0
+    free = take([row.remaining for row in rows], balance.reserved)
+    for row, not_reserved in zip(rows, free, strict=True):
+        units = min(not_reserved, available) if row.expires_at <= now else 0
+        if units:
+            entry = ledger.expire(
+                user,
+                units,
+                key=f"expire:{row.pk}:{row.remaining}",
+                reason=f"lasted until {row.expires_at:%Y-%m-%d}",
+            )
+            last = entry.pk
+            row.remaining -= units
+            available -= units
+            gone += units
+        if not row.remaining:
+            row.closed_at = now
+        row.save(update_fields=["remaining", "closed_at"])
+    if last:
+        _set_counted([row.pk for row in rows], last)
+    return gone
+
+
+def _count(user: User) -> list[ExpiringUnits]:
+    """The user's open rows, soonest end first, with what is left of them now."""
+    rows = list(
+        ExpiringUnits.objects.filter(user=user, closed_at=None).order_by("expires_at", "pk")
+    )
+    if not rows:
+        return []
+    entries = LedgerEntry.objects.filter(user=user, pk__gt=rows[0].counted_to)
+    last = entries.aggregate(last=Max("pk"))["last"]
+    if last is None:
+        return rows
+    spent: Iterable[int] = entries.filter(delta_total__lt=0).values_list("delta_total", flat=True)
+    left = take([row.remaining for row in rows], -sum(spent))
+    for row, units in zip(rows, left, strict=True):
+        row.remaining, row.counted_to = units, last
+        row.save(update_fields=["remaining", "counted_to"])
+    return rows
+
+
+def _set_counted(pks: list[int], entry: int) -> None:
+    ExpiringUnits.objects.filter(pk__in=pks).update(counted_to=entry)
+
+
+def expiring_next(user: User) -> list[tuple[datetime, int]]:
+    """When how many of the user's units will go, if no more are spent. Writes nothing."""
+    rows = list(
+        ExpiringUnits.objects.filter(user=user, closed_at=None).order_by("expires_at", "pk")
+    )
+    if not rows:
+        return []
+    spent = LedgerEntry.objects.filter(
+        user=user, pk__gt=rows[0].counted_to, delta_total__lt=0
+    ).values_list("delta_total", flat=True)
+    left = take([row.remaining for row in rows], -sum(spent))
+    return [(row.expires_at, units) for row, units in zip(rows, left, strict=True) if units]

@@ -1,0 +1,267 @@
+"""Processing units: granted, reserved for a job, and settled or released once, at its end.
+
+Every function here takes the user's balance row first. So movements of one user queue up,
+and a repeated idempotency key is seen before it could violate its constraint: that would
+spoil a caller's transaction. Each movement is also a guarded update, and the database holds
+one reservation and one closing per reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db import IntegrityError, transaction
+from django.db.models import BigIntegerField, F, Q, QuerySet, Sum, Value
+from django.db.models.functions import Coalesce, Replace
+
+from ..models import Balance, LedgerEntry, User
+
+MAX_UNITS = 10**12  # per movement: sums stay far below what a BIGINT holds
+
+Kind = LedgerEntry.Kind
+
+
+class InsufficientUnits(Exception):
+    """A reservation of `required` units where only `available` are free."""
+
+    def __init__(self, *, required: int, available: int) -> None:
+        self.required = required
+        self.available = available
+        super().__init__(f"{required} processing units are required, {available} are available")
+
+
+class NoReservation(LookupError):
+    """Nothing was ever reserved for this reference."""
+
+
+class IdempotencyKeyReused(ValueError):
+    """The key belongs to another user's or another kind of movement."""
+
+
+def available(user: User) -> int:
+    """Units that `user` can reserve now."""
+    balance = Balance.objects.filter(user=user).first()
+    return balance.available if balance else 0
+
+
+def grant(
+    user: User, units: int, *, key: str, reason: str = "", actor: User | None = None
+) -> LedgerEntry:
+    """Add `units`. Like all below, a repeated `key` has no effect and returns the first entry."""
+    _check_units(units, least=1)
+    return _move(user, Kind.GRANT, units, key=key, total=units, reason=reason, actor=actor)
+
+
+def correct(
+    user: User, units: int, *, key: str, reason: str = "", actor: User | None = None
+) -> LedgerEntry:
+    """Add or, if negative, take `units`. Raises InsufficientUnits if the total is less."""
+    _check_units(units, least=-MAX_UNITS)
+    return _move(user, Kind.CORRECT, units, key=key, total=units, reason=reason, actor=actor)
+
+
+def expire(user: User, units: int, *, key: str, reason: str = "") -> LedgerEntry:
+    """Take `units` whose time is over. Raises InsufficientUnits if the total is less."""
+    _check_units(units, least=1)
+    return _move(user, Kind.EXPIRE, units, key=key, total=-units, reason=reason)
+
+
+@transaction.atomic
+def override(
+    user: User, total: int, *, key: str, reason: str = "", actor: User | None = None
+) -> LedgerEntry:
+    """Make `total` what the user has, reserved units included."""
+    _check_units(total)
+    balance = locked_balance(user)
+    return _move(
+        user,
+        Kind.OVERRIDE,
+        total,
+        key=key,
+        total=total - balance.total,
+        reason=reason,
+        actor=actor,
+        balance=balance,
+    )
+
+
+def reserve(user: User, units: int, *, reference: str, key: str) -> LedgerEntry:
+    """Set `units` (0 is legal) aside for the job `reference`.
+
+    Raises InsufficientUnits, and then nothing has changed.
+    """
+    _check_units(units)
+    if not reference:
+        raise ValueError("A reservation needs a reference: it is closed by it.")
+    return _move(user, Kind.RESERVE, units, key=key, reserved=units, reference=reference)
+
+
+def settle(reference: str, *, actual: int | None = None, reason: str = "") -> bool:
+    """Charge what was reserved for `reference`; False if it was settled or released before.
+
+    `actual` units are recorded beside it. Where an override left less than was reserved, the
+    total ends at 0.
+    """
+    return _close(reference, Kind.SETTLE, actual=actual, reason=reason)
+
+
+def release(reference: str, *, actual: int | None = None, reason: str = "") -> bool:
+    """Give back what was reserved for `reference`; False if it was settled or released before."""
+    return _close(reference, Kind.RELEASE, actual=actual, reason=reason)
+
+
+@transaction.atomic
+def _close(reference: str, kind: Kind, *, actual: int | None, reason: str) -> bool:
+    reservation = (
+        LedgerEntry.objects.reservation(reference).select_related("user").order_by().first()
+    )
+    if reservation is None:
+        raise NoReservation(f"No processing units were reserved for {reference!r}.")
+    balance = locked_balance(reservation.user)
+    if LedgerEntry.objects.closing(reference).exists():
+        return False
+    charged = min(reservation.units, balance.total) if kind == Kind.SETTLE else 0
+    _move(
+        reservation.user,
+        kind,
+        reservation.units,
+        key=f"close:{reference}",
+        total=-charged,
+        reserved=-reservation.units,
+        reference=reference,
+        actual=actual,
+        reason=reason,
+        balance=balance,
+    )
+    return True
+
+
+@transaction.atomic
+def _move(
+    user: User,
+    kind: Kind,
+    units: int,
+    *,
+    key: str,
+    total: int = 0,
+    reserved: int = 0,
+    reference: str = "",
+    actual: int | None = None,
+    reason: str = "",
+    actor: User | None = None,
+    balance: Balance | None = None,
+) -> LedgerEntry:
+    """Change the balance by `total` and `reserved` and write the entry of it."""
+    if not key:
+        raise ValueError("A movement needs an idempotency key.")
+    balance = balance or locked_balance(user)
+    first = LedgerEntry.objects.filter(idempotency_key=key).first()
+    if first is not None:
+        if (first.user_id, first.kind, first.reference) != (user.pk, kind, reference):
+            raise IdempotencyKeyReused(f"The key {key!r} belongs to another movement.")
+        return first
+    guard = Q(total__gte=-total, reserved__gte=-reserved)
+    if reserved > 0:
+        guard &= Q(total__gte=F("reserved") + reserved)
+    rows = Balance.objects.filter(guard, pk=balance.pk).update(
+        total=F("total") + total, reserved=F("reserved") + reserved
+    )
+    if rows != 1:
+        if kind in (Kind.SETTLE, Kind.RELEASE):
+            raise RuntimeError(f"The balance of {user} is broken; see `manage.py check_ledger`.")
+        raise InsufficientUnits(
+            required=abs(units), available=balance.available if reserved else balance.total
+        )
+    return LedgerEntry.objects.create(
+        user=user,
+        kind=kind,
+        units=units,
+        actual_units=actual,
+        delta_total=total,
+        delta_reserved=reserved,
+        total_after=balance.total + total,
+        reserved_after=balance.reserved + reserved,
+        reference=reference,
+        idempotency_key=key,
+        reason=reason[:500],
+        actor=actor,
+    )
+
+
+def rename(user: User, old: str, new: str) -> None:
+    """Put one text for another in the names of the user's entries: the person is deleted.
+
+    The one change that entries know; of what was moved, when and why nothing changes.
+    """
+    QuerySet(LedgerEntry).filter(user=user).update(
+        reference=Replace(F("reference"), Value(old), Value(new)),
+        idempotency_key=Replace(F("idempotency_key"), Value(old), Value(new)),
+    )
+
+
+def locked_balance(user: User) -> Balance:
+    """The user's balance row, made if missing, ours until the transaction ends.
+
+    PostgreSQL locks the row; on SQLite the transaction holds the only write lock since its
+    BEGIN IMMEDIATE.
+    """
+    rows = Balance.objects.select_for_update().filter(user=user)
+    balance = rows.first()
+    if balance is None:
+        try:
+            with transaction.atomic():
+                Balance.objects.create(user=user)
+        except IntegrityError:
+            pass  # another request made it
+        balance = rows.get()
+    return balance
+
+
+def _check_units(units: int, *, least: int = 0) -> None:
+    if isinstance(units, bool) or not isinstance(units, int):
+        raise TypeError(f"Processing units are an integer, not {units!r}.")
+    if not least <= units <= MAX_UNITS:
+        raise ValueError(f"Processing units must be {least} to {MAX_UNITS}, not {units}.")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A user whose balance is not what the entries add up to."""
+
+    email: str
+    total: int
+    reserved: int
+    entries_total: int
+    entries_reserved: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.email}: balance total {self.total}, reserved {self.reserved}; "
+            f"entries add up to total {self.entries_total}, reserved {self.entries_reserved}"
+        )
+
+
+def check_ledger() -> list[Difference]:
+    """All users whose balance differs from the sum of their entries. One query."""
+    return list(_differences())
+
+
+def _differences() -> Iterator[Difference]:
+    # One statement sees one snapshot: movements that go on meanwhile are no differences.
+    def entries(field: str) -> Coalesce:
+        return Coalesce(Sum(f"ledger_entries__{field}"), 0, output_field=BigIntegerField())
+
+    rows = (
+        User.objects.order_by("pk")
+        .values_list("email")
+        .annotate(
+            total=Coalesce("balance__total", 0),
+            reserved=Coalesce("balance__reserved", 0),
+            entries_total=entries("delta_total"),
+            entries_reserved=entries("delta_reserved"),
+        )
+        .exclude(total=F("entries_total"), reserved=F("entries_reserved"))
+    )
+    for row in rows.iterator():
+        yield Difference(*row)

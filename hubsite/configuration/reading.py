@@ -1,0 +1,253 @@
+"""The one table of the hub's settings: name, type, default, meaning, former names.
+
+`settings.py` reads it, `docs/configuration.md` is made from it
+(`manage.py show_settings --markdown`), and the system checks tell from it what to set.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import environ
+
+logger = logging.getLogger(__name__)
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+
+
+class ConfigurationError(ValueError):
+    """A setting has a value that cannot be used; the message says what to set."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of the table.
+
+    `default` is a value or a function of the settings read so far (name to value).
+    `minimum` and `maximum` bound a number; both are allowed.
+    `former` names are those of the service we replace; they still work and are logged.
+    `former_type` reads their values, where these were written differently;
+    `former_path` names variables that were the parts of one path; `former_join` makes the text
+    of other former variables, which `former_text` names.
+    """
+
+    name: str
+    type: Callable[[str], Any]
+    default: Any
+    help: str
+    section: str
+    former: tuple[str, ...] = ()
+    former_type: Callable[[str], Any] | None = None
+    former_path: tuple[str, ...] = ()
+    former_join: Callable[[Mapping[str, str]], str | None] | None = None
+    former_text: str = ""
+    default_text: str = ""
+    secret: bool = False
+    choices: tuple[str, ...] = ()
+    minimum: int | None = None
+    maximum: int | None = None
+
+    @property
+    def range_text(self) -> str:
+        """Which numbers it takes; empty if any."""
+        if self.maximum is None:
+            return "" if self.minimum is None else f"{self.minimum} or more"
+        return f"{self.minimum or 0} to {self.maximum}"
+
+    @property
+    def former_path_text(self) -> str:
+        return " with ".join(self.former_path)
+
+    def value(self, text: str, *, is_former: bool = False) -> Any:
+        """`text` as this setting means it. Raises ValueError."""
+        kind = self.former_type if is_former and self.former_type else self.type
+        value = kind(text)
+        if self.choices and value not in self.choices:
+            raise ValueError(f"expected one of {', '.join(self.choices)}")
+        too_small = self.minimum is not None and value < self.minimum
+        if too_small or (self.maximum is not None and value > self.maximum):
+            raise ValueError(f"expected {self.range_text}")
+        return value
+
+    @property
+    def type_name(self) -> str:
+        return {bool: "yes/no", int: "integer", float: "number", str: "text"}.get(
+            self.type, self.type.__name__.replace("_", " ")
+        )
+
+
+def boolean(text: str) -> bool:
+    if text.strip().lower() in {"1", "true", "yes", "on", "y"}:
+        return True
+    if text.strip().lower() in {"0", "false", "no", "off", "n", ""}:
+        return False
+    raise ValueError("expected yes or no")
+
+
+def url(text: str) -> str:
+    """A URL without a slash at its end."""
+    if not text.startswith(("http://", "https://")):
+        raise ValueError("expected a URL that begins with http:// or https://")
+    return text.rstrip("/")
+
+
+def level(text: str) -> str:
+    return text.upper()
+
+
+def label(text: str) -> str:
+    """The value of a Kubernetes label."""
+    if not re.fullmatch(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", text):
+        raise ValueError("expected at most 63 letters, digits, -, _ and .")
+    return text
+
+
+def quantity(text: str) -> str:
+    """A number of cores as Kubernetes writes it: 2, 0.5, 500m."""
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?|[0-9]+m", text):
+        raise ValueError("expected a number of cores such as 2, 0.5 or 500m")
+    return text
+
+
+def comma_list(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def one_item(text: str) -> list[str]:
+    """A list of `text` as it is, with its commas."""
+    return [text]
+
+
+def whole_number(text: str) -> int:
+    """An integer; `1e4` is one too, as operators of the old service write it."""
+    number = float(text)
+    if not number.is_integer():
+        raise ValueError("expected a whole number")
+    return int(number)
+
+
+def json_objects(text: str) -> list[dict[str, Any]]:
+    """A JSON array of objects."""
+    value = json.loads(text)
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise ValueError("expected a JSON array of objects")
+    return value
+
+
+def key_values(text: str) -> dict[str, str]:
+    """`key=value`, separated by commas."""
+    pairs = [item.partition("=") for item in comma_list(text)]
+    if any(not key or not equals for key, equals, _ in pairs):
+        raise ValueError("expected key=value, separated by commas")
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def folder(text: str) -> Path:
+    return Path(text).expanduser().absolute()
+
+
+def file(text: str) -> Path | None:
+    return Path(text).expanduser().absolute() if text else None
+
+
+class Reading(NamedTuple):
+    """What the environment says: values, by which name each was given, and odd things to tell."""
+
+    values: dict[str, Any]
+    given: dict[str, str]
+    warnings: list[str]
+
+
+def read(table: tuple[Setting, ...], environment: Mapping[str, str]) -> Reading:
+    """Read `table` from `environment`. Raises ConfigurationError with all faults at once."""
+    values: dict[str, Any] = {}
+    given_by: dict[str, str] = {}
+    warnings: list[str] = []
+    faults: list[str] = []
+    for setting in table:
+        given, text = _find(setting, environment)
+        if given is None:
+            default = setting.default
+            values[setting.name] = default(values) if callable(default) else default
+            if half := _half_a_path(setting, environment):
+                warnings.append(half)
+            continue
+        given_by[setting.name] = given
+        try:
+            values[setting.name] = setting.value(text, is_former=given != setting.name)
+        except ValueError as error:
+            shown = "" if setting.secret else f"={text!r}"
+            reason = str(error) if str(error).startswith("expected") else "not understood"
+            faults.append(
+                f"{given}{shown}: {reason}; set it to a value of type {setting.type_name}."
+            )
+            values[setting.name] = None
+    if faults:
+        raise ConfigurationError("\n".join(faults))
+    return Reading(values, given_by, warnings)
+
+
+def _find(setting: Setting, environment: Mapping[str, str]) -> tuple[str | None, str]:
+    """By which name `setting` is given, and its text. Empty is unset, but for a list: an empty
+    list closes what its default opens."""
+    for name in (setting.name, *setting.former):
+        if text := environment.get(name):
+            return name, text
+    parts = [environment.get(name) for name in setting.former_path]
+    if parts and all(parts):
+        return setting.former_path_text, str(Path(*parts))
+    if setting.former_join and (text := setting.former_join(environment)):
+        return setting.former_text, text
+    if setting.type is comma_list and setting.name in environment:
+        return setting.name, ""
+    return None, ""
+
+
+def _half_a_path(setting: Setting, environment: Mapping[str, str]) -> str | None:
+    """A sentence, if some but not all of the former variables are set."""
+    is_set = [name for name in setting.former_path if environment.get(name)]
+    if not is_set:
+        return None
+    lacking = [name for name in setting.former_path if name not in is_set]
+    return (
+        f"{', '.join(is_set)} is ignored, for {', '.join(lacking)} is not set: "
+        f"set {setting.name} instead."
+    )
+
+
+def environment(dotenv: Path | None = None) -> dict[str, str]:
+    """The process environment over the `.env` file beside `manage.py`."""
+    if dotenv is None:
+        dotenv = Path(os.environ.get("XCUBE_HUB_DOTENV", BASE_DIR / ".env"))
+    if dotenv.is_file():
+        environ.Env.read_env(dotenv)
+    return dict(os.environ)
+
+
+__all__ = [
+    "BASE_DIR",
+    "ConfigurationError",
+    "Reading",
+    "Setting",
+    "boolean",
+    "comma_list",
+    "environment",
+    "file",
+    "folder",
+    "json_objects",
+    "key_values",
+    "label",
+    "level",
+    "one_item",
+    "quantity",
+    "read",
+    "url",
+    "whole_number",
+]

@@ -1,0 +1,25 @@
+"""The hub's own pages for people; everything else they need is the API and the admin."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from .. import __version__
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """What this hub is, where its doors are, and how to submit a first cube."""
+    public_url = settings.HUB["XCUBE_HUB_PUBLIC_URL"]
+    return render(
+        request,
+        "home.html",
+        {
+            "api_url": f"{public_url}/{settings.API_PATH}",
+            "version": __version__,
+            "is_open": not settings.HUB["CUBEGENS_SILENT"],
+        },
+    )

@@ -1,0 +1,165 @@
+"""Whether the namespace takes what the hub makes: looked at by the hub's own Role, by reading and
+by dry runs, so that nothing is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from ...base import Program, Report, Workload
+from .. import manifests
+from ..client import Refused
+from .objects import check_objects
+from .permissions import NEEDED, Permission
+from .rows import Place, Row, failed, is_denied, is_quota, ok, role_mend, warning
+
+Json = dict[str, Any]
+
+ENFORCE = "pod-security.kubernetes.io/enforce"
+_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+_NEEDED_FIELDS = ("backoffLimitPerIndex", "podReplacementPolicy", "podFailurePolicy")
+_PROGRAM = Program(archive=bytes(1 << 17), module="jobs.runner", requires="xcube")
+
+
+def check_namespace(place: Place, *, memory_bytes: int) -> Iterator[Row]:
+    found: Json = {}
+    row = place.row("namespace", partial(_namespace, place, found))
+    yield row
+    for permission in NEEDED:
+        yield place.row(f"may {permission}", partial(_permission, place, permission))
+    if not found:
+        return
+    yield _pod_security(place.namespace, found)
+    yield from check_objects(place)
+    yield from _made(place, memory_bytes=memory_bytes)
+
+
+def _namespace(place: Place, found: Json) -> Row:
+    """`found` becomes the namespace if it is there to stay."""
+    name = place.namespace
+    make = f"kubectl create namespace {name}"
+    try:
+        answer = place.api.get(place.path())
+    except Refused as refused:
+        if refused.status == 404:
+            return failed("namespace", f"there is no {name}", f"{make}; {role_mend(name)}")
+        if is_denied(refused):
+            # An account of the namespace is told this also when there is none.
+            fault = f"there is no {name}, or the hub may not look at it"
+            return failed("namespace", fault, f"{make}, if there is none; {role_mend(name)}")
+        raise
+    if answer["metadata"].get("deletionTimestamp"):
+        return failed(
+            "namespace",
+            f"{name} is being deleted",
+            f"Wait until it is gone, then: {make}; {role_mend(name)} Or choose another by "
+            "XCUBE_HUB_NAMESPACE.",
+        )
+    found.update(answer)
+    return ok("namespace", name)
+
+
+def _permission(place: Place, permission: Permission) -> Row:
+    asked = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": permission.attributes(place.namespace)},
+    }
+    status = place.api.create(_REVIEWS, asked)["status"]
+    what = f"may {permission}"
+    if status.get("allowed"):
+        return ok(what, "yes")
+    said = status.get("reason") or status.get("evaluationError")
+    return failed(what, f"no: {said}" if said else "no", role_mend(place.namespace))
+
+
+def _pod_security(name: str, namespace: Json) -> Row:
+    """Our pods meet `restricted` anywhere; others' in the namespace should too."""
+    level = (namespace["metadata"].get("labels") or {}).get(ENFORCE)
+    if level == "restricted":
+        return ok("pod security", "restricted is enforced")
+    return warning(
+        "pod security",
+        f"{level} is enforced, not restricted" if level else "the namespace enforces no level",
+        f"kubectl label --overwrite namespace {name} {ENFORCE}=restricted",
+    )
+
+
+def _made(place: Place, *, memory_bytes: int) -> Iterator[Row]:
+    """What the API server says to a run's three objects (quotas, admission), without making
+    them. Pods have quotas and admission of their own, which only a trial meets."""
+    workload = Workload(
+        name="xcube-hub-check",
+        attempt=1,
+        owner="check",
+        payload={},
+        deadline_s=60,
+        memory_bytes=memory_bytes,
+        report=Report("", ""),
+        program=_PROGRAM,
+    )
+    instance = place.options.instance
+    secret = manifests.secret(workload, job_uid="check", instance=instance)
+    config_map = manifests.program_config_map(_PROGRAM)
+    yield place.row("takes a ConfigMap", partial(_takes, place, "configmaps", config_map))
+    yield place.row("takes a Secret", partial(_takes, place, "secrets", secret))
+    job = manifests.job(workload, place.options)
+    yield place.row("takes a Job", partial(_takes, place, "jobs", job))
+
+
+def _takes(place: Place, kind: str, body: Json) -> Row:
+    what = f"takes a {body['kind']}"
+    group = "/apis/batch/v1" if kind == "jobs" else "/api/v1"
+    try:
+        made, warnings = place.api.try_create(place.path(kind, group=group), body)
+    except Refused as refused:
+        if refused.status == 409:
+            return ok(what, "yes")
+        return _refusal(what, refused, place.namespace)
+    if kind == "jobs" and (lacking := [f for f in _NEEDED_FIELDS if f not in made["spec"]]):
+        return failed(
+            what,
+            f"the API server drops {', '.join(lacking)}",
+            "Upgrade the cluster, or turn on the feature gates JobBackoffLimitPerIndex, "
+            "JobPodReplacementPolicy and JobPodFailurePolicy.",
+        )
+    violations = [text for text in warnings if "violate PodSecurity" in text]
+    if violations:
+        return failed(
+            what,
+            f"its pods {violations[0].removeprefix('would ')}",
+            "Take what the message names out of the settings XCUBE_HUB_POD_…; nothing else of our "
+            "pods depends on them.",
+        )
+    if warnings:
+        return warning(
+            what, f"yes, but: {'; '.join(warnings)}", "Look at the settings XCUBE_HUB_POD_…."
+        )
+    return ok(what, "yes")
+
+
+def _refusal(what: str, refused: Refused, namespace: str) -> Row:
+    if is_quota(refused):
+        return failed(
+            what,
+            str(refused),
+            f"Raise it (kubectl -n {namespace} edit resourcequota), or wait for jobs to end.",
+        )
+    if "does not support dry run" in str(refused):
+        return warning(
+            what,
+            str(refused),
+            "It cannot be told without making one: run check_cluster --trial.",
+        )
+    if is_denied(refused):
+        raise refused
+    # A policy may answer 422 as well, which else says that the object is not valid.
+    if refused.status in (400, 422) and "denied" not in str(refused):
+        return failed(what, str(refused), "Mend the setting XCUBE_HUB_POD_… that is named there.")
+    return failed(
+        what,
+        str(refused),
+        "Admission of the cluster refuses it: change its policy, or what the message names, in "
+        "the settings XCUBE_HUB_POD_….",
+    )

@@ -1,0 +1,85 @@
+"""What the parts of the hub are, and with what environment each is started."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Collection, Mapping
+
+from django.conf import settings
+
+from ..configuration.reading import BASE_DIR
+from ..engines.local.paths import control_socket, estimate_socket, runs_dir
+from .process_supervisor import Part
+
+WEB, WORKER, OBSERVER, RUNNER = NAMES = ("web", "worker", "observer", "runner")
+
+# The runner runs code of users: it gets nothing that the hub keeps to itself.
+_RUNNER_KEEPS = {
+    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "LD_LIBRARY_PATH",
+    "PROJ_DATA", "PROJ_LIB", "GDAL_DATA", "GDAL_DRIVER_PATH", "MPLCONFIGDIR", "MALLOC_ARENA_MAX",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE",
+    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+}  # fmt: skip
+_RUNNER_KEEPS_PREFIXES = ("LC_", "NUMBA_", "DASK_")
+
+
+def wanted(only: Collection[str], without: Collection[str]) -> list[str]:
+    """The names of the parts to run here, in the order of their start."""
+    return [
+        name
+        for name in NAMES
+        if (not only or name in only)
+        and name not in without
+        and (name != RUNNER or _needs_runner())
+    ]
+
+
+def _needs_runner() -> bool:
+    """It runs the jobs, or answers estimates at least."""
+    hub = settings.HUB
+    return hub["XCUBE_HUB_ENGINE"] == "local" or not hub["XCUBE_HUB_ESTIMATOR_URL"]
+
+
+def has_xcube() -> bool:
+    python = settings.HUB["XCUBE_HUB_XCUBE_PYTHON"]
+    return python is not None and os.access(python, os.X_OK)
+
+
+def make_part(name: str, *, environment: Mapping[str, str]) -> Part:
+    """The part called `name`; `environment` is that of the hub."""
+    if name == RUNNER:
+        return Part(
+            name,
+            _runner_argv(),
+            runner_environment(environment),
+            BASE_DIR,
+            umask=settings.ORIGINAL_UMASK,  # cubes are for whom the operator lets read them
+        )
+    hub = [sys.executable, "-m", "hubsite.cli"]
+    argv = {
+        WEB: [sys.executable, "-m", "gunicorn", "-c", "python:hubsite.web.gunicorn_config",
+              "hubsite.web.wsgi:application"],
+        WORKER: [*hub, "qcluster"],
+        OBSERVER: [*hub, "observe"],
+    }[name]  # fmt: skip
+    return Part(name, argv, {**environment, "PYTHONUNBUFFERED": "1"}, BASE_DIR)
+
+
+def _runner_argv() -> list[str]:
+    return [
+        str(settings.HUB["XCUBE_HUB_XCUBE_PYTHON"]), "-m", "jobs.runner", "serve",
+        "--socket", str(control_socket()),
+        "--estimate-socket", str(estimate_socket()),
+        "--runs-dir", str(runs_dir()),
+        "--estimators", str(settings.HUB["XCUBE_HUB_ESTIMATORS"]),
+    ]  # fmt: skip
+
+
+def runner_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    kept = {
+        key: value
+        for key, value in environment.items()
+        if key in _RUNNER_KEEPS or key.startswith(_RUNNER_KEEPS_PREFIXES)
+    }
+    return {**kept, "PYTHONPATH": str(BASE_DIR), "PYTHONUNBUFFERED": "1"}

@@ -1,0 +1,43 @@
+"""What becomes of the jobs of a person who is deleted: who and what goes, the numbers stay."""
+
+from __future__ import annotations
+
+from django.db.models import F, Value
+from django.db.models.functions import Replace
+
+from accounts.deletion import DELETED, StillBusy
+from accounts.models import User
+
+from . import lifecycle
+from .models import IdempotencyKey, Job, JobDocument, JobEvent, JobLog
+from .tasks import remove_soon
+
+
+def stop(user: User) -> int:
+    """Cancel the user's jobs; how many have a run that is not over yet."""
+    jobs = Job.objects.owned_by(user)
+    cancelled = [job for job in jobs.active() if lifecycle.cancel(job, actor="hub")]
+    remove_soon(job for job in cancelled if job.is_live)
+    return jobs.filter(is_live=True).count()
+
+
+def forget(user: User, old: str, new: str) -> None:
+    """Jobs keep their times, states and units, under ids that tell nobody."""
+    jobs = Job.objects.owned_by(user)
+    if jobs.filter(is_live=True).exists():
+        raise StillBusy("a job came in meanwhile")
+    JobDocument.objects.filter(job__owner=user).update(
+        request={}, estimate={}, credentials=None, code=None
+    )
+    JobLog.objects.filter(job__owner=user).delete()
+    JobEvent.objects.filter(job__owner=user).update(message="")
+    JobEvent.objects.filter(actor=old).update(actor=new)  # also what an operator once cancelled
+    IdempotencyKey.objects.filter(owner=user).delete()
+    jobs.update(
+        job_id=Replace(F("job_id"), Value(old), Value(new)),
+        client_id="",
+        message="",
+        result=None,
+        progress=None,
+        output_data_id=DELETED,
+    )

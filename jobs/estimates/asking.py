@@ -1,0 +1,184 @@
+"""Asks a warm runner what a request would make, before anything is promised or stored.
+
+It is on this machine, or at XCUBE_HUB_ESTIMATOR_URL.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.conf import settings
+
+from hubsite.api.errors import ApiError
+from hubsite.engines.local.connection import Reply, SocketUnavailable, call
+from hubsite.engines.local.paths import estimate_socket
+
+from . import remote
+from .cost import CubeSize
+from .remote import EstimatorUnreachable
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER_S = 5
+OWN_STORE_WAIT_S = 10.0
+_VERSIONS_KEPT_S = 60.0
+
+_ANSWERS = (200, 400, 413)
+"""What the estimator says to a request; any other HTTP status is no answer to it."""
+
+_versions: tuple[float, dict[str, str]] | None = None
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a request would make. `result` is xcube's: dataset_descriptor, size_estimation.
+
+    `written` tells what xcube does not count: {"images", "width", "height"}, null if unknown.
+    """
+
+    result: dict[str, Any]
+    written: dict[str, int | None]
+    output_exists: bool | None
+
+    @property
+    def size(self) -> CubeSize:
+        """The size to pay for: the larger of what xcube estimates and what was measured."""
+        estimated = CubeSize.of(self.result["dataset_descriptor"])
+        width, height = self.written.get("width"), self.written.get("height")
+        if width and height and width * height > estimated.width * estimated.height:
+            estimated = replace(estimated, width=width, height=height)
+        return replace(estimated, images=max(estimated.images, self.written.get("images") or 0))
+
+
+def estimate(
+    request: dict[str, Any],
+    *,
+    stores: dict[str, Any],
+    egress: dict[str, Any] | None,
+    uses_own_store: bool,
+) -> Estimate:
+    """Estimate `request` with only `stores` to be had.
+
+    Raises ApiError: 400 where the request is at fault, 503 where the estimator or a store
+    of ours cannot be reached.
+    """
+    body = {"request": request, "stores": stores, "egress": egress}
+    with _own_store_place() if uses_own_store else nullcontext():
+        reply = _call(
+            "POST", "/estimates", body, timeout_s=settings.HUB["XCUBE_HUB_ESTIMATE_TIMEOUT_S"]
+        )
+    answer = reply.body
+    if reply.status not in _ANSWERS or (reply.status == 200 and not _is_answer(answer)):
+        logger.error("the estimator answered with HTTP status %d: %.500s", reply.status, answer)
+        raise _unavailable()
+    if answer.get("status") == "ok":
+        return Estimate(answer["result"], answer.get("written") or {}, answer.get("output_exists"))
+    message = str(answer.get("message") or "xcube could not estimate this request.")[:2000]
+    kind = answer.get("kind")
+    if kind == "store" and not uses_own_store:
+        raise ApiError(
+            f"A data store cannot be reached now: {message}",
+            status=503,
+            headers={"Retry-After": str(RETRY_AFTER_S)},
+        )
+    if kind == "internal":
+        raise ApiError(f"xcube cannot make a cube of this request: {message}", status=422)
+    raise ApiError(message)
+
+
+def _is_answer(answer: dict[str, Any]) -> bool:
+    """Whether it is an estimator that has answered, and xcube was asked."""
+    if answer.get("status") == "error":
+        return "kind" in answer
+    result = answer.get("result")
+    return (
+        answer.get("status") == "ok"
+        and isinstance(result, dict)
+        and isinstance(result.get("dataset_descriptor"), dict)
+    )
+
+
+@contextmanager
+def _own_store_place() -> Iterator[None]:
+    """Hold one of the places for estimates with callers' own stores: half of all estimators.
+
+    A store that answers slowly, by its owner's will perhaps, must not hold them all. The
+    places are locked files: they count for all web processes, and a dead one frees its own.
+    """
+    give_up = time.monotonic() + OWN_STORE_WAIT_S
+    places = max(1, settings.HUB["XCUBE_HUB_ESTIMATORS"] // 2)
+    while True:
+        for number in range(places):
+            path = settings.DATA_DIR / f"own-store-{number}.lock"
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(descriptor)
+                continue
+            try:
+                yield
+            finally:
+                os.close(descriptor)
+            return
+        if time.monotonic() > give_up:
+            raise ApiError(
+                "Too many requests with stores of their own are being estimated. "
+                "Nothing was stored; please try again.",
+                status=503,
+                headers={"Retry-After": str(RETRY_AFTER_S)},
+            )
+        time.sleep(0.05)
+
+
+def versions() -> dict[str, str]:
+    """xcube and its plugins, name to version. Raises ApiError 503."""
+    global _versions
+    if _versions is None or _versions[0] < time.monotonic() - _VERSIONS_KEPT_S:
+        reply = _call("GET", "/versions", None, timeout_s=10)
+        if reply.status != 200 or not isinstance(reply.body.get("versions"), dict):
+            raise _unavailable()
+        _versions = (time.monotonic(), reply.body["versions"])
+    return _versions[1]
+
+
+def _is_remote() -> bool:
+    return bool(settings.HUB["XCUBE_HUB_ESTIMATOR_URL"])
+
+
+def _call(method: str, path: str, body: Any, *, timeout_s: float) -> Reply:
+    """The estimator's answer, which is an object. Raises ApiError 503."""
+    try:
+        if _is_remote():
+            reply = remote.call(
+                settings.HUB["XCUBE_HUB_ESTIMATOR_URL"],
+                settings.HUB["XCUBE_HUB_ESTIMATOR_SECRET"] or "",
+                method,
+                path,
+                body,
+                timeout_s=timeout_s,
+            )
+        else:
+            reply = call(estimate_socket(), method, path, body, timeout_s=timeout_s)
+    except (SocketUnavailable, EstimatorUnreachable) as error:
+        logger.warning("no estimate could be made: %s", error)
+        raise _unavailable() from error
+    if not isinstance(reply.body, dict):
+        logger.error("the estimator answered with HTTP status %d and no object", reply.status)
+        raise _unavailable()
+    return reply
+
+
+def _unavailable() -> ApiError:
+    return ApiError(
+        "Estimates cannot be made just now; nothing was stored. Please try again.",
+        status=503,
+        headers={"Retry-After": str(RETRY_AFTER_S)},
+    )

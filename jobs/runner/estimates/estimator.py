@@ -1,0 +1,167 @@
+"""One of the processes that answer estimates: takes a connection, answers, takes the next.
+
+Blocking and single-minded; the zygote ends it when it is busy for too long,
+and replaces it when it has answered often enough or has grown too large.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+from ..record.workload import WorkloadError, loads
+from ..system import linux
+from ..system.wire import CONTINUE, Request, RequestReader, WireError, error_response, response
+from ..work import estimate, warm
+from ..work.cubegen import versions
+
+BODY_LIMIT = 1 << 20
+READ_S = 10.0
+MAX_REQUESTS = 100
+MAX_RESIDENT_BYTES = 1 << 30
+TOO_LARGE = signal.SIGUSR1
+"""By this signal the zygote says that the estimate takes too much memory."""
+
+
+OWN_STORE_LIMIT_S = 8.0
+"""A caller's own server may answer as slowly as its owner likes: others wait for it."""
+
+
+class Estimator:
+    def __init__(self, *, listener: socket.socket, root: Path, limit_s: float, busy: Any):
+        """`busy` is called with the time (monotonic) work has begun, 0 when it is done."""
+        self._listener = listener
+        self._root = root
+        self._limit_s = limit_s
+        self._busy = busy
+        self._timed_out = False
+        self._too_large = False
+        self._estimating = False
+
+    def run(self, zygote: int) -> int:
+        linux.die_with_parent(zygote)
+        self._busy(time.monotonic())
+        os.umask(0o077)
+        warm.rehearse()
+        self._busy(0)
+        signal.signal(signal.SIGALRM, self._on_alarm)
+        signal.signal(TOO_LARGE, self._on_too_large)
+        answered = 0
+        while answered < MAX_REQUESTS and linux.resident_bytes() < MAX_RESIDENT_BYTES:
+            connection, _ = self._listener.accept()
+            with connection:
+                answered += self._serve(connection)
+            if self._timed_out or self._too_large:
+                break
+        return 0
+
+    def _on_alarm(self, number: int, frame: object) -> None:
+        raise estimate.EstimateTimeout
+
+    def _on_too_large(self, number: int, frame: object) -> None:
+        self._too_large = True
+        if self._estimating:
+            self._estimating = False
+            raise estimate.EstimateTooLarge
+
+    def _serve(self, connection: socket.socket) -> bool:
+        """Answer one connection; whether xcube was asked."""
+        asked = False
+        try:
+            request = _receive(connection)
+            if request is None:
+                return False
+            asked = request.path == "/estimates"
+            data = self._respond(request)
+        except WireError as error:
+            data = error_response(error.status, error.message)
+        except OSError:
+            return False
+        _send(connection, data)
+        return asked
+
+    def _respond(self, request: Request) -> bytes:
+        if request.path == "/versions" and request.method == "GET":
+            return response(200, {"versions": self._versions()})
+        if request.path != "/estimates":
+            raise WireError(404, "There are only /estimates and /versions here.")
+        if request.method != "POST":
+            raise WireError(405, "Estimates are asked for by POST.")
+        try:
+            body = loads(request.body)
+        except (WorkloadError, UnicodeDecodeError) as error:
+            raise WireError(400, str(error)) from None
+        return self._estimate(body)
+
+    def _estimate(self, body: Any) -> bytes:
+        self._busy(time.monotonic())
+        started = time.monotonic()
+        limit_s = self._limit_s
+        if isinstance(body, dict) and body.get("egress"):
+            limit_s = min(limit_s, OWN_STORE_LIMIT_S)
+        signal.setitimer(signal.ITIMER_REAL, limit_s)
+        try:
+            self._estimating = True
+            result = estimate.answer(body)
+            self._estimating = False
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            data = response(200, result)
+        except estimate.EstimateTimeout:
+            text = "The estimate took too long."
+            late = {"status": "error", "status_code": 504, "message": text, "kind": "store"}
+            data = response(200, late)
+        except estimate.EstimateTooLarge:
+            # It came too late for `estimate.answer`, which has all but ended.
+            data = response(200, estimate.too_large())
+        finally:
+            self._estimating = False
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            self._timed_out = time.monotonic() - started >= limit_s
+            self._busy(0)
+        return data
+
+    def _versions(self) -> dict[str, str]:
+        give_up = time.monotonic() + 10
+        while not (self._root / ".cache" / "versions.json").exists():
+            if time.monotonic() > give_up:
+                break
+            time.sleep(0.05)
+        return versions(self._root)
+
+
+def _receive(connection: socket.socket) -> Request | None:
+    """One request; None if the other side has gone."""
+    reader = RequestReader(body_limit=BODY_LIMIT)
+    give_up = time.monotonic() + READ_S
+    while True:
+        connection.settimeout(max(0.001, give_up - time.monotonic()))
+        try:
+            data = connection.recv(1 << 16)
+        except TimeoutError:
+            raise WireError(408, "The request did not come in time.") from None
+        if not data:
+            return None
+        request = reader.feed(data)
+        if request is not None:
+            return request
+        if reader.wants_continue:
+            reader.wants_continue = False
+            connection.sendall(CONTINUE)
+
+
+def _send(connection: socket.socket, data: bytes) -> None:
+    """Answer, then let the other side read it even if it has not sent everything."""
+    try:
+        connection.settimeout(READ_S)
+        connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
+        connection.settimeout(0.5)
+        left = 4 << 20
+        while left > 0 and (got := connection.recv(1 << 16)):
+            left -= len(got)
+    except OSError:
+        pass

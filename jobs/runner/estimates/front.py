@@ -1,0 +1,233 @@
+"""Estimates over TCP: the process that takes requests in, and hands them to free estimators.
+
+It never waits for anyone, so that neither a silent client nor a long estimate holds up
+others. It knows no xcube; the secret is read anew each time, so that it can be changed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import os
+import selectors
+import signal
+import socket
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..system import linux
+from ..system.connections import Connection, Server
+from ..system.process import say
+from ..system.wire import Request, WireError, error_response, response
+from .estimator import BODY_LIMIT
+from .vitals import Vitals
+
+MAX_CONNECTIONS = 512
+ANSWER_BYTES = 4 << 20
+QUEUE_S = 60.0
+FINISH_S = 5.0
+SECRET_CHARS = 32
+_METHODS = {"/estimates": "POST", "/versions": "GET"}
+_OPEN = {"/health", "/live"}
+
+
+@dataclass
+class _Waiting:
+    connection: Connection
+    request: bytes
+    until: float
+
+
+class Front:
+    def __init__(
+        self,
+        *,
+        listener: socket.socket,
+        estimators: Path,
+        places: int,
+        answer_s: float,
+        secret_file: Path,
+        vitals: Vitals,
+    ):
+        """`estimators`: the socket they all listen at; `places`: how many there are;
+        `answer_s`: after what time one has surely answered or is dead."""
+        self._listener = listener
+        self._estimators = estimators
+        self._places = places
+        self._answer_s = answer_s
+        self._secret_file = secret_file
+        self._vitals = vitals
+        self._queue: deque[_Waiting] = deque()
+        self._errands: set[_Errand] = set()
+        self._stop_at = float("inf")
+        self._selector = selectors.DefaultSelector()
+        self._server = Server(
+            selector=self._selector,
+            listener=listener,
+            handle=self._handle,
+            check=self._check,
+            body_limit=BODY_LIMIT,
+            max_connections=MAX_CONNECTIONS,
+        )
+
+    def run(self, parent: int) -> int:
+        """Until SIGTERM, and then until what has been asked for is answered, for a while."""
+        linux.die_with_parent(parent)
+        self._catch_signals()
+        while not self._is_done():
+            for key, mask in self._selector.select(0.5):
+                # A handler before it may have closed this one.
+                if self._selector.get_map().get(key.fd) is key:
+                    key.data(mask)
+            self._server.tick()
+            self._tick()
+        return 0
+
+    def _catch_signals(self) -> None:
+        receive, send = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(send, warn_on_full_buffer=False)
+        signal.signal(signal.SIGTERM, lambda number, frame: None)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self._selector.register(receive, selectors.EVENT_READ, lambda mask: self._stop(receive))
+
+    def _stop(self, wakeup: int) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(wakeup, 4096)
+        if self._stop_at == float("inf"):
+            self._stop_at = time.monotonic() + FINISH_S
+            self._server.stop()
+            self._listener.close()
+
+    def _is_done(self) -> bool:
+        if self._stop_at == float("inf"):
+            return False
+        is_quiet = not (self._queue or self._errands or self._server.is_answering)
+        return is_quiet or time.monotonic() >= self._stop_at
+
+    def _check(self, request: Request) -> None:
+        """Before the body comes: who has no secret sends none."""
+        if request.path in _OPEN:
+            return
+        try:
+            with open(self._secret_file, "rb") as stream:
+                secret = stream.read(4096).strip()
+        except OSError as error:
+            say(f"the secret cannot be read: {error}")
+            raise WireError(503, "The estimator's secret cannot be read.") from None
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        is_right = hmac.compare_digest(given.strip().encode("latin-1"), secret)
+        if scheme.lower() != "bearer" or not is_right or len(secret) < SECRET_CHARS:
+            raise WireError(401, "The estimator's secret is needed here.")
+
+    def _handle(self, connection: Connection, request: Request) -> None:
+        if request.path in _OPEN:
+            connection.answer(self._health(request))
+            return
+        method = _METHODS.get(request.path)
+        if method is None:
+            connection.answer(error_response(404, "There are only /estimates and /versions here."))
+        elif request.method != method:
+            connection.answer(error_response(405, f"Only {method} is possible here."))
+        else:
+            head = (
+                f"{method} {request.path} HTTP/1.1\r\nContent-Length: {len(request.body)}\r\n\r\n"
+            )
+            data = head.encode() + bytes(request.body)
+            request.wipe()
+            self._queue.append(_Waiting(connection, data, time.monotonic() + QUEUE_S))
+            self._tick()
+
+    def _health(self, request: Request) -> bytes:
+        if request.method != "GET":
+            return error_response(405, "Only GET is possible here.")
+        is_well = self._vitals.are_ready if request.path == "/health" else self._vitals.are_alive
+        busy = {"busy": len(self._errands), "waiting": len(self._queue)}
+        return response(200 if is_well else 503, {"ready": self._vitals.are_ready, **busy})
+
+    def _tick(self) -> None:
+        """Give up what takes too long, and let those who wait have the free places."""
+        now = time.monotonic()
+        for errand in [e for e in self._errands if e.until <= now]:
+            errand.fail("The estimator did not answer in time.")
+        while self._queue and (len(self._errands) < self._places or self._queue[0].until <= now):
+            waiting = self._queue.popleft()
+            if not waiting.connection.is_open:
+                continue
+            if waiting.until <= now:
+                waiting.connection.answer(error_response(503, "All estimators are busy."))
+                continue
+            errand = _Errand(
+                self._selector, waiting, until=now + self._answer_s, done=self._errands.discard
+            )
+            self._errands.add(errand)
+            errand.start(self._estimators)
+
+
+class _Errand:
+    """One request on its way to an estimator, and its answer on the way back."""
+
+    def __init__(
+        self,
+        selector: selectors.BaseSelector,
+        waiting: _Waiting,
+        *,
+        until: float,
+        done: Callable[[_Errand], None],
+    ):
+        self.until = until
+        self._selector = selector
+        self._connection = waiting.connection
+        self._left = memoryview(waiting.request)
+        self._answer = bytearray()
+        self._done = done
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.setblocking(False)
+
+    def start(self, address: Path) -> None:
+        try:
+            self._socket.connect(str(address))
+        except OSError as error:
+            say(f"the estimators cannot be reached: {error}")
+            self._end(error_response(503, "The estimators cannot be reached."))
+            return
+        self._selector.register(self._socket, selectors.EVENT_WRITE, self._on_event)
+
+    def fail(self, message: str) -> None:
+        self._selector.unregister(self._socket)
+        self._end(error_response(503, message))
+
+    def _on_event(self, mask: int) -> None:
+        try:
+            if mask & selectors.EVENT_WRITE:
+                self._write()
+            else:
+                self._read()
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.fail("The estimator has ended.")
+
+    def _write(self) -> None:
+        self._left = self._left[self._socket.send(self._left) :]
+        if not self._left:
+            self._selector.modify(self._socket, selectors.EVENT_READ, self._on_event)
+
+    def _read(self) -> None:
+        data = self._socket.recv(1 << 18)
+        self._answer += data
+        if len(self._answer) > ANSWER_BYTES:
+            self.fail("The answer is too large.")
+        elif not data and not self._answer:
+            # It was ended: for its memory, or because it was stuck.
+            self.fail("The estimator has ended.")
+        elif not data:
+            self._selector.unregister(self._socket)
+            self._end(bytes(self._answer))
+
+    def _end(self, data: bytes) -> None:
+        self._socket.close()
+        self._done(self)
+        self._connection.answer(data)

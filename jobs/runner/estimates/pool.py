@@ -1,0 +1,140 @@
+"""How many estimators there are, and when one is ended or replaced. Part of the zygote.
+
+They share one listening socket and a piece of memory in which each notes since
+when it is busy. One that takes too much memory is asked to answer so at three
+quarters of what it may have, and killed at all of it: then its caller gets no answer.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import signal
+import socket
+import struct
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..system import linux, process
+from .estimator import TOO_LARGE, Estimator
+
+KILL_AFTER_S = 5.0
+MEMORY_BYTES = 2 << 30
+SAMPLE_S = 0.1
+_ASK_AT = 0.75
+_SLOT = struct.Struct("d")
+
+
+@dataclass
+class _Member:
+    pid: int = 0
+    started: float = 0.0
+    quick_deaths: int = 0
+    next_start: float = 0.0
+    asked: float = 0.0
+
+
+class EstimatorPool:
+    def __init__(
+        self,
+        *,
+        listener: socket.socket,
+        size: int,
+        root: Path,
+        limit_s: float,
+        memory_bytes: int = MEMORY_BYTES,
+    ):
+        self._listener = listener
+        self._root = root
+        self._limit_s = limit_s
+        self._memory_bytes = memory_bytes
+        self._next_sample = 0.0
+        self._memory = mmap.mmap(-1, max(1, size) * _SLOT.size)
+        self._members = [_Member() for _ in range(size)]
+        self._stopped = False
+
+    @property
+    def size(self) -> int:
+        return len(self._members)
+
+    def tick(self) -> None:
+        """Start who is missing, end who is stuck."""
+        now = time.monotonic()
+        if now >= self._next_sample:
+            self._next_sample = now + SAMPLE_S
+            self._watch_memory()
+        for slot, member in enumerate(self._members):
+            if member.pid == 0 and not self._stopped and now >= member.next_start:
+                try:
+                    self._start(slot, member)
+                except OSError as error:
+                    process.say(f"an estimator could not be started: {error}")
+                    member.next_start = now + 5
+            elif member.pid:
+                busy_since = self._busy_since(slot)
+                if busy_since and now - busy_since > self._limit_s + KILL_AFTER_S:
+                    process.say("an estimator is stuck and is replaced")
+                    os.kill(member.pid, signal.SIGKILL)
+
+    def is_free(self) -> bool:
+        """Whether one of them waits for work."""
+        members = enumerate(self._members)
+        return any(member.pid and not self._busy_since(slot) for slot, member in members)
+
+    def next_wait_s(self) -> float:
+        """How long nothing needs to be looked at; an idle estimator does not grow."""
+        busy = any(self._busy_since(slot) for slot in range(self.size))
+        return max(0.0, self._next_sample - time.monotonic()) if busy else 1.0
+
+    def _watch_memory(self) -> None:
+        for slot, member in enumerate(self._members):
+            since = self._busy_since(slot) if member.pid else 0
+            # What is resident is cheap to know, and at least what is private.
+            if not since or linux.resident_bytes(member.pid) <= _ASK_AT * self._memory_bytes:
+                continue
+            used = linux.private_bytes(member.pid)
+            if used > self._memory_bytes:
+                process.say(f"an estimator of {used >> 20} MiB is ended and replaced")
+                os.kill(member.pid, signal.SIGKILL)
+            elif used > _ASK_AT * self._memory_bytes and member.asked != since:
+                member.asked = since
+                os.kill(member.pid, TOO_LARGE)
+
+    def reaped(self, pid: int) -> bool:
+        """A child has ended; whether it was an estimator."""
+        for slot, member in enumerate(self._members):
+            if member.pid == pid:
+                member.pid = 0
+                self._note_busy(slot, 0)
+                quick = time.monotonic() - member.started < 1
+                member.quick_deaths = member.quick_deaths + 1 if quick else 0
+                pause = min(10.0, 0.1 * 2**member.quick_deaths) if quick else 0
+                member.next_start = time.monotonic() + pause
+                return True
+        return False
+
+    def stop(self) -> None:
+        self._stopped = True
+        for member in self._members:
+            if member.pid:
+                os.kill(member.pid, signal.SIGKILL)
+
+    def _start(self, slot: int, member: _Member) -> None:
+        zygote = os.getpid()
+        estimator = Estimator(
+            listener=self._listener,
+            root=self._root,
+            limit_s=self._limit_s,
+            busy=lambda since: self._note_busy(slot, since),
+        )
+        member.started = time.monotonic()
+        # It is not ready yet.
+        self._note_busy(slot, member.started)
+        member.pid = process.spawn(lambda: estimator.run(zygote), keep=[self._listener.fileno()])
+
+    def _note_busy(self, slot: int, since: float) -> None:
+        _SLOT.pack_into(self._memory, slot * _SLOT.size, since)
+
+    def _busy_since(self, slot: int) -> float:
+        return _SLOT.unpack_from(self._memory, slot * _SLOT.size)[0]

@@ -1,0 +1,164 @@
+"""Everything a run in a pod needs: its workload file, its token, its owner's uploaded code.
+
+Read and fetched by a process of its own, from which nothing of the run is forked.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import time
+import zlib
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from ..record.workload import WorkloadError, is_address, loads
+from ..system.handover import Handover
+from ..system.process import say
+
+WORKLOAD_BYTES = 64 << 20
+CODE_BYTES = 10 << 20
+PATIENCE_S = 240.0
+TRY_S = 60.0
+CONNECT_S = 10.0
+LONGEST_PAUSE_S = 15.0
+_GZIP = b"\x1f\x8b"
+# What a for_run() of environment.py decides by itself.
+_NOT_GIVEN = {"HOME", "TMPDIR", "NUMBA_CACHE_DIR", "MPLCONFIGDIR", "PYTHONPATH"}
+_ADDING = {"append_dim", "group"}
+"""Parameters of a write into a dataset that exists."""
+_AGAIN = {408, 425, 429}
+
+
+class CodeUnavailable(Exception):
+    """The uploaded code cannot be had; the message says why."""
+
+
+def read_workload(path: Path) -> Any:
+    """The JSON in a workload file, which may be gzip. Raises OSError and WorkloadError."""
+    with open(path, "rb") as stream:
+        data = stream.read(WORKLOAD_BYTES + 1)
+    if data.startswith(_GZIP):
+        data = _unpacked(data)
+    if len(data) > WORKLOAD_BYTES:
+        raise WorkloadError(f"The workload has more than {WORKLOAD_BYTES >> 20} MiB.")
+    return loads(data)
+
+
+def _unpacked(data: bytes) -> bytes:
+    unpacking = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        text = unpacking.decompress(data, WORKLOAD_BYTES + 1)
+    except zlib.error as error:
+        raise WorkloadError(f"The workload cannot be unpacked: {error}") from None
+    if not unpacking.eof and len(text) <= WORKLOAD_BYTES:
+        raise WorkloadError("The workload is cut off.")
+    return text
+
+
+def complete(workload: Any, handed: Handover) -> bytes:
+    """The workload as `admit` takes it. Raises WorkloadError and CodeUnavailable."""
+    if not isinstance(workload, dict):
+        return json.dumps(workload).encode()
+    workload = dict(workload)
+    report = workload.get("report")
+    if handed.token and isinstance(report, dict) and "token" not in report:
+        workload["report"] = {**report, "token": handed.token}
+    payload = workload.get("payload")
+    if isinstance(payload, dict):
+        workload["payload"] = payload = dict(payload)
+        if handed.retries:
+            _write_over(payload)
+        address = workload.pop("code_url", None)
+        if address is not None:
+            if not is_address(address):
+                raise WorkloadError("code_url: must be an http or https address.")
+            payload["code"] = base64.b64encode(fetch(address, handed.token or "")).decode()
+        if not _has_code(payload):
+            env = workload.get("env")
+            given = {k: v for k, v in handed.environment.items() if k not in _NOT_GIVEN}
+            workload["env"] = {**given, **(env if isinstance(env, dict) else {})}
+    return json.dumps(workload).encode()
+
+
+def _write_over(payload: dict[str, Any]) -> None:
+    """The try before may have left half a cube. That the place was ours was seen at admission.
+
+    What was added to an existing dataset can neither be written over nor safely added again.
+    """
+    request = payload.get("request")
+    output = request.get("output_config") if isinstance(request, dict) else None
+    if isinstance(output, dict):
+        if _ADDING & set(output.get("write_params") or ()):
+            raise WorkloadError(
+                "The run was driven off its node. It adds to an existing dataset, and may have "
+                "done so in part: look at that, and submit it again if nothing was added."
+            )
+        payload["request"] = {**request, "output_config": {**output, "replace": True}}
+
+
+def _has_code(payload: dict[str, Any]) -> bool:
+    request = payload.get("request")
+    inline = isinstance(request, dict) and request.get("code_config") is not None
+    return inline or payload.get("code") is not None
+
+
+def fetch(address: str, token: str, *, patience_s: float = PATIENCE_S) -> bytes:
+    """The code at `address`. A hub that is away is asked again, ever more slowly."""
+    give_up = time.monotonic() + patience_s
+    pause = 0.5
+    while True:
+        try:
+            return _fetch(urlsplit(address), token)
+        except (OSError, http.client.HTTPException) as error:
+            problem = f"{type(error).__name__}: {error}"
+        if time.monotonic() + pause > give_up:
+            raise CodeUnavailable(f"The run's code could not be fetched: {problem}")
+        say(f"the run's code could not be fetched yet: {problem}")
+        time.sleep(pause)
+        pause = min(LONGEST_PAUSE_S, 2 * pause)
+
+
+def _fetch(url: SplitResult, token: str) -> bytes:
+    kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
+    connection = kind(url.hostname or "", url.port, timeout=CONNECT_S)
+    try:
+        target = f"{url.path or '/'}?{url.query}" if url.query else url.path or "/"
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/zip"}
+        connection.request("GET", target, headers=headers)
+        answer = connection.getresponse()
+        if answer.status in _AGAIN or answer.status >= 500:
+            raise http.client.HTTPException(f"HTTP status {answer.status}")
+        if answer.status != 200:
+            raise CodeUnavailable(_refusal(answer.status))
+        return _read(answer)
+    finally:
+        connection.close()
+
+
+def _read(answer: http.client.HTTPResponse) -> bytes:
+    """All of it, in a time that no slow sender can stretch."""
+    give_up = time.monotonic() + TRY_S
+    length = answer.length
+    data = bytearray()
+    while piece := answer.read1(1 << 16):
+        data += piece
+        if len(data) > CODE_BYTES:
+            raise CodeUnavailable(f"The run's code has more than {CODE_BYTES >> 20} MiB.")
+        if time.monotonic() > give_up:
+            raise TimeoutError("the answer came too slowly")
+    if length is not None and len(data) < length:
+        raise http.client.IncompleteRead(b"", length - len(data))
+    return bytes(data)
+
+
+def _refusal(status: int) -> str:
+    why = {
+        401: "the hub does not accept the run's token",
+        403: "the hub does not allow it",
+        404: "the hub has none for this run",
+        410: "the hub says that this run is over",
+    }.get(status, f"the hub answered with HTTP status {status}")
+    return f"The run's code could not be fetched: {why}."

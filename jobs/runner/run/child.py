@@ -1,0 +1,89 @@
+"""The process in which a run's work is done: prepared, isolated, then the payload.
+
+It reads the workload itself, so that its supervisor never sees a store's
+secret; it is given no other secret. It ends by os._exit: libraries leave
+threads behind that would hold up an ordinary end.
+"""
+
+from __future__ import annotations
+
+import gc
+import io
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+from ..record.failures import is_full
+from ..record.outcome import NO_SPACE_EXIT
+from ..record.rundir import RunDir
+from ..system import environment, linux, process
+
+NICENESS = 10
+"""A run works for hours; estimates and the hub, which people wait for, come first."""
+
+
+def start(run: RunDir, *, output: int, progress: int, go: int, supervisor: int, umask: int) -> int:
+    """Fork the child, which waits for a byte on `go`; gives its pid."""
+
+    def main() -> int:
+        linux.die_with_parent(supervisor)
+        linux.be_killed_first()
+        os.setpgid(0, 0)
+        _set_streams(output)
+        if os.read(go, 1) != b"g":
+            return 1
+        os.close(go)
+        os.umask(umask)
+        os.nice(NICENESS)
+        process.exit_with(_work(run, progress))
+        return 0
+
+    return process.spawn(main, keep=(output, progress, go))
+
+
+def _set_streams(output: int) -> None:
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    for fd in (null, output):
+        os.close(fd)
+    for name, fd in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
+        mode = "rb" if fd == 0 else "wb"
+        raw = open(fd, mode, buffering=-1 if fd == 0 else 0, closefd=False)  # noqa: SIM115
+        stream = io.TextIOWrapper(
+            raw, encoding="utf-8", errors="backslashreplace", write_through=True
+        )
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+
+
+def _work(run: RunDir, progress: int) -> int:
+    try:
+        work = run.read("workload.json", limit=64 << 20)
+        run.discard("workload.json")
+        _enter_scratch(run.path / "scratch", work["env"])
+        payload = work["payload"]
+        if payload["kind"] == "standin":
+            from ..work.standin import perform
+
+            return perform(payload)
+        from ..work.cubegen import generate
+
+        return generate(payload, run=run, progress=progress, scratch=Path.cwd())
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it must be told
+        traceback.print_exc()
+        return NO_SPACE_EXIT if is_full(error) else 70
+
+
+def _enter_scratch(scratch: Path, extra: dict[str, str]) -> None:
+    for folder in (scratch, scratch / "tmp", scratch / "numba", scratch / "matplotlib"):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    os.chdir(scratch)
+    clean = environment.for_run(os.environ, scratch=scratch, extra=extra)
+    os.environ.clear()
+    os.environ.update(clean)
+    tempfile.tempdir = None
+    gc.enable()

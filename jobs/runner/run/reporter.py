@@ -1,0 +1,201 @@
+"""Tells the hub how a run goes: progress and new log lines, by HTTP PUT, in a thread.
+
+A convenience for whoever watches: it may fail, and never delays the run's end.
+The longer a run has lasted, the rarer the reports.
+"""
+
+from __future__ import annotations
+
+import enum
+import http.client
+import itertools
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..system import strictjson
+from ..system.process import say
+from .logbuffer import LogBuffer
+
+REPORT_LINES = 500
+REPORT_BYTES = 64_000
+TIMEOUT_S = 5.0
+END_PAUSES_S = (0.2, 0.5, 1.0)
+LONG_PAUSE_S = 4.0
+HURRY_S = 3.0
+_LATER = {408, 425, 429}
+
+
+class Answer(enum.Enum):
+    """What became of a report. What is refused would be refused again."""
+
+    TAKEN = enum.auto()
+    REFUSED = enum.auto()
+    NONE = enum.auto()
+
+
+def interval_s(elapsed_s: float) -> float:
+    """The least time between two updates of a run that has lasted so long."""
+    return min(5.0, max(0.5, elapsed_s / 4))
+
+
+def start_state() -> dict[str, Any]:
+    return {"label": "Starting", "total_work": 1, "error": False, "progress": 0.0}
+
+
+class Reporter:
+    def __init__(
+        self,
+        *,
+        url: str,
+        token: str,
+        log: LogBuffer,
+        patience_s: float = TIMEOUT_S,
+        first_line: int = 0,
+    ):
+        """`patience_s`: for how long the end is told to a hub that does not listen;
+        `first_line`: the number of the first line, for the hub."""
+        self._url = urlsplit(url)
+        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self._log = log
+        self._started = time.monotonic()
+        self._state = start_state()
+        self._patience_s = patience_s
+        self._first_line = first_line
+        self._end: dict[str, Any] | None = None
+        self._result: dict[str, Any] | None = None
+        self._give_up = float("inf")
+        self._sent: tuple[Any, float] = (None, 0.0)
+        self._next_line = 0
+        self._failures = 0
+        self._wake = threading.Condition()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def update(self, state: dict[str, Any]) -> None:
+        with self._wake:
+            self._state = state
+
+    def finish(
+        self,
+        state: dict[str, Any],
+        *,
+        result: dict[str, Any] | None = None,
+        timeout_s: float | None = None,
+        is_hurried: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Send the last report; gives up after its patience, or soon when it is hurried."""
+        with self._wake:
+            self._give_up = time.monotonic() + (timeout_s or self._patience_s)
+            self._result = result
+            self._end = state
+            self._wake.notify()
+        hurried = False
+        while self._thread.is_alive() and (left := self._give_up - time.monotonic()) > 0:
+            self._thread.join(min(left, 0.2))
+            if not hurried and is_hurried():
+                hurried = True
+                self._give_up = min(self._give_up, time.monotonic() + HURRY_S)
+
+    def _run(self) -> None:
+        self._send("on_begin", self._state)
+        while True:
+            with self._wake:
+                self._wake.wait_for(lambda: self._end, interval_s(self._elapsed()))
+                state, end = self._state, self._end
+            if end is not None:
+                return self._send_end(end)
+            if self._is_news(state):
+                self._send("on_update", state)
+
+    def _is_news(self, state: dict[str, Any]) -> bool:
+        label, progress = self._sent
+        moved = abs(state["progress"] - progress) >= 0.01
+        return moved or state["label"] != label or self._log.count > self._next_line
+
+    def _send_end(self, state: dict[str, Any]) -> None:
+        pauses = itertools.repeat(LONG_PAUSE_S) if self._is_patient else ()
+        for pause in itertools.chain(END_PAUSES_S, pauses):
+            left = self._give_up - time.monotonic()
+            if left <= 0:
+                return
+            answer = self._send_all(state, timeout_s=min(left, TIMEOUT_S))
+            if answer is Answer.TAKEN:
+                return
+            if answer is Answer.REFUSED:
+                # It may be the result that was refused; what the run has come to is known
+                # without it, but its progress and its last lines are not.
+                if self._result is None:
+                    return
+                self._result = None
+            time.sleep(min(pause, max(0.0, self._give_up - time.monotonic())))
+
+    def _send_all(self, state: dict[str, Any], *, timeout_s: float) -> Answer:
+        """The last report, after the lines that do not fit into it."""
+        while self._is_patient and self._has_many_lines() and time.monotonic() < self._give_up:
+            answer = self._send("on_update", state, timeout_s=timeout_s)
+            if answer is not Answer.TAKEN:
+                return answer
+        return self._send("on_end", state, timeout_s=timeout_s)
+
+    @property
+    def _is_patient(self) -> bool:
+        return self._patience_s > TIMEOUT_S
+
+    def _has_many_lines(self) -> bool:
+        output = self._next_lines()
+        return bool(output) and output["first_line"] + len(output["lines"]) < self._log.count
+
+    def _next_lines(self) -> dict[str, Any] | None:
+        return self._log.since(self._next_line, max_lines=REPORT_LINES, max_bytes=REPORT_BYTES)
+
+    def _send(self, sender: str, state: dict[str, Any], *, timeout_s: float = TIMEOUT_S) -> Answer:
+        report: dict[str, Any] = {
+            "sender": sender,
+            "state": {**state, "elapsed": round(self._elapsed(), 3)},
+        }
+        if sender == "on_end" and self._result is not None:
+            report["result"] = self._result
+        output = self._next_lines()
+        if output:
+            number = self._first_line + output["first_line"]
+            report["output"] = {**output, "first_line": number}
+        try:
+            status = self._put(strictjson.dumps(report), timeout_s)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            self._failed(f"{type(error).__name__}: {error}")
+            return Answer.NONE
+        if status >= 300:
+            self._failed(f"HTTP status {status}")
+            return Answer.NONE if status >= 500 or status in _LATER else Answer.REFUSED
+        self._sent = (state["label"], state["progress"])
+        if output:
+            self._next_line = output["first_line"] + len(output["lines"])
+        return Answer.TAKEN
+
+    def _failed(self, why: str) -> None:
+        self._failures += 1
+        if self._failures == 1:
+            say(f"a progress report was not accepted: {why}")
+
+    def _put(self, body: bytes, timeout_s: float) -> int:
+        """Gives the HTTP status."""
+        secure = self._url.scheme == "https"
+        kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+        connection = kind(self._url.hostname or "", self._url.port, timeout=timeout_s)
+        try:
+            path = self._url.path or "/"
+            target = f"{path}?{self._url.query}" if self._url.query else path
+            connection.request("PUT", target, body, self._headers)
+            answer = connection.getresponse()
+            answer.read(1 << 16)
+            return answer.status
+        finally:
+            connection.close()
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._started

@@ -1,0 +1,121 @@
+"""The process that takes workloads in and clears folders away, so that the zygote need not.
+
+Forked before xcube is imported, and nothing is forked from it: the secrets it
+reads never get into a run's memory, and its disk accesses hold nobody up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+from ..record import rundir
+from ..record.failures import unwritten
+from ..record.workload import WorkloadError, parse
+from ..system import linux, process
+
+_MESSAGE_BYTES = 1 << 16
+
+
+class Clerk:
+    """The zygote's side: sends orders, receives answers, starts the process anew if it ends."""
+
+    def __init__(self, *, root: Path, allow_standins: bool):
+        self._root = root
+        self._allow_standins = allow_standins
+        self._pid = 0
+        self.socket: socket.socket | None = None
+
+    def start(self) -> socket.socket:
+        """(Re)start the process; gives the socket to wait on."""
+        if self.socket is not None:
+            self.socket.close()
+        self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        zygote = os.getpid()
+
+        def main() -> None:
+            linux.die_with_parent(zygote)
+            os.umask(0o077)
+            _work(theirs, self._root, self._allow_standins)
+
+        self._pid = process.spawn(main, keep=[theirs.fileno()])
+        theirs.close()
+        self.socket.setblocking(False)
+        return self.socket
+
+    def is_process(self, pid: int) -> bool:
+        return pid == self._pid
+
+    def order(self, **order: Any) -> bool:
+        """Send an order; False if it cannot take one now."""
+        try:
+            assert self.socket is not None
+            self.socket.send(json.dumps(order).encode())
+        except OSError:
+            return False
+        return True
+
+    def answers(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        try:
+            while self.socket and (data := self.socket.recv(_MESSAGE_BYTES)):
+                found.append(json.loads(data))
+        except OSError:
+            pass
+        return found
+
+
+def _work(orders: socket.socket, root: Path, allow_standins: bool) -> None:
+    while data := orders.recv(_MESSAGE_BYTES):
+        order = json.loads(data)
+        if order["do"] != "admit":
+            _tidy(root, tombstones=order["do"] == "clean")
+            continue
+        answer = _admit(root, Path(order["spool"]), order["name"], allow_standins)
+        orders.send(json.dumps({"id": order["id"], **answer}).encode())
+
+
+def _tidy(root: Path, *, tombstones: bool) -> None:
+    try:
+        if tombstones:
+            rundir.clean(root, all_incoming=False)
+        else:
+            rundir.empty_trash(root)
+    except OSError as error:
+        process.say(f"cleaning failed: {error}")
+
+
+def _admit(root: Path, spool: Path, name: str, allow_standins: bool) -> dict[str, Any]:
+    """Let a run's folder appear: {"status": HTTP status, "name", "message"}."""
+    try:
+        return admit(root, spool.read_bytes(), name, allow_standins=allow_standins)
+    except OSError as error:
+        status, message = unwritten(error)
+        return {"status": status, "name": name, "message": message}
+    finally:
+        # It holds secrets, and room.
+        with contextlib.suppress(OSError):
+            spool.unlink()
+
+
+def admit(root: Path, text: bytes, name: str | None, *, allow_standins: bool) -> dict[str, Any]:
+    """Check a workload and store it, once. `name`: the name it must have."""
+    try:
+        parts = parse(text, allow_standins=allow_standins)
+        meta = parts["meta"] or {}
+        if name is not None and meta["name"] != name:
+            raise WorkloadError("name: is not the one in the address.")
+    except (WorkloadError, UnicodeDecodeError) as error:
+        return {"status": 400, "name": name, "message": str(error)[:2_000]}
+    run = rundir.RunDir(root, meta["name"])
+    if run.is_buried:
+        return {"status": 200, "name": run.name, "state": "ended"}
+    if rundir.create(root, parts):
+        return {"status": 201, "name": run.name, "state": "created"}
+    if (run.read("meta.json") or {}).get("attempt") == meta["attempt"]:
+        return {"status": 200, "name": run.name, "state": "exists"}
+    return {"status": 409, "name": run.name, "message": "A run of this name has another attempt."}

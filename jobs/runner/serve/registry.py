@@ -1,0 +1,217 @@
+"""The runs this zygote knows: starts their supervisors, adopts those of an earlier zygote,
+declares lost what ended without a word, and removes what is to be removed.
+
+The folders are the truth; this is their picture, renewed at each hint.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ..record import rundir
+from ..record.outcome import lost
+from ..record.rundir import RunDir
+from ..run.supervisor import supervise
+from ..system import linux, process, strictjson
+from . import leftovers
+from .clerk import Clerk
+
+MAX_STARTS = 3
+SUPERVISOR_END_S = 30.0
+SETTLE_AGAIN_S = 5.0
+
+
+@dataclass
+class Run:
+    folder: RunDir
+    attempt: int | str | None
+    phase: str = "PENDING"
+    status: dict[str, Any] | None = None
+    started_at: str | None = None
+    result: dict[str, Any] | None = None
+    deleting: bool = False
+    pidfd: int | None = None
+    starts: int = 0
+    kill_at: float = float("inf")
+    settle_at: float = float("inf")
+
+    def as_dict(self) -> dict[str, Any]:
+        status = self.status or {}
+        return {
+            "name": self.folder.name,
+            "attempt": self.attempt,
+            "phase": self.phase,
+            "reason": status.get("reason"),
+            "message": status.get("message"),
+            "exit_code": status.get("exit_code"),
+            "signal": status.get("signal"),
+            "started_at": status.get("started_at") or self.started_at,
+            "finished_at": status.get("finished_at"),
+            "peak_memory_bytes": status.get("peak_memory_bytes"),
+            "result": self.result,
+            "deleting": self.deleting,
+        }
+
+
+class Registry:
+    def __init__(self, *, root: Path, selector: selectors.BaseSelector, clerk: Clerk, umask: int):
+        self.root = root
+        self.runs: dict[str, Run] = {}
+        # Differs after a restart, so that nobody waits for a change already made.
+        self.version = time.time_ns()
+        self._selector = selector
+        self._clerk = clerk
+        self._umask = umask
+
+    def restore(self) -> None:
+        """At the start: take over every run that has a folder."""
+        for name in rundir.names(self.root):
+            self.admitted(name)
+
+    def admitted(self, name: str) -> None:
+        """A run's folder has appeared (or is there already): see to it that it runs."""
+        if name in self.runs:
+            return
+        folder = RunDir(self.root, name)
+        if not folder.exists():
+            return
+        meta = folder.read("meta.json") or {}
+        run = Run(folder, meta.get("attempt"), deleting=folder.is_deleting)
+        self.runs[name] = run
+        self._changed()
+        self._settle(run)
+
+    def remove(self, name: str) -> int:
+        """Stop and remove a run: 202 while it ends, 200 when it is gone, 404.
+
+        An unknown one may be on its way, even with the clerk at this moment: its
+        tombstone makes that it comes to nothing, for none is started without a look there.
+        """
+        run = self.runs.get(name)
+        if run is None:
+            RunDir(self.root, name).leave_tombstone()
+            return 404
+        if not run.deleting:
+            run.folder.mark_deleting()
+            run.deleting = True
+            self._changed()
+        if run.pidfd is None:
+            self._settle(run)
+            return 202 if name in self.runs else 200
+        self._signal(run, signal.SIGTERM)
+        run.kill_at = min(run.kill_at, time.monotonic() + SUPERVISOR_END_S)
+        return 202
+
+    def hinted(self, name: str) -> None:
+        """A supervisor says that its run has changed."""
+        run = self.runs.get(name)
+        if run is not None:
+            self._refresh(run)
+
+    def tick(self) -> None:
+        for run in list(self.runs.values()):
+            if time.monotonic() >= run.kill_at:
+                run.kill_at = float("inf")
+                self._signal(run, signal.SIGKILL)
+            if time.monotonic() >= run.settle_at and run.pidfd is None:
+                self._settle(run)
+
+    def _settle(self, run: Run) -> None:
+        """Do what the folder's state asks for; on a full disk, try again later."""
+        run.settle_at = float("inf")
+        try:
+            self._settle_now(run)
+        except OSError as error:
+            process.say(f"{run.folder.name}: {error}; tried again in {SETTLE_AGAIN_S:g} s")
+            run.settle_at = time.monotonic() + SETTLE_AGAIN_S
+
+    def _settle_now(self, run: Run) -> None:
+        """Start, adopt, declare lost or remove."""
+        self._refresh(run)
+        claim = run.folder.read("supervisor.json")
+        ended = run.status is not None
+        if linux.is_alive(claim) and not run.folder.is_buried:
+            if self._watch(run, claim["pid"]):
+                if run.deleting:
+                    self.remove(run.folder.name)
+                return None
+            return self._settle_now(run)
+        if run.deleting or run.folder.is_buried:
+            leftovers.kill(claim, run.folder.read("child.json"))
+            return self._bury(run)
+        if ended:
+            return None
+        if claim is None and run.starts < MAX_STARTS and run.folder.has_work:
+            return self._start(run)
+        leftovers.kill(claim, run.folder.read("child.json"))
+        end = {**lost().as_dict(), "started_at": run.started_at, "finished_at": rundir.now()}
+        run.folder.write_once("status.json", {**end, "peak_memory_bytes": None})
+        for secret in ("report.json", "workload.json"):
+            run.folder.discard(secret)
+        self._refresh(run)
+        return None
+
+    def _start(self, run: Run) -> None:
+        run.starts += 1
+        pid = process.spawn(partial(supervise, run.folder, umask=self._umask))
+        self._watch(run, pid)
+
+    def _watch(self, run: Run, pid: int) -> bool:
+        """Be told when this process ends; False if it is too late for that."""
+        try:
+            run.pidfd = os.pidfd_open(pid)
+        except ProcessLookupError:
+            return False
+        self._selector.register(
+            run.pidfd, selectors.EVENT_READ, lambda mask: self._supervisor_ended(run)
+        )
+        return True
+
+    def _supervisor_ended(self, run: Run) -> None:
+        assert run.pidfd is not None
+        self._selector.unregister(run.pidfd)
+        os.close(run.pidfd)
+        run.pidfd = None
+        self._settle(run)
+
+    def _signal(self, run: Run, number: int) -> None:
+        if run.pidfd is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(run.pidfd, number)
+
+    def _refresh(self, run: Run) -> None:
+        """Look what the folder says by now."""
+        if run.status is not None:
+            return
+        status = run.folder.read("status.json")
+        if status is None:
+            child = run.folder.read("child.json") if run.phase == "PENDING" else None
+            if child:
+                run.started_at = child.get("started_at")
+                self._enter(run, "RUNNING")
+            return
+        run.result = strictjson.clean(run.folder.read("result.json"))
+        run.status = status
+        self._enter(run, status.get("phase", "FAILED"))
+
+    def _enter(self, run: Run, phase: str) -> None:
+        run.phase = phase
+        self._changed()
+
+    def _bury(self, run: Run) -> None:
+        run.folder.bury()
+        self.runs.pop(run.folder.name, None)
+        self._clerk.order(do="empty_trash")
+        self._changed()
+
+    def _changed(self) -> None:
+        self.version += 1

@@ -1,0 +1,176 @@
+"""`serve`: imports xcube once, then forks what is needed, in one event loop and one thread.
+
+It keeps no state that matters: killed and started again, it finds its runs in
+their folders and their supervisors at work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import selectors
+import socket
+import time
+from pathlib import Path
+
+from ..estimates.pool import EstimatorPool
+from ..record import notify, rundir
+from ..system import linux, process, signals
+from ..system.connections import Server, listen
+from ..work import warm
+from .clerk import Clerk
+from .control import Control
+from .registry import Registry
+
+LOCK_WAIT_S = 10.0
+CLEAN_INTERVAL_S = 3600.0
+ESTIMATE_BACKLOG = 512
+
+
+def serve(
+    *,
+    socket_path: Path,
+    estimate_socket_path: Path,
+    runs_dir: Path,
+    estimators: int,
+    estimate_limit_s: float,
+    estimate_memory_bytes: int,
+    allow_standins: bool,
+) -> int:
+    started = time.monotonic()
+    umask = os.umask(0o077)
+    rundir.prepare_root(runs_dir)
+    lock = _lock(runs_dir)
+    if lock is None:
+        return 1
+    rundir.clean(runs_dir, all_incoming=True)
+    clerk = Clerk(root=runs_dir, allow_standins=allow_standins)
+    clerk.start()
+    version = warm.import_xcube()
+    control_listener = listen(socket_path, backlog=128)
+    estimate_listener = listen(estimate_socket_path, backlog=ESTIMATE_BACKLOG)
+    pool = EstimatorPool(
+        listener=estimate_listener,
+        size=estimators,
+        root=runs_dir,
+        limit_s=estimate_limit_s,
+        memory_bytes=estimate_memory_bytes,
+    )
+    zygote = _Zygote(runs_dir, clerk, pool, control_listener, umask=umask, version=version)
+    process.say(f"ready after {time.monotonic() - started:.1f} s, {pool.size} estimators")
+    zygote.run()
+    for path in (socket_path, estimate_socket_path):
+        path.unlink(missing_ok=True)
+    os.close(lock)
+    return 0
+
+
+class _Zygote:
+    def __init__(
+        self,
+        root: Path,
+        clerk: Clerk,
+        pool: EstimatorPool,
+        listener: socket.socket,
+        *,
+        umask: int,
+        version: str,
+    ):
+        self._root = root
+        self._clerk = clerk
+        self._pool = pool
+        self._stopping = False
+        self._next_clean = time.monotonic() + CLEAN_INTERVAL_S
+        self._selector = selectors.DefaultSelector()
+        self._registry = Registry(root=root, selector=self._selector, clerk=clerk, umask=umask)
+        about = {"program": "xcube-hub runner", "pid": os.getpid(), "xcube": version}
+        self._control = Control(registry=self._registry, clerk=clerk, about=about)
+        self._hints = notify.listen(root)
+        self._selector.register(self._hints, selectors.EVENT_READ, self._on_hint)
+        self._watch_clerk()
+        signals.watch(self._selector, on_stop=self._stop, on_child=self._ended)
+        zygote = os.getpid()
+
+        def list_versions() -> None:
+            linux.die_with_parent(zygote)
+            warm.write_versions(root)
+
+        process.spawn(list_versions)
+        self._registry.restore()
+        self._server = Server(
+            selector=self._selector, listener=listener, handle=self._control.handle
+        )
+        self._pool.tick()
+
+    def run(self) -> None:
+        while not self._stopping:
+            timeout = max(0.0, min(self._pool.next_wait_s(), self._control.next_wait_s()))
+            for key, mask in self._selector.select(timeout):
+                # A handler before it may have closed this one.
+                if self._selector.get_map().get(key.fd) is key:
+                    key.data(mask)
+            self._pool.tick()
+            self._registry.tick()
+            self._control.tick()
+            self._server.tick()
+            self._clean_now_and_then()
+        self._server.stop()
+        self._pool.stop()
+
+    def _stop(self) -> None:
+        self._stopping = True
+
+    def _ended(self, pid: int) -> None:
+        if self._clerk.is_process(pid):
+            self._restart_clerk()
+        else:
+            self._pool.reaped(pid)
+
+    def _on_hint(self, mask: int) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._registry.hinted(self._hints.recv(256).decode("ascii", "replace"))
+
+    def _watch_clerk(self) -> None:
+        assert self._clerk.socket is not None
+        self._selector.register(self._clerk.socket, selectors.EVENT_READ, self._on_clerk)
+
+    def _on_clerk(self, mask: int) -> None:
+        for answer in self._clerk.answers():
+            self._control.clerk_answered(answer)
+
+    def _restart_clerk(self) -> None:
+        process.say("the clerk has ended and is started again")
+        assert self._clerk.socket is not None
+        self._on_clerk(0)
+        self._selector.unregister(self._clerk.socket)
+        self._clerk.start()
+        self._watch_clerk()
+        self._control.clerk_restarted()
+        for name in rundir.names(self._root):
+            self._registry.admitted(name)
+
+    def _clean_now_and_then(self) -> None:
+        if time.monotonic() > self._next_clean:
+            self._next_clean = time.monotonic() + CLEAN_INTERVAL_S
+            self._clerk.order(do="clean")
+
+
+def _lock(runs_dir: Path) -> int | None:
+    """Own the runs folder until this process ends; None if another runner does."""
+    fd = os.open(runs_dir / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    give_up = time.monotonic() + LOCK_WAIT_S
+    told = False
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return fd
+        except BlockingIOError:
+            if time.monotonic() > give_up:
+                process.say(f"another runner owns {runs_dir}; stop it, or give another --runs-dir")
+                os.close(fd)
+                return None
+            if not told:
+                process.say(f"waiting for another runner to leave {runs_dir} …")
+                told = True
+            time.sleep(0.1)
