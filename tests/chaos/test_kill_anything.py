@@ -97,7 +97,7 @@ def kill_at_random(hub: Hub, chance: random.Random) -> list[str]:
 FACTS = """
 import json
 from django_q.models import OrmQ
-from accounts import ledger
+from accounts.units import ledger
 from accounts.models import Balance, LedgerEntry, User
 from jobs.models import Job, JobEvent
 user = User.objects.get(email="chaos@example.org")

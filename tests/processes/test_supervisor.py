@@ -16,7 +16,7 @@ pytestmark = pytest.mark.processes
 PROGRAM = """
 import os, sys
 from pathlib import Path
-from hubsite import process_supervisor as it
+from hubsite.start import process_supervisor as it
 from hubsite.start.process_output import Output
 it.STOP_WITHIN_S = float(sys.argv[1])
 parts = [

@@ -288,7 +288,7 @@ class TestOutOfMemoryKills:
 
 SIGNALS = """
 import os, signal, sys
-from jobs.runner import linux
+from jobs.runner.system import linux
 fd = linux.open_signals((signal.SIGTERM, signal.SIGHUP))
 assert not linux.read_signals(fd)
 os.kill(os.getpid(), signal.SIGHUP)

@@ -46,7 +46,7 @@ def restart_clean(caches: Path, *, handed: handover.Handover | None = None) -> i
     number = handover.store(handed) if handed else ""
     environment[_RESTARTED] = f"{os.getpid()}:{number}"
     # -P: no folder that happens to be the current one may lend us a module.
-    arguments = [sys.executable, "-P", "-m", __package__ or "jobs.runner", *sys.argv[1:]]
+    arguments = [sys.executable, "-P", "-m", "jobs.runner", *sys.argv[1:]]
     if handed:
         os.set_inheritable(int(number), True)
     return os.execve(sys.executable, arguments, environment)
