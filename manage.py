@@ -1,16 +1,9 @@
 #!/usr/bin/env python
 """The hub's command line: `manage.py start` runs it, `manage.py help` lists the rest."""
 
-import os
 import sys
 
-
-def main() -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hubsite.settings")
-    from django.core.management import execute_from_command_line
-
-    execute_from_command_line(sys.argv)
-
+from hubsite.cli import execute
 
 if __name__ == "__main__":
-    main()
+    execute(sys.argv[0], sys.argv[1:])

@@ -1,12 +1,10 @@
-"""The installed command `xcube-hub`: `xcube-hub start` runs the hub.
-
-Every other management command is there too: `xcube-hub help` lists them.
-"""
+"""The installed command `xcube-hub`, which is also `manage.py`: `xcube-hub start` runs the hub."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 
 USAGE = """\
 usage: xcube-hub COMMAND [option …]
@@ -14,13 +12,12 @@ usage: xcube-hub COMMAND [option …]
   start          run the hub on this machine (xcube-hub start --help)
   check          look whether everything is set as it must be
   show_settings  all settings and their values
-  help           all commands; xcube-hub help COMMAND explains one
+  help           all commands of the hub; xcube-hub help COMMAND explains one
   --version      the version of xcube-hub
 """
 
 
 def main() -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hubsite.settings")
     arguments = sys.argv[1:]
     if not arguments or arguments[0] in ("-h", "--help"):
         sys.stdout.write(USAGE)
@@ -29,9 +26,17 @@ def main() -> None:
 
         sys.stdout.write(f"xcube-hub {__version__}\n")
     else:
-        from django.core.management import execute_from_command_line
+        execute("xcube-hub", arguments)
 
-        execute_from_command_line(["xcube-hub", *arguments])
+
+def execute(program: str, arguments: Sequence[str]) -> None:
+    """Run one command; `help` is ours, because Django's lists every library's as well."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hubsite.settings")
+    from django.core.management import execute_from_command_line
+
+    if arguments and arguments[0] == "help":
+        arguments = ["commands", *arguments[1:]]
+    execute_from_command_line([program, *arguments])
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def stores(tmp_path, settings, monkeypatch):
 
 def run(*arguments) -> str:
     output = io.StringIO()
-    call_command("check_stores", *arguments, stdout=output, no_color=True)
+    call_command("check_stores", *arguments, stdout=output, stderr=output, no_color=True)
     return output.getvalue()
 
 

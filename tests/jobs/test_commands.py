@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 def jobs(*args: str) -> str:
     output = StringIO()
-    call_command("jobs", *args, stdout=output)
+    call_command("jobs", *args, stdout=output, stderr=output)
     return output.getvalue()
 
 
@@ -60,7 +60,49 @@ class TestJobsCommand:
             assert "cancelled" in jobs("cancel", job.job_id)
         assert Job.objects.get().state == State.CANCELLED
         assert queued_tasks() == ["remove_objects"]
-        assert "is CANCELLED already" in jobs("cancel", job.job_id)
+        out = StringIO()
+        with pytest.raises(SystemExit, match="1"):
+            call_command("jobs", "cancel", job.job_id, stdout=out)
+        assert "is CANCELLED already" in out.getvalue()
+
+    def test_cancel_names_who_did_it(self, user, monkeypatch):
+        monkeypatch.setenv("SUDO_USER", "ann")
+        job = make_job(user, state=State.QUEUED)
+        assert json.loads(jobs("cancel", job.job_id, "--json")) == [
+            {"job_id": job.job_id, "cancelled": True, "state": "CANCELLED"}
+        ]
+        assert job.events.last().actor.startswith("command line: ann@")
+
+    def test_a_short_id_is_enough_if_it_is_the_only_one(self, user):
+        job = make_job(user)
+        assert job.job_id in jobs("show", job.job_id[-18:])
+        twin = make_job(make_user(units=10))
+        Job.objects.filter(pk=twin.pk).update(job_id=f"b{job.job_id[1:]}")
+        with pytest.raises(CommandError, match="Several jobs"):
+            jobs("show", job.job_id[-18:])
+
+    @pytest.mark.parametrize("hostile", ["x[/bold]y.zarr", "x\x1b[2Jy.zarr", "x\u202ey.zarr"])
+    def test_names_of_users_are_text_and_nothing_else(self, user, hostile):
+        job = make_job(user, message=hostile, output_data_id=hostile)
+        for text in (jobs("list"), jobs("show", job.job_id)):
+            assert not set(text) & {"\x1b", "\u202e"}
+            assert hostile in text or "\\" in text
+
+    def test_a_log_keeps_control_characters_only_for_pipes_and_on_request(self, user):
+        job = make_job(user, state=State.RUNNING)
+        logs.append(job.pk, [LogChunk(0, ["\x1b[2J"])])
+        assert jobs("logs", job.job_id) == "\\x1b[2J\n"
+        assert jobs("logs", job.job_id, "--raw") == "\x1b[2J\n"
+        assert json.loads(jobs("logs", job.job_id, "--json")) == ["\x1b[2J"]
+
+    def test_no_raw_log_on_a_terminal(self, user):
+        class Terminal(StringIO):
+            def isatty(self):
+                return True
+
+        job = make_job(user, state=State.RUNNING)
+        with pytest.raises(CommandError, match="pipes and files"):
+            call_command("jobs", "logs", job.job_id, "--raw", stdout=Terminal())
 
     def test_logs(self, user):
         job = make_job(user, state=State.RUNNING)

@@ -86,7 +86,7 @@ def test_the_table_is_plain_in_a_pipe_and_mends_are_single_lines(
     assert error.value.returncode == 1
     shown = output.getvalue()
     assert "\x1b" not in shown
-    for text in ("Looked at", "API server", "may create jobs", "failed"):
+    for text in ("LOOKED_AT", "API server", "may create jobs", "failed"):
         assert text in shown
     role = f"kubectl -n {other} apply -f deploy/kubernetes/role.yaml"
     lines = shown.splitlines()

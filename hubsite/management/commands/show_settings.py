@@ -6,40 +6,62 @@ import json
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
-from rich.console import Console
-from rich.table import Table
+from django.core.management.base import CommandParser
 
 from hubsite.configuration.page import markdown
 from hubsite.configuration.table import SETTINGS, WITHOUT_MEANING
+from hubsite.management.command import HubCommand
+from hubsite.management.output import Column, Output
 
 STARS = "********"
 
 
-class Command(BaseCommand):
+COLUMNS = (
+    Column("Setting", share=3),
+    Column("Value", share=3),
+    Column("From", share=2),
+    Column("Meaning", share=5),
+)
+
+
+class Command(HubCommand):
     help = "Show every setting of the hub: its present value, where that is from, its meaning."
+    group = "Hub"
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument(
             "--markdown", action="store_true", help="print docs/configuration.md instead"
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def run(self, out: Output, options: dict[str, Any]) -> None:
         if options["markdown"]:
-            self.stdout.write(markdown(SETTINGS, WITHOUT_MEANING), ending="")
-            return
-        console = Console(file=self.stdout, highlight=False)
-        for section in dict.fromkeys(setting.section for setting in SETTINGS):
-            table = Table(title=section, title_justify="left", title_style="bold", expand=True)
-            for heading, ratio in (("Setting", 3), ("Value", 3), ("From", 2), ("Meaning", 5)):
-                table.add_column(heading, ratio=ratio, overflow="fold")
-            for setting in SETTINGS:
-                if setting.section == section:
-                    table.add_row(
-                        setting.name, _shown(setting), _origin(setting.name), setting.help
-                    )
-            console.print(table)
+            out.raw(markdown(SETTINGS, WITHOUT_MEANING), ending="")
+        elif options["json"]:
+            out.json([_as_document(setting) for setting in SETTINGS])
+        elif out.is_terminal:
+            for section in dict.fromkeys(setting.section for setting in SETTINGS):
+                rows = [_row(setting) for setting in SETTINGS if setting.section == section]
+                out.table(COLUMNS, rows, title=section)
+                out.line()
+        else:
+            out.table(COLUMNS, [_row(setting) for setting in SETTINGS])
+
+
+def _row(setting: Any) -> tuple[str, str, str, str]:
+    return setting.name, _shown(setting), _origin(setting.name), setting.help
+
+
+def _as_document(setting: Any) -> dict[str, str]:
+    name, value, origin, meaning = _row(setting)
+    return {
+        "name": name,
+        "value": value,
+        "from": origin,
+        "section": setting.section,
+        "meaning": meaning,
+    }
 
 
 def _shown(setting: Any) -> str:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import json
-import shutil
-from argparse import RawDescriptionHelpFormatter
 from pathlib import Path
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, DjangoHelpFormatter
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from django.core.management.base import CommandError
 
+from hubsite.management.command import HubCommand
+from hubsite.management.output import Column, Output
 from jobs.estimates.cost import Price
 from jobs.stores.catalogue import Store, StoreCatalogue, StoresFileError
 
@@ -48,33 +43,33 @@ examples:
 """
 
 
-class _HelpFormatter(DjangoHelpFormatter, RawDescriptionHelpFormatter):
-    """Keeps the example file as it is written."""
+COLUMNS = (
+    Column("Name"),
+    Column("Type"),
+    Column("Place"),
+    Column("Read"),
+    Column("Write"),
+    Column("Per user"),
+    Column("Price"),
+)
 
 
-class Command(BaseCommand):
+class Command(HubCommand):
     help = "Check the data stores file and show its stores, their places and prices."
+    group = "Hub"
+    epilog = EPILOG
     requires_system_checks = ()
 
-    def create_parser(self, prog_name, subcommand, **kwargs):
-        parser = super().create_parser(prog_name, subcommand, epilog=EPILOG, **kwargs)
-        parser.formatter_class = _HelpFormatter
-        return parser
-
     def add_arguments(self, parser):
+        super().add_arguments(parser)
         parser.add_argument(
             "--file",
             type=Path,
             metavar="PATH",
             help="the file to check (default: the setting XCUBE_HUB_STORES)",
         )
-        parser.add_argument(
-            "--json",
-            action="store_true",
-            help='print {"file", "stores", "faults"} as JSON instead of a table',
-        )
 
-    def handle(self, *args, **options):
+    def run(self, out: Output, options):
         path = options["file"] or _configured_path()
         faults: list[str] = []
         catalogue = StoreCatalogue()
@@ -84,43 +79,29 @@ class Command(BaseCommand):
             except StoresFileError as error:
                 faults = error.faults
         if options["json"]:
-            self._print_json(path, catalogue, faults)
+            out.json(
+                {
+                    "file": None if path is None else str(path),
+                    "stores": [_described(store) for store in catalogue],
+                    "faults": faults,
+                }
+            )
         elif path is None:
-            self.stdout.write(
+            out.line(
                 f"There is no stores file: write {settings.DATA_DIR / 'stores.yaml'}, or set "
                 "XCUBE_HUB_STORES to the path of one."
             )
         elif not faults:
-            self._print_table(path, catalogue)
+            count = f"{len(catalogue)} store{'' if len(catalogue) == 1 else 's'}"
+            out.table(COLUMNS, map(_row, catalogue), title=f"{count} in {path}")
         if faults:
             listed = "\n".join(f"  {fault}" for fault in faults)
             raise CommandError(f"The stores file {path} cannot be used:\n{listed}", returncode=1)
 
-    def _print_json(self, path, catalogue, faults):
-        document = {
-            "file": None if path is None else str(path),
-            "stores": [_described(store) for store in catalogue],
-            "faults": faults,
-        }
-        self.stdout.write(json.dumps(document, indent=2, ensure_ascii=False))
 
-    def _print_table(self, path, catalogue):
-        count = f"{len(catalogue)} store{'' if len(catalogue) == 1 else 's'}"
-        table = Table(title=escape(f"{count} in {path}"), title_justify="left")
-        for heading in ("Name", "Type", "Place", "Read", "Write", "Per user", "Price"):
-            table.add_column(heading, overflow="fold")
-        for store in catalogue:
-            table.add_row(
-                escape(f"@{store.name}"),
-                escape(store.store_id),
-                escape(store.place),
-                *("yes" if flag else "no" for flag in _flags(store)),
-                _price_text(store.price),
-            )
-        buffer = io.StringIO()
-        width = max(shutil.get_terminal_size((120, 24)).columns, 80)
-        Console(file=buffer, width=width).print(table)
-        self.stdout.write(buffer.getvalue())
+def _row(store: Store) -> tuple:
+    flags = store.readable, store.writable, store.per_user
+    return f"@{store.name}", store.store_id, store.place, *flags, _price_text(store.price)
 
 
 def _configured_path() -> Path | None:
@@ -129,10 +110,6 @@ def _configured_path() -> Path | None:
     if path is None or "XCUBE_HUB_STORES" in settings.HUB_GIVEN or path.exists():
         return path
     return None
-
-
-def _flags(store: Store) -> tuple[bool, bool, bool]:
-    return store.readable, store.writable, store.per_user
 
 
 def _described(store: Store) -> dict:
@@ -163,6 +140,6 @@ def _price_text(price: Price | None) -> str:
     if price.free:
         return "free"
     return (
-        f"read {price.input_pixels_per_punit:,} px/unit x {price.input_punits_weight:g}\n"
+        f"read {price.input_pixels_per_punit:,} px/unit x {price.input_punits_weight:g}; "
         f"write {price.output_pixels_per_punit:,} px/unit x {price.output_punits_weight:g}"
     )

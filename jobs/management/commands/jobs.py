@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from collections.abc import Iterator
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from rich.console import Console
-from rich.table import Table
+from django.core.management.base import CommandError, CommandParser
 
+from hubsite.management.command import (
+    NOTHING_DONE,
+    HubCommand,
+    add_json_argument,
+    command_line_actor,
+)
+from hubsite.management.output import Column, Output, Styled
 from jobs import lifecycle, logs
 from jobs.api.presentation import job_detail, job_summary, time_text
 from jobs.models import Job, State
 from jobs.tasks import remove_soon
 
-STATE_COLOURS = {
+STATE_STYLES = {
     State.QUEUED: "cyan",
     State.LAUNCHED: "blue",
     State.RUNNING: "bright_blue",
@@ -23,10 +30,25 @@ STATE_COLOURS = {
     State.FAILED: "red",
     State.CANCELLED: "yellow",
 }
+SHORT_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}")
+"""The end of a job id, which tells jobs apart; what is before it is the owner's user id."""
+
+EPILOG = """\
+JOB is a job id, or its last 18 characters as `jobs list` shows them on a terminal.
+`cancel` exits with 1 if no job was cancelled, for all had ended already.
+
+examples:
+  manage.py jobs list --state failed --user ann@example.org
+  manage.py jobs logs c415de9f-e237-442c --tail 50
+  manage.py jobs list --json | jq -r '.[].job_id'
+"""
 
 
-class Command(BaseCommand):
+class Command(HubCommand):
     help = "List, show and cancel cube generation jobs, and read their logs."
+    group = "Jobs"
+    epilog = EPILOG
+    has_json = False  # each action has it
 
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
@@ -37,23 +59,30 @@ class Command(BaseCommand):
             "--state", choices=State.values, type=str.upper, help="only those in this state"
         )
         listing.add_argument("--limit", type=int, default=20, help="how many (default: 20)")
-        listing.add_argument("--json", action="store_true", help="as JSON")
+        add_json_argument(listing)
 
         show = actions.add_parser("show", help="one job with its events and request")
-        show.add_argument("job_id")
-        show.add_argument("--json", action="store_true", help="as JSON")
+        show.add_argument("job_id", metavar="JOB")
+        add_json_argument(show)
 
         cancel = actions.add_parser("cancel", help="end jobs that are queued or running")
-        cancel.add_argument("job_id", nargs="+")
+        cancel.add_argument("job_id", nargs="+", metavar="JOB")
+        add_json_argument(cancel)
 
         log = actions.add_parser("logs", help="what the run printed")
-        log.add_argument("job_id")
+        log.add_argument("job_id", metavar="JOB")
         log.add_argument("--tail", type=int, metavar="N", help="only the last N lines")
+        log.add_argument(
+            "--raw",
+            action="store_true",
+            help="write control characters as they are; only into a pipe or file",
+        )
+        add_json_argument(log)
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        getattr(self, f"_{options['action']}")(options)
+    def run(self, out: Output, options: dict[str, Any]) -> int | None:
+        return getattr(self, f"_{options['action']}")(out, options)
 
-    def _list(self, options: dict[str, Any]) -> None:
+    def _list(self, out: Output, options: dict[str, Any]) -> None:
         jobs = Job.objects.select_related("owner").order_by("-id")
         if options["user"]:
             jobs = jobs.filter(owner__email__iexact=options["user"])
@@ -61,73 +90,101 @@ class Command(BaseCommand):
             jobs = jobs.filter(state=options["state"])
         found = list(jobs[: max(0, options["limit"])])
         if options["json"]:
-            self._print_json([{**job_summary(job), "owner": job.owner.email} for job in found])
+            out.json([{**job_summary(job), "owner": job.owner.email} for job in found])
             return
-        table = Table(box=None)
-        table.add_column("Job", no_wrap=True)  # to be copied
-        for name in ("Owner", "State", "Units", "Output", "Created"):
-            table.add_column(name, overflow="fold")
-        for job in found:
-            colour = STATE_COLOURS[State(job.state)]
-            state = f"[{colour}]{job.state}[/]" + (f" {job.reason}" if job.reason else "")
-            table.add_row(
-                job.job_id,
+        columns = (
+            Column("Job", is_copied=True),
+            "Owner",
+            "State",
+            "Reason",
+            Column("Units", is_number=True),
+            "Output",
+            "Created",
+        )
+        rows = (
+            (
+                job.job_id[-18:] if out.is_terminal else job.job_id,
                 job.owner.email,
-                state,
-                str(job.units),
+                Styled(job.state, STATE_STYLES[State(job.state)]),
+                job.reason,
+                job.units,
                 f"{job.output_store}/{job.output_data_id}",
-                f"{job.created_at:%Y-%m-%d %H:%M:%S}",
+                job.created_at,
             )
-        self._console().print(table)
-        if not found:
-            self.stdout.write("No such jobs.")
+            for job in found
+        )
+        out.table(columns, rows, empty="No such jobs.")
 
-    def _show(self, options: dict[str, Any]) -> None:
-        job = self._job(options["job_id"])
+    def _show(self, out: Output, options: dict[str, Any]) -> None:
+        job = _job(options["job_id"])
         if options["json"]:
-            self._print_json(job_detail(job, logs.last_lines(job)))
+            out.json(job_detail(job, logs.last_lines(job)))
             return
-        self.stdout.write(f"{job.job_id}  {job.state} {job.reason}".rstrip())
-        self.stdout.write(f"  owner    {job.owner.email}")
-        self.stdout.write(f"  output   {job.output_store}/{job.output_data_id}")
-        self.stdout.write(f"  units    {job.units}")
+        out.line(f"{job.job_id}  {job.state} {job.reason}".rstrip())
+        out.line(f"  owner    {job.owner.email}")
+        out.line(f"  output   {job.output_store}/{job.output_data_id}")
+        out.line(f"  units    {job.units}")
         if job.message:
-            self.stdout.write(f"  message  {job.message}")
-        self.stdout.write("  events")
+            out.line(f"  message  {job.message}")
+        out.line("  events")
         for event in job.events.all():
             text = f"    {time_text(event.at)}  {event.from_state or 'new':9} → {event.to_state:9}"
             details = " ".join(filter(None, [event.reason, event.message]))
-            self.stdout.write(f"{text}  by {event.actor}  {details}".rstrip())
+            out.line(f"{text}  by {event.actor}  {details}".rstrip())
         request = json.dumps(job.document.request, indent=2)
-        self.stdout.write("  request\n    " + request.replace("\n", "\n    "))
+        out.line("  request\n    " + request.replace("\n", "\n    "))
 
-    def _cancel(self, options: dict[str, Any]) -> None:
-        for job in [self._job(job_id) for job_id in options["job_id"]]:
-            if lifecycle.cancel(job, actor="operator"):
+    def _cancel(self, out: Output, options: dict[str, Any]) -> int | None:
+        outcomes = []
+        for job in [_job(job_id) for job_id in options["job_id"]]:
+            was_cancelled = lifecycle.cancel(job, actor=command_line_actor())
+            if was_cancelled:
                 remove_soon([job])
-                self.stdout.write(f"{job.job_id}: cancelled")
-            else:
-                self.stdout.write(f"{job.job_id}: is {job.state} already")
-
-    def _logs(self, options: dict[str, Any]) -> None:
-        job = self._job(options["job_id"])
-        if options["tail"] is not None:
-            lines = logs.last_lines(job, options["tail"]) if options["tail"] > 0 else []
+            outcomes.append((job, was_cancelled))
+        if options["json"]:
+            out.json(
+                [
+                    {"job_id": job.job_id, "cancelled": cancelled, "state": job.state}
+                    for job, cancelled in outcomes
+                ]
+            )
         else:
-            lines = [text for _, text in logs.lines_from(job, 0, sys.maxsize)]
+            for job, cancelled in outcomes:
+                out.line(
+                    f"{job.job_id}: " + ("cancelled" if cancelled else f"is {job.state} already")
+                )
+        return None if any(cancelled for _, cancelled in outcomes) else NOTHING_DONE
+
+    def _logs(self, out: Output, options: dict[str, Any]) -> None:
+        if options["raw"] and out.is_terminal:
+            raise CommandError("--raw is for pipes and files: a log can take over the terminal.")
+        lines = _log_lines(_job(options["job_id"]), options["tail"])
+        if options["json"]:
+            out.json(list(lines))
+            return
         for line in lines:
-            self.stdout.write(line)
+            if options["raw"]:
+                out.raw(line)
+            else:
+                out.line(line)
 
-    @staticmethod
-    def _job(job_id: str) -> Job:
-        job = Job.objects.select_related("owner", "document").filter(job_id=job_id).first()
-        if job is None:
-            raise CommandError(f"There is no job {job_id!r}; `jobs list` shows them.")
-        return job
 
-    def _console(self) -> Console:
-        is_terminal = getattr(self.stdout, "isatty", lambda: False)()
-        return Console(file=self.stdout, width=None if is_terminal else 250)
+def _log_lines(job: Job, tail: int | None) -> Iterator[str]:
+    if tail is not None:
+        yield from logs.last_lines(job, tail) if tail > 0 else ()
+        return
+    for _, text in logs.lines_from(job, 0, sys.maxsize):
+        yield text
 
-    def _print_json(self, value: Any) -> None:
-        self.stdout.write(json.dumps(value, indent=2))
+
+def _job(job_id: str) -> Job:
+    """The job of a whole or short id. Raises CommandError if there is none, or several."""
+    jobs = Job.objects.select_related("owner", "document")
+    found = list(jobs.filter(job_id=job_id))
+    if not found and SHORT_ID.fullmatch(job_id):
+        found = list(jobs.filter(job_id__endswith=f"-{job_id}")[:2])
+    if not found:
+        raise CommandError(f"There is no job {job_id!r}; `jobs list` shows them.")
+    if len(found) > 1:
+        raise CommandError(f"Several jobs end with {job_id!r}; give the whole id.")
+    return found[0]

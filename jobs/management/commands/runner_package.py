@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import base64
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
+
+from hubsite.management.command import HubCommand
+from hubsite.management.output import Output
 
 from ...runner_package import runner_zip
 
 FILE = "runner.zip"
 
 
-class Command(BaseCommand):
+class Command(HubCommand):
     help = (
         "Write the runner, which any Python with xcube can run, as a zip file; or print it as a "
         "ConfigMap: manage.py runner_package --configmap | kubectl apply --server-side -f -"
     )
+    group = "Cluster"
+    has_json = False  # it prints YAML or writes a file
 
     def add_arguments(self, parser: CommandParser) -> None:
         how = parser.add_mutually_exclusive_group()
@@ -32,15 +36,15 @@ class Command(BaseCommand):
         )
         how.add_argument("--output", type=Path, default=Path(FILE), help="default: %(default)s")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def run(self, out: Output, options: dict[str, Any]) -> None:
         if options["configmap"]:
-            self.stdout.write(configmap(options["configmap"]))
+            out.raw(configmap(options["configmap"]))
             return
         try:
             options["output"].write_bytes(runner_zip())
         except OSError as error:
             raise CommandError(f"The file cannot be written: {error}") from None
-        print(f"{options['output']}: {len(runner_zip()):,} bytes", file=sys.stderr)
+        out.note(f"{options['output']}: {len(runner_zip()):,} bytes")
 
 
 def configmap(name: str) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 from datetime import date
 from typing import Any
 
-from django.core.management import BaseCommand, CommandParser
+from django.core.management import CommandParser
 
 from accounts.management.arguments import existing_user
+from hubsite.management.command import HubCommand
+from hubsite.management.output import Column, Output
 from jobs import usage
 
 
@@ -20,19 +21,38 @@ def _month(text: str) -> date:
         raise argparse.ArgumentTypeError("expected a month such as 2027-01") from None
 
 
-class Command(BaseCommand):
-    help = "Print jobs and processing units by user, month and output store, as CSV or JSON."
+class Command(HubCommand):
+    help = (
+        "Print jobs and processing units by user, month and output store: a table on a terminal, "
+        "CSV into a pipe or file."
+    )
+    group = "Units"
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--from", dest="first", type=_month, metavar="YYYY-MM")
-        parser.add_argument("--to", dest="last", type=_month, metavar="YYYY-MM")
-        parser.add_argument("--email", help="Only this user.")
-        parser.add_argument("--json", action="store_true", help="JSON instead of CSV.")
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--from", dest="first", type=_month, metavar="YYYY-MM", help="the first month"
+        )
+        parser.add_argument(
+            "--to", dest="last", type=_month, metavar="YYYY-MM", help="the last month"
+        )
+        parser.add_argument("--email", help="only this user")
 
-    def handle(self, **options: Any) -> None:
+    def run(self, out: Output, options: dict[str, Any]) -> None:
         user = existing_user(options["email"]) if options["email"] else None
         rows = usage.usage(user=user, first=options["first"], last=options["last"])
         if options["json"]:
-            self.stdout.write(json.dumps(usage.as_documents(rows)))
+            out.json(usage.as_documents(rows))
+        elif out.is_terminal:
+            _print_table(out, usage.as_documents(rows))
         else:
-            self.stdout.write(usage.as_csv(rows), ending="")
+            out.raw(usage.as_csv(rows), ending="")
+
+
+def _print_table(out: Output, rows: list[dict[str, Any]]) -> None:
+    names = list(rows[0]) if rows else []
+    columns = [
+        Column(name.replace("_", " ").capitalize(), is_number=isinstance(rows[0][name], int))
+        for name in names
+    ]
+    out.table(columns, (row.values() for row in rows), empty="No jobs in these months.")

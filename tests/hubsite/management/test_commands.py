@@ -1,0 +1,89 @@
+"""All commands of the hub behave alike, and none prints around the one way to print."""
+
+import ast
+import json
+from importlib import import_module
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.core.management import CommandError, call_command, get_commands
+
+from hubsite.management.command import HubCommand, command_line_actor
+
+OURS = sorted(
+    (name, app)
+    for name, app in get_commands().items()
+    if app in ("hubsite", "jobs", "accounts", "services")
+)
+WITHOUT_TABLES = {"start", "observe"}
+"""They run until they are stopped, and print by the log of the hub's parts."""
+
+
+def command_module(name, app):
+    return import_module(f"{app}.management.commands.{name}")
+
+
+@pytest.mark.parametrize(("name", "app"), [c for c in OURS if c[0] not in WITHOUT_TABLES])
+class TestEachCommand:
+    def test_prints_by_the_one_output(self, name, app):
+        module = command_module(name, app)
+        assert issubclass(module.Command, HubCommand)
+        tree = ast.parse(Path(module.__file__).read_text())
+        around = [
+            f"line {node.lineno}: {ast.unparse(node)}"
+            for node in ast.walk(tree)
+            if (isinstance(node, ast.Name) and node.id in ("print", "Console"))
+            or (isinstance(node, ast.Attribute) and node.attr in ("stdout", "stderr"))
+        ]
+        assert not around
+
+    def test_knows_json_or_says_why_not(self, name, app, capsys):
+        command = command_module(name, app).Command()
+        if command.has_json:
+            help = command.create_parser("manage.py", name).format_help()
+            assert "--json" in help
+
+    def test_has_a_purpose_and_a_group(self, name, app):
+        command = command_module(name, app).Command
+        assert len(command.help) > 25
+        assert command.group
+
+
+class TestHelp:
+    def test_lists_the_hubs_own_commands_with_a_line_each(self):
+        out = StringIO()
+        call_command("commands", stdout=out)
+        lines = out.getvalue().splitlines()[1:]
+        assert {line.split()[0] for line in lines} == {name for name, _ in OURS}
+        assert "migrate" not in out.getvalue()
+
+    def test_can_list_all(self):
+        out = StringIO()
+        call_command("commands", "--all", "--json", stdout=out)
+        assert "migrate" in {row["name"] for row in json.loads(out.getvalue())}
+
+    def test_explains_one(self, capsys):
+        call_command("commands", "jobs")
+        assert "usage: xcube-hub jobs" in capsys.readouterr().out
+
+    def test_names_no_command_that_is_not_there(self):
+        with pytest.raises(CommandError, match="no command 'nothing'"):
+            call_command("commands", "nothing")
+
+
+def test_a_command_error_moves_no_cursor():
+    with pytest.raises(CommandError) as error:
+        call_command("commands", "x\x1b[2J")
+    assert "\x1b" not in str(error.value)
+
+
+def test_the_person_at_the_command_line_is_named(monkeypatch):
+    monkeypatch.setenv("SUDO_USER", "ann")
+    assert command_line_actor().startswith("command line: ann@")
+
+
+def test_every_app_of_the_hub_is_looked_at():
+    ours = {c.name for c in apps.get_app_configs() if "site-packages" not in c.path}
+    assert {app for _, app in OURS} <= ours
