@@ -72,9 +72,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--once", action="store_true", help="stop the hub when the cube is made")
     parser.add_argument("--folder", type=Path, default=CHECKOUT / "var" / "demo")
+    parser.add_argument(
+        "--port", type=port_number, help="port of the hub on 127.0.0.1 (default: one that is free)"
+    )
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    hub = Hub(options.folder.absolute())
+    hub = Hub(options.folder.absolute(), port=options.port)
     try:
         run(hub, runs_on=not options.once)
         if not options.once:
@@ -87,6 +90,13 @@ def main() -> int:
     finally:
         hub.stop()
     return 0
+
+
+def port_number(text: str) -> int:
+    """A TCP port. A type for argparse."""
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError("expected a port number from 1 to 65535")
+    return int(text)
 
 
 def run(hub: Hub, *, runs_on: bool) -> None:

@@ -37,10 +37,10 @@ class DemoFailed(Exception):
 class Hub:
     """A hub in a folder of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, port: int | None = None) -> None:
         self.folder = folder
         self.log = folder / "hub.log"
-        self.port = free_port()
+        self.port = free_port() if port is None else port
         self.url = f"http://127.0.0.1:{self.port}"
         self.api = f"{self.url}/api/v2"
         self.environment = {

@@ -254,7 +254,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
         "total_after",
         "reserved_after",
         "reference",
-        "actor",
+        "done_by",
     ]
     list_filter = ["kind"]
     list_select_related = ["user", "actor"]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 from django.core.management import CommandError, CommandParser
 
@@ -75,3 +76,8 @@ def refuse_missing(user: User, missing: Iterable[str]) -> None:
             f"{user.email} has no permission for {', '.join(missing)}: add the user to a role "
             "that grants it, and check the roles in the admin."
         )
+
+
+def shown_fields(result: Mapping[str, Any]) -> dict[str, Any]:
+    """The result of a command for people: lists become words with blanks between."""
+    return {k: " ".join(v) if isinstance(v, list) else v for k, v in result.items()}

@@ -101,7 +101,13 @@ class LedgerEntry(models.Model):
         null=True,
         blank=True,
         related_name="+",
-        help_text="Who did it, if it was not the hub itself.",
+        help_text="Who did it, if it was a user of the hub.",
+    )
+    actor_name = models.CharField(
+        max_length=100,
+        blank=True,
+        default="",
+        help_text="Who did it, if it was no user of the hub: somebody at the command line.",
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -141,3 +147,8 @@ class LedgerEntry(models.Model):
 
     def delete(self, *args, **kwargs):
         raise LedgerEntryIsFinal("A ledger entry is never deleted; write a correction.")
+
+    @property
+    def done_by(self) -> str:
+        """Who did it, for people; empty if it was the hub itself."""
+        return self.actor.email if self.actor else self.actor_name

@@ -37,7 +37,7 @@ def grant_expiring(
     expires_at: datetime,
     key: str,
     reason: str = "",
-    actor: User | None = None,
+    actor: User | str | None = None,
 ) -> LedgerEntry:
     """Add `units` that last until `expires_at`. A repeated `key` has no effect."""
     ledger.locked_balance(user)

@@ -46,15 +46,18 @@ def available(user: User) -> int:
 
 
 def grant(
-    user: User, units: int, *, key: str, reason: str = "", actor: User | None = None
+    user: User, units: int, *, key: str, reason: str = "", actor: User | str | None = None
 ) -> LedgerEntry:
-    """Add `units`. Like all below, a repeated `key` has no effect and returns the first entry."""
+    """Add `units`. Like all below, a repeated `key` has no effect and returns the first entry.
+
+    `actor` is who did it: a user of the hub, or the name of somebody at the command line.
+    """
     _check_units(units, least=1)
     return _move(user, Kind.GRANT, units, key=key, total=units, reason=reason, actor=actor)
 
 
 def correct(
-    user: User, units: int, *, key: str, reason: str = "", actor: User | None = None
+    user: User, units: int, *, key: str, reason: str = "", actor: User | str | None = None
 ) -> LedgerEntry:
     """Add or, if negative, take `units`. Raises InsufficientUnits if the total is less."""
     _check_units(units, least=-MAX_UNITS)
@@ -69,7 +72,7 @@ def expire(user: User, units: int, *, key: str, reason: str = "") -> LedgerEntry
 
 @transaction.atomic
 def override(
-    user: User, total: int, *, key: str, reason: str = "", actor: User | None = None
+    user: User, total: int, *, key: str, reason: str = "", actor: User | str | None = None
 ) -> LedgerEntry:
     """Make `total` what the user has, reserved units included."""
     _check_units(total)
@@ -149,7 +152,7 @@ def _move(
     reference: str = "",
     actual: int | None = None,
     reason: str = "",
-    actor: User | None = None,
+    actor: User | str | None = None,
     balance: Balance | None = None,
 ) -> LedgerEntry:
     """Change the balance by `total` and `reserved` and write the entry of it."""
@@ -185,7 +188,8 @@ def _move(
         reference=reference,
         idempotency_key=key,
         reason=reason[:500],
-        actor=actor,
+        actor=actor if isinstance(actor, User) else None,
+        actor_name=actor[:100] if isinstance(actor, str) else "",
     )
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError, CommandParser
+from django.core.management import CommandError, CommandParser
 
 from accounts.management.arguments import existing_user
 from accounts.units import ledger
+from hubsite.management.command import HubCommand, command_line_actor
+from hubsite.management.output import Output
 
 
-class Command(BaseCommand):
+class Command(HubCommand):
     help = "Add processing units to a user's balance, or take some (--units -5), with a reason."
+    group = "Units"
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("--email", required=True, help="E-mail of the user.")
         parser.add_argument("--units", type=int, required=True, help="How many; below 0: fewer.")
         parser.add_argument("--reason", required=True, help="Kept in the ledger; the user sees it.")
@@ -23,7 +27,7 @@ class Command(BaseCommand):
             help="For scripts: repeating the command with the same key has no further effect.",
         )
 
-    def handle(self, **options: Any) -> None:
+    def run(self, out: Output, options: dict[str, Any]) -> None:
         if not options["reason"].strip():
             raise CommandError("--reason must say why.")
         if not options["units"] or abs(options["units"]) > ledger.MAX_UNITS:
@@ -35,6 +39,7 @@ class Command(BaseCommand):
                 options["units"],
                 key=f"correct_units:{options['key'] or uuid.uuid4().hex}",
                 reason=options["reason"].strip(),
+                actor=command_line_actor(),
             )
             if entry.units != options["units"]:
                 raise ledger.IdempotencyKeyReused
@@ -42,4 +47,8 @@ class Command(BaseCommand):
             raise CommandError(f"{user.email} has {error.available} units in all.") from None
         except ledger.IdempotencyKeyReused:
             raise CommandError("This --key was used for another correction.") from None
-        self.stdout.write(f"{user.email}: {ledger.available(user)} units available")
+        available = ledger.available(user)
+        if options["json"]:
+            out.json({"email": user.email, "available": available})
+        else:
+            out.line(f"{user.email}: {available} units available")

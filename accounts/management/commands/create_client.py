@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management import BaseCommand, CommandError, CommandParser
+from django.core.management import CommandError, CommandParser
 from django.db import transaction
 
-from accounts.management.arguments import add_permission_argument, refuse_missing, units
+from accounts.management.arguments import (
+    add_permission_argument,
+    refuse_missing,
+    shown_fields,
+    units,
+)
 from accounts.models import Client, User
 from accounts.scopes import give_roles, permissions_of
 from accounts.tokens.clients import check_secret, create_client, find_client
 from accounts.units import ledger
+from hubsite.management.command import HubCommand, command_line_actor
+from hubsite.management.output import Output
 
 
-class Command(BaseCommand):
+class Command(HubCommand):
     help = (
         "Make a client id and secret for a user, who is made too if there is none with this "
         "e-mail, and gets the roles that grant the permissions. The secret is printed once and "
         "cannot be read again. Repeating the command with the same --client-id changes nothing."
     )
+    group = "Accounts"
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("--email", required=True, help="E-mail of the owner.")
         add_permission_argument(parser, required=True, help="What the client may do.")
         parser.add_argument(
@@ -41,22 +49,17 @@ class Command(BaseCommand):
             help="A secret that exists already elsewhere; only with --client-id. Default: a new "
             "one. Other users of this machine can see it while the command runs.",
         )
-        parser.add_argument("--json", action="store_true", help="Print one JSON object.")
 
-    def handle(self, **options: Any) -> None:
+    def run(self, out: Output, options: dict[str, Any]) -> None:
         _check_credentials(options["client_id"], options["client_secret"], options["name"])
         with transaction.atomic():
             result = self._create(options)
         if options["json"]:
-            self.stdout.write(json.dumps(result))
+            out.json(result)
             return
-        for name, value in result.items():
-            if value is None:
-                continue
-            shown = " ".join(value) if isinstance(value, list) else value
-            self.stdout.write(f"{name}: {shown}")
+        out.fields({k: v for k, v in shown_fields(result).items() if v is not None})
         if result["client_secret"] is None:
-            self.stderr.write("The client existed already; its secret cannot be shown again.")
+            out.note("The client existed already; its secret cannot be shown again.")
 
     def _create(self, options: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -73,6 +76,7 @@ class Command(BaseCommand):
                 options["units"],
                 key=f"create_client:{client.client_id}",
                 reason="create_client",
+                actor=command_line_actor(),
             )
         return {
             "user_id": user.user_id,

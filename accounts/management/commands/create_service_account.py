@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError, CommandParser
+from django.core.management import CommandError, CommandParser
 from django.db import IntegrityError, transaction
 
-from accounts.management.arguments import add_permission_argument, refuse_missing
+from accounts.management.arguments import (
+    add_permission_argument,
+    refuse_missing,
+    shown_fields,
+)
 from accounts.models import User
 from accounts.scopes import give_roles, permissions_of
 from accounts.tokens.clients import create_client
+from hubsite.management.command import HubCommand
+from hubsite.management.output import Output
 
 DOMAIN = "service.invalid"
 """No e-mail goes there (RFC 2606), and no identity provider vouches for it."""
 
 
-class Command(BaseCommand):
+class Command(HubCommand):
     help = (
         "Make an account for a machine, such as the marketplace, with a client id and secret. "
         "Nobody signs in to it with a browser. The secret is printed once."
     )
+    group = "Accounts"
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument(
             "--name", required=True, help="What it is: lower-case letters, digits and -."
         )
@@ -37,9 +44,8 @@ class Command(BaseCommand):
             help="The secret of that id. Default: a new one. Other users of this machine can see "
             "it while the command runs.",
         )
-        parser.add_argument("--json", action="store_true", help="Print one JSON object.")
 
-    def handle(self, **options: Any) -> None:
+    def run(self, out: Output, options: dict[str, Any]) -> None:
         name, scopes = options["name"], set(options["permissions"])
         if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?", name):
             raise CommandError("--name must be 1 to 50 lower-case letters, digits and -.")
@@ -76,7 +82,6 @@ class Command(BaseCommand):
             "permissions": client.scopes,
         }
         if options["json"]:
-            self.stdout.write(json.dumps(result))
-            return
-        for key, value in result.items():
-            self.stdout.write(f"{key}: {' '.join(value) if isinstance(value, list) else value}")
+            out.json(result)
+        else:
+            out.fields(shown_fields(result))

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from functools import partial
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError, CommandParser
+from django.core.management import CommandError, CommandParser
 
 from accounts.management.arguments import existing_user, last_day, units
 from accounts.units import ledger
 from accounts.units.expiry import grant_expiring
+from hubsite.management.command import HubCommand, command_line_actor
+from hubsite.management.output import Output
 
 
-class Command(BaseCommand):
+class Command(HubCommand):
     help = "Add processing units to a user's balance, or set it."
+    group = "Units"
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("--email", required=True, help="E-mail of the user.")
         parser.add_argument("--units", type=units, required=True, help="How many.")
         parser.add_argument(
@@ -36,9 +39,8 @@ class Command(BaseCommand):
             "--key",
             help="For scripts: repeating the command with the same key has no further effect.",
         )
-        parser.add_argument("--json", action="store_true", help="Print one JSON object.")
 
-    def handle(self, **options: Any) -> None:
+    def run(self, out: Output, options: dict[str, Any]) -> None:
         user = existing_user(options["email"])
         if not options["units"] and not options["override"]:
             raise CommandError("--units must be at least 1; only with --override it may be 0.")
@@ -56,6 +58,7 @@ class Command(BaseCommand):
                 options["units"],
                 key=f"grant_units:{options['key'] or uuid.uuid4().hex}",
                 reason=options["reason"],
+                actor=command_line_actor(),
             )
             if entry.units != options["units"]:
                 raise ledger.IdempotencyKeyReused
@@ -68,6 +71,6 @@ class Command(BaseCommand):
             "available": max(0, entry.total_after - entry.reserved_after),
         }
         if options["json"]:
-            self.stdout.write(json.dumps(result))
+            out.json(result)
         else:
-            self.stdout.write("\n".join(f"{name}: {value}" for name, value in result.items()))
+            out.fields(result)
