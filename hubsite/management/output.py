@@ -42,11 +42,13 @@ Cell = str | int | bool | datetime | Styled | None
 class Column:
     """`is_copied`: people copy this value, so it is never broken over lines on a terminal.
 
+    `is_cut`: what does not fit the terminal's line is cut off and marked by an ellipsis.
     `share` is the part of the width that a long column may take, relative to the others.
     """
 
     heading: str
     is_copied: bool = False
+    is_cut: bool = False
     is_number: bool = False
     share: int | None = None
 
@@ -75,6 +77,11 @@ class Output:
     @property
     def is_terminal(self) -> bool:
         return bool(self._stdout.isatty())
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal."""
+        return max(shutil.get_terminal_size((120, 24)).columns, LEAST_WIDTH)
 
     def line(self, text: object = "") -> None:
         """Print a sentence, or several lines, for people."""
@@ -123,10 +130,9 @@ class Output:
     def _rich_table(
         self, columns: Sequence[Column], rows: Sequence[Sequence[Cell]], title: str
     ) -> None:
-        width = max(shutil.get_terminal_size((120, 24)).columns, LEAST_WIDTH)
         console = Console(
             file=self._stdout,
-            width=width,
+            width=self.width,
             force_terminal=self._has_colour,
             no_color=not self._has_colour,
             highlight=False,
@@ -136,14 +142,16 @@ class Output:
             title_justify="left",
             box=None,
             pad_edge=False,
+            expand=any(column.is_cut for column in columns),
         )
-        for column in columns:
+        for index, column in enumerate(columns):
             table.add_column(
                 Text(column.heading),
-                no_wrap=column.is_copied,
-                overflow="ignore" if column.is_copied else "fold",
+                no_wrap=column.is_copied or column.is_cut,
+                overflow="ellipsis" if column.is_cut else "fold",
                 justify="right" if column.is_number else "left",
-                ratio=column.share,
+                ratio=1 if column.is_cut else column.share,
+                min_width=_widest(rows, index) if column.is_copied else None,
             )
         for row in rows:
             table.add_row(*(_rich_cell(value) for value in row))
@@ -161,6 +169,12 @@ class Output:
                 for column, text, width in zip(columns, row, widths, strict=True)
             )
             self._stdout.write("  ".join(cells).rstrip())
+
+
+def _widest(rows: Sequence[Sequence[Cell]], index: int) -> int:
+    """Columns that the longest line of a column's cells takes."""
+    lines = (line for row in rows for line in some_lines(cell_text(row[index])).splitlines())
+    return max(map(cell_len, lines), default=0)
 
 
 def _rich_cell(value: Cell) -> Text:

@@ -42,7 +42,7 @@ class Command(HubCommand):
 
 def _print_groups(out: Output, commands: list[tuple[str, str, str]]) -> None:
     width = max(len(name) for _, name, _ in commands)
-    columns = (Column("Command".ljust(width), is_copied=True), Column("Purpose"))
+    columns = (Column("Command".ljust(width), is_copied=True), Column("Purpose", is_cut=True))
     for group in dict.fromkeys(group for group, _, _ in commands):
         rows = [(name.ljust(width), help) for g, name, help in commands if g == group]
         out.table(columns, rows, title=group)

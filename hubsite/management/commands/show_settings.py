@@ -16,12 +16,15 @@ from hubsite.management.output import Column, Output
 STARS = "********"
 
 
+WIDE = 150
+"""A narrower terminal gets the value below the setting's name."""
 COLUMNS = (
-    Column("Setting", share=3),
-    Column("Value", share=3),
-    Column("From", share=2),
-    Column("Meaning", share=5),
+    Column("Setting", is_copied=True),
+    Column("Value", share=2),
+    Column("From"),
+    Column("Meaning", share=3),
 )
+NARROW_COLUMNS = (Column("Setting, value, from", share=1), Column("Meaning", share=1))
 
 
 class Command(HubCommand):
@@ -43,7 +46,10 @@ class Command(HubCommand):
         elif out.is_terminal:
             for section in dict.fromkeys(setting.section for setting in SETTINGS):
                 rows = [_row(setting) for setting in SETTINGS if setting.section == section]
-                out.table(COLUMNS, rows, title=section)
+                if out.width < WIDE:
+                    out.table(NARROW_COLUMNS, map(_narrow, rows), title=section)
+                else:
+                    out.table(COLUMNS, rows, title=section)
                 out.line()
         else:
             out.table(COLUMNS, [_row(setting) for setting in SETTINGS])
@@ -51,6 +57,11 @@ class Command(HubCommand):
 
 def _row(setting: Any) -> tuple[str, str, str, str]:
     return setting.name, _shown(setting), _origin(setting.name), setting.help
+
+
+def _narrow(row: tuple[str, str, str, str]) -> tuple[str, str]:
+    name, value, origin, meaning = row
+    return f"{name}\n  {value or '(empty)'}\n  {origin}\n", meaning
 
 
 def _as_document(setting: Any) -> dict[str, str]:

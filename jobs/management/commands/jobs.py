@@ -16,7 +16,8 @@ from hubsite.management.command import (
     add_json_argument,
     command_line_actor,
 )
-from hubsite.management.output import Column, Output, Styled
+from hubsite.management.output import Cell, Column, Output, Styled, cell_text
+from hubsite.management.terminal_text import one_line
 from jobs import lifecycle, logs
 from jobs.api.presentation import job_detail, job_summary, time_text
 from jobs.models import Job, State
@@ -30,8 +31,27 @@ STATE_STYLES = {
     State.FAILED: "red",
     State.CANCELLED: "yellow",
 }
+SHORT_ID_LENGTH = 18
 SHORT_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}")
 """The end of a job id, which tells jobs apart; what is before it is the owner's user id."""
+
+WIDE = 130
+"""A narrower terminal gets fewer columns, with two lines in each cell."""
+COLUMNS = (
+    Column("Job", is_copied=True),
+    Column("Owner"),
+    Column("State", is_copied=True),
+    Column("Reason", is_copied=True),
+    Column("Units", is_number=True),
+    Column("Output"),
+    Column("Created", is_copied=True),
+)
+NARROW_COLUMNS = (
+    Column("Job, created", is_copied=True),
+    Column("State", is_copied=True),
+    Column("Units", is_number=True),
+    Column("Owner, output"),
+)
 
 EPILOG = """\
 JOB is a job id, or its last 18 characters as `jobs list` shows them on a terminal.
@@ -92,28 +112,11 @@ class Command(HubCommand):
         if options["json"]:
             out.json([{**job_summary(job), "owner": job.owner.email} for job in found])
             return
-        columns = (
-            Column("Job", is_copied=True),
-            "Owner",
-            "State",
-            "Reason",
-            Column("Units", is_number=True),
-            "Output",
-            "Created",
-        )
-        rows = (
-            (
-                job.job_id[-18:] if out.is_terminal else job.job_id,
-                job.owner.email,
-                Styled(job.state, STATE_STYLES[State(job.state)]),
-                job.reason,
-                job.units,
-                f"{job.output_store}/{job.output_data_id}",
-                job.created_at,
-            )
-            for job in found
-        )
-        out.table(columns, rows, empty="No such jobs.")
+        if out.is_terminal and out.width < WIDE:
+            out.table(NARROW_COLUMNS, map(_narrow_row, found), empty="No such jobs.")
+        else:
+            rows = (_row(job, has_short_id=out.is_terminal) for job in found)
+            out.table(COLUMNS, rows, empty="No such jobs.")
 
     def _show(self, out: Output, options: dict[str, Any]) -> None:
         job = _job(options["job_id"])
@@ -122,7 +125,7 @@ class Command(HubCommand):
             return
         out.line(f"{job.job_id}  {job.state} {job.reason}".rstrip())
         out.line(f"  owner    {job.owner.email}")
-        out.line(f"  output   {job.output_store}/{job.output_data_id}")
+        out.line(f"  output   {_output_of(job)}")
         out.line(f"  units    {job.units}")
         if job.message:
             out.line(f"  message  {job.message}")
@@ -167,6 +170,31 @@ class Command(HubCommand):
                 out.raw(line)
             else:
                 out.line(line)
+
+
+def _row(job: Job, *, has_short_id: bool) -> tuple[Cell, ...]:
+    return (
+        job.job_id[-SHORT_ID_LENGTH:] if has_short_id else job.job_id,
+        job.owner.email,
+        Styled(job.state, STATE_STYLES[State(job.state)]),
+        job.reason,
+        job.units,
+        _output_of(job),
+        job.created_at,
+    )
+
+
+def _narrow_row(job: Job) -> tuple[Cell, ...]:
+    return (
+        f"{job.job_id[-SHORT_ID_LENGTH:]}\n{cell_text(job.created_at)}",
+        Styled(f"{job.state}\n{job.reason}".rstrip(), STATE_STYLES[State(job.state)]),
+        job.units,
+        f"{one_line(job.owner.email)}\n{one_line(_output_of(job))}",
+    )
+
+
+def _output_of(job: Job) -> str:
+    return f"{job.output_store}/{job.output_data_id}"
 
 
 def _log_lines(job: Job, tail: int | None) -> Iterator[str]:

@@ -93,3 +93,14 @@ def test_an_empty_table_says_so_beside_the_output():
     output = Output(OutputWrapper(out), OutputWrapper(err), has_colour=False)
     output.table(COLUMNS, [], empty="No such jobs.")
     assert (out.getvalue(), err.getvalue()) == ("", "No such jobs.\n")
+
+
+def test_what_is_cut_is_marked_and_keeps_one_row_a_line(monkeypatch):
+    columns = (Column("Command", is_copied=True), Column("Purpose", is_cut=True))
+    rows = [("create_service_account", "word " * 40), ("help", "short")]
+    text = on_terminal(columns, rows, width=60, monkeypatch=monkeypatch)
+    header, first, second = (line.rstrip() for line in text.splitlines())
+    assert first.startswith("create_service_account  word")
+    assert first.endswith("…")
+    assert cell_len(first) <= 60
+    assert second.split() == ["help", "short"]
