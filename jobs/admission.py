@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from accounts.units import ledger
 from hubsite.api.errors import ApiError
+from hubsite.coordination.wake_up import wake_up
 
 from . import vault
 from .estimates.asking import Estimate, estimate
@@ -30,7 +31,6 @@ from .models import (
 )
 from .request import InvalidRequest, ResolvedRequest, parse_request
 from .stores.catalogue import StoresFileError
-from .tasks import wake_up
 from .workload import resolve_for
 
 logger = logging.getLogger(__name__)
@@ -177,7 +177,7 @@ def _write(submission: Submission, job_id: str, resolved: ResolvedRequest, quote
             body_hash=submission.body_hash,
             job=job,
         )
-    wake_up("launch_due")
+    wake_up("jobs.tasks.launch_due")
     return job
 
 

@@ -19,11 +19,13 @@ from django.db.models import Count, F, Q, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
+from hubsite.coordination import lock
+from hubsite.coordination.cool_down import CoolDown
 from hubsite.engines import get_engine
 from hubsite.engines.base import AlreadyEnded, EngineUnavailable, LaunchRefused, NotYet
 
-from . import lifecycle, respite, vault
-from .models import Job, JobQuerySet, Lock, Reason, State
+from . import lifecycle, vault
+from .models import Job, JobQuerySet, Reason, State
 from .request import InvalidRequest
 from .stores.catalogue import StoresFileError
 from .workload import build_workload
@@ -31,6 +33,8 @@ from .workload import build_workload
 logger = logging.getLogger(__name__)
 
 ACTOR = "worker"
+COOL_DOWN = CoolDown("launching", seconds=4)
+"""After an engine was unreachable; shorter than the time between two sweeps, which ends it."""
 UNMADE_AFTER = timedelta(seconds=10)
 """A launch that was cut off is repeated after this long."""
 MOST_AT_ONCE = 500
@@ -43,7 +47,7 @@ def launch_due() -> int:
     """Launch as many queued jobs as there are free places; returns how many."""
     launched = 0
     # Not only the engine of now: jobs of another may still be queued when operators change it.
-    due = Job.objects.due().exclude(respite.of_its_engine(respite.LAUNCHING))
+    due = Job.objects.due().exclude(COOL_DOWN.is_on_for("engine"))
     for engine in due.order_by().values_list("engine", flat=True).distinct():
         # One first: where the engine is away, the others keep their turn, and go as soon as it
         # is back; what is claimed, but not made, is looked at again only after a while.
@@ -76,7 +80,7 @@ def _launch_all(jobs: Iterable[Job]) -> set[str]:
                     if job.engine not in away:
                         logger.warning("%s and others wait to be launched: %s", job.job_id, error)
                         away.add(job.engine)
-                        respite.give(job.engine, respite.LAUNCHING)
+                        COOL_DOWN.start(job.engine)
                 except Exception:
                     logger.exception("%s could not be launched; it will be tried again", job.job_id)
     finally:
@@ -134,7 +138,7 @@ def claim_due(engine: str, *, most: int = MOST_AT_ONCE) -> list[Job]:
     at `most` so many at once."""
     places = get_engine(engine).places
     with transaction.atomic():
-        Lock.objects.select_for_update().get_or_create(name="launch")
+        lock.hold("launch")
         free = places - Job.objects.on(engine).placed().count()
         free = min(free, most)
         if free <= 0:
@@ -229,7 +233,7 @@ def launch_missing() -> int:
     missing = _to_launch(
         Job.objects.placed()
         .filter(state=State.LAUNCHED)
-        .exclude(respite.of_its_engine(respite.LAUNCHING))
+        .exclude(COOL_DOWN.is_on_for("engine"))
         .filter(
             Q(made_at=None, launched_at__lt=now - UNMADE_AFTER)
             | Q(made_at__lt=now - UNSEEN_AFTER, seen_at=None)

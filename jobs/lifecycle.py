@@ -17,6 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.units import ledger
+from hubsite.coordination.transitions import step
 
 from .models import FINAL_STATES, Job, JobDocument, JobEvent, Reason, State
 
@@ -42,10 +43,6 @@ OUR_FAULTS = frozenset(
 """Failures that never cost the user anything (design.md, rule 6)."""
 
 
-class IllegalTransition(Exception):
-    """A step that the table does not hold: a fault in our code, never a user's."""
-
-
 def move(
     job: Job,
     to: State,
@@ -61,15 +58,13 @@ def move(
     `fields` are further columns to set with the step.
     """
     origin = State(job.state)
-    if to not in TRANSITIONS[origin]:
-        raise IllegalTransition(f"{job.job_id}: {origin} → {to}")
-    fields = {**fields, "state": to, "reason": reason, "message": message}
+    fields = {**fields, "reason": reason, "message": message}
     if to in FINAL_STATES:
         fields.setdefault("finished_at", timezone.now())
         if origin == State.QUEUED:
             fields["is_live"] = False
-    with transaction.atomic():
-        if Job.objects.filter(pk=job.pk, state=origin).update(**fields) != 1:
+    with step(job, to, table=TRANSITIONS, fields=fields) as moved:
+        if not moved:
             return False
         JobEvent.objects.create(
             job=job,
@@ -82,8 +77,6 @@ def move(
         if to in FINAL_STATES:
             _bill(job, origin, to, reason)
             JobDocument.objects.filter(job=job).update(credentials=None)
-    for name, value in fields.items():
-        setattr(job, name, value)
     return True
 
 

@@ -226,14 +226,3 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return self.key
-
-
-class Lock(models.Model):
-    """A row to hold: in a transaction (launching), or for a time (the observer's lease)."""
-
-    name = models.CharField(max_length=40, primary_key=True)
-    holder = models.CharField(max_length=100, blank=True)
-    expires_at = models.DateTimeField(null=True, blank=True)
-
-    def __str__(self) -> str:
-        return self.name

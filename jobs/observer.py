@@ -26,12 +26,12 @@ from django.utils import timezone
 from django_q.brokers import get_broker
 from django_q.tasks import async_task
 
+from hubsite.coordination.lease import Lease
+from hubsite.coordination.wake_up import QUEUE_IS_LONG
 from hubsite.engines.base import Engine, EngineUnavailable, Gone, Level, Observation, Phase
 
 from . import lifecycle, logs
-from .lease import Lease
 from .models import Job, Reason, State
-from .tasks import QUEUE_IS_LONG
 
 logger = logging.getLogger(__name__)
 

@@ -7,38 +7,22 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import timedelta
 
-from django.db import transaction
 from django.utils import timezone
-from django_q.brokers import get_broker
 from django_q.models import Failure
-from django_q.tasks import async_task
 
 from accounts import tasks as accounts_tasks
+from hubsite.coordination.cool_down import CoolDown
+from hubsite.coordination.wake_up import wake_up
 from hubsite.engines import get_engine
 from hubsite.engines.base import Engine, EngineUnavailable
 
-from . import launching, logs, respite
+from . import launching, logs
 from .models import IdempotencyKey, Job, JobDocument
 
 logger = logging.getLogger(__name__)
 
-QUEUE_IS_LONG = 20
-"""So many ticks are enough to ask for: a worker that was away comes back to them."""
-
-
-def wake_up(task: str, *args: object) -> None:
-    """Have the worker do `task` as soon as what is being written is committed.
-
-    Robust: what was committed is answered as done even if the queue cannot be written; the
-    sweep makes up for it. So it does where the queue is long: each tick does all that is due,
-    and thousands, as thousands of submissions would leave, keep the worker from anything else.
-    """
-
-    def ask() -> None:
-        if get_broker().queue_size() < QUEUE_IS_LONG:
-            async_task(f"jobs.tasks.{task}", *args)
-
-    transaction.on_commit(ask, robust=True)
+COOL_DOWN = CoolDown("removing", seconds=4)
+"""Apart from that of launches: a quota that holds up launches is freed by removing."""
 
 
 def remove_soon(jobs: Iterable[Job]) -> None:
@@ -47,7 +31,7 @@ def remove_soon(jobs: Iterable[Job]) -> None:
     for job in jobs:
         names[job.engine].append(job.job_id)
     for engine, its_names in names.items():
-        wake_up("remove_objects", its_names, engine)
+        wake_up("jobs.tasks.remove_objects", its_names, engine)
 
 
 def launch_due() -> None:
@@ -56,7 +40,7 @@ def launch_due() -> None:
 
 def remove_objects(names: list[str], engine_name: str) -> None:
     """End and remove objects of an engine whose jobs are over."""
-    if respite.has(engine_name, respite.REMOVING):
+    if COOL_DOWN.is_on(engine_name):
         return  # what is left is found again by the observer
     engine = get_engine(engine_name)
     for name in names:
@@ -64,7 +48,7 @@ def remove_objects(names: list[str], engine_name: str) -> None:
             _keep_log(engine, name)
             engine.delete(name)
         except EngineUnavailable as error:
-            respite.give(engine_name, respite.REMOVING)
+            COOL_DOWN.start(engine_name)
             logger.warning("%s waits to be removed: %s", name, error)
             return
 

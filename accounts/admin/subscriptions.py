@@ -11,11 +11,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from hubsite.coordination.wake_up import wake_up
+
 from ..models import GeodbRegistration, Service, Subscription, SubscriptionEvent
 from ..models.subscription import check_geodb_guid
 from ..subscriptions.geodb_registration import register_soon
 from ..subscriptions.subscribing import unsubscribe
-from ..wake_up import wake_up
 from .base import OperatorAdmin, ReadOnlyAdmin, operates
 
 
@@ -136,5 +137,5 @@ class GeodbRegistrationAdmin(ReadOnlyAdmin):
         waiting = queryset.exclude(state=GeodbRegistration.State.REGISTERED)
         waiting.update(due_at=timezone.now())
         for registration in waiting:
-            wake_up("register_in_geodb", registration.pk)
+            wake_up("accounts.tasks.register_in_geodb", registration.pk)
         messages.success(request, f"{len(waiting)} will be tried now.")

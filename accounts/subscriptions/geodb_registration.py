@@ -11,8 +11,9 @@ from datetime import timedelta
 from django.db.models import F
 from django.utils import timezone
 
+from hubsite.coordination.wake_up import wake_up
+
 from ..models import GeodbRegistration, Subscription
-from ..wake_up import wake_up
 from . import geodb
 
 LEASE_S = 120
@@ -34,7 +35,7 @@ def register_soon(subscription: Subscription) -> None:
             error="",
             due_at=timezone.now(),
         )
-    wake_up("register_in_geodb", registration.pk)
+    wake_up("accounts.tasks.register_in_geodb", registration.pk)
 
 
 def register(pk: int) -> bool:

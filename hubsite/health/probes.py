@@ -13,6 +13,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django_q.models import OrmQ
 
+from ..coordination.lock import Lock
+
 OBSERVER_LOCK_PREFIX = "observer-"
 
 
@@ -67,7 +69,7 @@ def _check_migrations() -> None:
 def _observers() -> list[dict[str, Any]]:
     """Each observer's lease: in how many seconds it ends, below zero if nobody renews it."""
     now = timezone.now()
-    locks = apps.get_model("jobs", "Lock").objects.filter(name__startswith=OBSERVER_LOCK_PREFIX)
+    locks = Lock.objects.filter(name__startswith=OBSERVER_LOCK_PREFIX)
     return [
         {
             "name": lock.name,

@@ -156,7 +156,7 @@ def test_readiness_shows_the_observers_leases():
 
     from django.utils import timezone
 
-    from jobs.models import Lock
+    from hubsite.coordination.lock import Lock
 
     expires_at = timezone.now() + timedelta(seconds=10)
     Lock.objects.create(name="observer-local", holder="me", expires_at=expires_at)

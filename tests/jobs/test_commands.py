@@ -8,9 +8,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from hubsite.coordination.lock import Lock
 from hubsite.engines.base import LogChunk
 from jobs import logs, tasks, vault
-from jobs.models import IdempotencyKey, Job, JobDocument, Lock, State
+from jobs.models import IdempotencyKey, Job, JobDocument, State
 from tests.accounts.factories import make_user
 
 from .conftest import queued_tasks
@@ -124,7 +125,7 @@ class TestTicks:
         engine.is_away = False
         tasks.remove_objects(["a", "b"], "local")
         assert engine.deleted == [], "it was away just now, and is left alone for some seconds"
-        Lock.objects.update(expires_at=timezone.now())
+        Lock.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
         tasks.remove_objects(["a", "b"], "local")
         assert engine.deleted == ["a", "b"]
 

@@ -6,6 +6,7 @@ import pytest
 
 from accounts.models import Balance
 from accounts.units import ledger
+from hubsite.coordination.transitions import IllegalTransition
 from jobs import lifecycle
 from jobs.models import FINAL_STATES, Job, JobDocument, Reason, State
 from tests.accounts.factories import make_user
@@ -29,7 +30,7 @@ def test_only_the_steps_of_the_table_are_made(origin, to):
         assert job.state == to
         assert [e.to_state for e in job.events.all()][-1] == to
     else:
-        with pytest.raises(lifecycle.IllegalTransition):
+        with pytest.raises(IllegalTransition):
             lifecycle.move(job, to, actor="test")
         job.refresh_from_db()
         assert job.state == origin

@@ -10,7 +10,6 @@ from django_q.tasks import async_task
 from accounts.models import Balance
 from hubsite.engines.base import EngineUnavailable, Gone, LogChunk, Phase
 from jobs import lifecycle, logs, tasks
-from jobs.lease import Lease
 from jobs.models import Job, Reason, State
 from jobs.observer import Observer, record, vanish
 from tests.accounts.factories import make_user
@@ -301,21 +300,6 @@ def test_the_observer_goes_on_after_an_outage(engine, monkeypatch):
     Observer(engine, is_stopping=is_stopping).run()
     assert len(pauses) == 3
     assert Job.objects.get(pk=job.pk).state == State.RUNNING
-
-
-def test_one_lease_holder_at_a_time():
-    first, second = Lease("test", seconds=15), Lease("test", seconds=15)
-    assert first.hold()
-    assert not second.hold()
-    assert first.hold()
-    first.give_back()
-    assert second.hold()
-
-
-def test_a_lease_runs_out():
-    first, second = Lease("test", seconds=-1), Lease("test", seconds=15)
-    assert first.hold()
-    assert second.hold()
 
 
 def test_query_count_of_an_idle_look(observer, engine, django_assert_num_queries):

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from jobs import tasks
-
-from .conftest import queued_tasks
+from hubsite.coordination.wake_up import QUEUE_IS_LONG, wake_up
+from tests.jobs.conftest import queued_tasks
 
 pytestmark = pytest.mark.django_db
 
 
 def test_the_worker_is_woken_when_all_is_committed(django_capture_on_commit_callbacks) -> None:
     with django_capture_on_commit_callbacks(execute=True):
-        tasks.wake_up("launch_due")
+        wake_up("jobs.tasks.launch_due")
         assert queued_tasks() == []
     assert queued_tasks() == ["launch_due"]
 
@@ -21,7 +20,7 @@ def test_the_worker_is_woken_when_all_is_committed(django_capture_on_commit_call
 def test_a_worker_that_is_away_comes_back_to_a_short_queue(
     django_capture_on_commit_callbacks,
 ) -> None:
-    for _ in range(3 * tasks.QUEUE_IS_LONG):
+    for _ in range(3 * QUEUE_IS_LONG):
         with django_capture_on_commit_callbacks(execute=True):
-            tasks.wake_up("launch_due")
-    assert len(queued_tasks()) == tasks.QUEUE_IS_LONG
+            wake_up("jobs.tasks.launch_due")
+    assert len(queued_tasks()) == QUEUE_IS_LONG

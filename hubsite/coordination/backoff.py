@@ -1,0 +1,25 @@
+"""How long to wait before the next try: ever longer, up to a limit."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """Doubles the pause with each failure in a row.
+
+    BACKOFF = Backoff(first_s=0.5, longest_s=15, jitter=0.5)
+    time.sleep(BACKOFF.pause_s(failures=3))     # between 1 and 2 s
+    """
+
+    first_s: float
+    longest_s: float
+    jitter: float = 0.0
+    """The part of a pause that is left to chance, so that many do not come back at once."""
+
+    def pause_s(self, failures: int) -> float:
+        """Seconds to wait after the so-many-th failure in a row (1 is the first)."""
+        pause = min(self.longest_s, self.first_s * 2 ** min(max(failures, 1) - 1, 60))
+        return pause * (1 - random.uniform(0, self.jitter))  # noqa: S311

@@ -1,0 +1,59 @@
+"""A shared cool-down: a system that did not answer is left alone for a while.
+
+It is stored in the database, because otherwise every process would try on its own: each
+submission, in each worker, would be one more call to a system that is down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Exists, OuterRef, Value
+from django.db.models.functions import Concat, Now
+
+from .clock import lies_ahead
+from .lock import Lock
+
+
+@dataclass(frozen=True)
+class CoolDown:
+    """The cool-down of one kind of work; each target (an engine, a host) has its own.
+
+    LAUNCHING = CoolDown("launching", seconds=4)
+    if not LAUNCHING.is_on("local"):
+        try:
+            launch()
+        except EngineUnavailable:
+            LAUNCHING.start("local")
+    """
+
+    work: str
+    seconds: float
+    """How long it lasts at most. A stored end further ahead than that counts as over."""
+
+    def start(self, target: str, *, seconds: float | None = None) -> None:
+        """Leave the target alone for `seconds`, if given, else for the whole length."""
+        length = self.seconds if seconds is None else min(seconds, self.seconds)
+        Lock.objects.update_or_create(
+            name=self._name(target), defaults={"expires_at": Now() + timedelta(seconds=length)}
+        )
+
+    def end(self, target: str) -> None:
+        """The target answers again."""
+        Lock.objects.filter(self._lasts, name=self._name(target)).update(expires_at=Now())
+
+    def is_on(self, target: str) -> bool:
+        return Lock.objects.filter(self._lasts, name=self._name(target)).exists()
+
+    def is_on_for(self, column: str) -> Exists:
+        """For a query: whether the target that each row names in `column` is left alone."""
+        name = Concat(Value(self._name("")), OuterRef(column))
+        return Exists(Lock.objects.filter(self._lasts, name=name))
+
+    @property
+    def _lasts(self):
+        return lies_ahead("expires_at", longest=timedelta(seconds=self.seconds))
+
+    def _name(self, target: str) -> str:
+        return f"cool-down-{self.work}-{target}"
