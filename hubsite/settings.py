@@ -1,4 +1,4 @@
-"""Django settings of the hub, made from the table in `settings_table.py`."""
+"""Django settings of the hub, made from the table of `configuration/table.py`."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import environ
 
 from . import __version__
 from .configuration.reading import BASE_DIR, ConfigurationError, environment, read
-from .configuration.table import SETTINGS, WITHOUT_MEANING, callback_hosts
+from .configuration.table import SETTINGS, WITHOUT_MEANING, callback_hosts, known_names
 from .start.secrets import read_or_make
 
 # What the hub's own processes write is theirs alone; the runner writes cubes, for others.
 ORIGINAL_UMASK = os.umask(0o077)
 
-_environment = environment()
 try:
-    HUB, HUB_GIVEN, HUB_WARNINGS = read(SETTINGS, _environment)
+    _environment = environment()
+    HUB, HUB_GIVEN, HUB_WARNINGS = read(SETTINGS, _environment, known=known_names())
 except ConfigurationError as error:
     sys.exit(f"The configuration cannot be used:\n{error}")
 HUB_FORMER_NAMES = {name: given for name, given in HUB_GIVEN.items() if given != name}

@@ -13,9 +13,14 @@ _HEAD = """\
 <!-- Made by `manage.py show_settings --markdown`; do not edit. -->
 
 Settings are environment variables, or lines `NAME=value` in the file `.env` beside `manage.py`
-(the environment wins; a comment needs a line of its own). They are read once, at the start; a
-value that cannot be used stops the start with a sentence that says what to set.
-`manage.py show_settings` shows the present values.
+(the environment wins). They are read once, at the start. A value that cannot be used, a name
+`XCUBE_HUB_…` that is no setting, and a line of `.env` that cannot be read stop the start with a
+sentence that says what to do. `manage.py show_settings` shows the present values.
+
+`.env` is UTF-8. Blanks around names and values, `export ` before a name, a byte-order mark, and
+comments on lines of their own or behind a blank are left out. Quotes hold a value together:
+everything between `'` counts as it is; between `"`, `\\n`, `\\"` and `\\\\` mean what they
+usually do. XCUBE_HUB_DOTENV names another file, which must exist then.
 
 Yes/no settings take `1`, `true`, `yes`, `on` and their opposites; numbers may be written `1e4`;
 lists are separated by commas. An empty value counts as not set, but for a list: that is then empty.

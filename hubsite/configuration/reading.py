@@ -10,20 +10,18 @@ import json
 import logging
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import environ
+from .dotenv import read_dotenv
+from .faults import ConfigurationError
+from .unknown import unknown_names
 
 logger = logging.getLogger(__name__)
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
-
-
-class ConfigurationError(ValueError):
-    """A setting has a value that cannot be used; the message says what to set."""
 
 
 @dataclass(frozen=True)
@@ -165,12 +163,20 @@ class Reading(NamedTuple):
     warnings: list[str]
 
 
-def read(table: tuple[Setting, ...], environment: Mapping[str, str]) -> Reading:
-    """Read `table` from `environment`. Raises ConfigurationError with all faults at once."""
+def read(
+    table: tuple[Setting, ...],
+    environment: Mapping[str, str],
+    *,
+    known: Collection[str] | None = None,
+) -> Reading:
+    """Read `table` from `environment`. Raises ConfigurationError with all faults at once.
+
+    `known` are all names that the hub knows; if given, another `XCUBE_HUB_…` is a fault.
+    """
     values: dict[str, Any] = {}
     given_by: dict[str, str] = {}
     warnings: list[str] = []
-    faults: list[str] = []
+    faults = [] if known is None else unknown_names(environment, known)
     for setting in table:
         given, text = _find(setting, environment)
         if given is None:
@@ -223,11 +229,18 @@ def _half_a_path(setting: Setting, environment: Mapping[str, str]) -> str | None
 
 
 def environment(dotenv: Path | None = None) -> dict[str, str]:
-    """The process environment over the `.env` file beside `manage.py`."""
-    if dotenv is None:
-        dotenv = Path(os.environ.get("XCUBE_HUB_DOTENV", BASE_DIR / ".env"))
-    if dotenv.is_file():
-        environ.Env.read_env(dotenv)
+    """The process environment over the `.env` file beside `manage.py`.
+
+    XCUBE_HUB_DOTENV names another file, which must exist then. Raises ConfigurationError.
+    """
+    if dotenv is None and (named := os.environ.get("XCUBE_HUB_DOTENV")):
+        dotenv = Path(named)
+    elif dotenv is None:
+        dotenv = BASE_DIR / ".env"
+        if not os.path.lexists(dotenv):
+            return dict(os.environ)
+    for name, value in read_dotenv(dotenv).items():
+        os.environ.setdefault(name, value)  # for the libraries and the parts that read it too
     return dict(os.environ)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -403,6 +404,7 @@ SETTINGS: tuple[Setting, ...] = (
 _IN_THE_DATABASE = "progress lies in the database"
 _OWN_USERS = "users, roles and scopes lie in the database"
 _NEVER_READ = "it was documented, but never read"
+_NO_LAYERS = "the hub publishes no layers in a GeoServer yet"
 
 WITHOUT_MEANING: dict[str, str] = {
     "XCUBE_HUB_CFG_DATAPOOLS_SCHEMA": "the hub checks the stores file itself (check_stores)",
@@ -432,6 +434,22 @@ WITHOUT_MEANING: dict[str, str] = {
     "GEODB_AUTH_ROLE_ID_USER": _OWN_USERS,
     "GEODB_AUTH_ROLE_ID_MANAGE": _OWN_USERS,
     "GEODB_AUTH_ROLE_ID_FREE": _OWN_USERS,
+    "XCUBE_HUB_GEOSERVER_URL": _NO_LAYERS,
+    "XCUBE_HUB_GEOSERVER_USERNAME": _NO_LAYERS,
+    "XCUBE_HUB_GEOSERVER_PASSWORD": _NO_LAYERS,
+    "XCUBE_HUB_POSTGIS_HOST": _NO_LAYERS,
+    "XCUBE_HUB_POSTGIS_USER": _NO_LAYERS,
+    "XCUBE_HUB_POSTGIS_PASSWORD": _NO_LAYERS,
+    "XCUBE_HUB_POSTGIS_DB": _NO_LAYERS,
     "XCUBE_HUB_DOCKER_PULL_POLICY": _NEVER_READ,
     "XCUBE_API_UWSGI_INI_PATH": "gunicorn serves the hub",
 }
+
+
+def known_names() -> frozenset[str]:
+    """Every name beginning with XCUBE_HUB_ that means or meant a setting."""
+    joined = {
+        name for row in SETTINGS for name in re.findall(r"XCUBE_HUB_[A-Z0-9_]+", row.former_text)
+    }
+    rows = {name for row in SETTINGS for name in (row.name, *row.former, *row.former_path)}
+    return rows | joined | WITHOUT_MEANING.keys()

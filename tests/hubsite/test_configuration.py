@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,7 +27,8 @@ from hubsite.configuration.reading import (
     read,
     whole_number,
 )
-from hubsite.configuration.table import SETTINGS, WITHOUT_MEANING
+from hubsite.configuration.table import SETTINGS, WITHOUT_MEANING, known_names
+from hubsite.configuration.unknown import unknown_names
 from jobs.checks import check_stores_file
 from jobs.stores.catalogue import StoresFileError, load_catalogue
 
@@ -435,3 +437,65 @@ def test_the_command_shows_values_and_stars_secrets(settings):
     assert "9123" in out.getvalue()
     assert "hunter2" not in out.getvalue()
     assert "****" in out.getvalue()
+
+
+# Names that are no settings
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("XCUBE_HUB_EVN", "XCUBE_HUB_ENV"),
+        ("XCUBE_HUB_ALLOWED_HOST", "XCUBE_HUB_ALLOWED_HOSTS"),
+        ("xcube_hub_env", "XCUBE_HUB_ENV"),
+        ("XCUBE_HUB_DATABASE_DIR", "XCUBE_HUB_DATA_DIR"),
+        ("XCUBE_HUB_POD_RETRYS", "XCUBE_HUB_POD_RETRIES"),
+    ],
+)
+def test_a_name_that_is_no_setting_stops_the_start_and_the_nearest_is_told(name, near):
+    done = in_a_new_process("", **{name: "production"})
+    assert done.returncode == 1
+    assert f"{name} is no setting of the hub. Did you mean {near}?" in done.stderr
+
+
+def test_a_name_like_no_other_is_told_without_a_guess():
+    with pytest.raises(ConfigurationError, match="XCUBE_HUB_QQQ is no setting of the hub. Remove"):
+        read(SETTINGS, {"XCUBE_HUB_QQQ": ""}, known=known_names())
+
+
+def test_every_name_that_the_hub_or_the_one_before_knew_may_be_set():
+    names = {*WITHOUT_MEANING, *(name for row in SETTINGS for name in (row.name, *row.former))}
+    names |= {"XCUBE_HUB_OAUTH_DOMAIN", "XCUBE_HUB_CFG_DIR", "XCUBE_HUB_POSTGIS_HOST"}
+    names |= {"XCUBE_HUB_RUN_TOKEN", "XCUBE_HUB_DOTENV"}
+    assert unknown_names(dict.fromkeys(names, "x"), known_names()) == []
+
+
+def test_what_kubernetes_sets_for_a_service_of_the_hub_is_no_typing_error():
+    service = {
+        "XCUBE_HUB_WEB_SERVICE_HOST": "10.0.0.7",
+        "XCUBE_HUB_WEB_SERVICE_PORT": "8080",
+        "XCUBE_HUB_WEB_SERVICE_PORT_HTTP": "8080",
+        "XCUBE_HUB_WEB_PORT": "tcp://10.0.0.7:8080",
+        "XCUBE_HUB_WEB_PORT_8080_TCP": "tcp://10.0.0.7:8080",
+        "XCUBE_HUB_WEB_PORT_8080_TCP_ADDR": "10.0.0.7",
+    }
+    assert unknown_names(service, known_names()) == []
+    (told,) = unknown_names({"XCUBE_HUB_WEB_PORT": "8080"}, known_names())
+    assert "XCUBE_HUB_WEB_PORT is no setting" in told
+
+
+@pytest.mark.parametrize("folder", ["deploy", "tests", "docs", "."])
+def test_what_our_own_files_set_is_known(folder):
+    """Manifests, the Makefile and the documentation name no setting that stops a hub."""
+    kinds = {"deploy": "*", "tests": "*.py", "docs": "*.md", ".": "Makefile"}
+    paths = [path for path in (BASE_DIR / folder).rglob(kinds[folder]) if path.is_file()]
+    if folder == ".":
+        paths = [BASE_DIR / "Makefile"]
+    given = re.compile(r"""(XCUBE_HUB_[A-Z_]+)["']?(?:=|:|\]|\n\s+value)""")
+    text = "\n".join(
+        path.read_text(errors="replace")
+        for path in paths
+        if path.name not in ("test_configuration.py", "test_dotenv.py")
+    )
+    names = set(given.findall(text)) - {"XCUBE_HUB_HOST"}
+    assert unknown_names(dict.fromkeys(names, "x"), known_names()) == []
