@@ -11,7 +11,8 @@ from django.contrib.auth.models import Group
 from django.db.models import Count
 from django.http import HttpRequest
 
-from ..scopes import ROLES, SCOPES, permission_rows
+from ..roles import permission_rows
+from ..scopes import ROLES, SCOPES
 from .base import OperatorAdmin, operates
 
 

@@ -15,7 +15,8 @@ from hubsite.api.authentication import ACT_FOR
 from hubsite.api.errors import invalid_field
 
 from ..models import ActingEntry, User
-from ..scopes import OPERATE_HUB, permissions_of
+from ..roles import permissions_of
+from ..scopes import OPERATE_HUB
 from ..tokens.hub_tokens import Principal
 
 

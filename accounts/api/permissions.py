@@ -9,7 +9,8 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from ..scopes import OPERATE_HUB, SCOPES, permissions_of
+from ..roles import permissions_of
+from ..scopes import OPERATE_HUB, SCOPES
 from ..tokens.hub_tokens import Principal
 
 

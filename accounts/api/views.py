@@ -16,7 +16,7 @@ from hubsite.api.parsing import StrictJSONParser
 from hubsite.api.schema import problem_responses
 
 from ..models import Client
-from ..scopes import permissions_of
+from ..roles import permissions_of
 from ..tokens.clients import check_is_slow, check_secret, find_client
 from ..tokens.hub_tokens import issue_token
 from ..tokens.limits import TooManyTries, check_tries, count_failure

@@ -15,7 +15,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from ..models import Balance
-from ..scopes import SCOPES, permissions_of
+from ..roles import permissions_of
+from ..scopes import SCOPES
 from ..tokens.personal import (
     DEFAULT_DAYS,
     LONGEST_DAYS,

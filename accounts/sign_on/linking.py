@@ -19,7 +19,8 @@ from django.utils import timezone
 from hubsite.oidc_providers import Provider
 
 from ..models import Identity, User
-from ..scopes import ROLES, forget_permissions, permission_rows
+from ..roles import forget_permissions, permission_rows
+from ..scopes import ROLES
 from ..subscriptions.subscribing import leave_to_subscriptions, subscribed_roles
 from .claims import Person
 

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from ..models import Client, Service, Subscription, SubscriptionEvent, User
 from ..models.subscription import check_geodb_guid
-from ..scopes import give_role, take_role
+from ..roles import give_role, take_role
 from ..tokens.clients import NewSecret, create_client, find_client, replace_secret
 from ..units import ledger
 from .geodb_registration import register_soon

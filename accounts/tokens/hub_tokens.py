@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from ..models import AccessToken, Client, Service, Subscription, User
 from ..models.user_ids import user_id_of
-from ..scopes import permissions_of
+from ..roles import permissions_of
 from .lookup import find_token
 from .signing_keys import signing_keys
 

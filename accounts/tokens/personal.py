@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from ..models import AccessToken, Client, User
-from ..scopes import permissions_of
+from ..roles import permissions_of
 from .hub_tokens import Principal, make_row, revoke_tokens, sign
 
 MOST_TOKENS = 50

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterable
 
 from accounts.models import Client, User
-from accounts.scopes import forget_permissions, permission_rows, permissions_of
+from accounts.roles import forget_permissions, permission_rows, permissions_of
 from accounts.tokens.clients import create_client
 from accounts.tokens.hub_tokens import issue_token
 from accounts.units import ledger

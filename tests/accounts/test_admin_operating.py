@@ -21,7 +21,7 @@ from accounts.models import (
     Subscription,
     SubscriptionEvent,
 )
-from accounts.scopes import permissions_of
+from accounts.roles import permissions_of
 from accounts.subscriptions.subscribing import Wish, subscribe
 from accounts.units import ledger
 from accounts.units.expiry import grant_expiring

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client as HttpClient
 
 from accounts.models import AccessToken, Balance, Client, LedgerEntry, User
-from accounts.scopes import permissions_of
+from accounts.roles import permissions_of
 from accounts.tokens.hub_tokens import InvalidToken, issue_token, verify_token
 from accounts.units import ledger
 

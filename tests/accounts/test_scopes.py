@@ -10,7 +10,8 @@ from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 
-from accounts.scopes import ROLES, SCOPES, forget_permissions, give_roles, permissions_of
+from accounts.roles import forget_permissions, give_roles, permissions_of
+from accounts.scopes import ROLES, SCOPES
 
 from .factories import make_user
 

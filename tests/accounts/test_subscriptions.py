@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.models import Client, LedgerEntry, Subscription, SubscriptionEvent, User
 from accounts.models.user_ids import user_id_of
-from accounts.scopes import give_role, permissions_of
+from accounts.roles import give_role, permissions_of
 from accounts.tokens.hub_tokens import verify_token
 from accounts.units import ledger
 from tests.api_document import answer_faults, request_faults

@@ -15,7 +15,8 @@ from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from accounts.models import AccessToken
-from accounts.scopes import SCOPES, give_roles
+from accounts.roles import give_roles
+from accounts.scopes import SCOPES
 from accounts.tokens.hub_tokens import (
     InvalidToken,
     delete_expired_tokens,

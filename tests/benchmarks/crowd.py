@@ -11,7 +11,8 @@ def main(users: int, units: int) -> None:
 
     django.setup()
     from accounts.models import User
-    from accounts.scopes import MANAGE_CUBEGENS, give_roles
+    from accounts.roles import give_roles
+    from accounts.scopes import MANAGE_CUBEGENS
     from accounts.tokens.hub_tokens import issue_token
     from accounts.units import ledger
 

@@ -87,7 +87,8 @@ def main(email: str, users: int, jobs: int) -> None:
 
 
 def _token(user: Any) -> str:
-    from accounts.scopes import MANAGE_CUBEGENS, give_roles
+    from accounts.roles import give_roles
+    from accounts.scopes import MANAGE_CUBEGENS
     from accounts.tokens.hub_tokens import issue_token
 
     give_roles(user, {MANAGE_CUBEGENS})

@@ -117,7 +117,7 @@ def test_an_estimator_is_recycled_and_a_killed_one_replaced(runner: Runner):
                 found.add(pid)
         return found
 
-    # The clerk and both estimators: the process that lists the versions has ended.
+    # The intake and both estimators: the process that lists the versions has ended.
     wait_for(lambda: len(estimators()) == 3, 60)
     before = estimators()
     for _ in range(230):

@@ -123,8 +123,10 @@ def test_a_launch_after_the_removal_of_an_unknown_run_runs_nothing(runner, tmp_p
 
 def test_a_launch_removed_while_the_clerk_has_it_runs_nothing(runner, tmp_path: Path):
     workload = make_workload(standin(append=str(tmp_path / "ran"), line="x"))
-    clerk = min(linux.children(runner.process.pid), key=lambda pid: linux.read_stat(pid).start_time)
-    os.kill(clerk, signal.SIGSTOP)
+    intake = min(
+        linux.children(runner.process.pid), key=lambda pid: linux.read_stat(pid).start_time
+    )
+    os.kill(intake, signal.SIGSTOP)
     answers = []
     thread = threading.Thread(target=lambda: answers.append(runner.put(workload)))
     try:
@@ -132,14 +134,14 @@ def test_a_launch_removed_while_the_clerk_has_it_runs_nothing(runner, tmp_path: 
         wait_for(lambda: list((runner.runs / ".incoming").iterdir()), 5)
         assert runner.delete(workload["name"]) == 404
     finally:
-        os.kill(clerk, signal.SIGCONT)
+        os.kill(intake, signal.SIGCONT)
     thread.join(10)
     assert answers == [(200, {"state": "ended"})]
     assert not (tmp_path / "ran").exists()
 
 
 def test_a_launch_removed_when_its_folder_has_just_appeared_runs_nothing(runner, tmp_path: Path):
-    """The clerk has renamed the folder, the zygote does not know of it yet."""
+    """The intake has renamed the folder, the zygote does not know of it yet."""
     workload = make_workload(standin(append=str(tmp_path / "ran"), line="x"))
     parts = parse(json.dumps(workload), allow_standins=True)
     assert rundir.create(runner.runs, parts)

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from jobs.estimates import remote
-from jobs.runner.estimates import vitals
+from jobs.runner.estimates import liveness
 from jobs.runner.system import linux
 from jobs.runner_package import runner_zip
 
@@ -340,7 +340,7 @@ def test_it_does_not_start_without_a_secret(xcube_python, tmp_path, secret):
 
 class TestVitals:
     def test_life_before_the_first_beat_but_no_readiness(self):
-        found = vitals.Vitals(busy_s=10)
+        found = liveness.Liveness(busy_s=10)
         assert found.are_alive
         assert not found.are_ready
         found.beat(is_free=False)
@@ -349,8 +349,8 @@ class TestVitals:
 
     def test_busy_is_ready_for_as_long_as_an_estimate_may_take(self, monkeypatch):
         now = 1000.0
-        monkeypatch.setattr(vitals.time, "monotonic", lambda: now)
-        found = vitals.Vitals(busy_s=10)
+        monkeypatch.setattr(liveness.time, "monotonic", lambda: now)
+        found = liveness.Liveness(busy_s=10)
         found.beat(is_free=True)
         now += 9
         found.beat(is_free=False)
@@ -364,9 +364,9 @@ class TestVitals:
 
     def test_a_loop_that_turns_no_more_is_dead(self, monkeypatch):
         now = 1000.0
-        monkeypatch.setattr(vitals.time, "monotonic", lambda: now)
-        found = vitals.Vitals(busy_s=10)
+        monkeypatch.setattr(liveness.time, "monotonic", lambda: now)
+        found = liveness.Liveness(busy_s=10)
         found.beat(is_free=True)
-        now += vitals.STILL_S + 1
+        now += liveness.STILL_S + 1
         assert not found.are_alive
         assert not found.are_ready

@@ -12,7 +12,8 @@ import pytest
 from django.contrib.auth.models import Group
 from playwright.sync_api import Browser, Page
 
-from accounts.scopes import ROLES, permission_rows
+from accounts.roles import permission_rows
+from accounts.scopes import ROLES
 from accounts.sign_on import documents
 from hubsite.oidc_providers import Provider
 from tests.servers.browser import chromium

@@ -15,7 +15,7 @@ from accounts.management.arguments import (
     units,
 )
 from accounts.models import Client, User
-from accounts.scopes import give_roles, permissions_of
+from accounts.roles import give_roles, permissions_of
 from accounts.tokens.clients import check_secret, create_client, find_client
 from accounts.units import ledger
 from hubsite.management.command import HubCommand, command_line_actor

@@ -14,7 +14,7 @@ from accounts.management.arguments import (
     shown_fields,
 )
 from accounts.models import User
-from accounts.scopes import give_roles, permissions_of
+from accounts.roles import give_roles, permissions_of
 from accounts.tokens.clients import create_client
 from hubsite.management.command import HubCommand
 from hubsite.management.output import Output

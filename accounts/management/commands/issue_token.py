@@ -12,7 +12,7 @@ from accounts.management.arguments import (
     refuse_missing,
     seconds,
 )
-from accounts.scopes import permissions_of
+from accounts.roles import permissions_of
 from accounts.tokens.hub_tokens import issue_token
 from hubsite.management.command import HubCommand
 from hubsite.management.output import Output

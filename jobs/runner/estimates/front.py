@@ -23,7 +23,7 @@ from ..system.connections import Connection, Server
 from ..system.process import say
 from ..system.wire import Request, WireError, error_response, response
 from .estimator import BODY_LIMIT
-from .vitals import Vitals
+from .liveness import Liveness
 
 MAX_CONNECTIONS = 512
 ANSWER_BYTES = 4 << 20
@@ -50,7 +50,7 @@ class Front:
         places: int,
         answer_s: float,
         secret_file: Path,
-        vitals: Vitals,
+        liveness: Liveness,
     ):
         """`estimators`: the socket they all listen at; `places`: how many there are;
         `answer_s`: after what time one has surely answered or is dead."""
@@ -59,7 +59,7 @@ class Front:
         self._places = places
         self._answer_s = answer_s
         self._secret_file = secret_file
-        self._vitals = vitals
+        self._liveness = liveness
         self._queue: deque[_Waiting] = deque()
         self._errands: set[_Errand] = set()
         self._stop_at = float("inf")
@@ -143,9 +143,11 @@ class Front:
     def _health(self, request: Request) -> bytes:
         if request.method != "GET":
             return error_response(405, "Only GET is possible here.")
-        is_well = self._vitals.are_ready if request.path == "/health" else self._vitals.are_alive
+        is_well = (
+            self._liveness.are_ready if request.path == "/health" else self._liveness.are_alive
+        )
         busy = {"busy": len(self._errands), "waiting": len(self._queue)}
-        return response(200 if is_well else 503, {"ready": self._vitals.are_ready, **busy})
+        return response(200 if is_well else 503, {"ready": self._liveness.are_ready, **busy})
 
     def _tick(self) -> None:
         """Give up what takes too long, and let those who wait have the free places."""

@@ -17,8 +17,8 @@ from ..system import linux, process, signals
 from ..system.connections import listen
 from ..work import warm
 from .front import FINISH_S, SECRET_CHARS, Front
+from .liveness import Liveness
 from .pool import KILL_AFTER_S, EstimatorPool
-from .vitals import Vitals
 
 BACKLOG = 512
 RESTART_S = 0.2
@@ -44,7 +44,7 @@ def serve_estimates(
     outside = _listen(address, port)
     inside = listen(cache_dir / "estimates.sock", backlog=BACKLOG)
     answer_s = estimate_limit_s + KILL_AFTER_S + START_S
-    vitals = Vitals(busy_s=answer_s)
+    liveness = Liveness(busy_s=answer_s)
 
     def front(parent: int) -> int:
         return Front(
@@ -53,10 +53,10 @@ def serve_estimates(
             places=estimators,
             answer_s=answer_s,
             secret_file=secret_file,
-            vitals=vitals,
+            liveness=liveness,
         ).run(parent)
 
-    service = _Service(front, outside, vitals)
+    service = _Service(front, outside, liveness)
     service.start_front()
     warm.import_xcube()
     service.pool = EstimatorPool(
@@ -79,11 +79,11 @@ def serve_estimates(
 class _Service:
     """The loop that looks after the front and the estimators."""
 
-    def __init__(self, front: Callable[[int], int], listener: socket.socket, vitals: Vitals):
+    def __init__(self, front: Callable[[int], int], listener: socket.socket, liveness: Liveness):
         self.pool: EstimatorPool | None = None
         self._front = front
         self._listener = listener
-        self._vitals = vitals
+        self._liveness = liveness
         self._front_pid = 0
         self._stop_at = float("inf")
         self._selector = selectors.DefaultSelector()
@@ -97,7 +97,7 @@ class _Service:
         assert self.pool is not None
         while self._front_pid and time.monotonic() < self._stop_at:
             self.pool.tick()
-            self._vitals.beat(is_free=self.pool.is_free())
+            self._liveness.beat(is_free=self.pool.is_free())
             for key, mask in self._selector.select(max(0.0, min(0.5, self.pool.next_wait_s()))):
                 key.data(mask)
         self.pool.stop()

@@ -12,11 +12,15 @@ import threading
 import time
 from typing import Any
 
-from ..run.reporter import start_state
 from .outcome import Outcome
 
 RECORD_BYTES = 64_000
 MIN_INTERVAL_S = 0.1
+
+
+def start_state() -> dict[str, Any]:
+    """The progress of a run that has not reported any."""
+    return {"label": "Starting", "total_work": 1, "error": False, "progress": 0.0}
 
 
 class ProgressWriter:

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from ..record import rundir
+from ..record.admit import admit
 from ..record.failures import unwritten
 from ..record.outcome import (
     LAUNCH,
@@ -27,7 +28,6 @@ from ..record.outcome import (
 )
 from ..record.rundir import RunDir
 from ..record.workload import WorkloadError
-from ..serve.clerk import admit
 from ..system import handover, linux, process
 from ..work import warm
 from . import bundle, summary

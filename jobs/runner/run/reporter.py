@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..record.progress import start_state
 from ..system import strictjson
 from ..system.process import say
 from .logbuffer import LogBuffer
@@ -39,10 +40,6 @@ class Answer(enum.Enum):
 def interval_s(elapsed_s: float) -> float:
     """The least time between two updates of a run that has lasted so long."""
     return min(5.0, max(0.5, elapsed_s / 4))
-
-
-def start_state() -> dict[str, Any]:
-    return {"label": "Starting", "total_work": 1, "error": False, "progress": 0.0}
 
 
 class Reporter:

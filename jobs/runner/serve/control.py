@@ -13,7 +13,7 @@ from ..record.workload import is_name
 from ..system.connections import Connection
 from ..system.process import say
 from ..system.wire import Request, WireError, error_response, response
-from .clerk import Clerk
+from .intake import Intake
 from .registry import Registry
 
 MAX_WAIT_S = 60.0
@@ -35,16 +35,16 @@ class _Put:
 
 
 class Control:
-    def __init__(self, *, registry: Registry, clerk: Clerk, about: dict[str, Any]):
+    def __init__(self, *, registry: Registry, intake: Intake, about: dict[str, Any]):
         self._registry = registry
-        self._clerk = clerk
+        self._intake = intake
         self._about = about
         self._waiters: list[_Waiter] = []
         self._puts: dict[int, _Put] = {}
         self._next_put = 0
 
     def handle(self, connection: Connection, request: Request) -> None:
-        """Answer now, or later: when a run has changed or the clerk has answered."""
+        """Answer now, or later: when a run has changed or the intake has answered."""
         try:
             self._route(connection, request)
         except WireError as error:
@@ -126,7 +126,7 @@ class Control:
         return min((w.until - time.monotonic() for w in self._waiters), default=1.0)
 
     def _put(self, connection: Connection, request: Request, name: str) -> None:
-        """Give the workload to the clerk unread: it may hold secrets."""
+        """Give the workload to the intake unread: it may hold secrets."""
         self._next_put += 1
         spool = self._registry.root / ".incoming" / f"put-{self._next_put}"
         try:
@@ -143,14 +143,14 @@ class Control:
         put = self._puts[number]
         put.sendings += 1
         if put.sendings <= MAX_SENDINGS:
-            # If the clerk has just ended, its successor gets the order.
-            self._clerk.order(**put.order)
+            # If the intake has just ended, its successor gets the order.
+            self._intake.order(**put.order)
             return
         del self._puts[number]
         Path(put.order["spool"]).unlink(missing_ok=True)
         put.connection.answer(error_response(503, "The runner could not take the run in."))
 
-    def clerk_answered(self, answer: dict[str, Any]) -> None:
+    def intake_answered(self, answer: dict[str, Any]) -> None:
         put = self._puts.pop(answer.pop("id"), None)
         status, name = answer.pop("status"), answer.get("name")
         if status in (200, 201):
@@ -163,7 +163,7 @@ class Control:
         if put is not None:
             put.connection.answer(response(status, content))
 
-    def clerk_restarted(self) -> None:
+    def intake_restarted(self) -> None:
         """Taking a run in twice is taking it in once: every open order is sent again."""
         for number in list(self._puts):
             self._send_order(number)

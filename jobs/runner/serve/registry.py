@@ -22,7 +22,7 @@ from ..record.rundir import RunDir
 from ..run.supervisor import supervise
 from ..system import linux, process, strictjson
 from . import leftovers
-from .clerk import Clerk
+from .intake import Intake
 
 MAX_STARTS = 3
 SUPERVISOR_END_S = 30.0
@@ -62,13 +62,13 @@ class Run:
 
 
 class Registry:
-    def __init__(self, *, root: Path, selector: selectors.BaseSelector, clerk: Clerk, umask: int):
+    def __init__(self, *, root: Path, selector: selectors.BaseSelector, intake: Intake, umask: int):
         self.root = root
         self.runs: dict[str, Run] = {}
         # Differs after a restart, so that nobody waits for a change already made.
         self.version = time.time_ns()
         self._selector = selector
-        self._clerk = clerk
+        self._intake = intake
         self._umask = umask
 
     def restore(self) -> None:
@@ -92,7 +92,7 @@ class Registry:
     def remove(self, name: str) -> int:
         """Stop and remove a run: 202 while it ends, 200 when it is gone, 404.
 
-        An unknown one may be on its way, even with the clerk at this moment: its
+        An unknown one may be on its way, even with the intake at this moment: its
         tombstone makes that it comes to nothing, for none is started without a look there.
         """
         run = self.runs.get(name)
@@ -210,7 +210,7 @@ class Registry:
     def _bury(self, run: Run) -> None:
         run.folder.bury()
         self.runs.pop(run.folder.name, None)
-        self._clerk.order(do="empty_trash")
+        self._intake.order(do="empty_trash")
         self._changed()
 
     def _changed(self) -> None:

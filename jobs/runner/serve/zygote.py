@@ -19,8 +19,8 @@ from ..record import notify, rundir
 from ..system import linux, process, signals
 from ..system.connections import Server, listen
 from ..work import warm
-from .clerk import Clerk
 from .control import Control
+from .intake import Intake
 from .registry import Registry
 
 LOCK_WAIT_S = 10.0
@@ -45,8 +45,8 @@ def serve(
     if lock is None:
         return 1
     rundir.clean(runs_dir, all_incoming=True)
-    clerk = Clerk(root=runs_dir, allow_standins=allow_standins)
-    clerk.start()
+    intake = Intake(root=runs_dir, allow_standins=allow_standins)
+    intake.start()
     version = warm.import_xcube()
     control_listener = listen(socket_path, backlog=128)
     estimate_listener = listen(estimate_socket_path, backlog=ESTIMATE_BACKLOG)
@@ -57,7 +57,7 @@ def serve(
         limit_s=estimate_limit_s,
         memory_bytes=estimate_memory_bytes,
     )
-    zygote = _Zygote(runs_dir, clerk, pool, control_listener, umask=umask, version=version)
+    zygote = _Zygote(runs_dir, intake, pool, control_listener, umask=umask, version=version)
     process.say(f"ready after {time.monotonic() - started:.1f} s, {pool.size} estimators")
     zygote.run()
     for path in (socket_path, estimate_socket_path):
@@ -70,7 +70,7 @@ class _Zygote:
     def __init__(
         self,
         root: Path,
-        clerk: Clerk,
+        intake: Intake,
         pool: EstimatorPool,
         listener: socket.socket,
         *,
@@ -78,17 +78,17 @@ class _Zygote:
         version: str,
     ):
         self._root = root
-        self._clerk = clerk
+        self._intake = intake
         self._pool = pool
         self._stopping = False
         self._next_clean = time.monotonic() + CLEAN_INTERVAL_S
         self._selector = selectors.DefaultSelector()
-        self._registry = Registry(root=root, selector=self._selector, clerk=clerk, umask=umask)
+        self._registry = Registry(root=root, selector=self._selector, intake=intake, umask=umask)
         about = {"program": "xcube-hub runner", "pid": os.getpid(), "xcube": version}
-        self._control = Control(registry=self._registry, clerk=clerk, about=about)
+        self._control = Control(registry=self._registry, intake=intake, about=about)
         self._hints = notify.listen(root)
         self._selector.register(self._hints, selectors.EVENT_READ, self._on_hint)
-        self._watch_clerk()
+        self._watch_intake()
         signals.watch(self._selector, on_stop=self._stop, on_child=self._ended)
         zygote = os.getpid()
 
@@ -122,8 +122,8 @@ class _Zygote:
         self._stopping = True
 
     def _ended(self, pid: int) -> None:
-        if self._clerk.is_process(pid):
-            self._restart_clerk()
+        if self._intake.is_process(pid):
+            self._restart_intake()
         else:
             self._pool.reaped(pid)
 
@@ -131,29 +131,29 @@ class _Zygote:
         with contextlib.suppress(BlockingIOError):
             self._registry.hinted(self._hints.recv(256).decode("ascii", "replace"))
 
-    def _watch_clerk(self) -> None:
-        assert self._clerk.socket is not None
-        self._selector.register(self._clerk.socket, selectors.EVENT_READ, self._on_clerk)
+    def _watch_intake(self) -> None:
+        assert self._intake.socket is not None
+        self._selector.register(self._intake.socket, selectors.EVENT_READ, self._on_intake)
 
-    def _on_clerk(self, mask: int) -> None:
-        for answer in self._clerk.answers():
-            self._control.clerk_answered(answer)
+    def _on_intake(self, mask: int) -> None:
+        for answer in self._intake.answers():
+            self._control.intake_answered(answer)
 
-    def _restart_clerk(self) -> None:
-        process.say("the clerk has ended and is started again")
-        assert self._clerk.socket is not None
-        self._on_clerk(0)
-        self._selector.unregister(self._clerk.socket)
-        self._clerk.start()
-        self._watch_clerk()
-        self._control.clerk_restarted()
+    def _restart_intake(self) -> None:
+        process.say("the intake has ended and is started again")
+        assert self._intake.socket is not None
+        self._on_intake(0)
+        self._selector.unregister(self._intake.socket)
+        self._intake.start()
+        self._watch_intake()
+        self._control.intake_restarted()
         for name in rundir.names(self._root):
             self._registry.admitted(name)
 
     def _clean_now_and_then(self) -> None:
         if time.monotonic() > self._next_clean:
             self._next_clean = time.monotonic() + CLEAN_INTERVAL_S
-            self._clerk.order(do="clean")
+            self._intake.order(do="clean")
 
 
 def _lock(runs_dir: Path) -> int | None:

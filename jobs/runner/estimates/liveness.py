@@ -15,7 +15,7 @@ STILL_S = 30.0
 _TIMES = struct.Struct("dd")
 
 
-class Vitals:
+class Liveness:
     def __init__(self, *, busy_s: float):
         """`busy_s`: for how long at most an estimator is rightly busy."""
         self._busy_s = busy_s

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from ..record import rundir
+from ..record.admit import admit
 from ..record.failures import unwritten
-from ..record.workload import WorkloadError, parse
 from ..system import linux, process
 
 _MESSAGE_BYTES = 1 << 16
 
 
-class Clerk:
+class Intake:
     """The zygote's side: sends orders, receives answers, starts the process anew if it ends."""
 
     def __init__(self, *, root: Path, allow_standins: bool):
@@ -100,22 +100,3 @@ def _admit(root: Path, spool: Path, name: str, allow_standins: bool) -> dict[str
         # It holds secrets, and room.
         with contextlib.suppress(OSError):
             spool.unlink()
-
-
-def admit(root: Path, text: bytes, name: str | None, *, allow_standins: bool) -> dict[str, Any]:
-    """Check a workload and store it, once. `name`: the name it must have."""
-    try:
-        parts = parse(text, allow_standins=allow_standins)
-        meta = parts["meta"] or {}
-        if name is not None and meta["name"] != name:
-            raise WorkloadError("name: is not the one in the address.")
-    except (WorkloadError, UnicodeDecodeError) as error:
-        return {"status": 400, "name": name, "message": str(error)[:2_000]}
-    run = rundir.RunDir(root, meta["name"])
-    if run.is_buried:
-        return {"status": 200, "name": run.name, "state": "ended"}
-    if rundir.create(root, parts):
-        return {"status": 201, "name": run.name, "state": "created"}
-    if (run.read("meta.json") or {}).get("attempt") == meta["attempt"]:
-        return {"status": 200, "name": run.name, "state": "exists"}
-    return {"status": 409, "name": run.name, "message": "A run of this name has another attempt."}
