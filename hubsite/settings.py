@@ -103,12 +103,13 @@ IS_SQLITE = _database["ENGINE"] == "django.db.backends.sqlite3"
 if IS_SQLITE:
     _database["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
-        "timeout": 60,
+        "timeout": 20,  # then a locked database is told, not waited for
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
         "PRAGMA foreign_keys=ON; PRAGMA cache_size=-2000;",  # kB, for each of many threads
     }
     _database["CONN_MAX_AGE"] = None
 else:
+    _database.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
     _database["CONN_MAX_AGE"] = 60
     _database["CONN_HEALTH_CHECKS"] = True
 DATABASES = {"default": _database}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,12 +11,16 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFilesSent
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
+from django.template import loader
 from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from ..health.database_faults import RETRY_AFTER_S, why_unavailable
 from .errors import PROBLEM, ApiError, error_response, problem
+
+logger = logging.getLogger(__name__)
 
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
@@ -86,7 +92,12 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """handler500 of the site; the traceback is in the log, never in the answer."""
+    """handler500 of the site; the traceback is in the log, never in the answer.
+
+    A database that cannot be used is no fault of the request, and needs no traceback.
+    """
+    if why := why_unavailable(sys.exception()):
+        return _database_unavailable(request, why)
     if request.path.startswith(f"/{settings.API_PATH}"):
         return error_response(
             request,
@@ -100,5 +111,22 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler400: malformed hosts, paths and forms, found before a view is called."""
+    if why := why_unavailable(exception):
+        return _database_unavailable(request, why)
     error = as_api_error(exception) or ApiError("The request could not be understood.")
     return error_response(request, error)
+
+
+def _database_unavailable(request: HttpRequest, why: str) -> HttpResponse:
+    """503 for the API and for pages, the admin's too, and one line in the log."""
+    logger.error("The database cannot be used, %s: %s %s", why, request.method, request.path)
+    if request.path.startswith(f"/{settings.API_PATH}"):
+        error = ApiError(
+            "The hub's database cannot be used just now. Nothing was changed; please try again.",
+            status=503,
+            headers={"Retry-After": str(RETRY_AFTER_S)},
+        )
+        return error_response(request, error)
+    # Without the request: whose page it is would be asked of the database.
+    page = loader.render_to_string("503.html")
+    return HttpResponse(page, status=503, headers={"Retry-After": str(RETRY_AFTER_S)})
