@@ -16,6 +16,7 @@ hub := .venv/.installed
 xcube := .xcube/.installed
 s3 := .s3/.installed
 geodb := .geodb/.installed
+codecs := .codecs/.installed
 
 help: ## this list
 	@printf '\n  xcube-hub: generate Earth-observation data cubes as a service\n\n'
@@ -34,6 +35,9 @@ $(s3): requirements-s3.txt | $(hub)
 $(geodb): requirements-geodb.txt | $(hub)
 	@deploy/install.sh geodb
 
+$(codecs): requirements-codecs.txt | $(hub)
+	@deploy/install.sh codecs
+
 demo: $(hub) $(xcube) ## start a hub with demo data and generate a cube on it (ONCE=1: then stop)
 	@$(bin)/python deploy/demo.py $(if $(ONCE),--once) $(ARGS)
 
@@ -43,7 +47,7 @@ run: $(hub) ## start the hub: http://localhost:8080/api/v2 (Ctrl-C stops it)
 xcube: $(hub) $(xcube) ## install xcube, which generates the cubes (1 GB, about a minute, once)
 	@echo "xcube is installed: $$(readlink .xcube)"
 
-test: $(hub) $(xcube) $(s3) $(geodb) ## run all tests, or some: make test ARGS=tests/jobs
+test: $(hub) $(xcube) $(s3) $(geodb) $(codecs) ## run all tests, or some: make test ARGS=tests/jobs
 ifeq ($(strip $(ARGS)),)
 	@rm -f .coverage .coverage.*
 	@$(bin)/python tests/tiers.py
@@ -93,8 +97,9 @@ lock: $(hub) ## pin the newest versions of all requirements, with hashes
 	$(compile) --override overrides-xcube.txt requirements-xcube.in -o requirements-xcube.txt
 	$(compile) requirements-s3.in -o requirements-s3.txt
 	$(compile) requirements-geodb.in -o requirements-geodb.txt
+	$(compile) --no-deps requirements-codecs.in -o requirements-codecs.txt
 
 clean: ## remove what was made here; keeps var/ (your data) and the installed xcube
-	rm -rf .venv .xcube .s3 .geodb build htmlcov .coverage .coverage.* .pytest_cache .ruff_cache \
+	rm -rf .venv .xcube .s3 .geodb .codecs build htmlcov .coverage .coverage.* .pytest_cache .ruff_cache \
 	    .import_linter_cache var/demo *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -48,10 +48,11 @@ def call(path: Path, method: str, url: str, body: Any = None) -> tuple[int, Any]
 class Runner:
     """`python -m jobs.runner serve` on sockets of its own; `root` outlives restarts."""
 
-    def __init__(self, python: str, *options: str):
+    def __init__(self, python: str, *options: str, environment: dict[str, str] | None = None):
         self.root = Path(tempfile.mkdtemp(prefix="xhr-"))
         self.python = python
         self.options = options
+        self.environment = environment or {}
         self.control = self.root / "control.sock"
         self.estimates = self.root / "estimates.sock"
         self.runs = self.root / "runs"
@@ -60,6 +61,7 @@ class Runner:
 
     def command(self, *arguments: str) -> subprocess.Popen:
         environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "A_SECRET": "hub-secret"}
+        environment |= self.environment
         with self.log.open("ab") as log:
             return subprocess.Popen(
                 [self.python, "-m", "jobs.runner", *arguments, "--runs-dir", str(self.runs)],

@@ -35,9 +35,10 @@ def import_xcube() -> str:
     from xcube.util.plugin import init_plugins
     from xcube.version import version
 
-    from . import cubegen, estimate, schemas, standin, stores  # noqa: F401
+    from . import codecs, cubegen, estimate, schemas, standin, stores  # noqa: F401
 
     init_plugins()
+    codecs.disarm()
     schemas.trust_schemas()
     xarray.backends.plugins.list_engines()
     process.library_fds |= linux.open_fds() - before
