@@ -178,7 +178,7 @@ def main() -> int:
 
         handed = gather(os.environ, keep_environment=options.keep_environment)
         fd = restart_clean(options.runs_dir, handed=handed)
-        # Only now: numpy reads the number of its threads when it is imported.
+        # Imported after the restart: numpy reads the number of its threads at import.
         from .run.foreground import run_workload
 
         return run_workload(

@@ -1,7 +1,7 @@
-"""One of the processes that answer estimates: takes a connection, answers, takes the next.
+"""An estimator process: accepts a connection, answers the estimate, accepts the next.
 
-Blocking and single-minded; the zygote ends it when it is busy for too long,
-and replaces it when it has answered often enough or has grown too large.
+It does one thing at a time and blocks. The zygote ends it if it is busy for too long, and
+replaces it after it has answered many requests or has grown too large.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ READ_S = 10.0
 MAX_REQUESTS = 100
 MAX_RESIDENT_BYTES = 1 << 30
 TOO_LARGE = signal.SIGUSR1
-"""By this signal the zygote says that the estimate takes too much memory."""
+"""The zygote sends this signal if the estimate takes too much memory."""
 
 
 OWN_STORE_LIMIT_S = 8.0
-"""A caller's own server may answer as slowly as its owner likes: others wait for it."""
+"""Limit for stores of the caller's own, because their servers may be slow on purpose."""
 
 
 class Estimator:
     def __init__(self, *, listener: socket.socket, root: Path, limit_s: float, busy: Any):
-        """`busy` is called with the time (monotonic) work has begun, 0 when it is done."""
+        """`busy` is called with the monotonic time when work begins, and with 0 when it ends."""
         self._listener = listener
         self._root = root
         self._limit_s = limit_s
@@ -69,7 +69,7 @@ class Estimator:
             raise estimate.EstimateTooLarge
 
     def _serve(self, connection: socket.socket) -> bool:
-        """Answer one connection; whether xcube was asked."""
+        """Answer one connection; returns whether xcube was used."""
         asked = False
         try:
             request = _receive(connection)
@@ -115,7 +115,7 @@ class Estimator:
             late = {"status": "error", "status_code": 504, "message": text, "kind": "store"}
             data = response(200, late)
         except estimate.EstimateTooLarge:
-            # It came too late for `estimate.answer`, which has all but ended.
+            # The signal came just after `estimate.answer` had finished.
             data = response(200, estimate.too_large())
         finally:
             self._estimating = False
@@ -134,7 +134,7 @@ class Estimator:
 
 
 def _receive(connection: socket.socket) -> Request | None:
-    """One request; None if the other side has gone."""
+    """Read one request; None if the caller has closed the connection."""
     reader = RequestReader(body_limit=BODY_LIMIT)
     give_up = time.monotonic() + READ_S
     while True:
@@ -154,7 +154,7 @@ def _receive(connection: socket.socket) -> Request | None:
 
 
 def _send(connection: socket.socket, data: bytes) -> None:
-    """Answer, then let the other side read it even if it has not sent everything."""
+    """Answer so that the caller can read it, even if it has not sent everything yet."""
     try:
         connection.settimeout(READ_S)
         connection.sendall(data)

@@ -1,7 +1,7 @@
-"""Estimates over TCP: the process that takes requests in, and hands them to free estimators.
+"""The front of the estimate service: accepts requests over TCP for free estimators.
 
-It never waits for anyone, so that neither a silent client nor a long estimate holds up
-others. It knows no xcube; the secret is read anew each time, so that it can be changed.
+It never blocks, so neither a silent client nor a long estimate delays others. It imports no
+xcube. It reads the secret for each request, so that operators can change it.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class Front:
         secret_file: Path,
         liveness: Liveness,
     ):
-        """`estimators`: the socket they all listen at; `places`: how many there are;
-        `answer_s`: after what time one has surely answered or is dead."""
+        """`estimators`: the socket on which all of them listen; `places`: how many there are;
+        `answer_s`: the time after which one has answered or is dead."""
         self._listener = listener
         self._estimators = estimators
         self._places = places
@@ -74,12 +74,12 @@ class Front:
         )
 
     def run(self, parent: int) -> int:
-        """Until SIGTERM, and then until what has been asked for is answered, for a while."""
+        """Serve until SIGTERM; then answer the requests already accepted, for a limited time."""
         linux.die_with_parent(parent)
         self._catch_signals()
         while not self._is_done():
             for key, mask in self._selector.select(0.5):
-                # A handler before it may have closed this one.
+                # An earlier handler of this turn may have closed this connection.
                 if self._selector.get_map().get(key.fd) is key:
                     key.data(mask)
             self._server.tick()
@@ -108,7 +108,7 @@ class Front:
         return is_quiet or time.monotonic() >= self._stop_at
 
     def _check(self, request: Request) -> None:
-        """Before the body comes: who has no secret sends none."""
+        """Check the secret before the body is read: without it no body is accepted."""
         if request.path in _OPEN:
             return
         try:
@@ -150,7 +150,7 @@ class Front:
         return response(200 if is_well else 503, {"ready": self._liveness.are_ready, **busy})
 
     def _tick(self) -> None:
-        """Give up what takes too long, and let those who wait have the free places."""
+        """End requests that take too long, and give free estimators to waiting requests."""
         now = time.monotonic()
         for errand in [e for e in self._errands if e.until <= now]:
             errand.fail("The estimator did not answer in time.")
@@ -223,7 +223,7 @@ class _Errand:
         if len(self._answer) > ANSWER_BYTES:
             self.fail("The answer is too large.")
         elif not data and not self._answer:
-            # It was ended: for its memory, or because it was stuck.
+            # The zygote ended it, for its memory or because it was stuck.
             self.fail("The estimator has ended.")
         elif not data:
             self._selector.unregister(self._socket)

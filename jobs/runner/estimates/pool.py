@@ -1,8 +1,8 @@
-"""How many estimators there are, and when one is ended or replaced. Part of the zygote.
+"""The pool of estimators: how many there are, and when one is ended or replaced.
 
-They share one listening socket and a piece of memory in which each notes since
-when it is busy. One that takes too much memory is asked to answer so at three
-quarters of what it may have, and killed at all of it: then its caller gets no answer.
+Part of the zygote. The estimators share one listening socket and a piece of memory, in which
+each notes since when it is busy. At three quarters of its memory limit an estimator is told to
+answer that it needs too much memory; at the limit it is killed, and its caller gets no answer.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class EstimatorPool:
         return len(self._members)
 
     def tick(self) -> None:
-        """Start who is missing, end who is stuck."""
+        """Start missing estimators and end stuck ones."""
         now = time.monotonic()
         if now >= self._next_sample:
             self._next_sample = now + SAMPLE_S
@@ -78,19 +78,19 @@ class EstimatorPool:
                     os.kill(member.pid, signal.SIGKILL)
 
     def is_free(self) -> bool:
-        """Whether one of them waits for work."""
+        """Whether an estimator waits for work."""
         members = enumerate(self._members)
         return any(member.pid and not self._busy_since(slot) for slot, member in members)
 
     def next_wait_s(self) -> float:
-        """How long nothing needs to be looked at; an idle estimator does not grow."""
+        """Seconds until the next check is needed; an idle estimator does not grow."""
         busy = any(self._busy_since(slot) for slot in range(self.size))
         return max(0.0, self._next_sample - time.monotonic()) if busy else 1.0
 
     def _watch_memory(self) -> None:
         for slot, member in enumerate(self._members):
             since = self._busy_since(slot) if member.pid else 0
-            # What is resident is cheap to know, and at least what is private.
+            # Resident memory is cheap to read, and never less than private memory.
             if not since or linux.resident_bytes(member.pid) <= _ASK_AT * self._memory_bytes:
                 continue
             used = linux.private_bytes(member.pid)
@@ -102,7 +102,7 @@ class EstimatorPool:
                 os.kill(member.pid, TOO_LARGE)
 
     def reaped(self, pid: int) -> bool:
-        """A child has ended; whether it was an estimator."""
+        """Note that a child process has ended; returns whether it was an estimator."""
         for slot, member in enumerate(self._members):
             if member.pid == pid:
                 member.pid = 0

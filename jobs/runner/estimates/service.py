@@ -1,6 +1,7 @@
-"""`estimate`: estimates over TCP, for hubs on other machines. No runs, and no control socket.
+"""The program `estimate`: answers estimates over TCP, for hubs on other machines.
 
-The estimators of `serve`, with a front that wants to hear a secret.
+It has the same estimators as `serve`, and a front that requires a secret. It has no runs and no
+control socket.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from .pool import KILL_AFTER_S, EstimatorPool
 BACKLOG = 512
 RESTART_S = 0.2
 START_S = 5.0
-"""How long an estimator that replaces another may need until it answers."""
+"""Time that a new estimator may need until it answers."""
 
 
 def serve_estimates(
@@ -77,7 +78,7 @@ def serve_estimates(
 
 
 class _Service:
-    """The loop that looks after the front and the estimators."""
+    """The loop that supervises the front and the estimators."""
 
     def __init__(self, front: Callable[[int], int], listener: socket.socket, liveness: Liveness):
         self.pool: EstimatorPool | None = None
@@ -104,7 +105,7 @@ class _Service:
 
     def _stop(self) -> None:
         if self.pool is None:
-            # xcube is being imported: nothing has been promised yet.
+            # xcube is being imported, and no request has been accepted yet.
             os._exit(0)
         if self._stop_at == float("inf"):
             self._stop_at = time.monotonic() + FINISH_S + 1

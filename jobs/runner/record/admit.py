@@ -10,7 +10,10 @@ from .workload import WorkloadError, parse
 
 
 def admit(root: Path, text: bytes, name: str | None, *, allow_standins: bool) -> dict[str, Any]:
-    """Check a workload and store it, once. `name`: the name it must have."""
+    """Check a workload and store it once. `name`: the name that it must have, if any.
+
+    Returns {"status": HTTP status, "name", and "state" or "message"}.
+    """
     try:
         parts = parse(text, allow_standins=allow_standins)
         meta = parts["meta"] or {}

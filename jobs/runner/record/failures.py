@@ -1,7 +1,7 @@
-"""Whose fault a failure is, and how to say it in one sentence that a user understands.
+"""Classify failures, and describe each in one sentence that a user understands.
 
-Kinds: "request" (what was asked cannot be done), "store" (a data store cannot
-be reached or opened), "internal" (anything else).
+Kinds: "request" (the request cannot be met), "store" (a data store cannot be reached or
+opened), "internal" (anything else).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Failure(NamedTuple):
 
 
 def chain(error: BaseException) -> list[BaseException]:
-    """The error and what it came from, outermost first."""
+    """The error and its causes, outermost first."""
     found: list[BaseException] = []
     todo: BaseException | None = error
     while todo is not None and todo not in found:
@@ -58,7 +58,7 @@ def describe(error: BaseException, *, store: str | None = None) -> Failure:
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether there is no room left on some disk."""
+    """Whether the error says that a disk is full."""
     return isinstance(error, OSError) and error.errno in _FULL
 
 
@@ -79,7 +79,7 @@ def _is_unreachable(error: BaseException) -> bool:
 
 
 def shorten(message: str) -> str:
-    """The first line; of a schema's long dump the path and the first line."""
+    """The first line of a message; of a schema's long dump the path and the first line."""
     line = message.strip().split("\n", 1)[0].strip()[:MESSAGE_CHARS]
     place = _ON_INSTANCE.search(message)
     if place:
@@ -89,8 +89,10 @@ def shorten(message: str) -> str:
 
 
 def without_roots(message: str, stores: dict[str, Any]) -> str:
-    """Where a message tells a path below a configured store's root, it tells `@name` instead:
-    how the operators' machines are laid out is nobody's business."""
+    """Replace paths below a configured store's root by `@name`.
+
+    Users must not learn how the operators' machines are laid out.
+    """
     roots = {}
     for name, store in stores.items():
         params = store.get("store_params") if isinstance(store, dict) else None
@@ -103,6 +105,6 @@ def without_roots(message: str, stores: dict[str, Any]) -> str:
 
 
 def json_path(steps: list[str | int]) -> str:
-    """["cube_config", "bbox", 2] is said "cube_config.bbox[2]"."""
+    """A path as text: ["cube_config", "bbox", 2] becomes "cube_config.bbox[2]"."""
     text = "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in steps)
     return text.removeprefix(".")

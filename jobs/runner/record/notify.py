@@ -1,7 +1,7 @@
-"""How a supervisor tells the zygote that its run has changed: a datagram with the name.
+"""Change notifications: a supervisor sends the zygote a datagram with the run's name.
 
-Only a hint (the folder is the truth, the process's end comes in any case), so
-it may be lost, and the zygote may be another one than at the start.
+It is only a hint: the run's folder is the truth, and the zygote sees the supervisor end in any
+case. So a datagram may be lost, and the zygote may have been restarted meanwhile.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def _short(root: Path) -> Iterator[str]:
-    """A socket's address has at most 107 bytes; a folder's may be longer."""
+    """Address of the socket. It has at most 107 bytes, and a folder's path may be longer."""
     fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield f"/proc/self/fd/{fd}/.notify"

@@ -1,6 +1,6 @@
-"""How a run has ended: from its exit, its result and what was done to it.
+"""The outcome of a run, decided from its exit, its result and what was done to it.
 
-Pure, and the only place that decides; never from what was printed.
+Pure functions, and the only place that decides. What the run printed plays no part.
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ XCUBE_ERROR = "XCUBE_ERROR"
 COST = "COST"
 LAUNCH = "LAUNCH"
 REFUSED_EXIT = 2
-"""The program's exit code where the run was not even begun."""
+"""Exit code of the program if the run was not begun."""
 _NOT_OF_RUNS = {REFUSED_EXIT, 69}
-"""Exit codes by which a container tells that its run has not begun, which costs nothing; 69 is of
-the script that finds no Python. A run's own code may end with any, and write a message besides."""
+"""Exit codes of a container whose run has not begun, which costs nothing.
+
+69 is the code of the start script if it finds no Python. Users' code can exit with any code and
+write any message, so the supervisor never passes such a code on once the run has begun.
+"""
 NO_SPACE_EXIT = 74
-"""The run's exit code (EX_IOERR) where the disk was too full to write its result."""
+"""Exit code of the run (EX_IOERR) if the disk was too full to write its result."""
 
 _CRASHES = {
     signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL,
@@ -64,10 +67,10 @@ def decide(
     needs_result: bool = True,
     has_code: bool = False,
 ) -> Outcome:
-    """The outcome. `result` is what `xcube gen2 -o` would write, None if there is none.
+    """Decide the outcome. `result` is what `xcube gen2 -o` would write, None if there is none.
 
-    `has_code`: the run is of a user's own code. LOST is free of charge, so that
-    such a run must not become it by its own hand.
+    `has_code`: the run executes its owner's code. LOST is free of charge, so such a run must
+    not be able to bring it about.
     """
     code, number = _exit(wait_status)
     status = result.get("status") if isinstance(result, dict) else None
@@ -115,7 +118,7 @@ def _by_signal(number: int, oom_killed: bool, has_code: bool) -> Outcome:
 
 
 def process_exit_code(outcome: dict[str, Any]) -> int:
-    """With which code a program that ran one workload exits."""
+    """Exit code of a program that ran one workload."""
     if outcome.get("phase") == "SUCCEEDED":
         return 0
     if outcome.get("reason") == LAUNCH:

@@ -1,7 +1,7 @@
-"""A run's progress: written by the run into a pipe, read and kept by its supervisor.
+"""Progress of a run: the run writes it into a pipe, the supervisor reads and keeps it.
 
-One JSON object per line: label, total_work, progress (0 to 1), error.
-The observer is called from xcube's and dask's threads.
+One JSON object per line: label, total_work, progress (0 to 1), error. xcube and dask call the
+writer from several threads.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def start_state() -> dict[str, Any]:
 
 
 class ProgressWriter:
-    """An xcube progress observer; `xcube` needs only its four methods."""
+    """An xcube progress observer; xcube calls only its four methods."""
 
     def __init__(self, fd: int):
         self._fd = fd
@@ -80,7 +80,7 @@ def _error(state: Any) -> Any:
 
 
 class ProgressFeed:
-    """The supervisor's side: the latest record."""
+    """The supervisor's side of the pipe: keeps the latest record."""
 
     def __init__(self) -> None:
         self.state: dict[str, Any] = start_state()
@@ -106,7 +106,7 @@ class ProgressFeed:
         self.state = {"label": label, "total_work": work, "error": error, "progress": progress}
 
     def end_state(self, outcome: Outcome) -> dict[str, Any]:
-        """What the last report says: in accord with how the run has ended."""
+        """The progress for the last report, consistent with the outcome of the run."""
         state = dict(self.state)
         if outcome.phase == "SUCCEEDED":
             state.update(progress=1.0, error=False)

@@ -1,8 +1,8 @@
-"""The folder of a run: the only record of it, and what makes that it runs once.
+"""The folder of a run: the only record of it, and the guarantee that it runs once.
 
-It appears whole (renamed into place), is claimed by a hard link that only one
-supervisor can make, and its end is written once in the same way. A tombstone
-outlives it, so that a late second launch of the same name runs nothing.
+The folder appears whole, because it is renamed into place. A supervisor claims it by a hard
+link, which only one can make; the end is written once in the same way. A tombstone outlives
+the folder, so that a late second launch of the same name runs nothing.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _OWN_FOLDERS = (".ended", ".trash", ".incoming", ".cache")
 def insistently(
     write: Callable[[], Any], *, tries: int, stop: Callable[[], bool] = lambda: False
 ) -> Any:
-    """What `write` gives, tried once a second: a full disk may have room again.
+    """Call `write` once a second until it succeeds, because a full disk may have room again.
 
-    Raises the last OSError after so many tries, or when `stop` says so.
+    Raises the last OSError after so many tries, or as soon as `stop` returns True.
     """
     for left in reversed(range(tries)):
         try:
@@ -50,7 +50,7 @@ def now() -> str:
 
 
 class RunDir:
-    """One run's folder below the runs folder."""
+    """The folder of one run below the runs folder."""
 
     def __init__(self, root: Path, name: str):
         self.root = root
@@ -61,9 +61,9 @@ class RunDir:
         return self.path.is_dir()
 
     def read(self, file: str, *, limit: int = 4 << 20) -> Any:
-        """The JSON of one of its files; None if it is missing, too large or no JSON.
+        """Read the JSON of a file in the folder; None if it is missing, too large or no JSON.
 
-        A user's own code may have put something else in its place, even what never ends.
+        Users' code may have replaced the file, even by one that never ends.
         """
         try:
             fd = os.open(self.path / file, _READ)
@@ -76,7 +76,7 @@ class RunDir:
             return None
 
     def write_once(self, file: str, content: Any) -> bool:
-        """Write a file whole and lasting; False, and nothing changed, if it is there already."""
+        """Write a file atomically and durably; False, changing nothing, if it exists already."""
         temporary = self.path / f".{file}.{os.getpid()}"
         try:
             _write(temporary, content)
@@ -89,7 +89,7 @@ class RunDir:
         return True
 
     def write(self, file: str, content: Any) -> None:
-        """Write a file whole, replacing an older one."""
+        """Write a file atomically, replacing an older one."""
         temporary = self.path / f".{file}.{os.getpid()}"
         try:
             _write(temporary, content, lasting=False)
@@ -111,7 +111,7 @@ class RunDir:
 
     @property
     def has_work(self) -> bool:
-        """Whether it can still be started: the run's child takes the workload away."""
+        """Whether the run can still be started: the run's child removes the workload file."""
         return (self.path / "workload.json").exists()
 
     @property
@@ -119,12 +119,12 @@ class RunDir:
         return (self.root / ".ended" / self.name).exists()
 
     def leave_tombstone(self) -> None:
-        """From now on a run of this name is over, whether there has been one or not."""
+        """Leave a tombstone: from now on a run of this name is over, even if there was none."""
         (self.root / ".ended" / self.name).touch(mode=0o600)
         _sync_folder(self.root / ".ended")
 
     def bury(self) -> Path:
-        """Leave the tombstone, then take the folder away; gives where its remains lie."""
+        """Leave the tombstone, then move the folder away; returns where it was moved to."""
         self.leave_tombstone()
         trash = self.root / ".trash" / f"{self.name}-{time.time_ns()}"
         with contextlib.suppress(FileNotFoundError):
@@ -144,7 +144,7 @@ def names(root: Path) -> list[str]:
 
 
 def create(root: Path, parts: dict[str, dict | None]) -> bool:
-    """Let a run's folder appear; False if one of that name is there."""
+    """Create the folder of a run atomically; False if there is one of that name."""
     meta = parts["meta"]
     assert meta is not None
     name = meta["name"]
@@ -158,7 +158,7 @@ def create(root: Path, parts: dict[str, dict | None]) -> bool:
         _sync_folder(new)
         os.rename(new, root / name)
     except OSError:
-        # It holds secrets.
+        # The folder holds secrets.
         shutil.rmtree(new, ignore_errors=True)
         if not (root / name).exists():
             raise
@@ -174,9 +174,9 @@ def empty_trash(root: Path) -> None:
 
 
 def clean(root: Path, *, all_incoming: bool) -> None:
-    """Delete remains of removed runs, and tombstones that have had their day.
+    """Delete the remains of removed runs, and old tombstones.
 
-    There may be very many tombstones: for now and then, not for each removal.
+    There may be very many tombstones, so this is called once an hour, not for each removal.
     """
     empty_trash(root)
     if all_incoming:

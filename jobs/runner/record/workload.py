@@ -1,7 +1,7 @@
-"""What may be asked of a run: checks a workload and splits it into what each process needs.
+"""Check a workload, and split it into the parts that each process needs.
 
-Pure. The parts go into files of their own, so that the zygote and the run
-never read a secret that is not theirs.
+Pure functions. Each part goes into a file of its own, so that neither the zygote nor the run
+reads a secret that is not meant for it.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def is_name(name: object) -> bool:
 def parse(text: bytes | bytearray | str, *, allow_standins: bool) -> dict[str, dict | None]:
     """The parts of a workload: {"meta", "work", "report"}.
 
-    meta: name, attempt, deadline_s, memory_bytes, kind, has_code; work: payload, env (for the
-    run alone); report: url, token, or None (for the supervisor alone).
+    meta: name, attempt, deadline_s, memory_bytes, kind, has_code; work: payload, env (only the
+    run reads it); report: url and token, or None (only the supervisor reads it).
     """
     workload = loads(text)
     if not isinstance(workload, dict):
@@ -105,7 +105,7 @@ def _report(workload: dict) -> dict | None:
 
 
 def is_address(url: object) -> bool:
-    """Whether this can be called by HTTP."""
+    """Whether `url` is an HTTP address that can be called."""
     if not isinstance(url, str) or not url.isascii() or any(c <= " " for c in url):
         return False
     try:
@@ -142,7 +142,7 @@ def _payload(workload: dict, allow_standins: bool) -> dict:
 
 
 def _has_code(payload: dict) -> bool:
-    """Whether the run is of a user's own code, which may do anything, to itself too."""
+    """Whether the run executes its owner's code, which may do anything, also to itself."""
     request = payload.get("request")
     config = request.get("code_config") if isinstance(request, dict) else None
     return config is not None or payload.get("code") is not None

@@ -1,6 +1,6 @@
-"""Everything a run in a pod needs: its workload file, its token, its owner's uploaded code.
+"""The bundle of a run in a pod: its workload file, its token, its owner's uploaded code.
 
-Read and fetched by a process of its own, from which nothing of the run is forked.
+A process of its own reads and fetches it. The run is never forked from that process.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ TRY_S = 60.0
 CONNECT_S = 10.0
 LONGEST_PAUSE_S = 15.0
 _GZIP = b"\x1f\x8b"
-# What a for_run() of environment.py decides by itself.
+# Variables that `environment.for_run` sets itself.
 _NOT_GIVEN = {"HOME", "TMPDIR", "NUMBA_CACHE_DIR", "MPLCONFIGDIR", "PYTHONPATH"}
 _ADDING = {"append_dim", "group"}
-"""Parameters of a write into a dataset that exists."""
+"""Write parameters that add to a dataset which exists."""
 _AGAIN = {408, 425, 429}
 
 
 class CodeUnavailable(Exception):
-    """The uploaded code cannot be had; the message says why."""
+    """The uploaded code cannot be fetched; the message says why."""
 
 
 def read_workload(path: Path) -> Any:
@@ -59,7 +59,7 @@ def _unpacked(data: bytes) -> bytes:
 
 
 def complete(workload: Any, handed: Handover) -> bytes:
-    """The workload as `admit` takes it. Raises WorkloadError and CodeUnavailable."""
+    """The workload as `admit` expects it. Raises WorkloadError and CodeUnavailable."""
     if not isinstance(workload, dict):
         return json.dumps(workload).encode()
     workload = dict(workload)
@@ -84,9 +84,10 @@ def complete(workload: Any, handed: Handover) -> bytes:
 
 
 def _write_over(payload: dict[str, Any]) -> None:
-    """The try before may have left half a cube. That the place was ours was seen at admission.
+    """Let a retried run replace the half-written cube of the try before.
 
-    What was added to an existing dataset can neither be written over nor safely added again.
+    The hub checked at admission that the output belongs to this job. A run that adds to an
+    existing dataset is not changed: it could neither overwrite it nor safely add twice.
     """
     request = payload.get("request")
     output = request.get("output_config") if isinstance(request, dict) else None
@@ -106,7 +107,7 @@ def _has_code(payload: dict[str, Any]) -> bool:
 
 
 def fetch(address: str, token: str, *, patience_s: float = PATIENCE_S) -> bytes:
-    """The code at `address`. A hub that is away is asked again, ever more slowly."""
+    """Fetch the code from `address`; if the hub is unreachable, retry with back-off."""
     give_up = time.monotonic() + patience_s
     pause = 0.5
     while True:
@@ -139,7 +140,7 @@ def _fetch(url: SplitResult, token: str) -> bytes:
 
 
 def _read(answer: http.client.HTTPResponse) -> bytes:
-    """All of it, in a time that no slow sender can stretch."""
+    """Read the whole answer within a time that a slow sender cannot extend."""
     give_up = time.monotonic() + TRY_S
     length = answer.length
     data = bytearray()

@@ -1,8 +1,8 @@
-"""The process in which a run's work is done: prepared, isolated, then the payload.
+"""The process that does the work of a run: it prepares and isolates itself, then works.
 
-It reads the workload itself, so that its supervisor never sees a store's
-secret; it is given no other secret. It ends by os._exit: libraries leave
-threads behind that would hold up an ordinary end.
+It reads the workload itself, so that its supervisor never sees a store's secret. It gets no
+other secret. It ends by os._exit, because libraries leave threads behind that would delay an
+ordinary exit.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from ..record.rundir import RunDir
 from ..system import environment, linux, process
 
 NICENESS = 10
-"""A run works for hours; estimates and the hub, which people wait for, come first."""
+"""Runs work for hours. Estimates and the hub have priority, because people wait for them."""
 
 
 def start(run: RunDir, *, output: int, progress: int, go: int, supervisor: int, umask: int) -> int:
-    """Fork the child, which waits for a byte on `go`; gives its pid."""
+    """Fork the child, which waits for a byte on `go`; returns its pid."""
 
     def main() -> int:
         linux.die_with_parent(supervisor)

@@ -1,7 +1,7 @@
-"""`run`: one workload in the foreground, without a zygote; what a pod does.
+"""The program `run`: runs one workload in the foreground, without a zygote, as in a pod.
 
-The same folder, claim and supervisor as under `serve`. Whatever happens, the end is told: in
-a container by its termination message, for nobody else may be there to hear it.
+It uses the same folder, claim and supervisor as `serve`. It reports its end whatever happens: a
+container also by its termination message, because the hub may be unreachable.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ def run_workload(
     termination_message: Path | None = None,
     handed: int | None = None,
 ) -> int:
-    """Run it and give its exit code: 0 exactly if it succeeded, 2 if it was refused.
+    """Run the workload; returns 0 only if it succeeded, 2 if it was refused.
 
-    `handed`: the file that holds what the environment did (see handover.py).
+    `handed`: the file that holds what the environment held before the restart (`handover`).
     """
     teller = _Teller(termination_message)
     for number in STOP_SIGNALS:
@@ -74,7 +74,7 @@ def run_workload(
     except Exception as error:  # noqa: BLE001 - as above
         process.say(f"the supervisor has failed: {error!r}")
         if teller.code is None:
-            # LOST is free of charge: no code of a user's own may bring it about.
+            # LOST is free of charge, so users' code must not be able to bring it about.
             reason = XCUBE_ERROR if meta.get("has_code") else LOST
             return teller.fail(reason, f"The run's supervisor failed: {error}")
     if teller.code is None:
@@ -83,7 +83,7 @@ def run_workload(
 
 
 class _Teller:
-    """Says how it ended: to whoever reads our output, and in the termination message."""
+    """Reports the end: on standard output, and in the termination message."""
 
     def __init__(self, path: Path | None):
         self._path = path
@@ -101,7 +101,7 @@ class _Teller:
         return self.code
 
     def refuse(self, message: str) -> int:
-        """It was not even begun."""
+        """Report that the run was not begun."""
         self.fail(LAUNCH, message)
         return REFUSED_EXIT
 
@@ -110,13 +110,13 @@ class _Teller:
         return self.end({**end, "finished_at": rundir.now()}, None)
 
     def stop(self, number: int, frame: FrameType | None) -> NoReturn:
-        """Before the run has begun nothing but ourselves needs to be ended."""
+        """Handle a signal before the run has begun: only this process has to end."""
         self.fail(STOPPED, "The run was stopped before it had begun.")
         os._exit(128 + number)
 
 
 def _write(path: Path, data: bytes) -> None:
-    """All at once. The file may be one that can only be written, not replaced."""
+    """Write it in one call. The file may be writable, but not replaceable."""
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
@@ -130,10 +130,10 @@ def _write(path: Path, data: bytes) -> None:
 def _admit(
     workload: Path, runs_dir: Path, allow_standins: bool, handed: int | None
 ) -> dict[str, Any]:
-    """Store the workload in a process of its own, so that no secret stays in this one.
+    """Store the workload by a process of its own, so that no secret stays in this one.
 
-    Gives name and attempt as far as they are known, and either how many tries there were before,
-    or a message if it was not accepted.
+    Returns name and attempt as far as they are known, and either the number of earlier tries or
+    the message why the workload was refused.
     """
     read, write = os.pipe()
     parent = os.getpid()
@@ -167,7 +167,7 @@ def _take_in(
             runs_dir, bundle.complete(workload, given), None, allow_standins=allow_standins
         )
     except OSError as error:
-        # Told apart: what cannot be read is the operator's to mend, what cannot be written too.
+        # Two messages: operators fix what cannot be read in another place than a full disk.
         is_ours = error.filename is not None and str(error.filename).startswith(str(runs_dir))
         return {**known, "message": unwritten(error)[1] if is_ours else str(error)}
     except (WorkloadError, UnicodeDecodeError, bundle.CodeUnavailable) as error:

@@ -1,7 +1,7 @@
-"""When a run must be ended: its deadline and its memory, watched by the supervisor.
+"""Deadline and memory limit of a run, which the supervisor watches.
 
-Memory is what the run and its descendants share with nobody, sampled about
-once a second, oftener near the limit. Address space is never limited: xcube's
+Memory is what the run and its descendants share with no other process. It is sampled about
+once a second, more often near the limit. Address space is not limited, because xcube's
 libraries reserve far more than they use.
 """
 
@@ -37,7 +37,7 @@ class Limits:
         self._next_sample = clock() + 0.1
 
     def check(self) -> Kill | None:
-        """Why the run must end now, or None."""
+        """The reason why the run must end now, or None."""
         now = self._clock()
         if now >= self._next_sample:
             used = self._measure()
@@ -50,11 +50,11 @@ class Limits:
                 text = f"The run used more than its {limit / 2**20:,.0f} MiB of memory."
                 return Kill(OUT_OF_MEMORY, text)
         if now >= self._end:
-            # Told once: a moment that has passed would leave nothing to wait for.
+            # Reported once: otherwise `next_check_s` would be 0 from then on.
             self._end = float("inf")
             return Kill(DEADLINE, f"The run took longer than its {self._deadline_s:g} s.")
         return None
 
     def wait_s(self) -> float:
-        """How long nothing needs to be checked."""
+        """Seconds until the next check."""
         return max(0.0, min(self._next_sample, self._end) - self._clock())

@@ -1,7 +1,7 @@
-"""What is kept of a run's output: its first and its last lines, numbered from 0.
+"""The log buffer of a run: its first and its last lines, numbered from 0.
 
-Bounded in lines and in bytes however much is printed, on however long a line.
-Safe to read from the reporter's thread while the supervisor fills it.
+It is bounded in lines and bytes, however much the run prints and however long a line is. The
+reporter's thread can read it while the supervisor fills it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class LogBuffer:
         return self._count
 
     def feed(self, data: bytes) -> None:
-        """Take printed bytes; lines end at a newline."""
+        """Add printed bytes; a line ends at a newline."""
         with self._lock:
             pieces = data.split(b"\n")
             for piece in pieces[:-1]:
@@ -51,7 +51,7 @@ class LogBuffer:
             self._extend_partial(pieces[-1])
 
     def finish(self) -> None:
-        """The output has ended: an unfinished line counts as a line."""
+        """Note the end of the output: an unfinished line counts as a line."""
         with self._lock:
             if self._partial:
                 self._end_line()

@@ -1,7 +1,7 @@
-"""Tells the hub how a run goes: progress and new log lines, by HTTP PUT, in a thread.
+"""The reporter: sends progress and new log lines to the hub by HTTP PUT, in a thread.
 
-A convenience for whoever watches: it may fail, and never delays the run's end.
-The longer a run has lasted, the rarer the reports.
+Reports are a convenience: they may fail, and they never delay the end of the run. The longer a
+run has lasted, the less often it reports.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LATER = {408, 425, 429}
 
 
 class Answer(enum.Enum):
-    """What became of a report. What is refused would be refused again."""
+    """The outcome of a report. A refused report would be refused again."""
 
     TAKEN = enum.auto()
     REFUSED = enum.auto()
@@ -38,7 +38,7 @@ class Answer(enum.Enum):
 
 
 def interval_s(elapsed_s: float) -> float:
-    """The least time between two updates of a run that has lasted so long."""
+    """Seconds between two reports of a run that has lasted `elapsed_s`."""
     return min(5.0, max(0.5, elapsed_s / 4))
 
 
@@ -52,8 +52,8 @@ class Reporter:
         patience_s: float = TIMEOUT_S,
         first_line: int = 0,
     ):
-        """`patience_s`: for how long the end is told to a hub that does not listen;
-        `first_line`: the number of the first line, for the hub."""
+        """`patience_s`: how long the last report is retried if the hub is unreachable;
+        `first_line`: the number that the first log line has for the hub."""
         self._url = urlsplit(url)
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         self._log = log
@@ -85,7 +85,7 @@ class Reporter:
         timeout_s: float | None = None,
         is_hurried: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Send the last report; gives up after its patience, or soon when it is hurried."""
+        """Send the last report; gives up after `patience_s`, or earlier if it is told to hurry."""
         with self._wake:
             self._give_up = time.monotonic() + (timeout_s or self._patience_s)
             self._result = result
@@ -124,15 +124,15 @@ class Reporter:
             if answer is Answer.TAKEN:
                 return
             if answer is Answer.REFUSED:
-                # It may be the result that was refused; what the run has come to is known
-                # without it, but its progress and its last lines are not.
+                # The hub may have refused the result. It learns the outcome without it, but
+                # the progress and the last log lines only from this report.
                 if self._result is None:
                     return
                 self._result = None
             time.sleep(min(pause, max(0.0, self._give_up - time.monotonic())))
 
     def _send_all(self, state: dict[str, Any], *, timeout_s: float) -> Answer:
-        """The last report, after the lines that do not fit into it."""
+        """Send the log lines that do not fit into the last report, then the last report."""
         while self._is_patient and self._has_many_lines() and time.monotonic() < self._give_up:
             answer = self._send("on_update", state, timeout_s=timeout_s)
             if answer is not Answer.TAKEN:
@@ -180,7 +180,7 @@ class Reporter:
             say(f"a progress report was not accepted: {why}")
 
     def _put(self, body: bytes, timeout_s: float) -> int:
-        """Gives the HTTP status."""
+        """Send one report; returns the HTTP status."""
         secure = self._url.scheme == "https"
         kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
         connection = kind(self._url.hostname or "", self._url.port, timeout=timeout_s)

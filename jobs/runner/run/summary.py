@@ -1,6 +1,6 @@
-"""What is told of a run's end: to the hub in its last report, and in a container's last message.
+"""The summary of a run's end, for the last report and for the termination message.
 
-Pure. A result may have been written by a user's own code: only what it should be is passed on.
+Pure functions. Users' code may have written the result, so only well-formed members are passed on.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _FIELDS = (
 
 
 def reported(result: Any) -> dict[str, Any] | None:
-    """xcube's result without traceback and output; None if it is none."""
+    """xcube's result without traceback and output; None if it is malformed."""
     if not isinstance(result, dict) or result.get("status") not in _STATUSES:
         return None
     told: dict[str, Any] = {"status": result["status"]}
@@ -58,7 +58,7 @@ def _versions(versions: Any) -> dict[str, str]:
 def termination_message(
     status: dict[str, Any], result: Any, *, name: str | None, attempt: int | str | None
 ) -> bytes:
-    """How the run ended, as JSON that fits. What is too long ends in an ellipsis."""
+    """The end of the run as JSON that fits. A text that is too long ends in an ellipsis."""
     told = reported(result)
     if told:
         told.pop("versions", None)

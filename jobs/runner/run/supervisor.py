@@ -1,8 +1,7 @@
-"""Watches one run from its claim to its end, and writes down how it ended.
+"""The supervisor of one run: watches it from its claim to its end and records the outcome.
 
-A process of its own, in a session of its own: it outlives the zygote that
-forked it, the hub's worker and the hub's web. It reads the report's token only
-after the run has been forked.
+It is a process of its own in a session of its own, so it outlives the zygote that forked it,
+the hub's worker and the hub's web. It reads the report's token only after it has forked the run.
 """
 
 from __future__ import annotations
@@ -32,21 +31,21 @@ LOG_INTERVAL_S = 2.0
 START_TRIES = 10
 END_TRIES = 60
 FOREGROUND_PATIENCE_S = 30.0
-"""Nobody else tells the hub then what a run has come to, but its container's last message."""
+"""In the foreground only the last report and the termination message carry the outcome."""
 LINES_OF_A_TRY = 1_000_000
-"""The hub keeps a line of a number once: those of a next try come after all of the one before."""
+"""The hub keeps each line number once, so each try numbers its lines after those before."""
 _STOPPED = Kill(STOPPED, "The run was stopped.")
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 Ended = Callable[[dict[str, Any], Any], None]
-"""Told of status and result as soon as nothing of the run is left, before the hub is."""
+"""Called with status and result when no process of the run is left, before the last report."""
 
 
 def supervise(run: RunDir, *, umask: int, ended: Ended | None = None, retries: int = 0) -> int:
-    """Run what the folder holds, if nobody else has claimed it; `retries` tries were before.
+    """Run the workload in the folder, unless another supervisor has claimed it.
 
-    In the foreground, that is with `ended`, the output is passed on besides, and the session
-    kept.
+    `retries` is the number of earlier tries. With `ended` (in the foreground) the output is also
+    passed on to standard output, and the supervisor stays in its session.
     """
     if ended is None:
         os.setsid()
@@ -109,9 +108,10 @@ class _Supervisor:
         return receive
 
     def _is_stop_asked(self) -> bool:
-        """A container's first process is stopped from outside; its own run may not pretend to.
+        """Whether a process outside this container asks to stop.
 
-        A run that was stopped costs nothing, and all else in the container is the run.
+        A stopped run costs nothing, and every other process in the container belongs to the run:
+        it must not be able to stop its own supervisor.
         """
         is_first = os.getpid() == 1
         for came in linux.read_signals(self._stops):
@@ -137,7 +137,7 @@ class _Supervisor:
         return output, progress, go
 
     def _announce(self, who: dict[str, Any]) -> None:
-        """Write down who the child is; without that it must not start."""
+        """Record the identity of the child; it must not start before that."""
         try:
             insistently(
                 lambda: self._run.write_once("child.json", who),
@@ -149,7 +149,7 @@ class _Supervisor:
             self._sigkill_at = time.monotonic()
 
     def _start_reporter(self) -> None:
-        """From here on this process knows the token: the run must not look into it."""
+        """Read the token. From here on the run must not read the memory of this process."""
         linux.hide_memory()
         report = self._run.read("report.json")
         self._run.discard("report.json")
@@ -222,7 +222,7 @@ class _Supervisor:
                 self._wait_status = status
 
     def _end_descendants(self) -> None:
-        """Whatever the run has left behind ends with it, in whichever session it hides."""
+        """End every process that the run has left behind, in whichever session it is."""
         self._signal_group(signal.SIGKILL)
         give_up = time.monotonic() + 5
         while (left := linux.descendants(os.getpid())) and time.monotonic() < give_up:
@@ -253,7 +253,7 @@ class _Supervisor:
         }
         result = self._run.read("result.json")
         if self._ended:
-            # In a container this outlives the folder.
+            # In a container the termination message outlives the folder.
             self._ended(status, result)
             _forgivingly(lambda: self._run.write_once("status.json", status))
         else:
@@ -285,7 +285,7 @@ class _Supervisor:
 
 
 def _read(fd: int) -> bytes | None:
-    """What is there, b"" at the end, None if nothing is there yet."""
+    """Read what is there: b"" at the end of the stream, None if there is nothing yet."""
     try:
         return os.read(fd, 1 << 16)
     except BlockingIOError:
@@ -305,7 +305,7 @@ def _unstarted(error: OSError) -> Kill:
 
 
 def _end_unstarted(run: RunDir, error: OSError, ended: Ended | None) -> int:
-    """The run could not even be claimed."""
+    """Record the end of a run that could not be claimed."""
     run.discard("report.json")
     why = _unstarted(error)
     end = Outcome("FAILED", why.reason, why.message).as_dict()
@@ -319,7 +319,7 @@ def _end_unstarted(run: RunDir, error: OSError, ended: Ended | None) -> int:
 
 
 def _write_end(run: RunDir, status: dict[str, Any]) -> None:
-    """The end of a run is worth waiting for, and worth the run's own room."""
+    """Write the end. On a full disk, delete the run's scratch folder and retry."""
 
     def write() -> None:
         try:
@@ -333,7 +333,7 @@ def _write_end(run: RunDir, status: dict[str, Any]) -> None:
 
 
 def _make_room(run: RunDir) -> None:
-    """Give up what an ended run needs no more: its end can then be written on a full disk."""
+    """Delete the scratch folder of an ended run, so that a full disk has room for its end."""
     for file in ("workload.json", "log.json"):
         with contextlib.suppress(OSError):
             run.discard(file)

@@ -1,4 +1,4 @@
-"""What the control socket answers: which request does what to which run."""
+"""The control socket: launch, list, watch and remove runs over HTTP."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Control:
         self._next_put = 0
 
     def handle(self, connection: Connection, request: Request) -> None:
-        """Answer now, or later: when a run has changed or the intake has answered."""
+        """Answer now, or later when a run has changed or the intake has answered."""
         try:
             self._route(connection, request)
         except WireError as error:
@@ -113,7 +113,7 @@ class Control:
         return response(200, {"version": self._registry.version, "runs": runs})
 
     def tick(self) -> None:
-        """Answer those who wait for a change that has come, or have waited long enough."""
+        """Answer the callers whose change has come, or who have waited long enough."""
         now, version = time.monotonic(), self._registry.version
         due = [w for w in self._waiters if w.since != version or w.until <= now]
         if due:
@@ -126,13 +126,13 @@ class Control:
         return min((w.until - time.monotonic() for w in self._waiters), default=1.0)
 
     def _put(self, connection: Connection, request: Request, name: str) -> None:
-        """Give the workload to the intake unread: it may hold secrets."""
+        """Pass the workload to the intake without parsing it, because it may hold secrets."""
         self._next_put += 1
         spool = self._registry.root / ".incoming" / f"put-{self._next_put}"
         try:
             _spool(spool, request.body)
         except OSError:
-            # What has been written of it may be a secret.
+            # The part that was written may hold a secret.
             spool.unlink(missing_ok=True)
             raise
         order = {"do": "admit", "id": self._next_put, "name": name, "spool": str(spool)}
@@ -143,7 +143,7 @@ class Control:
         put = self._puts[number]
         put.sendings += 1
         if put.sendings <= MAX_SENDINGS:
-            # If the intake has just ended, its successor gets the order.
+            # If the intake has just ended, the next one gets the order.
             self._intake.order(**put.order)
             return
         del self._puts[number]
@@ -164,7 +164,7 @@ class Control:
             put.connection.answer(response(status, content))
 
     def intake_restarted(self) -> None:
-        """Taking a run in twice is taking it in once: every open order is sent again."""
+        """Send every open order again; taking in a workload twice makes one run."""
         for number in list(self._puts):
             self._send_order(number)
 

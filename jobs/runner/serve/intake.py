@@ -1,7 +1,7 @@
-"""The process that takes workloads in and clears folders away, so that the zygote need not.
+"""The intake: a process that stores workloads and deletes folders for the zygote.
 
-Forked before xcube is imported, and nothing is forked from it: the secrets it
-reads never get into a run's memory, and its disk accesses hold nobody up.
+It is forked before xcube is imported, and nothing is forked from it. So the secrets that it
+reads never get into the memory of a run, and its disk accesses never delay the zygote.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MESSAGE_BYTES = 1 << 16
 
 
 class Intake:
-    """The zygote's side: sends orders, receives answers, starts the process anew if it ends."""
+    """The zygote's side: sends orders, receives answers, restarts the process if it ends."""
 
     def __init__(self, *, root: Path, allow_standins: bool):
         self._root = root
@@ -31,7 +31,7 @@ class Intake:
         self.socket: socket.socket | None = None
 
     def start(self) -> socket.socket:
-        """(Re)start the process; gives the socket to wait on."""
+        """Start or restart the process; returns the socket to wait on."""
         if self.socket is not None:
             self.socket.close()
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -51,7 +51,7 @@ class Intake:
         return pid == self._pid
 
     def order(self, **order: Any) -> bool:
-        """Send an order; False if it cannot take one now."""
+        """Send an order; False if the process cannot take one now."""
         try:
             assert self.socket is not None
             self.socket.send(json.dumps(order).encode())
@@ -90,13 +90,13 @@ def _tidy(root: Path, *, tombstones: bool) -> None:
 
 
 def _admit(root: Path, spool: Path, name: str, allow_standins: bool) -> dict[str, Any]:
-    """Let a run's folder appear: {"status": HTTP status, "name", "message"}."""
+    """Store the workload in the spool file: {"status": HTTP status, "name", "message"}."""
     try:
         return admit(root, spool.read_bytes(), name, allow_standins=allow_standins)
     except OSError as error:
         status, message = unwritten(error)
         return {"status": status, "name": name, "message": message}
     finally:
-        # It holds secrets, and room.
+        # It holds secrets and takes up space.
         with contextlib.suppress(OSError):
             spool.unlink()

@@ -1,7 +1,7 @@
-"""Which processes a run has left behind whose supervisor is gone, and their end.
+"""Find and kill the processes of a run whose supervisor is gone.
 
-They are found by the supervisor's session and the run's process group; a
-process older than the run is never one of them.
+They are found by the supervisor's session and the run's process group. A process that is older
+than the run is never one of them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..system import linux
 
 
 def kill(supervisor: Any, child: Any) -> int:
-    """Kill what is left of a run; how many processes that were."""
+    """Kill the remaining processes of a run; returns how many there were."""
     if not isinstance(supervisor, dict) or not isinstance(child, dict):
         return 0
     if child.get("boot_id") != linux.boot_id() or linux.is_alive(supervisor):

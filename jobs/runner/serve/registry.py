@@ -1,7 +1,8 @@
-"""The runs this zygote knows: starts their supervisors, adopts those of an earlier zygote,
-declares lost what ended without a word, and removes what is to be removed.
+"""The registry of runs: starts and adopts supervisors, declares runs lost, removes runs.
 
-The folders are the truth; this is their picture, renewed at each hint.
+The folders are the truth. The registry is a copy in memory, which is refreshed at each
+notification. It adopts the supervisors that an earlier zygote started, and declares a run lost
+if its supervisor ended without recording an end.
 """
 
 from __future__ import annotations
@@ -65,19 +66,19 @@ class Registry:
     def __init__(self, *, root: Path, selector: selectors.BaseSelector, intake: Intake, umask: int):
         self.root = root
         self.runs: dict[str, Run] = {}
-        # Differs after a restart, so that nobody waits for a change already made.
+        # Another number after a restart, so that no caller waits for a change already made.
         self.version = time.time_ns()
         self._selector = selector
         self._intake = intake
         self._umask = umask
 
     def restore(self) -> None:
-        """At the start: take over every run that has a folder."""
+        """At the start: adopt every run that has a folder."""
         for name in rundir.names(self.root):
             self.admitted(name)
 
     def admitted(self, name: str) -> None:
-        """A run's folder has appeared (or is there already): see to it that it runs."""
+        """Start the run whose folder has appeared, unless it runs already."""
         if name in self.runs:
             return
         folder = RunDir(self.root, name)
@@ -90,10 +91,10 @@ class Registry:
         self._settle(run)
 
     def remove(self, name: str) -> int:
-        """Stop and remove a run: 202 while it ends, 200 when it is gone, 404.
+        """Stop and remove a run: 202 while it ends, 200 when it is gone, 404 if unknown.
 
-        An unknown one may be on its way, even with the intake at this moment: its
-        tombstone makes that it comes to nothing, for none is started without a look there.
+        The launch of an unknown run may be under way, even with the intake at this moment. Its
+        tombstone stops it, because no run is started without a look for one.
         """
         run = self.runs.get(name)
         if run is None:
@@ -111,7 +112,7 @@ class Registry:
         return 202
 
     def hinted(self, name: str) -> None:
-        """A supervisor says that its run has changed."""
+        """Handle the notification that a run has changed."""
         run = self.runs.get(name)
         if run is not None:
             self._refresh(run)
@@ -125,7 +126,7 @@ class Registry:
                 self._settle(run)
 
     def _settle(self, run: Run) -> None:
-        """Do what the folder's state asks for; on a full disk, try again later."""
+        """Do what the state of the folder requires; on a full disk, retry later."""
         run.settle_at = float("inf")
         try:
             self._settle_now(run)
@@ -134,7 +135,7 @@ class Registry:
             run.settle_at = time.monotonic() + SETTLE_AGAIN_S
 
     def _settle_now(self, run: Run) -> None:
-        """Start, adopt, declare lost or remove."""
+        """Start, adopt, declare lost or remove the run."""
         self._refresh(run)
         claim = run.folder.read("supervisor.json")
         ended = run.status is not None
@@ -165,7 +166,7 @@ class Registry:
         self._watch(run, pid)
 
     def _watch(self, run: Run, pid: int) -> bool:
-        """Be told when this process ends; False if it is too late for that."""
+        """Watch for the end of this process; False if it has ended already."""
         try:
             run.pidfd = os.pidfd_open(pid)
         except ProcessLookupError:
@@ -189,7 +190,7 @@ class Registry:
             signal.pidfd_send_signal(run.pidfd, number)
 
     def _refresh(self, run: Run) -> None:
-        """Look what the folder says by now."""
+        """Read the folder again."""
         if run.status is not None:
             return
         status = run.folder.read("status.json")

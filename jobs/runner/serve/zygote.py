@@ -1,7 +1,7 @@
-"""`serve`: imports xcube once, then forks what is needed, in one event loop and one thread.
+"""The program `serve`: imports xcube once, then forks runs and estimators.
 
-It keeps no state that matters: killed and started again, it finds its runs in
-their folders and their supervisors at work.
+One event loop in one thread. It keeps no state of its own: if it is killed and started again,
+it finds its runs in their folders, and their supervisors still working.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class _Zygote:
         while not self._stopping:
             timeout = max(0.0, min(self._pool.next_wait_s(), self._control.next_wait_s()))
             for key, mask in self._selector.select(timeout):
-                # A handler before it may have closed this one.
+                # An earlier handler of this turn may have closed this file.
                 if self._selector.get_map().get(key.fd) is key:
                     key.data(mask)
             self._pool.tick()
@@ -157,7 +157,7 @@ class _Zygote:
 
 
 def _lock(runs_dir: Path) -> int | None:
-    """Own the runs folder until this process ends; None if another runner does."""
+    """Lock the runs folder until this process ends; None if another runner holds it."""
     fd = os.open(runs_dir / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     give_up = time.monotonic() + LOCK_WAIT_S
     told = False

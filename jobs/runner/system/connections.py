@@ -1,6 +1,7 @@
-"""Connections of an event loop, served without ever blocking: one request each.
+"""A server for an event loop: one request per connection, and it never blocks.
 
-Only so many at once, ten seconds for a request to come; more wait unaccepted.
+The number of connections is bounded; further ones wait unaccepted. A request must arrive
+within ten seconds.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _scratch = bytearray(1 << 18)
 
 
 class Connection:
-    """Reading a request, then waiting for its answer, then writing it, then draining."""
+    """One connection: reads a request, waits for its answer, writes it, then drains."""
 
     def __init__(self, server: Server, sock: socket.socket):
         self._server = server
@@ -41,7 +42,7 @@ class Connection:
 
     @property
     def is_promised(self) -> bool:
-        """Whether somebody waits for an answer."""
+        """Whether the caller waits for an answer."""
         is_asking = self._state == "reading" and self._reader.started
         return is_asking or self._state in ("waiting", "writing")
 
@@ -55,7 +56,7 @@ class Connection:
         self._write()
 
     def expire(self) -> None:
-        """Its time is over."""
+        """End the connection, because its time is over."""
         if self._state == "reading" and self._reader.started:
             self.answer(error_response(408, "The request did not come in time."))
         else:
@@ -91,7 +92,7 @@ class Connection:
         except WireError as error:
             return self.answer(error_response(error.status, error.message))
         finally:
-            # A secret may have passed through; children inherit this memory.
+            # It may hold a secret, and forked children inherit this memory.
             _scratch[:size] = bytes(size)
         if request is not None:
             self._state = "waiting"
@@ -190,7 +191,7 @@ class Server:
 
 
 def listen(path: Path, *, backlog: int) -> socket.socket:
-    """A unix socket of ours alone, in place of one that a dead process has left."""
+    """A unix socket that only this user can open; replaces one that a dead process left."""
     if len(os.fsencode(path)) > _ADDRESS_BYTES:
         raise SystemExit(f"The socket's path is too long (at most {_ADDRESS_BYTES} bytes): {path}")
     with socket.socket(socket.AF_UNIX) as probe:

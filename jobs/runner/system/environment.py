@@ -1,7 +1,7 @@
-"""Which environment variables a runner keeps, and which a run gets.
+"""The environment variables that a runner keeps, and those that a run gets.
 
-The runner starts itself anew with the kept ones only: what a process was
-started with stays readable in /proc, and would be inherited by every run.
+The runner restarts itself with the kept variables only, because the initial environment of a
+process stays readable in /proc and every run would inherit it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _KEPT = {
 }  # fmt: skip
 _ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _RESTARTED = "XCUBE_HUB_RUNNER_ENVIRONMENT"
-# The proxies are kept unless a run's network is restricted: a proxy would go round the guard.
+# Proxies are kept unless the network of a run is restricted: a proxy would bypass the check.
 PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy"}
 
 
@@ -35,9 +35,9 @@ def kept(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def restart_clean(caches: Path, *, handed: handover.Handover | None = None) -> int | None:
-    """Replace this process by one with a clean environment; returns in that one.
+    """Replace this process by one with a clean environment; returns in the new one.
 
-    Gives the file that `handed` is in, None without one.
+    Returns the number of the file that holds `handed`, None without one.
     """
     pid, _, fd = os.environ.pop(_RESTARTED, "").partition(":")
     if pid == str(os.getpid()):
@@ -45,7 +45,7 @@ def restart_clean(caches: Path, *, handed: handover.Handover | None = None) -> i
     environment = _for_runner(os.environ, caches)
     number = handover.store(handed) if handed else ""
     environment[_RESTARTED] = f"{os.getpid()}:{number}"
-    # -P: no folder that happens to be the current one may lend us a module.
+    # -P: never import a module from the current folder.
     arguments = [sys.executable, "-P", "-m", "jobs.runner", *sys.argv[1:]]
     if handed:
         os.set_inheritable(int(number), True)
@@ -53,23 +53,23 @@ def restart_clean(caches: Path, *, handed: handover.Handover | None = None) -> i
 
 
 def _for_runner(environment: Mapping[str, str], caches: Path) -> dict[str, str]:
-    """The kept variables, and what the import of xcube needs on a machine that lacks it."""
+    """The kept variables, and defaults that the import of xcube needs."""
     result = kept(environment)
     result.update(dict.fromkeys(_ONE_THREAD, "1"))
     # Without a writable folder numba refuses to import xcube's compiled functions.
     result.setdefault("NUMBA_CACHE_DIR", str(caches / ".cache" / "numba"))
     result.setdefault("MPLCONFIGDIR", str(caches / ".cache" / "matplotlib"))
-    # A container's user may be in no list, and may write nowhere else.
+    # The user of a container may have no entry in passwd, and no other writable folder.
     result.setdefault("HOME", str(caches))
     if not os.access(result.get("TMPDIR", "/tmp"), os.W_OK):
         result["TMPDIR"] = str(caches)
-    # Our own place, which may be a zip file.
+    # Where this program is, which may be a zip file.
     result["PYTHONPATH"] = str(Path(__file__).absolute().parents[3])
     return result
 
 
 def for_run(environment: Mapping[str, str], *, scratch: Path, extra: Mapping[str, str]) -> dict:
-    """What a run sees: the kept variables, its own folders, then the workload's own."""
+    """The environment of a run: the kept variables, its folders, then its workload's own."""
     result = kept(environment)
     result.pop("PYTHONPATH", None)
     folders = {

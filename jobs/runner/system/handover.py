@@ -1,7 +1,8 @@
-"""What `run` was started with and its environment must not keep: the run's token above all.
+"""Hand secrets over a restart of this program in a file without a name.
 
-An environment stays readable in /proc for as long as its program runs. So this goes over the
-restart in a file without a name, which is read once, by the process that needs it.
+The environment of a process stays readable in /proc for as long as it runs. So the token of a
+run, and other variables that came with the environment, are put into such a file, and the
+process that needs them reads it once.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _OURS = ("XCUBE_HUB_", "KUBERNETES_")
 
 @dataclass(frozen=True)
 class Handover:
-    """`retries`: how many tries of this run there were before; `environment`: for the run."""
+    """`retries`: the number of earlier tries; `environment`: variables for the run."""
 
     token: str | None = field(default=None, repr=False)
     retries: int = 0
@@ -26,7 +27,7 @@ class Handover:
 
 
 def gather(environment: Mapping[str, str], *, keep_environment: bool) -> Handover:
-    """What of an environment is for the run. An annotation that is not there makes it empty."""
+    """The part of an environment that is for the run. A missing annotation leaves it empty."""
     retries = environment.get(RETRIES, "")
     kept = {k: v for k, v in environment.items() if not k.startswith(_OURS)}
     return Handover(
@@ -37,7 +38,7 @@ def gather(environment: Mapping[str, str], *, keep_environment: bool) -> Handove
 
 
 def store(handover: Handover) -> int:
-    """A file that whatever this process executes inherits; gives its number."""
+    """Write it into a file that the next program inherits; returns the file's number."""
     fd = os.memfd_create("handover", 0)
     with open(fd, "wb", closefd=False) as stream:
         stream.write(json.dumps(asdict(handover)).encode("utf-8", "surrogateescape"))

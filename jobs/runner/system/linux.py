@@ -1,6 +1,6 @@
-"""What only Linux can tell or do: prctl, /proc, who a process is, whom it has forked.
+"""Linux system calls and /proc: prctl, process identity, children, memory.
 
-A process is identified by boot id, pid and start time: a pid alone may be reused.
+A process is identified by boot id, pid and start time, because a pid alone may be reused.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ def _prctl(option: int, value: int) -> None:
 
 
 def die_with_parent(parent: int) -> None:
-    """Be killed when `parent` ends; ends at once if it already has."""
+    """Have this process killed when `parent` ends; exits at once if it has ended already."""
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
 
 
 def become_subreaper() -> None:
-    """Orphaned descendants become our children, so that none is forgotten."""
+    """Become the parent of orphaned descendants, so that none is forgotten."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def hide_memory() -> None:
-    """Other processes of the same user may no longer read our memory."""
+    """Forbid other processes of the same user to read the memory of this one."""
     _prctl(_PR_SET_DUMPABLE, 0)
 
 
 def open_signals(numbers: Collection[int]) -> int:
-    """A file to read these signals from, who sent them included; nothing else is told of them."""
+    """Open a file from which these signals and their senders are read, instead of handlers."""
     signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     mask = (ctypes.c_ulong * (_SIGSET_BYTES // ctypes.sizeof(ctypes.c_ulong)))()
     bits = 8 * ctypes.sizeof(ctypes.c_ulong)
@@ -60,7 +60,7 @@ def open_signals(numbers: Collection[int]) -> int:
 
 
 def read_signals(fd: int) -> list[Signal]:
-    """Those that have come."""
+    """The signals that have arrived, with their senders."""
     try:
         data = os.read(fd, 16 * _SIGINFO_BYTES)
     except BlockingIOError:
@@ -70,13 +70,13 @@ def read_signals(fd: int) -> list[Signal]:
 
 
 def be_killed_first() -> None:
-    """Where memory runs out it is this process that ends, and not who looks after it."""
+    """Have the kernel kill this process first if memory runs out, not its supervisor."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 class Signal(NamedTuple):
-    """A signal that was sent. The sender is 0 if it is in none of our namespaces, or the kernel."""
+    """A signal. The sender is 0 if it is the kernel or outside our pid namespace."""
 
     number: int
     sender: int
@@ -101,7 +101,7 @@ def read_stat(pid: int) -> Stat | None:
 
 
 def parse_stat(text: bytes) -> Stat:
-    """The command name may hold spaces and brackets: fields count from the last one."""
+    """Split /proc/PID/stat. The command name may hold spaces and brackets itself."""
     fields = text[text.rindex(b")") + 2 :].split()
     return Stat(fields[0].decode(), int(fields[1]), int(fields[2]), int(fields[3]), int(fields[19]))
 
@@ -111,7 +111,7 @@ def boot_id() -> str:
 
 
 def identity(pid: int) -> dict:
-    """Who `pid` is: {"boot_id", "pid", "start_time"}."""
+    """The identity of a process: {"boot_id", "pid", "start_time"}."""
     stat = read_stat(pid)
     return {"boot_id": boot_id(), "pid": pid, "start_time": stat.start_time if stat else None}
 
@@ -130,7 +130,7 @@ def thread_count() -> int:
 
 
 def open_fds() -> set[int]:
-    """Our open file descriptors."""
+    """The open file descriptors of this process."""
     fds = {int(name) for name in os.listdir("/proc/self/fd")}
     return {fd for fd in fds if os.path.exists(f"/proc/self/fd/{fd}") or _is_open(fd)}
 
@@ -178,7 +178,7 @@ def all_processes() -> list[tuple[int, Stat]]:
 
 
 def private_bytes(pid: int) -> int:
-    """Memory that `pid` shares with nobody; 0 if it has ended."""
+    """Bytes of memory that `pid` shares with no other process; 0 if it has ended."""
     try:
         return parse_private(Path(f"/proc/{pid}/smaps_rollup").read_bytes())
     except OSError:
@@ -194,7 +194,7 @@ def parse_private(text: bytes) -> int:
 
 
 def resident_bytes(pid: int | None = None) -> int:
-    """Memory in use, whomever it is shared with; of ourselves, or of `pid` (0 if it has ended)."""
+    """Resident bytes, shared ones included, of this process or of `pid` (0 if it has ended)."""
     try:
         pages = Path(f"/proc/{pid or 'self'}/statm").read_bytes().split()[1]
     except OSError:
@@ -203,7 +203,7 @@ def resident_bytes(pid: int | None = None) -> int:
 
 
 def oom_kills(*, proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> int:
-    """How often the kernel has killed for memory: in our own cgroup, else on this machine."""
+    """How many processes the kernel has killed for memory, in our cgroup or on this machine."""
     for file in _oom_counters(proc, cgroups):
         with contextlib.suppress(OSError):
             text = file.read_text()
@@ -213,10 +213,10 @@ def oom_kills(*, proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgrou
 
 
 def _oom_counters(proc: Path, cgroups: Path) -> Iterator[Path]:
-    """Where the count may be, the nearest first.
+    """Files that may hold the count, the nearest first.
 
-    A container may see the path that its cgroup has outside; what is mounted inside then is
-    its own cgroup. The root of a machine's cgroups counts nothing.
+    A container may see the path that its cgroup has outside. The cgroup mounted inside is then
+    its own. The root cgroup of a machine has no count.
     """
     for controllers, path in _own_cgroups(proc):
         if "memory" in controllers:
@@ -229,7 +229,7 @@ def _oom_counters(proc: Path, cgroups: Path) -> Iterator[Path]:
 
 
 def _own_cgroups(proc: Path) -> list[tuple[list[str], str]]:
-    """Controllers and path of each hierarchy that we are in; that of version 2 has none."""
+    """Controllers and path of each cgroup of this process; version 2 has no controllers."""
     try:
         lines = (proc / "self" / "cgroup").read_text().splitlines()
     except OSError:

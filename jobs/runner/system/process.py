@@ -1,6 +1,6 @@
-"""Forking: what a forked process keeps of its parent, and how it ends.
+"""Fork processes: what a child keeps of its parent, and how it ends.
 
-The child never returns into its parent's code: it ends by os._exit.
+A child never returns into its parent's code: it ends by os._exit.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ library_fds: set[int] = set()
 
 
 def spawn(main: Callable[[], int | None], *, keep: Iterable[int] = ()) -> int:
-    """Fork a process that runs `main` and ends with what it returns; gives its pid.
+    """Fork a process that runs `main` and exits with its result; returns the pid.
 
-    It keeps the standard streams, `keep` and the libraries' own files, and
-    starts with default signal handlers. Only from a process of one thread:
-    a lock that another thread holds would stay locked in the child for ever.
+    The child keeps the standard streams, the files in `keep` and the libraries' own files, and
+    starts with default signal handlers. Call it only in a process with one thread: a lock that
+    another thread holds would stay locked in the child for ever.
     """
     if linux.thread_count() != 1:
         raise RuntimeError("a process with several threads must not fork")
@@ -62,18 +62,18 @@ def reset_signals() -> None:
                 signal.signal(number, signal.SIG_DFL)
         except (OSError, ValueError):
             pass
-    # Python's own choice: a closed pipe is an error, not the end.
+    # As Python does it: a closed pipe is an error and does not end the process.
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
 
 def say(text: str) -> None:
-    """A line for whoever reads our stderr, if anybody still does."""
+    """Print a line on standard error; a closed one is ignored."""
     with contextlib.suppress(OSError):
         os.write(2, f"xcube-hub runner: {text.rstrip()}\n".encode("utf-8", "backslashreplace"))
 
 
 def pass_on(data: bytes) -> None:
-    """Bytes for whoever reads our stdout, if anybody still does."""
+    """Write bytes to standard output; a closed one is ignored."""
     try:
         while data:
             data = data[os.write(1, data) :]

@@ -1,4 +1,4 @@
-"""How an event loop hears of signals: that it is to stop, and which of its children have ended."""
+"""Signals in an event loop: requests to stop, and children that have ended."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def watch(
     on_stop: Callable[[], None],
     on_child: Callable[[int], None],
 ) -> None:
-    """From now on SIGTERM and SIGINT call `on_stop`, each child's end calls `on_child`.
+    """Call `on_stop` at SIGTERM and SIGINT, and `on_child` with the pid of each ended child.
 
-    `selector`: its keys' data are called with the events' mask.
+    `selector` is the loop's; the data of its keys are called with the mask of events.
     """
     receive, send = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(send, warn_on_full_buffer=False)

@@ -1,7 +1,7 @@
-"""JSON that any reader and any database takes, whatever a run's own code has put into it.
+"""Strict JSON that every parser and database accepts, whatever users' code has produced.
 
-No NaN or Infinity (null instead), no lone surrogates (U+FFFD instead), no NUL
-characters, no endless nesting. All that leaves the runner is written here.
+No NaN or Infinity (null instead), no lone surrogates (U+FFFD instead), no NUL characters, no
+endless nesting. Everything that leaves the runner is written by this module.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 
 MAX_DEPTH = 100
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# In ASCII JSON these show as escapes; a pair that is one character is merely looked at twice.
+# ASCII JSON shows surrogates as escapes. A valid pair is checked too, and stays.
 _SUSPECT = re.compile(r"\\u(?:0000|d[89a-f])")
 
 
 def dumps(content: Any) -> bytes:
-    """`content` is anything JSON can express, and what Python takes for that besides."""
+    """`content` as strict JSON. It may hold what Python's json accepts besides."""
     try:
         text = json.dumps(content, separators=(",", ":"), allow_nan=False)
         if not _SUSPECT.search(text):
@@ -29,7 +29,7 @@ def dumps(content: Any) -> bytes:
 
 
 def clean(content: Any, *, depth: int = MAX_DEPTH) -> Any:
-    """The same without what is no strict JSON; null for what lies deeper than `depth`."""
+    """`content` with strict values only; what lies deeper than `depth` becomes null."""
     if isinstance(content, str):
         return clean_text(content)
     if isinstance(content, float):

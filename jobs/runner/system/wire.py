@@ -1,7 +1,7 @@
-"""HTTP/1.1 as bytes: reads one request piece by piece and writes one answer.
+"""HTTP/1.1 as bytes: parses one request piece by piece, and formats one answer.
 
-Used by both sockets. Pure: no socket is touched here. One request per
-connection; a body needs Content-Length.
+Both sockets use it. Pure functions without a socket. One request per connection; a body needs
+Content-Length.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 
 
 class WireError(Exception):
-    """What was received is not a request we take; carries the HTTP status to answer."""
+    """The request is not acceptable; carries the HTTP status of the answer."""
 
     def __init__(self, status: int, message: str):
         super().__init__(message)
@@ -39,7 +39,7 @@ class Request:
     body: bytearray = field(default_factory=bytearray)
 
     def wipe(self) -> None:
-        """Overwrite the body: it may hold a secret, and children inherit memory."""
+        """Overwrite the body: it may hold a secret, and forked children inherit memory."""
         self.body[:] = bytes(len(self.body))
 
 
@@ -64,14 +64,14 @@ class RequestReader:
 
     @property
     def started(self) -> bool:
-        """Whether any byte has come."""
+        """Whether any byte has arrived."""
         return self._request is not None or bool(self._header)
 
     def feed(self, data: bytes | bytearray, size: int | None = None) -> Request | None:
-        """Take the first `size` received bytes; the request once it is complete, else None.
+        """Parse the first `size` received bytes; the request if it is complete, else None.
 
-        The body is copied to its place at once and nowhere else, so that who
-        wipes `data` and the request has wiped everything.
+        The body is copied once, into the request. Wiping `data` and the request therefore wipes
+        every copy.
         """
         end = len(data) if size is None else size
         start = 0
@@ -86,7 +86,7 @@ class RequestReader:
         return self._request if self._received == len(body) else None
 
     def _feed_header(self, data: bytes | bytearray, size: int) -> int:
-        """Take what belongs to the header; gives where the body starts in `data`."""
+        """Parse the bytes of the header; returns where the body starts in `data`."""
         start = self._header_end(data, size)
         self._header += memoryview(data)[:start]
         if len(self._header) > self._header_limit:
