@@ -1,4 +1,4 @@
-"""System checks: that somebody can sign in, and that tokens can be signed."""
+"""System checks: a way to sign in exists, and tokens can be signed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def check_sign_on(**kwargs: Any) -> list[CheckMessage]:
 
 @register()
 def check_signing_keys(**kwargs: Any) -> list[CheckMessage]:
-    """A file that cannot be read would be told by each token, as a fault of the hub."""
+    """Check that the file of signing keys is readable; otherwise every token would be a 500."""
     path = settings.TOKEN_SECRETS_FILE
     if settings.TOKEN_SECRETS or not path.exists():
         return []  # no file, or it will be made

@@ -1,7 +1,7 @@
-"""Deleting a person: what tells who it was goes, what was spent stays.
+"""Delete a person: everything that identifies them goes, what was spent stays.
 
-The user's row remains under a random id, for the ledger's sake. Apps that keep more of a user
-say how it is stopped and forgotten (`also`), for accounts know nothing of them.
+The user's row remains under a random id, because the ledger refers to it. Apps that keep more
+data of a user register how to stop and delete it, because accounts know nothing of them.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ DELETED = "deleted"
 
 
 class StillBusy(Exception):
-    """Something of the user's is being ended; try again in a minute."""
+    """Work of the user is still being ended; try again in a minute."""
 
 
 class HasPowers(Exception):
-    """Who operates the hub is not deleted: the powers must be taken first."""
+    """The user operates the hub. Their powers must be taken away before they are deleted."""
 
 
 @dataclass(frozen=True)
 class _Other:
-    """`stop` ends what runs and returns how much is not over yet; `forget` gets the user, the
-    id that must go, and the id instead of it."""
+    """`stop` ends running work and returns how much is still running; `forget` gets the user, the
+    id that must go, and its replacement."""
 
     stop: Callable[[User], int]
     forget: Callable[[User, str, str], None]
@@ -58,9 +58,9 @@ def also(*, stop: Callable[[User], int], forget: Callable[[User, str, str], None
 
 
 def forget_person(user: User, *, actor: str) -> list[str]:
-    """Delete the person; returns what operators must do elsewhere. Raises StillBusy, HasPowers.
+    """Delete the person; returns what operators must do in other systems.
 
-    They can no longer do anything from the first moment on, also where it is not over yet.
+    The account is switched off at once, also if StillBusy is raised. Raises StillBusy, HasPowers.
     """
     if user.is_superuser or user.is_staff or user.is_operator:
         raise HasPowers(f"{user.email} is an operator")
@@ -102,7 +102,7 @@ def _forget_subscriptions(user: User, actor: str) -> list[str]:
 
 
 def _forget_access(user: User) -> None:
-    """Ways in, also those that wait under this e-mail, and what the admin's log calls them."""
+    """Delete every way to sign in, also waiting ones of this e-mail, and names in the admin log."""
     identities = Identity.objects.filter(Q(user=user) | Q(user=None, email__iexact=user.email))
     for model, rows in (
         (User, [user]),

@@ -1,4 +1,4 @@
-"""Who holds which scope: roles given to users and taken from them."""
+"""Roles of users: give them, take them, and ask which scopes a user holds."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def permission_rows(scopes: Iterable[str]) -> list[Permission]:
 def give_roles(user: User, scopes: Iterable[str]) -> list[str]:
     """Add `user` to the roles that grant `scopes`; returns the names of the added ones.
 
-    A role that is missing is made again. One that an operator narrowed stays narrowed: ask
-    `permissions_of` whether the user has what was wanted.
+    A missing role is created again. A role that an operator has narrowed stays narrowed: use
+    `permissions_of` to see whether the user has the scopes now.
     """
     held = permissions_of(user)
     wanted = set(scopes) - held
@@ -48,7 +48,7 @@ def give_roles(user: User, scopes: Iterable[str]) -> list[str]:
 
 
 def give_role(user: User, name: str) -> bool:
-    """Add `user` to a role, made again if it is missing; False if the user had it."""
+    """Add `user` to a role, created if it is missing; False if the user had it already."""
     role, is_new = Group.objects.get_or_create(name=name)
     if is_new:
         role.permissions.set(permission_rows(ROLES.get(name, ())))

@@ -1,8 +1,9 @@
-"""What callers may be allowed to do: the scopes, and the roles that grant them.
+"""The scopes that callers can have, and the roles that grant them.
 
 A scope is a permission of the User model with the same codename, and a role is a group, so
-that operators give and take them where Django's admin expects it. A token's scopes never
-count by themselves, only as far as its owner holds the permission (tokens.py).
+that operators manage them where Django's admin expects it. A token's scopes never count by
+themselves, only as far as its owner holds the permission (`accounts/tokens`). `accounts/roles.py`
+gives and takes roles.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ SCOPES: dict[str, str] = {
     OPERATE_HUB: "Can operate the hub: see and change what belongs to others",
 }
 
-# From the narrowest to the widest: the first role that holds a scope is the one to give.
+# From the narrowest to the widest: the first role that holds a scope is given for it.
 ROLES: dict[str, tuple[str, ...]] = {
     "cube-generation": (MANAGE_CUBEGENS,),
     "user-code": (PROCESS_CUBEGENS,),

@@ -1,4 +1,4 @@
-"""The pages of accounts in the admin: Django loads this package, which loads them all."""
+"""The admin pages of accounts. Django imports this package, which imports all of them."""
 
 from . import identities, roles, subscriptions, units, users
 

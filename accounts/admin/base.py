@@ -1,4 +1,4 @@
-"""What the hub's operators may do in the admin: base classes of its pages."""
+"""Base classes of admin pages: what operators may see and do there."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from ..scopes import OPERATE_HUB
 
 
 def operates(request: HttpRequest) -> bool:
-    return request.user.has_perm(f"accounts.{OPERATE_HUB}")  # the login page asks for nobody too
+    return request.user.has_perm(f"accounts.{OPERATE_HUB}")  # also called for anonymous users
 
 
 class OperatorAdmin(admin.ModelAdmin):
-    """Operators may look at everything here, without a permission per model."""
+    """Lets operators see every model, without a Django permission for each.
+
+    Derive from it for pages that operators change, from `ReadOnlyAdmin` for those they only read.
+    """
 
     show_full_result_count = False
 
@@ -24,7 +27,7 @@ class OperatorAdmin(admin.ModelAdmin):
         return operates(request) or super().has_view_permission(request, obj)
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
-        """For actions."""
+        """Django asks this for actions that declare `permissions=["operate"]`."""
         return operates(request)
 
 

@@ -1,4 +1,4 @@
-"""Identities in the admin: operators say whose an account is, and refuse its tokens."""
+"""Identities in the admin: operators link them to users and refuse their tokens."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class IdentityForm(forms.ModelForm):
         fields = ["user", "not_before"]
 
     def clean_user(self) -> User | None:
-        """Powers are not handed on by accident: who is an operator is linked by a superuser."""
+        """Only a superuser links an identity to an operator, so no powers pass by accident."""
         user = self.cleaned_data["user"]
         is_new = user is not None and user != self.instance.user
         if is_new and user.is_service_account:
@@ -35,7 +35,7 @@ class IdentityForm(forms.ModelForm):
 
 @admin.register(Identity)
 class IdentityAdmin(OperatorAdmin):
-    """Accounts at identity providers. One that waits has no user: choose whose it is."""
+    """Accounts at identity providers. One without a user waits: choose its user."""
 
     form = IdentityForm
     actions = ["refuse_tokens"]

@@ -17,7 +17,7 @@ from .base import OperatorAdmin, operates
 
 
 class RoleForm(forms.ModelForm):
-    """Operators give and take what they hold themselves, no permission of Django's own."""
+    """Lets operators give and take the scopes that they hold, but no Django permission."""
 
     scopes = forms.MultipleChoiceField(
         choices=[(scope, f"{scope}: {name}") for scope, name in SCOPES.items()],
@@ -73,7 +73,7 @@ class RoleAdmin(OperatorAdmin):
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions = super().get_actions(request)
-        actions.pop("delete_selected", None)  # it would ask for no role by itself
+        actions.pop("delete_selected", None)  # it would not check each role
         return actions
 
     def save_related(

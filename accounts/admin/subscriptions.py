@@ -28,7 +28,7 @@ class SubscriptionEventInline(admin.TabularInline):
     verbose_name_plural = "History"
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return True  # of who may see the subscription
+        return True  # whoever may see the subscription may see its history
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -54,7 +54,7 @@ class SubscriptionForm(forms.ModelForm):
 
 @admin.register(Subscription)
 class SubscriptionAdmin(OperatorAdmin):
-    """The marketplace makes them. Only the guid is changed here: it names the role in geoDB."""
+    """The marketplace makes subscriptions. Only the guid, which names the geoDB role, changes."""
 
     form = SubscriptionForm
     actions = ["end"]
@@ -98,7 +98,7 @@ class SubscriptionAdmin(OperatorAdmin):
     def save_model(
         self, request: HttpRequest, obj: Subscription, form: forms.ModelForm, change: bool
     ) -> None:
-        obj.save(update_fields=["guid"])  # what the marketplace changes meanwhile stays
+        obj.save(update_fields=["guid"])  # keeps what the marketplace changes meanwhile
         if "guid" not in form.changed_data:
             return
         SubscriptionEvent.objects.create(

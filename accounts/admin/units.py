@@ -1,4 +1,4 @@
-"""Monthly and expiring units, and requests in users' names, in the admin."""
+"""Monthly units, expiring units and requests in users' names, in the admin."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class MonthlyGrantForm(forms.ModelForm):
 
 @admin.register(MonthlyGrant)
 class MonthlyGrantAdmin(OperatorAdmin):
-    """Granted by an hourly tick; what was granted stays when one is changed or removed."""
+    """An hourly tick grants them. Changing or removing one keeps what it granted before."""
 
     form = MonthlyGrantForm
     list_display = ["user", "units", "first_month", "last_month", "expires", "reason"]
@@ -58,7 +58,7 @@ class ExpiringUnitsAdmin(ReadOnlyAdmin):
 
 @admin.register(ActingEntry)
 class ActingEntryAdmin(ReadOnlyAdmin):
-    """Who asked for what in whose name (the header X-Act-For)."""
+    """Requests that an operator made in a user's name (header X-Act-For)."""
 
     list_display = ["at", "operator", "user", "method", "path", "address"]
     list_select_related = ["operator", "user"]

@@ -1,4 +1,4 @@
-"""Accounts in the admin: operators look, revoke and grant; the ledger itself is read-only."""
+"""Users, clients, tokens and the ledger in the admin. The ledger is read-only."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class UserForm(UserChangeForm):
 
 
 class UnitsActionForm(ActionForm):
-    """The number beside the action; the key makes a page sent twice count once."""
+    """The number of units beside the action. The key makes a form that is sent twice count once."""
 
     units = forms.IntegerField(
         required=False, min_value=-ledger.MAX_UNITS, max_value=ledger.MAX_UNITS, label="Units:"
@@ -87,7 +87,7 @@ class UserAdmin(OperatorAdmin, DjangoUserAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         if obj is not None and obj.is_superuser and not request.user.is_superuser:
-            return False  # or its password could be set, and its powers taken
+            return False  # otherwise its password could be set, and its powers used
         return operates(request) or super().has_change_permission(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
@@ -186,7 +186,7 @@ class ClientForm(forms.ModelForm):
 
 @admin.register(Client)
 class ClientAdmin(OperatorAdmin):
-    """Made by `manage.py create_client`, which shows the secret: nothing does later."""
+    """`manage.py create_client` makes clients and shows the secret once."""
 
     form = ClientForm
     actions = ["revoke"]
@@ -235,7 +235,7 @@ class AccessTokenAdmin(ReadOnlyAdmin):
 
 @admin.register(Balance)
 class BalanceAdmin(ReadOnlyAdmin):
-    """To change one, use the actions on users: they leave an entry in the ledger."""
+    """Balances change by the actions on users, which leave an entry in the ledger."""
 
     list_display = ["user", "total", "reserved", "available"]
     list_select_related = ["user"]

@@ -1,4 +1,4 @@
-"""Who there is, what their programs may do, and what they have to spend."""
+"""Models of accounts: users, clients, tokens, identities, subscriptions, units, the ledger."""
 
 from .acting import ActingEntry
 from .client import AccessToken, Client

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 
 class ActingEntry(models.Model):
-    """Written before the request is answered, whatever becomes of it; never changed."""
+    """Written before the request is answered, whether it succeeds or not; never changed."""
 
     operator = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="acted"

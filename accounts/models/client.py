@@ -1,4 +1,4 @@
-"""What programs sign in with: client id and secret, and the tokens made from them."""
+"""Clients (id and secret) with which programs sign in, and the tokens made from them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def new_hex_id() -> str:
 
 
 class Client(models.Model):
-    """A program of a user's. Its secret is stored as a hash only (clients.py)."""
+    """A program of a user. Only a hash of its secret is stored (`accounts/tokens/clients.py`)."""
 
     client_id = models.CharField("client id", max_length=255, unique=True, default=new_hex_id)
     owner = models.ForeignKey(
@@ -44,7 +44,7 @@ class Client(models.Model):
         return self.revoked_at is None and self.owner.is_active
 
     def revoke(self) -> bool:
-        """Refuse it and its tokens from now on; False if that was so already."""
+        """Revoke the client and its tokens; False if it was revoked already."""
         now = timezone.now()
         rows = type(self).objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=now)
         if rows:
@@ -53,7 +53,7 @@ class Client(models.Model):
 
 
 class AccessToken(models.Model):
-    """The live row that a token's `jti` names: without it the token grants nothing."""
+    """An issued token, by its `jti`. A token without its row grants nothing."""
 
     jti = models.CharField(max_length=32, unique=True, default=new_hex_id)
     user = models.ForeignKey(

@@ -1,4 +1,4 @@
-"""Accounts at identity providers, and what the hub last heard from these providers."""
+"""Accounts at identity providers, and the documents that the providers published last."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from django.utils import timezone
 
 
 class Identity(models.Model):
-    """An account at an identity provider, by what never changes: its issuer and subject.
+    """An account at an identity provider, identified by issuer and subject.
 
     Without a user it waits for an operator to link it: its e-mail is that of a user, but the
-    hub cannot know that both are the same person (oidc/linking.py).
+    hub cannot know whether both are the same person (`accounts/sign_on/linking.py`).
     """
 
     user = models.ForeignKey(
@@ -54,7 +54,7 @@ class Identity(models.Model):
 
 
 class ProviderDocuments(models.Model):
-    """The metadata and public keys that a provider last published: they outlive a restart."""
+    """The metadata and public keys that a provider published last; kept over a restart."""
 
     issuer = models.CharField(max_length=255, unique=True)
     metadata = models.JSONField()

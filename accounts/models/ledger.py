@@ -1,4 +1,4 @@
-"""Processing units: what a user has, and every movement that made it so.
+"""Processing units: the balance of a user, and the ledger of all movements.
 
 Only `accounts/units/ledger.py` writes these.
 """
@@ -12,9 +12,9 @@ from django.utils import timezone
 
 
 class Balance(models.Model):
-    """A user's processing units. `reserved` is that part of `total` which jobs will spend.
+    """A user's processing units. `reserved` is the part of `total` that jobs may spend.
 
-    An override may set `total` below `reserved`: then nothing is available.
+    An override may set `total` below `reserved`. Then nothing is available.
     """
 
     user = models.OneToOneField(
@@ -47,7 +47,7 @@ class LedgerEntryQuerySet(models.QuerySet):
         return self.filter(reference=reference, kind=LedgerEntry.Kind.RESERVE)
 
     def closing(self, reference: str) -> LedgerEntryQuerySet:
-        """What ended a reservation: its settlement or its release."""
+        """The entry that closed the reservation: its settlement or its release."""
         return self.filter(
             reference=reference, kind__in=[LedgerEntry.Kind.SETTLE, LedgerEntry.Kind.RELEASE]
         )
@@ -79,7 +79,7 @@ class LedgerEntry(models.Model):
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
         related_name="ledger_entries",
-        db_index=False,  # the index on user and pk serves
+        db_index=False,  # the index on user and pk is used
     )
     kind = models.CharField(max_length=10, choices=Kind)
     units = models.BigIntegerField(help_text="What was asked for; the deltas tell what happened.")

@@ -1,4 +1,4 @@
-"""Processing units that come every month, and those that do not last."""
+"""Monthly grants of processing units, and units that expire."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.utils import timezone
 
 
 class MonthlyGrant(models.Model):
-    """Units that a user gets in each month from the first to the last."""
+    """Units that a user gets each month, from the first to the last month."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="monthly_grants"
@@ -40,9 +40,9 @@ class MonthlyGrant(models.Model):
 
 
 class ExpiringUnits(models.Model):
-    """Units of one grant that last until a day. `remaining` is what was not spent of them.
+    """Units of one grant that expire on a day. `remaining` is the part not spent yet.
 
-    `expiry.py` says how it is counted, up to the ledger entry `counted_to`.
+    `accounts/units/expiry.py` counts it, up to the ledger entry `counted_to`.
     """
 
     user = models.ForeignKey(

@@ -1,4 +1,4 @@
-"""A person, or an organisation, that has an account at the hub."""
+"""The user: a person, an organisation or a machine that has an account at the hub."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ class UserManager(BaseUserManager["User"]):
         )
 
     def get_by_natural_key(self, username: str | None) -> User:
-        """By e-mail or by user id: either may be typed at the login."""
+        """The user with this e-mail or user id: people may type either at the login."""
         if "@" in (username or ""):
             return self.get_by_email(username)
         return self.get(username=username)
 
     def get_or_create_by_email(self, email: str, **fields) -> tuple[User, bool]:
-        """The user with `email`, made with `fields` if there is none; and whether it was made.
+        """The user with `email`, created with `fields` if there is none, and whether it is new.
 
-        Safe when two arrive at once. Raises ValidationError if it is no e-mail address.
+        Safe if two requests arrive at once. Raises ValidationError if it is no e-mail address.
         """
         self._check_email(email.strip())
         try:
@@ -40,7 +40,7 @@ class UserManager(BaseUserManager["User"]):
             return self.get_by_email(email), False  # another request was first
 
     def create_user(self, email: str, password: str | None = None, **fields) -> User:
-        """A new user. The e-mail is kept as given: the user id was made from it."""
+        """Create a user. The e-mail is kept as given, because the user id is made from it."""
         email = email.strip()
         self._check_email(email)
         user = self.model(email=email, **fields)
@@ -58,9 +58,9 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractUser):
-    """`username` is the user id, made from the e-mail as first registered, and never changes.
+    """A user. `username` is the user id: made from the first e-mail, and never changed.
 
-    Two spellings of an e-mail that differ in case only are one user.
+    Spellings of an e-mail that differ only in case are the same user.
     """
 
     email = models.EmailField(
@@ -114,7 +114,7 @@ class User(AbstractUser):
         super().save(*args, **kwargs)
 
     def _free_user_id(self) -> str:
-        """The id of this e-mail, or of `e-mail#n` where one who had the e-mail before holds it."""
+        """A free id: of this e-mail, or of `e-mail#n` if another user has that id."""
         candidate, number = user_id_of(self.email), 1
         while type(self).objects.filter(username=candidate).exists():
             number += 1

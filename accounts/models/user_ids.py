@@ -1,4 +1,4 @@
-"""How a person's e-mail address becomes the user id that names their jobs and objects."""
+"""Make user ids, which name jobs and engine objects, from e-mail addresses."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import hashlib
 
 
 def user_id_of(email: str) -> str:
-    """`a` and the hex MD5 of `email` exactly as given: 33 characters, fit for object names.
+    """`a` and the hex MD5 of `email` exactly as given: 33 characters, valid in object names.
 
-    The service we replace made ids like this; its users keep theirs. No secret is involved.
+    The old service made ids in this way, and its users keep theirs. No secret is involved.
     """
     return "a" + hashlib.md5(email.encode(), usedforsecurity=False).hexdigest()

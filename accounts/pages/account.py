@@ -49,7 +49,7 @@ class TokenForm(forms.Form):
 
 @method_decorator([never_cache, login_required], name="dispatch")
 class AccountPage(View):
-    """The page; a form sent to it makes a token, which is shown this once."""
+    """The page. Its form makes a token, which is shown only once."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
         return self._page(request, TokenForm(held=permissions_of(request.user)))

@@ -1,1 +1,1 @@
-"""Sign-on with OpenID Connect, made safe: see docs/architecture.md."""
+"""Sign-on with OpenID Connect, passwords and providers' tokens: see docs/architecture.md."""

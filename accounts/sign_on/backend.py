@@ -1,4 +1,4 @@
-"""mozilla-django-oidc's backend, made safe: it neither checks whose token it is, nor who."""
+"""The sign-on backend: mozilla-django-oidc's, with checks of issuer, audience and person."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ BASIC = "client_secret_basic"
 
 
 class OidcBackend(OIDCAuthenticationBackend):
-    """Signs in whoever the provider of `request.oidc_provider` names by a valid ID token.
+    """Signs in the person whom a valid ID token of `request.oidc_provider` names.
 
-    Raises SignOnRefused or ProviderUnavailable, where its base would return None.
+    Raises SignOnRefused or ProviderUnavailable if its base class would return None.
     """
 
     provider: Provider
 
     def __init__(self) -> None:
-        """Nothing of the settings: what the base reads there depends on the provider here."""
+        """Read no settings: what the base class reads there depends on the provider here."""
         self.UserModel = User
 
     def authenticate(self, request: HttpRequest | None, **credentials: Any) -> User | None:
         provider = getattr(request, "oidc_provider", None)
         if provider is None:
-            return None  # a password: for the other backend
+            return None  # a password, which is for the other backend
         self.provider = provider
         self.OIDC_RP_CLIENT_ID = provider.client_id
         self.OIDC_RP_CLIENT_SECRET = provider.client_secret
@@ -49,11 +49,11 @@ class OidcBackend(OIDCAuthenticationBackend):
 
     @staticmethod
     def get_settings(attr: str, *args: Any) -> Any:
-        """For the base, which asks for few: the name of the URL to come back to."""
+        """The few settings that the base class asks for, such as the name of the callback URL."""
         return {"OIDC_AUTHENTICATION_CALLBACK_URL": "oidc-callback"}.get(attr, *args)
 
     def get_token(self, payload: dict[str, str]) -> dict[str, Any]:
-        """Exchange the code. The secret goes into the header, as RFC 6749, 2.3.1 prefers."""
+        """Exchange the code for tokens. The secret is sent in a header (RFC 6749, 2.3.1)."""
         form = {**payload, "redirect_uri": redirect_uri()}
         metadata = publisher(self.provider).fresh(within_s=60).metadata
         auth = None
@@ -78,7 +78,7 @@ class OidcBackend(OIDCAuthenticationBackend):
             ) from None
 
     def store_tokens(self, access_token: str, id_token: str) -> None:
-        """Only what the logout at the provider needs; the access token is not kept at all."""
+        """Store what the logout at the provider needs, and never the access token."""
         self.request.oidc_id_token = id_token
 
     def get_or_create_user(self, access_token: str, id_token: str, payload: dict) -> User:
@@ -88,5 +88,5 @@ class OidcBackend(OIDCAuthenticationBackend):
         return identity.user
 
     def get_user(self, user_id: int) -> User | None:
-        """None for one who was switched off since: the base lets them go on."""
+        """The user, or None if they were switched off since; the base class would not check."""
         return ModelBackend.get_user(self, user_id)

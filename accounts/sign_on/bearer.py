@@ -1,4 +1,4 @@
-"""A provider's access token as a way into the API: checked here, one query, no call outside."""
+"""Access tokens of providers in the API: verified locally, one query, no call outside."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .lookup import IdentityRow, find_identity
 
 
 def principal_by_token(provider: Provider, text: str) -> Principal:
-    """Who asks by this token. Raises InvalidToken.
+    """The principal of this token. Raises InvalidToken.
 
-    It grants what its claims map to and, where the provider's settings say so, also what its
-    owner holds here.
+    It grants what its claims map to and, if the provider's settings say so, also the scopes
+    that its owner holds here.
     """
     claims = verify_access_token(provider, text)
     row = _row(provider, claims["sub"])

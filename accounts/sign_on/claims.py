@@ -1,4 +1,4 @@
-"""What a provider's claims say: who it is, with which e-mail, and what they may do here."""
+"""Claims of a provider: the person, their e-mail, and the roles that they map to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST_LENGTH = 255
 
 @dataclass(frozen=True)
 class Person:
-    """Who the provider says it is. `email` is empty if it tells none."""
+    """The person that the provider names. `email` is empty if it gives none."""
 
     subject: str
     email: str
@@ -77,7 +77,7 @@ def _first_text(claims: Mapping[str, Any], names: tuple[str, ...]) -> str:
 
 
 def _is_verified(claims: Mapping[str, Any], names: tuple[str, ...]) -> bool:
-    """By every one of these claims that is there: one that says no may be of this very e-mail."""
+    """True only if every claim that is present is true."""
     told = [claims[name] for name in names if name in claims]
     return bool(told) and all(value is True for value in told)
 

@@ -1,7 +1,7 @@
-"""What each provider publishes, its endpoints and public keys: fetched in the background, kept.
+"""Documents of providers (endpoints and public keys): fetched in the background and kept.
 
-No request waits for a provider but a browser's sign-on, and the first token that is signed by
-a key nobody has seen. The last good documents serve for a day, also after a restart.
+Only two kinds of request wait for a provider: a browser's sign-on, and the first token that is
+signed by an unknown key. The last good documents are used for a day, also after a restart.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ REFRESH_AFTER_S = 300.0
 RETRY_AFTER_S = 10.0
 SERVE_FOR_S = 86_400.0
 MOST_WAITING = 4
-"""Requests of one process that may wait at once for a key that nobody has seen, or for a
-provider that is away."""
+"""How many requests of a process may wait at once for an unknown key, or for a provider that is
+unreachable."""
 
 _MOST_KEYS = 64
 _ALGORITHMS = {"RSA": "RS256", "EC": "ES256"}
@@ -39,7 +39,7 @@ _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri", "end_sessi
 
 @dataclass(frozen=True)
 class Documents:
-    """`keys` holds those that can verify, by key id and algorithm."""
+    """Documents of one provider. `keys` holds the verification keys by key id and algorithm."""
 
     metadata: Mapping[str, Any]
     keys: Mapping[tuple[str, str], Any]
@@ -53,7 +53,7 @@ class Documents:
 
 
 class Publisher:
-    """One provider's documents in this process."""
+    """The documents of one provider in this process."""
 
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
@@ -66,7 +66,7 @@ class Publisher:
         self._waiting = threading.BoundedSemaphore(MOST_WAITING)
 
     def current(self) -> Documents | None:
-        """The last good documents; None if there are none of this day. Waits for nothing."""
+        """The last good documents, None if they are older than a day. Never waits."""
         documents = self._documents or self._load()
         age_s = time.time() - documents.fetched_at if documents else SERVE_FOR_S
         if age_s >= REFRESH_AFTER_S:
@@ -74,9 +74,10 @@ class Publisher:
         return documents if age_s < SERVE_FOR_S else None
 
     def fresh(self, *, within_s: float = RETRY_AFTER_S) -> Documents:
-        """Documents of the last seconds, waited for. Raises ProviderUnavailable.
+        """Fresh documents; waits for the provider. Raises ProviderUnavailable.
 
-        While the provider is known to be away, few wait: anybody may ask to sign on.
+        While the provider is known to be unreachable, only a few requests may wait, because
+        anyone can start a sign-on.
         """
         oldest = time.time() - within_s
         if self._documents is None or self._documents.fetched_at < oldest:
@@ -93,9 +94,9 @@ class Publisher:
         return documents
 
     def key(self, kid: str | None, algorithm: str, *, at_once: bool = False) -> Any | None:
-        """The public key of that id. A key that nobody has seen is asked for, now and then.
+        """The public key of that id. An unknown key is fetched, but only once in a while.
 
-        `at_once` asks always: for tokens that came from the provider itself.
+        `at_once` fetches it in any case: for tokens that came from the provider itself.
         """
         documents = self.current()
         key = documents.key(kid, algorithm) if documents else None
@@ -114,7 +115,7 @@ class Publisher:
         return self._is_down
 
     def keep(self, metadata: Mapping[str, Any], jwks: Mapping[str, Any], fetched_at: float) -> None:
-        """Serve these from now on."""
+        """Use these documents from now on."""
         self._documents = Documents(metadata, usable_keys(jwks), fetched_at)
         self._is_loaded = True
 
@@ -153,7 +154,7 @@ class Publisher:
             connection.close()
 
     def _load(self) -> Documents | None:
-        """What a process before this one was told, once."""
+        """Load, once, the documents that an earlier process stored."""
         if self._is_loaded:
             return self._documents
         row = ProviderDocuments.objects.filter(issuer=self.provider.issuer).first()
@@ -164,7 +165,7 @@ class Publisher:
 
 
 def fetch(provider: Provider) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Metadata (OpenID Connect Discovery 1.0) and keys. Raises ProviderUnavailable."""
+    """Fetch metadata (OpenID Connect Discovery 1.0) and keys. Raises ProviderUnavailable."""
     metadata = get_object(
         provider, f"{provider.issuer.rstrip('/')}/.well-known/openid-configuration"
     )
@@ -182,7 +183,7 @@ def fetch(provider: Provider) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def usable_keys(jwks: Mapping[str, Any]) -> dict[tuple[str, str], Any]:
-    """Public RS256 and ES256 keys for signatures; others are passed over."""
+    """The public RS256 and ES256 keys for signatures; others are skipped."""
     rows = jwks.get("keys")
     keys: dict[tuple[str, str], Any] = {}
     for row in rows[:_MOST_KEYS] if isinstance(rows, list) else ():
@@ -217,7 +218,7 @@ _publishers: dict[str, Publisher] = {}
 
 
 def publisher(provider: Provider) -> Publisher:
-    """The one of this process."""
+    """The cache of this provider in this process."""
     found = _publishers.get(provider.issuer)
     if found is None or found.provider != provider:
         found = _publishers[provider.issuer] = Publisher(provider)
@@ -225,7 +226,7 @@ def publisher(provider: Provider) -> Publisher:
 
 
 def forget_all() -> None:
-    """As in a process that has just begun."""
+    """Forget all documents, as in a process that has just started."""
     _publishers.clear()
 
 
@@ -238,7 +239,7 @@ def provider_by_issuer(issuer: object) -> Provider | None:
 
 
 def provider_by_key(key: object) -> Provider | None:
-    """Only those that browsers may sign in with."""
+    """The providers that browsers may sign in with."""
     return next(
         (found for found in all_providers() if found.key == key and found.signs_in_browsers), None
     )

@@ -25,7 +25,7 @@ DEFAULT_PAGE = "/"
 
 @dataclass(frozen=True)
 class SignOn:
-    """A sign-on under way, as the session remembers it under its state."""
+    """A sign-on that has begun, as the session stores it under its `state`."""
 
     provider_key: str
     next_url: str
@@ -37,7 +37,7 @@ def begin(
 ) -> HttpResponseRedirect:
     """Send the browser to the provider. Raises ProviderUnavailable.
 
-    A silent sign-on only asks whether the person is signed in there still.
+    A silent sign-on only asks whether the person is still signed in there.
     """
     metadata = publisher(provider).fresh().metadata
     state, nonce, verifier = (get_random_string(length) for length in (32, 32, 64))
@@ -66,7 +66,7 @@ def begin(
 
 
 def sign_on_of(request: HttpRequest) -> SignOn | None:
-    """The sign-on that this answer of a provider belongs to; None if this browser began none."""
+    """The sign-on that this answer belongs to; None if this browser began none."""
     states = request.session.get(STATES)
     entry = states.get(request.GET.get("state")) if isinstance(states, dict) else None
     if entry is None or "provider" not in entry:
@@ -75,12 +75,12 @@ def sign_on_of(request: HttpRequest) -> SignOn | None:
 
 
 def redirect_uri() -> str:
-    """Where providers send browsers back to: what is registered there."""
+    """The redirect URI that is registered at the providers."""
     return settings.HUB["XCUBE_HUB_PUBLIC_URL"] + reverse("oidc-callback")
 
 
 def safe_next(request: HttpRequest) -> str:
-    """Where `next` leads, if it is a page of this hub."""
+    """The target of `next` if it is a page of this hub, else the default page."""
     wanted = request.POST.get("next") or request.GET.get("next") or ""
     is_ours = url_has_allowed_host_and_scheme(
         wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()

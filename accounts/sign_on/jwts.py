@@ -1,4 +1,4 @@
-"""A provider's signed tokens: verified here, with the keys that it published before."""
+"""Verify signed tokens of a provider with the keys that it has published."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from .documents import publisher
 
 ALGORITHMS = ("RS256", "ES256")
 _NOT_FOR_US = {"ID", "Refresh", "Offline", "Logout"}
-"""What Keycloak writes into `typ` of tokens that open no API."""
+"""Values of `typ` that Keycloak gives to tokens which are not for APIs."""
 
 
 def verify_access_token(provider: Provider, text: str) -> Mapping[str, Any]:
-    """The claims of a token for the API. Raises InvalidToken."""
+    """The claims of an access token. Raises InvalidToken."""
     if not provider.audiences:
         raise InvalidToken("This issuer's tokens do not open the API here")
     claims = _verify(provider, text, provider.audiences, ("exp", "iss", "aud", "sub", "iat"))
     if claims.get("typ") in _NOT_FOR_US or "at_hash" in claims:
         raise InvalidToken("This is no access token")
-    if not isinstance(claims["iat"], int | float):  # a text of digits passes PyJWT
+    if not isinstance(claims["iat"], int | float):  # PyJWT accepts a text of digits
         raise InvalidToken("The token is malformed")
     return claims
 
 
 def verify_id_token(provider: Provider, text: str, *, nonce: str) -> Mapping[str, Any]:
-    """The claims of the token that a sign-on with `nonce` brought. Raises InvalidToken."""
+    """The claims of the ID token of the sign-on with this `nonce`. Raises InvalidToken."""
     required = ("exp", "iss", "aud", "sub", "iat", "nonce")
     claims = _verify(provider, text, (provider.client_id,), required, at_once=True)
     if claims["nonce"] != nonce:

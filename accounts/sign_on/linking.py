@@ -1,9 +1,9 @@
-"""Whose account a provider's account is: by issuer and subject, linked once and for good.
+"""Link identities to users: by issuer and subject, once and for good.
 
-An e-mail links only at the first sign-on, only where the hub trusts the issuer's e-mails and
-the issuer says that this one is verified, and only to a user whom nobody signs in as yet (such
-as the marketplace makes them). Whatever else comes first waits for an operator: a provider
-that names somebody's e-mail must not become that somebody.
+An e-mail links an identity only at its first sign-on, only if the hub trusts the e-mails of the
+issuer and the issuer says that this one is verified, and only to a user as whom no one signs in
+yet (the marketplace makes such users). Every other new identity waits for an operator, because
+a provider must not take over an account by naming its e-mail.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 class SignOnRefused(Exception):
-    """Nobody is signed in; the message says why, in a sentence of ASCII for the person."""
+    """The sign-on is refused; the message tells the person why, in ASCII."""
 
 
 def identify(provider: Provider, person: Person) -> Identity:
@@ -51,9 +51,9 @@ def identify(provider: Provider, person: Person) -> Identity:
 
 
 def keep_in_step(identity: Identity, provider: Provider, person: Person) -> None:
-    """After a sign-on: the user's e-mail, roles and staff status as the provider tells them.
+    """Update the user after a sign-on: e-mail, roles and staff status of the provider.
 
-    What operators gave by hand stays: only what an earlier sign-on brought is taken again.
+    What operators gave by hand stays. Only what an earlier sign-on brought is taken away again.
     """
     with transaction.atomic():
         user = User.objects.select_for_update().get(pk=identity.user_id)
@@ -66,12 +66,12 @@ def keep_in_step(identity: Identity, provider: Provider, person: Person) -> None
 
 
 def is_privileged(user: User) -> bool:
-    """Whether the account has powers over others, which no e-mail may hand on."""
+    """Whether the account has powers over others; such an account is never linked by e-mail."""
     return user.is_staff or user.is_superuser or user.is_operator
 
 
 def withdraw(identity: Identity) -> None:
-    """Take from its present user what the identity brought; it goes to another, or to nobody."""
+    """Take from its user what the identity brought, because it is unlinked or moved."""
     with transaction.atomic():
         before = Identity.objects.select_for_update().get(pk=identity.pk)
         if before.user is not None:
@@ -81,7 +81,7 @@ def withdraw(identity: Identity) -> None:
 
 
 def _link(provider: Provider, person: Person, identity: Identity) -> str | None:
-    """Link the identity to the user of its e-mail, new if there is none; or say why not."""
+    """Link the identity to the user of its e-mail, created if there is none; or say why not."""
     wait = "An operator of the hub must first say whose account it is"
     if identity.email != person.email:
         identity.email = person.email
@@ -112,7 +112,7 @@ def _link(provider: Provider, person: Person, identity: Identity) -> str | None:
 
 
 def _follow_email(user: User, identity: Identity, provider: Provider, person: Person) -> None:
-    """The user's e-mail changes with the identity's, where it may; the user stays the same."""
+    """Update the user's e-mail from the identity, if it may change; the user id stays."""
     before, identity.email = identity.email, person.email or identity.email
     may_change = provider.trust_email and person.email_is_verified and person.email
     if not may_change or user.email == person.email or user.email.lower() != before.lower():
@@ -122,7 +122,7 @@ def _follow_email(user: User, identity: Identity, provider: Provider, person: Pe
         with transaction.atomic():
             User.objects.filter(pk=user.pk).update(email=person.email)
     except (ValidationError, IntegrityError):
-        return  # it is none, or another user's
+        return  # no e-mail address, or that of another user
     user.email = person.email
 
 

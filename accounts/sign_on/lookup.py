@@ -1,4 +1,4 @@
-"""Everything that is asked about a provider's token, in one statement that is compiled once."""
+"""Look up a provider's token: everything in one SQL statement, which is compiled once."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _PARAMETERS = _ISSUER, _SUBJECT = ("<issuer>", "<subject>")
 
 @dataclass(frozen=True)
 class IdentityRow:
-    """What the database holds about an identity, now.
+    """What the database holds about an identity now.
 
-    `user` is None while it waits to be linked; `held` are its user's scopes, and `by_role` those
-    that each of the asked roles grants to anybody.
+    `user` is None while it waits to be linked. `held` are the scopes of its user, `by_role` the
+    scopes that each of the given roles grants.
     """
 
     user: User | None
@@ -52,7 +52,7 @@ def find_identity(issuer: str, subject: str, *, roles: frozenset[str]) -> Identi
 
 @cache
 def _statement(vendor: str, roles: frozenset[str]) -> tuple[str, tuple]:
-    """SQL and parameters for this kind of database."""
+    """The SQL and its parameters for this database."""
     granted = (
         Group.permissions.through.objects.filter(
             group__name__in=sorted(roles), permission__codename__in=SCOPES
@@ -81,7 +81,7 @@ def _statement(vendor: str, roles: frozenset[str]) -> tuple[str, tuple]:
 
 
 def _moment(value: str | datetime | None) -> datetime | None:
-    """SQLite has texts, in UTC."""
+    """A time from the database; SQLite returns text in UTC."""
     if isinstance(value, str):
         return datetime.fromisoformat(value).replace(tzinfo=UTC)
     return value

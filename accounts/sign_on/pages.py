@@ -24,7 +24,7 @@ from .renewal import ID_TOKEN, PROVIDER, remember_sign_on
 
 @method_decorator([never_cache, sensitive_post_parameters()], name="dispatch")
 class LoginPage(LoginView):
-    """Choose a provider, or sign in with an operator's password."""
+    """The login page: choose a provider, or sign in with an operator's password."""
 
     template_name = "login.html"
     form_class = PasswordForm
@@ -78,7 +78,7 @@ class LoginPage(LoginView):
 @never_cache
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
-    """End the session here, then at the provider, or a new sign-on would ask for nothing."""
+    """End the session here and at the provider; otherwise the next sign-on would be silent."""
     provider = provider_by_key(request.session.get(PROVIDER))
     id_token = request.session.get(ID_TOKEN, "")
     logout(request)
@@ -93,7 +93,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     if id_token:
         parameters["id_token_hint"] = id_token
     separator = "&" if "?" in endpoint else "?"
-    # A page, not a redirect: the policy of our pages lets no form end at another host.
+    # A page and not a redirect, because form-action of our policy allows no other host.
     return render(
         request,
         "signing_out.html",

@@ -1,4 +1,4 @@
-"""The browser's way to a provider and back."""
+"""The pages that send a browser to a provider, and receive it back."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _MUST_ASK = {
 @never_cache
 @require_safe
 def sign_in_with(request: HttpRequest, key: str) -> HttpResponse:
-    """Begin a sign-on with the provider of that key."""
+    """Begin a sign-on with the provider that has this key."""
     provider = provider_by_key(key)
     if provider is None:
         raise Http404
@@ -45,10 +45,10 @@ def sign_in_with(request: HttpRequest, key: str) -> HttpResponse:
 
 
 class CallbackView(OIDCAuthenticationCallbackView):
-    """Where a provider sends the browser back to.
+    """The callback: the provider sends the browser back to it.
 
-    The base checks the state, and signs in whom the backend finds; here every end of it that is
-    no success becomes a page that says what happened.
+    The base class checks `state` and signs in the user that the backend returns. This class
+    turns every failure into a page that says what happened.
     """
 
     sign_on: SignOn
@@ -100,7 +100,7 @@ class CallbackView(OIDCAuthenticationCallbackView):
         )
 
     def _failed(self, error: str) -> HttpResponse:
-        """The provider says no. The base forgets the state, and signs the browser out."""
+        """The provider refuses. The base class forgets `state` and signs the browser out."""
         super().get(self.request)
         if self.sign_on.is_silent and error in _MUST_ASK:
             query = urlencode({"next": self.sign_on.next_url, "ended": 1})
@@ -114,7 +114,7 @@ class CallbackView(OIDCAuthenticationCallbackView):
         )
 
     def _check_issuer(self) -> None:
-        """RFC 9207: the answer must come from whom the browser was sent to."""
+        """Check that the answer comes from the provider that was asked (RFC 9207)."""
         documents = publisher(self.provider).current()
         is_promised = documents is not None and documents.metadata.get(
             "authorization_response_iss_parameter_supported"

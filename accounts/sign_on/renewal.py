@@ -1,9 +1,9 @@
-"""How long a browser's session lasts, and that its provider confirms it now and then.
+"""Renew browser sessions: the provider confirms each session from time to time.
 
-Pages are confirmed on the way: the browser is sent to the provider, which sends it back at once,
-or says that nobody is signed in there any more. Programs in the browser that only call the API
-go unconfirmed for one interval more, then their session ends. While the provider is away
-nobody is signed out, until the session's own end.
+When a page is opened, the browser is sent to the provider, which sends it back at once, or says
+that the person is no longer signed in. Programs in the browser that only call the API stay
+unconfirmed for one more interval; then their session ends. While the provider is unreachable,
+no one is signed out before the session's own end.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def remember_sign_on(
     id_token: str = "",
     is_renewal: bool = False,
 ) -> None:
-    """What the session must know about how it began; mozilla-django-oidc sets RENEW_AT."""
+    """What the session stores about its beginning; mozilla-django-oidc sets RENEW_AT."""
     if provider is not None:
         request.session[PROVIDER] = provider.key
         request.session[ID_TOKEN] = id_token
@@ -60,12 +60,12 @@ class SessionRenewalMiddleware:
 
 
 def _is_by_token(request: HttpRequest) -> bool:
-    """Whether the session is not looked at: in the API an Authorization header decides alone."""
+    """Whether the session plays no part: in the API an Authorization header decides alone."""
     return "HTTP_AUTHORIZATION" in request.META and request.path.startswith(f"/{settings.API_PATH}")
 
 
 def _confirm(request: HttpRequest) -> HttpResponse | None:
-    """End the session, or send the browser to its provider, if it is time."""
+    """End the session, or send the browser to its provider, if it is due."""
     session, now = request.session, time.time()
     if SIGNED_IN_AT not in session or _is_sign_on(request):
         return None
@@ -73,12 +73,12 @@ def _confirm(request: HttpRequest) -> HttpResponse | None:
         logout(request)
         return None
     if PROVIDER not in session:
-        return None  # by password
+        return None  # signed in by password
     overdue_s = now - session.get(RENEW_AT, 0)
     if overdue_s < 0:
         return None
     provider = provider_by_key(session[PROVIDER])
-    if provider is None:  # it was taken out of the settings
+    if provider is None:  # removed from the settings
         logout(request)
         return None
     if _is_page(request):
@@ -95,12 +95,12 @@ def _confirm(request: HttpRequest) -> HttpResponse | None:
 
 
 def _is_sign_on(request: HttpRequest) -> bool:
-    """Whether it is a step of signing in or out, which the session must live to see."""
+    """Whether the request is a step of signing in or out, which needs the session."""
     return request.path.startswith(("/oidc/", reverse("login"), reverse("logout")))
 
 
 def _is_page(request: HttpRequest) -> bool:
-    """Whether a browser shows the answer, and so may be sent elsewhere first."""
+    """Whether a browser shows the answer as a page, so that it can be redirected first."""
     not_pages = (f"/{settings.API_PATH}", "/health/", "/metrics", "/favicon.ico")
     return (
         request.method == "GET"

@@ -1,9 +1,9 @@
-"""Processing units: granted, reserved for a job, and settled or released once, at its end.
+"""The ledger: grant processing units, reserve them for a job, settle or release them once.
 
-Every function here takes the user's balance row first. So movements of one user queue up,
-and a repeated idempotency key is seen before it could violate its constraint: that would
-spoil a caller's transaction. Each movement is also a guarded update, and the database holds
-one reservation and one closing per reference.
+Every function locks the user's balance row first. So the movements of one user are serialised,
+and a repeated idempotency key is found before it violates its constraint, which would abort the
+caller's transaction. Each movement is also a guarded update, and constraints of the database
+allow one reservation and one closing per reference.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from django.db.models.functions import Coalesce, Replace
 
 from ..models import Balance, LedgerEntry, User
 
-MAX_UNITS = 10**12  # per movement: sums stay far below what a BIGINT holds
+MAX_UNITS = 10**12  # per movement, so that sums stay far below a BIGINT
 
 Kind = LedgerEntry.Kind
 
 
 class InsufficientUnits(Exception):
-    """A reservation of `required` units where only `available` are free."""
+    """A reservation needs `required` units, but only `available` are free."""
 
     def __init__(self, *, required: int, available: int) -> None:
         self.required = required
@@ -32,15 +32,15 @@ class InsufficientUnits(Exception):
 
 
 class NoReservation(LookupError):
-    """Nothing was ever reserved for this reference."""
+    """No units were reserved for this reference."""
 
 
 class IdempotencyKeyReused(ValueError):
-    """The key belongs to another user's or another kind of movement."""
+    """The key belongs to a movement of another user or another kind."""
 
 
 def available(user: User) -> int:
-    """Units that `user` can reserve now."""
+    """The units that `user` can reserve now."""
     balance = Balance.objects.filter(user=user).first()
     return balance.available if balance else 0
 
@@ -65,7 +65,7 @@ def correct(
 
 
 def expire(user: User, units: int, *, key: str, reason: str = "") -> LedgerEntry:
-    """Take `units` whose time is over. Raises InsufficientUnits if the total is less."""
+    """Take `units` that have expired. Raises InsufficientUnits if the total is less."""
     _check_units(units, least=1)
     return _move(user, Kind.EXPIRE, units, key=key, total=-units, reason=reason)
 
@@ -74,7 +74,7 @@ def expire(user: User, units: int, *, key: str, reason: str = "") -> LedgerEntry
 def override(
     user: User, total: int, *, key: str, reason: str = "", actor: User | str | None = None
 ) -> LedgerEntry:
-    """Make `total` what the user has, reserved units included."""
+    """Set the user's total, reserved units included, to `total`."""
     _check_units(total)
     balance = locked_balance(user)
     return _move(
@@ -101,16 +101,16 @@ def reserve(user: User, units: int, *, reference: str, key: str) -> LedgerEntry:
 
 
 def settle(reference: str, *, actual: int | None = None, reason: str = "") -> bool:
-    """Charge what was reserved for `reference`; False if it was settled or released before.
+    """Charge the units reserved for `reference`; False if they were settled or released before.
 
-    `actual` units are recorded beside it. Where an override left less than was reserved, the
-    total ends at 0.
+    `actual` units are recorded with it. If an override left less than was reserved, the total
+    becomes 0.
     """
     return _close(reference, Kind.SETTLE, actual=actual, reason=reason)
 
 
 def release(reference: str, *, actual: int | None = None, reason: str = "") -> bool:
-    """Give back what was reserved for `reference`; False if it was settled or released before."""
+    """Give back the units reserved for `reference`; False if they were closed before."""
     return _close(reference, Kind.RELEASE, actual=actual, reason=reason)
 
 
@@ -155,7 +155,7 @@ def _move(
     actor: User | str | None = None,
     balance: Balance | None = None,
 ) -> LedgerEntry:
-    """Change the balance by `total` and `reserved` and write the entry of it."""
+    """Change the balance by `total` and `reserved`, and write the entry."""
     if not key:
         raise ValueError("A movement needs an idempotency key.")
     balance = balance or locked_balance(user)
@@ -194,9 +194,9 @@ def _move(
 
 
 def rename(user: User, old: str, new: str) -> None:
-    """Put one text for another in the names of the user's entries: the person is deleted.
+    """Replace the user id in the names of the user's entries, because the person is deleted.
 
-    The one change that entries know; of what was moved, when and why nothing changes.
+    It is the only change of entries. Amounts, times and reasons stay.
     """
     QuerySet(LedgerEntry).filter(user=user).update(
         reference=Replace(F("reference"), Value(old), Value(new)),
@@ -205,9 +205,9 @@ def rename(user: User, old: str, new: str) -> None:
 
 
 def locked_balance(user: User) -> Balance:
-    """The user's balance row, made if missing, ours until the transaction ends.
+    """The user's balance row, created if missing, locked until the transaction ends.
 
-    PostgreSQL locks the row; on SQLite the transaction holds the only write lock since its
+    PostgreSQL locks the row. On SQLite the transaction has held the only write lock since its
     BEGIN IMMEDIATE.
     """
     rows = Balance.objects.select_for_update().filter(user=user)
@@ -231,7 +231,7 @@ def _check_units(units: int, *, least: int = 0) -> None:
 
 @dataclass(frozen=True)
 class Difference:
-    """A user whose balance is not what the entries add up to."""
+    """A user whose balance differs from the sum of the entries."""
 
     email: str
     total: int
@@ -252,7 +252,7 @@ def check_ledger() -> list[Difference]:
 
 
 def _differences() -> Iterator[Difference]:
-    # One statement sees one snapshot: movements that go on meanwhile are no differences.
+    # One statement sees one snapshot, so movements during the check are no differences.
     def entries(field: str) -> Coalesce:
         return Coalesce(Sum(f"ledger_entries__{field}"), 0, output_field=BigIntegerField())
 
