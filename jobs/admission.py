@@ -14,8 +14,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.units import ledger
-from hubsite.api.errors import ApiError
 from hubsite.coordination.wake_up import wake_up
+from hubsite.refusals import FieldError, Kind, Refused
 
 from . import vault
 from .estimates.asking import Estimate, estimate
@@ -29,7 +29,7 @@ from .models import (
     State,
     new_job_id,
 )
-from .request import InvalidRequest, ResolvedRequest, parse_request
+from .request import ResolvedRequest, parse_request
 from .stores.catalogue import StoresFileError
 from .workload import resolve_for
 
@@ -67,27 +67,18 @@ class Quote:
 
 
 def parse(submission: Submission) -> ResolvedRequest:
-    """The request in `submission`. Raises ApiError 400 naming every fault."""
+    """The request in `submission`. Raises Refused naming every fault."""
     try:
         request = parse_request(submission.document, uploaded=submission.code is not None)
         return resolve_for(submission.user.username, request)
-    except InvalidRequest as invalid:
-        raise as_api_error(invalid) from None
     except StoresFileError as error:
         logger.error("%s", error)
-        raise ApiError(
+        raise Refused(
             "The hub cannot read its list of data stores; its operators can find the reason in "
             "its log. Nothing was stored.",
-            status=503,
-            headers={"Retry-After": "60"},
+            kind=Kind.UNAVAILABLE,
+            retry_after_s=60,
         ) from None
-
-
-def as_api_error(invalid: InvalidRequest) -> ApiError:
-    """The 4xx that tells `invalid`."""
-    errors = [{"field": e.field, "message": e.message} for e in invalid.errors]
-    detail = "; ".join(f"{e.field}: {e.message}" if e.field else e.message for e in invalid.errors)
-    return ApiError(detail[:4000], status=invalid.status, errors=errors)
 
 
 def quote(resolved: ResolvedRequest) -> Quote:
@@ -103,12 +94,12 @@ def quote(resolved: ResolvedRequest) -> Quote:
         size = estimated.size
         units = required_units(size, resolved.input_prices)
     except CostError as error:
-        raise ApiError(f"The cube cannot be priced: {error}") from None
+        raise Refused(f"The cube cannot be priced: {error}") from None
     return Quote(estimated, size, units, began)
 
 
 def admit(submission: Submission) -> Job:
-    """Make a job of `submission`. Raises ApiError; then nothing is stored, nothing charged."""
+    """Make a job of `submission`. Raises Refused; then nothing is stored, nothing charged."""
     first = _first_use(submission)
     if first is not None:
         return first
@@ -120,7 +111,7 @@ def admit(submission: Submission) -> Job:
     try:
         with transaction.atomic():
             return _write(submission, job_id, resolved, quoted)
-    except (ledger.InsufficientUnits, ApiError, IntegrityError) as error:
+    except (ledger.InsufficientUnits, Refused, IntegrityError) as error:
         # A repeat that came while the first was estimated meets its reservation and output.
         first = _first_use(submission)
         if first is not None:
@@ -137,10 +128,10 @@ def _write(submission: Submission, job_id: str, resolved: ResolvedRequest, quote
     user = submission.user
     ledger.reserve(user, quoted.units, reference=job_id, key=f"reserve:{job_id}")
     if Job.objects.owned_by(user).filter(is_live=True).count() >= _most_jobs():
-        raise ApiError(
+        raise Refused(
             f"You have {_most_jobs()} jobs queued or running; wait for one to end.",
-            status=429,
-            headers={"Retry-After": "60"},
+            kind=Kind.BUSY,
+            retry_after_s=60,
         )
     claim = _claim(user, resolved)
     _check_output(user, claim, resolved, quoted)
@@ -197,11 +188,10 @@ def _first_use(submission: Submission) -> Job | None:
     if first is None:
         return None
     if first.body_hash != submission.body_hash:
-        message = "this key was used with another request within the last day"
-        raise ApiError(
-            f"Idempotency-Key: {message}.",
-            status=422,
-            errors=[{"field": "Idempotency-Key", "message": message}],
+        raise Refused(
+            "this key was used with another request within the last day",
+            field="Idempotency-Key",
+            kind=Kind.UNSUPPORTED,
         )
     return first.job
 
@@ -210,16 +200,16 @@ def _check_user_code(submission: Submission, resolved: ResolvedRequest) -> None:
     if not resolved.has_user_code:
         return
     if not submission.may_run_code:
-        raise ApiError(
-            "You don't have access to using byoa code: process:cubegens is needed.", status=403
+        raise Refused(
+            "You don't have access to using byoa code: process:cubegens is needed.",
+            kind=Kind.FORBIDDEN,
         )
     is_local = settings.HUB["XCUBE_HUB_ENGINE"] == "local"
     if is_local and not settings.HUB["XCUBE_HUB_LOCAL_USER_CODE"]:
-        message = "this hub does not run users' code, for its engine cannot isolate it"
-        raise ApiError(
-            f"code_config: {message}.",
-            status=422,
-            errors=[{"field": "code_config", "message": message}],
+        raise Refused(
+            "this hub does not run users' code, because its engine cannot isolate it",
+            field="code_config",
+            kind=Kind.UNSUPPORTED,
         )
 
 
@@ -270,19 +260,19 @@ def _has_live_job(claim: str) -> bool:
     return Job.objects.filter(output_claim=claim, is_live=True).exists()
 
 
-def _output_is_taken(resolved: ResolvedRequest) -> ApiError:
+def _output_is_taken(resolved: ResolvedRequest) -> Refused:
     return _output_conflict(resolved, "is being written by another job")
 
 
-def _output_conflict(resolved: ResolvedRequest, why: str) -> ApiError:
-    return ApiError(
+def _output_conflict(resolved: ResolvedRequest, why: str) -> Refused:
+    return Refused(
         f"{resolved.output_data_id!r} in {resolved.output_store} {why}.",
-        status=409,
-        errors=[{"field": "output_config.data_id", "message": why}],
+        kind=Kind.CONFLICT,
+        errors=[FieldError("output_config.data_id", why)],
     )
 
 
-def _more_than_available(short: ledger.InsufficientUnits) -> ApiError:
+def _more_than_available(short: ledger.InsufficientUnits) -> Refused:
     return _too_expensive(
         f"Number of required punits ({short.required}) is greater than the available "
         f"({short.available}).",
@@ -291,10 +281,10 @@ def _more_than_available(short: ledger.InsufficientUnits) -> ApiError:
     )
 
 
-def _too_expensive(detail: str, *, required: int, available: int) -> ApiError:
-    return ApiError(
+def _too_expensive(detail: str, *, required: int, available: int) -> Refused:
+    return Refused(
         detail,
-        status=413,
+        kind=Kind.TOO_EXPENSIVE,
         title="Not enough processing units",
         required=required,
         available=available,

@@ -12,8 +12,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from hubsite.api.errors import ApiError, invalid_field
 from hubsite.engines.base import LogChunk
+from hubsite.refusals import Refused
 
 from . import logs
 from .models import Job, State
@@ -33,13 +33,13 @@ class Report:
     progress: dict[str, Any]
     chunk: LogChunk | None = None
     result: dict[str, Any] | None = None
-    fault: ApiError | None = None
+    fault: Refused | None = None
 
 
 def accept(job: Job, body: Any) -> list[dict[str, Any]]:
     """Keep a report if the job's run is not over; returns the progress, newest first.
 
-    Raises ApiError 400. Of a report whose result cannot be kept all else is kept.
+    Raises Refused. Of a report whose result cannot be kept all else is kept.
     """
     report = parse(body)
     if job.state not in (State.LAUNCHED, State.RUNNING):
@@ -56,15 +56,15 @@ def accept(job: Job, body: Any) -> list[dict[str, Any]]:
 
 
 def parse(report: Any) -> Report:
-    """What a callback's body says. Raises ApiError 400."""
+    """What a callback's body says. Raises Refused."""
     if not isinstance(report, dict):
-        raise invalid_field("", "an object with sender and state is expected")
+        raise _wrong("", "an object with sender and state is expected")
     sender = report.get("sender")
     if sender not in SENDERS:
-        raise invalid_field("sender", f"one of {', '.join(SENDERS)} is expected")
+        raise _wrong("sender", f"one of {', '.join(SENDERS)} is expected")
     state = report.get("state")
     if not isinstance(state, dict):
-        raise invalid_field("state", "an object is expected")
+        raise _wrong("state", "an object is expected")
     kept = {
         "label": _text(state.get("label"), "state.label"),
         "total_work": _number(state.get("total_work", 100), "state.total_work"),
@@ -73,29 +73,29 @@ def parse(report: Any) -> Report:
         "error": _error(state.get("error", False)),
     }
     if kept["total_work"] <= 0:
-        raise invalid_field("state.total_work", "a number above 0 is expected")
+        raise _wrong("state.total_work", "a number above 0 is expected")
     chunk = _chunk(report.get("output"))
     progress = {"sender": sender, "state": kept}
     try:
         return Report(progress, chunk, result=_result(report.get("result")))
-    except ApiError as fault:
+    except Refused as fault:
         return Report(progress, chunk, fault=fault)
 
 
 def _result(result: Any) -> dict[str, Any] | None:
-    """A run's result as xcube gives it, without traceback and output. Raises ApiError 400."""
+    """A run's result as xcube gives it, without traceback and output. Raises Refused."""
     if result is None:
         return None
     if not isinstance(result, dict):
-        raise invalid_field("result", "an object is expected")
+        raise _wrong("result", "an object is expected")
     if result.get("status") not in RESULT_STATUSES:
-        raise invalid_field("result.status", f"one of {', '.join(RESULT_STATUSES)} is expected")
+        raise _wrong("result.status", f"one of {', '.join(RESULT_STATUSES)} is expected")
     for name, value in result.items():
         fits, expected = _RESULT_FIELDS.get(name, (None, "no such member is expected"))
         if fits is None or not (value is None or fits(value)):
-            raise invalid_field(f"result.{name[:100]}", expected)
+            raise _wrong(f"result.{name[:100]}", expected)
     if len(json.dumps(result)) > RESULT_BYTES:
-        raise invalid_field("result", f"at most {RESULT_BYTES} bytes are expected")
+        raise _wrong("result", f"at most {RESULT_BYTES} bytes are expected")
     return result
 
 
@@ -133,7 +133,7 @@ def _chunk(output: Any) -> LogChunk | None:
     is_place = isinstance(first, int) and not isinstance(first, bool) and 0 <= first < 2**31
     is_text = isinstance(lines, list) and all(isinstance(line, str) for line in lines)
     if not is_place or not is_text or len(lines) > MAX_OUTPUT_LINES:
-        raise invalid_field(
+        raise _wrong(
             "output",
             f"{{first_line: number, lines: at most {MAX_OUTPUT_LINES} texts}} is expected",
         )
@@ -144,14 +144,14 @@ def _text(value: Any, field: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise invalid_field(field, "a text is expected")
+        raise _wrong(field, "a text is expected")
     return value.replace("\0", "")[:200]
 
 
 def _number(value: Any, field: str) -> float:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not math.isfinite(value) or not 0 <= value <= 1e12:
-        raise invalid_field(field, "a number from 0 up is expected")
+        raise _wrong(field, "a number from 0 up is expected")
     return value
 
 
@@ -162,3 +162,7 @@ def _error(value: Any) -> bool | str:
     if isinstance(value, str):
         return value[:2000]
     return bool(value)
+
+
+def _wrong(field: str, expected: str) -> Refused:
+    return Refused(expected, field=field)

@@ -8,7 +8,9 @@ import struct
 import zipfile
 import zlib
 
-from .request.errors import FieldError, InvalidRequest
+from hubsite.refusals import FieldError, Kind
+
+from .request.errors import InvalidRequest
 from .request.paths import path_fault
 
 MAX_COMPRESSED_BYTES = 10 * 1024**2
@@ -46,9 +48,9 @@ def check_upload(file_name: str, data: bytes) -> None:
     if not file_name or "/" in file_name or path_fault(file_name, longest=255):
         _refuse("expected a bare file name, such as user_code.zip")
     if len(data) > MAX_COMPRESSED_BYTES:
-        _refuse("expected at most 10 MB", status=413)
+        _refuse("expected at most 10 MB", kind=Kind.TOO_LARGE)
     if data.count(_DIRECTORY_ENTRY) > 5 * MAX_ENTRIES:  # some may be an archive's in the archive
-        _refuse(f"expected at most {MAX_ENTRIES:,} entries", status=413)
+        _refuse(f"expected at most {MAX_ENTRIES:,} entries", kind=Kind.TOO_LARGE)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             _check_directory(archive.infolist())
@@ -57,8 +59,8 @@ def check_upload(file_name: str, data: bytes) -> None:
         _refuse("expected a zip archive that can be unpacked")
 
 
-def _refuse(*messages: str, status: int = 400) -> None:
-    raise InvalidRequest([FieldError(FIELD, message) for message in messages], status=status)
+def _refuse(*messages: str, kind: Kind = Kind.INVALID) -> None:
+    raise InvalidRequest([FieldError(FIELD, message) for message in messages], kind)
 
 
 def _check_directory(entries: list[zipfile.ZipInfo]) -> None:
@@ -66,7 +68,7 @@ def _check_directory(entries: list[zipfile.ZipInfo]) -> None:
     if not entries:
         _refuse("expected an archive that is not empty")
     if len(entries) > MAX_ENTRIES:
-        _refuse(f"expected at most {MAX_ENTRIES:,} entries", status=413)
+        _refuse(f"expected at most {MAX_ENTRIES:,} entries", kind=Kind.TOO_LARGE)
     faults = []
     names: set[str] = set()
     for entry in entries:
@@ -83,7 +85,7 @@ def _check_directory(entries: list[zipfile.ZipInfo]) -> None:
         if any("/".join(parents[: i + 1]) in files for i in range(len(parents))):
             faults.append(f"entry {ascii(name[:80])}: lies in a file, not in a folder")
     if sum(entry.file_size for entry in entries) > MAX_BYTES:
-        _refuse("expected at most 100 MB when unpacked", status=413)
+        _refuse("expected at most 100 MB when unpacked", kind=Kind.TOO_LARGE)
     if faults:
         _refuse(*faults)
 
@@ -118,7 +120,7 @@ def _check_contents(archive: zipfile.ZipFile) -> None:
                 size += len(chunk)
                 total += len(chunk)
                 if total > MAX_BYTES:
-                    _refuse("expected at most 100 MB when unpacked", status=413)
+                    _refuse("expected at most 100 MB when unpacked", kind=Kind.TOO_LARGE)
                 if size > max(RATIO_FREE_BYTES, MAX_RATIO * entry.compress_size):
                     _refuse(f"entry {ascii(entry.filename[:80])}: is compressed too strongly")
         if size != entry.file_size:

@@ -12,7 +12,7 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 
 from hubsite.api.authentication import ACT_FOR
-from hubsite.api.errors import invalid_field
+from hubsite.refusals import Refused
 
 from ..models import ActingEntry, User
 from ..roles import permissions_of
@@ -29,7 +29,7 @@ def in_whose_name(request: Request, principal: Principal) -> Principal:
         raise PermissionDenied(f"Only operators may send {ACT_FOR}.")
     user = User.objects.filter(username=user_id[:150], is_active=True).first()
     if user is None:
-        raise invalid_field(ACT_FOR, "the user id of an active user is expected")
+        raise Refused("the user id of an active user is expected", field=ACT_FOR)
     held = permissions_of(user)
     if OPERATE_HUB in held or user.is_staff:
         raise PermissionDenied("Nobody acts for another operator.")

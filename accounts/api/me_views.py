@@ -9,9 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from hubsite.api.errors import ApiError
 from hubsite.api.pagination import MAX_LIMIT, page
 from hubsite.api.schema import problem_responses
+from hubsite.refusals import Kind, Refused
 
 from ..models import Balance, LedgerEntry, User
 from ..units.expiry import expiring_next
@@ -59,8 +59,8 @@ def _shown(name: str, value: object) -> list[OpenApiExample]:
     return [OpenApiExample(name, value=value, response_only=True, status_codes=["200"])]
 
 
-def unknown_client() -> ApiError:
-    return ApiError("You have no client of that id.", status=404)
+def unknown_client() -> Refused:
+    return Refused("You have no client of that id.", kind=Kind.NOT_FOUND)
 
 
 class MeView(APIView):

@@ -7,11 +7,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from hubsite.api.errors import ApiError, invalid_field
 from hubsite.api.pagination import page
 from hubsite.api.schema import problem_responses
+from hubsite.refusals import Kind, Refused
 
-from ..tokens.personal import TokenRefused, make_token, maker_of, revoke_token, tokens_of
+from ..tokens.personal import make_token, maker_of, revoke_token, tokens_of
 from .me_views import PAGE
 from .permissions import scopes_of
 from .serializers import (
@@ -29,14 +29,8 @@ _TOKEN = {
 }
 
 
-def unknown_token() -> ApiError:
-    return ApiError("You have no such token.", status=404)
-
-
-def refused(refusal: TokenRefused) -> ApiError:
-    if refusal.field:
-        return invalid_field(refusal.field, str(refusal))
-    return ApiError(str(refusal), status=403)
+def unknown_token() -> Refused:
+    return Refused("You have no such token.", kind=Kind.NOT_FOUND)
 
 
 class PersonalTokensView(APIView):
@@ -65,8 +59,8 @@ class PersonalTokensView(APIView):
         responses={
             201: NewPersonalTokenSerializer,
             **problem_responses(
-                refused(TokenRefused("scopes", "you do not have operate:hub")),
-                refused(TokenRefused("", "You have 50 tokens; revoke one first.")),
+                Refused("you do not have operate:hub", field="scopes"),
+                Refused("You have 50 tokens; revoke one first.", kind=Kind.FORBIDDEN),
             ),
         },
         examples=[
@@ -87,17 +81,14 @@ class PersonalTokensView(APIView):
         serializer = PersonalTokenRequestSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         asked = serializer.validated_data
-        try:
-            row, text = make_token(
-                request.user,
-                name=asked["name"],
-                scopes=asked["scopes"],
-                days=asked["expires_in_days"],
-                allowed=scopes_of(request),
-                client=maker_of(request.auth),
-            )
-        except TokenRefused as refusal:
-            raise refused(refusal) from None
+        row, text = make_token(
+            request.user,
+            name=asked["name"],
+            scopes=asked["scopes"],
+            days=asked["expires_in_days"],
+            allowed=scopes_of(request),
+            client=maker_of(request.auth),
+        )
         row.token = text
         return Response(
             NewPersonalTokenSerializer(row).data,

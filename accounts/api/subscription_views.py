@@ -9,12 +9,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from hubsite.api.errors import ApiError, invalid_field
 from hubsite.api.schema import problem_responses
+from hubsite.refusals import Kind, Refused
 
 from ..models import Service, Subscription
 from ..scopes import CREATE_USERS, READ_USERS
-from ..subscriptions.subscribing import Refused, Wish, find_subscription, subscribe, unsubscribe
+from ..subscriptions.subscribing import Wish, find_subscription, subscribe, unsubscribe
 from .permissions import HasScope
 from .serializers import SubscriptionRequestSerializer, SubscriptionSerializer
 
@@ -51,20 +51,15 @@ _ANSWER = {
 }
 
 
-def unknown_service() -> ApiError:
-    return invalid_field("service_id", f"one of {', '.join(Service.values)} is expected")
+def unknown_service() -> Refused:
+    return Refused(f"one of {', '.join(Service.values)} is expected", field="service_id")
 
 
-def unknown_subscription(service_id: str, subscription_id: str) -> ApiError:
-    return ApiError(
-        f"Subscription {subscription_id[:150]} not found in service {service_id}.", status=404
+def unknown_subscription(service_id: str, subscription_id: str) -> Refused:
+    return Refused(
+        f"Subscription {subscription_id[:150]} not found in service {service_id}.",
+        kind=Kind.NOT_FOUND,
     )
-
-
-def refused(refusal: Refused) -> ApiError:
-    error = invalid_field(refusal.field, str(refusal))
-    error.status = 409 if refusal.is_conflict else 400
-    return error
 
 
 class SubscriptionsView(APIView):
@@ -83,8 +78,8 @@ class SubscriptionsView(APIView):
             200: SubscriptionSerializer,
             **problem_responses(
                 unknown_service(),
-                refused(Refused("unit", "Wrong unit for a geodb subscription: cells")),
-                refused(Refused("client_id", "this client id is taken", is_conflict=True)),
+                Refused("Wrong unit for a geodb subscription: cells", field="unit"),
+                Refused("this client id is taken", field="client_id", kind=Kind.CONFLICT),
             ),
         },
         examples=[
@@ -96,12 +91,9 @@ class SubscriptionsView(APIView):
         _check_service(service_id)
         serializer = SubscriptionRequestSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        try:
-            subscription, secret = subscribe(
-                service_id, Wish(**serializer.validated_data), actor=_actor(request)
-            )
-        except Refused as refusal:
-            raise refused(refusal) from None
+        subscription, secret = subscribe(
+            service_id, Wish(**serializer.validated_data), actor=_actor(request)
+        )
         shown = presented(subscription, secret=secret)
         response = Response({name: value for name, value in shown.items() if value is not None})
         response["Cache-Control"] = "no-store"

@@ -14,13 +14,14 @@ from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
+from hubsite.refusals import Refused
+
 from ..models import Balance
 from ..roles import permissions_of
 from ..scopes import SCOPES
 from ..tokens.personal import (
     DEFAULT_DAYS,
     LONGEST_DAYS,
-    TokenRefused,
     make_token,
     revoke_token,
     tokens_of,
@@ -66,7 +67,7 @@ class AccountPage(View):
                 scopes=form.cleaned_data["scopes"],
                 days=form.cleaned_data["days"],
             )
-        except TokenRefused as refusal:
+        except Refused as refusal:
             form.add_error(None, str(refusal))
             return self._page(request, form, status=400)
         return self._page(request, TokenForm(held=held), made=row, text=text)

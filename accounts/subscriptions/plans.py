@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hubsite.refusals import Refused
+
 from ..models import Service, Unit
 from ..scopes import MANAGE_COLLECTIONS, MANAGE_CUBEGENS, PROCESS_CUBEGENS
 from ..units.ledger import MAX_UNITS
@@ -16,26 +18,18 @@ user's services, as it did in the service before, and never operates the hub."""
 _GEODB_ROLES = {"manage": "geodb-manage", "freetrial": "geodb-free"}
 
 
-class WrongUnits(ValueError):
-    """Units that the service is not counted in; names the field."""
-
-    def __init__(self, field: str, message: str) -> None:
-        self.field = field
-        super().__init__(message)
-
-
 def default_unit(service: str) -> str:
     return Unit.CELLS if service == Service.GEODB else Unit.PUNITS
 
 
 def check_units(service: str, units: float, unit: str) -> None:
-    """Raises WrongUnits."""
+    """Raises Refused if the service is not counted in these units."""
     if service == Service.GEN and unit not in (Unit.PUNITS, Unit.EURO):
-        raise WrongUnits("unit", "Wrong unit for a xcube gen subscription: punits or euro")
+        raise Refused("Wrong unit for a xcube gen subscription: punits or euro", field="unit")
     if service == Service.GEODB and unit != Unit.CELLS:
-        raise WrongUnits("unit", "Wrong unit for a geodb subscription: cells")
+        raise Refused("Wrong unit for a geodb subscription: cells", field="unit")
     if not 0 <= units <= MAX_UNITS:
-        raise WrongUnits("units", f"a number from 0 to {MAX_UNITS} is expected")
+        raise Refused(f"a number from 0 to {MAX_UNITS} is expected", field="units")
 
 
 def roles_of_plan(service: str, plan: str, option: str) -> list[str]:

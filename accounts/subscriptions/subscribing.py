@@ -15,24 +15,17 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from hubsite.refusals import Kind, Refused
+
 from ..models import Client, Service, Subscription, SubscriptionEvent, User
 from ..models.subscription import check_geodb_guid
 from ..roles import give_role, take_role
 from ..tokens.clients import NewSecret, create_client, find_client, replace_secret
 from ..units import ledger
 from .geodb_registration import register_soon
-from .plans import CLIENT_SCOPES, WrongUnits, check_units, default_unit, roles_of_plan
+from .plans import CLIENT_SCOPES, check_units, default_unit, roles_of_plan
 
-Kind = SubscriptionEvent.Kind
-
-
-class Refused(Exception):
-    """It cannot be as asked for; `field` names the part that stands in the way."""
-
-    def __init__(self, field: str, message: str, *, is_conflict: bool = False) -> None:
-        self.field = field
-        self.is_conflict = is_conflict
-        super().__init__(message)
+EventKind = SubscriptionEvent.Kind
 
 
 @dataclass(frozen=True)
@@ -101,7 +94,7 @@ def subscribe(service: str, wish: Wish, *, actor: str) -> tuple[Subscription, st
         try:
             check_geodb_guid(wish.guid)
         except ValidationError as error:
-            raise Refused("guid", error.messages[0]) from None
+            raise Refused(error.messages[0], field="guid") from None
     secret = NewSecret(wish.client_secret)
     _hash_before(service, wish, secret)
     try:
@@ -109,7 +102,9 @@ def subscribe(service: str, wish: Wish, *, actor: str) -> tuple[Subscription, st
             return _subscribe(service, wish, secret, actor)
     except IntegrityError:
         if service == Service.GEODB and _is_role_of_another(wish):
-            raise Refused("guid", "another user has this role in geoDB", is_conflict=True) from None
+            raise Refused(
+                "another user has this role in geoDB", field="guid", kind=Kind.CONFLICT
+            ) from None
         raise
 
 
@@ -127,7 +122,7 @@ def unsubscribe(service: str, subscription_id: str, *, actor: str) -> bool:
         _set_roles(subscription, [])
         subscription.ended_at = timezone.now()
         subscription.save()
-        _note(subscription, Kind.ENDED, {}, actor)
+        _note(subscription, EventKind.ENDED, {}, actor)
     return True
 
 
@@ -152,12 +147,12 @@ def _subscribe(
     user = _user_of(wish)
     subscription = Subscription.objects.filter(user=user, service=service).first()
     if subscription is None:
-        kind, subscription = Kind.STARTED, Subscription(service=service)
+        kind, subscription = EventKind.STARTED, Subscription(service=service)
     else:
-        kind = Kind.CHANGED if subscription.is_live else Kind.RESUMED
+        kind = EventKind.CHANGED if subscription.is_live else EventKind.RESUMED
     subscription.user = user
-    before = _shown(subscription) if kind == Kind.CHANGED else {}
-    _apply(wish, subscription, anew=kind != Kind.CHANGED)
+    before = _shown(subscription) if kind == EventKind.CHANGED else {}
+    _apply(wish, subscription, anew=kind != EventKind.CHANGED)
     is_secret_set = _set_client(subscription, wish, secret)
     changes = {
         name: [before.get(name), value]
@@ -202,16 +197,13 @@ def _apply(wish: Wish, subscription: Subscription, *, anew: bool) -> None:
         }
     if subscription.geodb_role and subscription.pk and subscription.guid != wish.guid:
         raise Refused(
-            "guid",
             "this user has another role in geoDB, with data in it; operators can change it",
-            is_conflict=True,
+            field="guid",
+            kind=Kind.CONFLICT,
         )
     for name, value in said.items():
         setattr(subscription, name, value)
-    try:
-        check_units(subscription.service, subscription.units, subscription.unit)
-    except WrongUnits as error:
-        raise Refused(error.field, str(error)) from None
+    check_units(subscription.service, subscription.units, subscription.unit)
 
 
 def _user_of(wish: Wish) -> User:
@@ -219,12 +211,12 @@ def _user_of(wish: Wish) -> User:
     try:
         user, _ = User.objects.get_or_create_by_email(wish.email)
     except ValidationError as error:
-        raise Refused("email", error.messages[0]) from None
+        raise Refused(error.messages[0], field="email") from None
     user = _hold(user)
     if not user.is_active:
-        raise Refused("email", "the account of this user is switched off", is_conflict=True)
+        raise Refused("the account of this user is switched off", field="email", kind=Kind.CONFLICT)
     if user.is_service_account:
-        raise Refused("email", "this is the account of a machine", is_conflict=True)
+        raise Refused("this is the account of a machine", field="email", kind=Kind.CONFLICT)
     return user
 
 
@@ -258,7 +250,7 @@ def _adopt(client: Client, user: User, secret: NewSecret) -> bool:
     """Use a client that exists, for instance that of another subscription of the user's;
     whether its secret was set."""
     if client.owner_id != user.pk:
-        raise Refused("client_id", "this client id is taken", is_conflict=True)
+        raise Refused("this client id is taken", field="client_id", kind=Kind.CONFLICT)
     _check_harmless(client)
     client.scopes = sorted({*client.scopes, *CLIENT_SCOPES})
     client.save(update_fields=["scopes"])
@@ -272,7 +264,9 @@ def _check_harmless(client: Client) -> None:
     """Who may subscribe users must not set the secret of a client that may more than that:
     ids of clients are no secret, and its owner may be an operator."""
     if not set(client.scopes) <= set(CLIENT_SCOPES):
-        raise Refused("client_id", "this client may more than subscriptions give", is_conflict=True)
+        raise Refused(
+            "this client may more than subscriptions give", field="client_id", kind=Kind.CONFLICT
+        )
 
 
 def _make_client(subscription: Subscription, client_id: str | None, secret: NewSecret) -> Client:
@@ -286,7 +280,7 @@ def _make_client(subscription: Subscription, client_id: str | None, secret: NewS
                 secret=secret,
             )[0]
     except IntegrityError:  # another user's request was first
-        raise Refused("client_id", "this client id is taken", is_conflict=True) from None
+        raise Refused("this client id is taken", field="client_id", kind=Kind.CONFLICT) from None
 
 
 def _is_role_of_another(wish: Wish) -> bool:
@@ -328,7 +322,7 @@ def _shown(subscription: Subscription) -> dict[str, Any]:
     }
 
 
-def _note(subscription: Subscription, kind: Kind, changes: dict[str, Any], actor: str) -> None:
+def _note(subscription: Subscription, kind: EventKind, changes: dict[str, Any], actor: str) -> None:
     SubscriptionEvent.objects.create(
         subscription=subscription, kind=kind, changes=changes, actor=actor[:300]
     )

@@ -11,6 +11,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from hubsite.refusals import Kind, Refused
+
 from ..models import AccessToken, Client, User
 from ..roles import permissions_of
 from .hub_tokens import Principal, make_row, revoke_tokens, sign
@@ -18,14 +20,6 @@ from .hub_tokens import Principal, make_row, revoke_tokens, sign
 MOST_TOKENS = 50
 LONGEST_DAYS = 366
 DEFAULT_DAYS = 30
-
-
-class TokenRefused(Exception):
-    """No token is made; `field` names what stands in the way, empty if it is who asks."""
-
-    def __init__(self, field: str, message: str) -> None:
-        self.field = field
-        super().__init__(message)
 
 
 def tokens_of(user: User) -> QuerySet[AccessToken]:
@@ -38,21 +32,22 @@ def tokens_of(user: User) -> QuerySet[AccessToken]:
 def maker_of(principal: Principal | None) -> Client | None:
     """The client whose token asks for another: when it is revoked, both grant nothing.
 
-    None for a browser's session or a provider's token. Raises TokenRefused where a token
+    None for a browser's session or a provider's token. Raises Refused where a token
     would outlive the revocation of the one that made it.
     """
     if principal is None:
         return None
     if principal.actor is not None:
-        raise TokenRefused("", "An operator makes no tokens in a user's name.")
+        raise Refused("An operator makes no tokens in a user's name.", kind=Kind.FORBIDDEN)
     row = AccessToken.objects.select_related("client").filter(jti=principal.jti).first()
     if row is None and principal.client_id is not None:
         return None
     is_ours = row is not None and row.user_id == principal.user.pk
     if is_ours and row.client is not None and not row.is_personal:
         return row.client
-    raise TokenRefused(
-        "", "A personal token makes no others: sign in, or use a client id and secret."
+    raise Refused(
+        "A personal token makes no others: sign in, or use a client id and secret.",
+        kind=Kind.FORBIDDEN,
     )
 
 
@@ -65,20 +60,20 @@ def make_token(
     allowed: frozenset[str] | None = None,
     client: Client | None = None,
 ) -> tuple[AccessToken, str]:
-    """A new token, and its text, which nobody can read again. Raises TokenRefused.
+    """A new token, and its text, which nobody can read again. Raises Refused.
 
     `scopes` must be among `allowed`: what the request that asks for it may do itself.
     """
     wanted = set(scopes)
     missing = sorted(wanted - (permissions_of(user) if allowed is None else allowed))
     if missing:
-        raise TokenRefused("scopes", f"you do not have {', '.join(missing)}")
+        raise Refused(f"you do not have {', '.join(missing)}", field="scopes")
     if not 1 <= days <= LONGEST_DAYS:
-        raise TokenRefused("expires_in_days", f"a number from 1 to {LONGEST_DAYS} is expected")
+        raise Refused(f"a number from 1 to {LONGEST_DAYS} is expected", field="expires_in_days")
     with transaction.atomic():
         User.objects.select_for_update(no_key=True).get(pk=user.pk)  # or two pass the limit
         if tokens_of(user).count() >= MOST_TOKENS:
-            raise TokenRefused("", f"You have {MOST_TOKENS} tokens; revoke one first.")
+            raise Refused(f"You have {MOST_TOKENS} tokens; revoke one first.", kind=Kind.FORBIDDEN)
         row = make_row(user, client=client, scopes=wanted, lifetime_s=days * 86400, name=name)
     return row, sign(row)
 

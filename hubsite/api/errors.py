@@ -21,7 +21,7 @@ _NOT_JOB_IDS = {"code", "info", "version"}
 
 
 class ApiError(Exception):
-    """An answer with a 4xx or 5xx status.
+    """An answer with a 4xx or 5xx status: what HTTP alone knows. The domain raises `Refused`.
 
     `errors` lists invalid fields as `{"field", "message"}`; `extra` are further members.
     """

@@ -18,9 +18,24 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from ..health.database_faults import RETRY_AFTER_S, why_unavailable
+from ..refusals import Kind, Refused
 from .errors import PROBLEM, ApiError, error_response, problem
 
 logger = logging.getLogger(__name__)
+
+STATUSES = {
+    Kind.INVALID: 400,
+    Kind.FORBIDDEN: 403,
+    Kind.NOT_FOUND: 404,
+    Kind.CONFLICT: 409,
+    Kind.GONE: 410,
+    Kind.TOO_LARGE: 413,
+    Kind.TOO_EXPENSIVE: 413,
+    Kind.UNSUPPORTED: 422,
+    Kind.BUSY: 429,
+    Kind.UNAVAILABLE: 503,
+}
+"""The HTTP status of each kind of refusal."""
 
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
@@ -45,6 +60,8 @@ def as_api_error(exc: Exception) -> ApiError | None:
     """What `exc` tells the caller; None for a fault of ours."""
     if isinstance(exc, ApiError):
         return exc
+    if isinstance(exc, Refused):
+        return _refusal(exc)
     if isinstance(exc, Http404):
         return ApiError(str(exc) or "There is nothing here.", status=404)
     if isinstance(exc, PermissionDenied):
@@ -69,6 +86,19 @@ def as_api_error(exc: Exception) -> ApiError | None:
             errors=errors,
         )
     return ApiError(str(exc.detail), status=exc.status_code, headers=headers)
+
+
+def _refusal(refused: Refused) -> ApiError:
+    headers = {}
+    if refused.retry_after_s is not None:
+        headers["Retry-After"] = str(refused.retry_after_s)
+    return ApiError(
+        str(refused),
+        status=STATUSES[refused.kind],
+        errors=[{"field": e.field, "message": e.message} for e in refused.errors],
+        headers=headers,
+        **refused.members,
+    )
 
 
 def _field_errors(detail: Any, path: str = "") -> Iterator[dict[str, str]]:

@@ -17,7 +17,10 @@ from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 from rest_framework.permissions import SAFE_METHODS, IsAuthenticated
 
+from hubsite.refusals import Refused
+
 from .errors import PROBLEM, ApiError, problem
+from .handlers import as_api_error
 
 _REF = "#/components/schemas/"
 _components: dict[str, dict[str, Any]] = {}
@@ -132,14 +135,16 @@ INFO_PROBLEM_SCHEMA = component(
 )
 
 
-def problem_responses(*errors: ApiError, path: str = "") -> dict[tuple[int, str], OpenApiResponse]:
+def problem_responses(
+    *errors: ApiError | Refused, path: str = ""
+) -> dict[tuple[int, str], OpenApiResponse]:
     """For `extend_schema(responses=…)`: each of `errors` as the API at `path` answers it.
 
     Several with the same status become examples of one response. `path` is below the base
     path; it matters for `/cubegens`, whose errors carry more.
     """
     by_status: dict[int, list[ApiError]] = {}
-    for error in errors:
+    for error in map(as_api_error, errors):
         by_status.setdefault(error.status, []).append(error)
     return {
         (status, PROBLEM): OpenApiResponse(

@@ -16,7 +16,7 @@
                 out.line(f"{count} jobs")
 
 `run` returns the exit status: None or 0 if the command did what it was asked, 1 if there was
-nothing to do. A `CommandError` ends it with status 1 and its sentence.
+nothing to do. A `CommandError`, or the domain's `Refused`, ends it with status 1 and its sentence.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ from django.core.management.base import (
     CommandParser,
     DjangoHelpFormatter,
 )
+
+from hubsite.refusals import Refused
 
 from .output import Output
 from .terminal_text import some_lines
@@ -67,9 +69,11 @@ class HubCommand(BaseCommand, ABC):
             add_json_argument(parser)
 
     def execute(self, *args: Any, **options: Any) -> Any:
-        """Like Django's, but an error's text cannot move the cursor either."""
+        """Like Django's, but an error's text cannot move the cursor, and a refusal is one."""
         try:
             return super().execute(*args, **options)
+        except Refused as refused:
+            raise CommandError(some_lines(refused)) from refused
         except CommandError as error:
             raise CommandError(some_lines(error), returncode=error.returncode) from error
 

@@ -8,8 +8,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from hubsite.api.errors import ApiError
 from hubsite.api.parsing import MendingJSONParser
+from hubsite.refusals import Kind, Refused
 
 from .. import callbacks
 from ..models import JobDocument, State
@@ -37,11 +37,11 @@ class RunCodeView(APIView):
     def get(self, request: Request, job_id: str) -> HttpResponse:
         job = request.auth
         if job.state not in (State.LAUNCHED, State.RUNNING):
-            raise ApiError("This run is over, or was not launched.", status=410)
+            raise Refused("This run is over, or was not launched.", kind=Kind.GONE)
         documents = JobDocument.objects.filter(job=job.pk, code__isnull=False)
         code = documents.values_list("code", flat=True).first()
         if code is None:
-            raise ApiError("This run has no uploaded code.", status=404)
+            raise Refused("This run has no uploaded code.", kind=Kind.NOT_FOUND)
         return HttpResponse(
             bytes(code), content_type="application/zip", headers={"Cache-Control": "no-store"}
         )

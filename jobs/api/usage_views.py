@@ -10,8 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from hubsite.api.errors import invalid_field
 from hubsite.api.schema import component
+from hubsite.refusals import Refused
 
 from .. import usage
 
@@ -89,7 +89,7 @@ class MyUsageView(APIView):
     def get(self, request: Request) -> Response | HttpResponse:
         form = request.query_params.get("format", "json")
         if form not in ("json", "csv"):
-            raise invalid_field("format", "json or csv is expected")
+            raise Refused("json or csv is expected", field="format")
         rows = usage.usage(
             user=request.user, first=_asked(request, "from"), last=_asked(request, "to")
         )
@@ -109,4 +109,4 @@ def _asked(request: Request, name: str) -> date | None:
     try:
         return usage.month(text)
     except ValueError:
-        raise invalid_field(name, "a month such as 2027-01 is expected") from None
+        raise Refused("a month such as 2027-01 is expected", field=name) from None

@@ -15,16 +15,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.permissions import HasScope, scopes_of
-from hubsite.api.errors import ApiError, invalid_field
 from hubsite.api.pagination import MAX_LIMIT, page, query_integer
 from hubsite.api.parsing import parse_document
+from hubsite.refusals import FieldError, Kind, Refused
 
 from .. import admission, lifecycle, logs
 from ..admission import Submission
 from ..estimates import asking
 from ..job_rows import find_job
 from ..models import Job, State
-from ..request import InvalidRequest
 from ..tasks import remove_soon
 from ..user_code import check_upload
 from . import schema
@@ -37,7 +36,9 @@ class SwitchableView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if settings.HUB["CUBEGENS_SILENT"]:
-            raise ApiError("Cubegens resources are switched off on this service.", status=422)
+            raise Refused(
+                "Cubegens resources are switched off on this service.", kind=Kind.UNSUPPORTED
+            )
 
 
 class VersionView(SwitchableView):
@@ -72,7 +73,7 @@ class CubegensView(SwitchableView):
         jobs = Job.objects.owned_by(request.user).listed()
         if wanted := request.query_params.get("status"):
             if wanted.upper() not in State.values:
-                raise invalid_field("status", f"one of {', '.join(State.values)} is expected")
+                raise Refused(f"one of {', '.join(State.values)} is expected", field="status")
             jobs = jobs.filter(state=wanted.upper())
         part, headers = page(request, jobs.defer("progress"))
         return Response([job_summary(job) for job in part], headers=headers)
@@ -96,16 +97,13 @@ class CubegensCodeView(SwitchableView):
         body, code = request.data.get("body"), request.data.get("user_code")
         missing = [n for n, v in (("body", body), ("user_code", code)) if not v]
         if missing or not hasattr(code, "read"):
-            raise ApiError(
+            raise Refused(
                 "A form with the parts body (JSON) and user_code (a zip file) is expected.",
-                errors=[{"field": n, "message": "this part is missing"} for n in missing],
+                errors=[FieldError(name, "this part is missing") for name in missing],
             )
         document = parse_document(body.read() if hasattr(body, "read") else str(body).encode())
         archive = code.read()
-        try:
-            check_upload(code.name, archive)
-        except InvalidRequest as invalid:
-            raise admission.as_api_error(invalid) from None
+        check_upload(code.name, archive)
         return Response(submitted(admission.admit(_submission(request, document, archive))))
 
 
@@ -153,8 +151,8 @@ def _without_code(document: Any) -> Any:
 def _submission(request: Request, document: Any, code: bytes | None = None) -> Submission:
     key = request.headers.get("Idempotency-Key")
     if key is not None and not (0 < len(key) <= 255 and key.isprintable()):
-        raise invalid_field(
-            "Idempotency-Key", "a text of 1 to 255 printable characters is expected"
+        raise Refused(
+            "a text of 1 to 255 printable characters is expected", field="Idempotency-Key"
         )
     return Submission(
         user=request.user,
@@ -170,7 +168,7 @@ def _job_of(request: Request, job_id: str) -> Job:
     """The caller's job of that id; another's is as absent as none."""
     job = find_job(owner_id=request.user.pk, job_id=job_id)
     if job is None:
-        raise ApiError(f"Cubegen {job_id[:63]} not found.", status=404)
+        raise Refused(f"Cubegen {job_id[:63]} not found.", kind=Kind.NOT_FOUND)
     return job
 
 

@@ -16,9 +16,9 @@ from typing import Any
 
 from django.conf import settings
 
-from hubsite.api.errors import ApiError
 from hubsite.engines.local.connection import Reply, SocketUnavailable, call
 from hubsite.engines.local.paths import estimate_socket
+from hubsite.refusals import Kind, Refused
 
 from . import remote
 from .cost import CubeSize
@@ -66,7 +66,7 @@ def estimate(
 ) -> Estimate:
     """Estimate `request` with only `stores` to be had.
 
-    Raises ApiError: 400 where the request is at fault, 503 where the estimator or a store
+    Raises Refused: INVALID if the request is at fault, UNAVAILABLE if the estimator or a store
     of ours cannot be reached.
     """
     body = {"request": request, "stores": stores, "egress": egress}
@@ -83,14 +83,14 @@ def estimate(
     message = str(answer.get("message") or "xcube could not estimate this request.")[:2000]
     kind = answer.get("kind")
     if kind == "store" and not uses_own_store:
-        raise ApiError(
+        raise Refused(
             f"A data store cannot be reached now: {message}",
-            status=503,
-            headers={"Retry-After": str(RETRY_AFTER_S)},
+            kind=Kind.UNAVAILABLE,
+            retry_after_s=RETRY_AFTER_S,
         )
     if kind == "internal":
-        raise ApiError(f"xcube cannot make a cube of this request: {message}", status=422)
-    raise ApiError(message)
+        raise Refused(f"xcube cannot make a cube of this request: {message}", kind=Kind.UNSUPPORTED)
+    raise Refused(message)
 
 
 def _is_answer(answer: dict[str, Any]) -> bool:
@@ -129,17 +129,17 @@ def _own_store_place() -> Iterator[None]:
                 os.close(descriptor)
             return
         if time.monotonic() > give_up:
-            raise ApiError(
+            raise Refused(
                 "Too many requests with stores of their own are being estimated. "
                 "Nothing was stored; please try again.",
-                status=503,
-                headers={"Retry-After": str(RETRY_AFTER_S)},
+                kind=Kind.UNAVAILABLE,
+                retry_after_s=RETRY_AFTER_S,
             )
         time.sleep(0.05)
 
 
 def versions() -> dict[str, str]:
-    """xcube and its plugins, name to version. Raises ApiError 503."""
+    """xcube and its plugins, name to version. Raises Refused (UNAVAILABLE)."""
     global _versions
     if _versions is None or _versions[0] < time.monotonic() - _VERSIONS_KEPT_S:
         reply = _call("GET", "/versions", None, timeout_s=10)
@@ -154,7 +154,7 @@ def _is_remote() -> bool:
 
 
 def _call(method: str, path: str, body: Any, *, timeout_s: float) -> Reply:
-    """The estimator's answer, which is an object. Raises ApiError 503."""
+    """The estimator's answer, which is an object. Raises Refused (UNAVAILABLE)."""
     try:
         if _is_remote():
             reply = remote.call(
@@ -176,9 +176,9 @@ def _call(method: str, path: str, body: Any, *, timeout_s: float) -> Reply:
     return reply
 
 
-def _unavailable() -> ApiError:
-    return ApiError(
+def _unavailable() -> Refused:
+    return Refused(
         "Estimates cannot be made just now; nothing was stored. Please try again.",
-        status=503,
-        headers={"Retry-After": str(RETRY_AFTER_S)},
+        kind=Kind.UNAVAILABLE,
+        retry_after_s=RETRY_AFTER_S,
     )

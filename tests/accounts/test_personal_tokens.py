@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from accounts.models import AccessToken
 from accounts.tokens.hub_tokens import InvalidToken, issue_token, verify_token
-from accounts.tokens.personal import MOST_TOKENS, TokenRefused, make_token
+from accounts.tokens.personal import MOST_TOKENS, make_token
+from hubsite.refusals import Refused
 
 from .factories import bearer, make_client, make_user
 
@@ -140,7 +141,7 @@ def test_a_member_of_the_wrong_kind_is_named(by_client, field, value):
 def test_there_are_at_most_fifty(user):
     for number in range(MOST_TOKENS):
         make_token(user, name=f"token {number}", scopes=["manage:cubegens"], days=1)
-    with pytest.raises(TokenRefused, match="revoke one first"):
+    with pytest.raises(Refused, match="revoke one first"):
         make_token(user, name="one more", scopes=["manage:cubegens"], days=1)
     AccessToken.objects.filter(name="token 0").update(revoked_at=timezone.now())
     make_token(user, name="one more", scopes=["manage:cubegens"], days=1)

@@ -16,8 +16,8 @@ from django.utils import timezone
 
 from accounts.models import Balance
 from accounts.units import ledger
-from hubsite.api.errors import ApiError
 from hubsite.engines.base import LogChunk
+from hubsite.refusals import Kind, Refused
 from jobs import admission, lifecycle, logs
 from jobs.estimates import asking
 from jobs.models import IdempotencyKey, Job, State
@@ -758,9 +758,9 @@ def test_a_slow_store_of_ones_own_does_not_hold_every_estimator(
     settings.HUB = {**settings.HUB, "XCUBE_HUB_ESTIMATORS": 2}
     monkeypatch.setattr(asking, "OWN_STORE_WAIT_S", 0.2)
     with asking._own_store_place():
-        with pytest.raises(ApiError) as refused, asking._own_store_place():
+        with pytest.raises(Refused) as refused, asking._own_store_place():
             pass
-        assert refused.value.status == 503
+        assert refused.value.kind == Kind.UNAVAILABLE
         assert submit(client, headers).status_code == 200
     with asking._own_store_place():
         pass

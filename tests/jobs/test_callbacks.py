@@ -2,8 +2,8 @@
 
 import pytest
 
-from hubsite.api.errors import ApiError
 from hubsite.engines.base import LogChunk
+from hubsite.refusals import Kind, Refused
 from jobs import callbacks, logs
 from jobs.models import JobLog, State
 from jobs.run_token import is_run_token, run_token
@@ -229,8 +229,8 @@ def test_parse_never_raises_anything_else():
     def check(body):
         try:
             callbacks.parse(body)
-        except ApiError as error:
-            assert error.status == 400
+        except Refused as error:
+            assert error.kind == Kind.INVALID
 
     check()
     assert JobLog.objects.count() == 0

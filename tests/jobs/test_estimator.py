@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from hubsite.api.errors import ApiError
+from hubsite.refusals import Kind, Refused
 from jobs.estimates import asking
 from jobs.estimates import remote as remote_estimator
 from jobs.models import Job
@@ -159,9 +159,9 @@ def is_refused(client, headers):
 def test_one_that_is_away_is_503_and_leaves_nothing(client, headers, settings):
     away(settings)
     assert is_refused(client, headers)
-    with pytest.raises(ApiError) as refused:
+    with pytest.raises(Refused) as refused:
         asking.versions()
-    assert refused.value.status == 503
+    assert refused.value.kind == Kind.UNAVAILABLE
 
 
 @pytest.mark.parametrize("status", [301, 401, 403, 404, 429, 500, 502, 503])
@@ -255,7 +255,7 @@ def test_a_path_before_ours_is_kept(remote):
 
 def test_versions(remote):
     remote.answer = b'{"versions": ["xcube"]}'
-    with pytest.raises(ApiError):
+    with pytest.raises(Refused):
         asking.versions()
     remote.answer = b'{"versions": {"xcube": "1.14.1"}}'
     assert asking.versions() == {"xcube": "1.14.1"}
@@ -267,7 +267,7 @@ def test_estimates_with_stores_of_ones_own_hold_a_place(remote, settings, monkey
     monkeypatch.setattr(asking, "OWN_STORE_WAIT_S", 0.2)
     asked = {"stores": {}, "egress": {"deny_private": True}}
     with asking._own_store_place():
-        with pytest.raises(ApiError, match="Too many requests"):
+        with pytest.raises(Refused, match="Too many requests"):
             asking.estimate({}, uses_own_store=True, **asked)
         assert asking.estimate({}, uses_own_store=False, **asked).output_exists is False
     assert asking.estimate({}, uses_own_store=True, **asked).size.images == 12

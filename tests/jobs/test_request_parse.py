@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from hubsite.refusals import Kind
 from jobs.request import UPLOAD_PLACEHOLDER, InvalidRequest, parse_request
 
 COPY = {
@@ -105,7 +106,7 @@ ARCHIVE = {
 def faults(document, **options) -> dict[str, str]:
     with pytest.raises(InvalidRequest) as raised:
         parse_request(document, **options)
-    assert raised.value.status == 400
+    assert raised.value.kind == Kind.INVALID
     return {error.field: error.message for error in raised.value.errors}
 
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hubsite.refusals import Kind
 from jobs import user_code
 from jobs.request import InvalidRequest
 from jobs.user_code import check_upload
@@ -36,10 +37,10 @@ def with_mode(name: str, mode: int) -> zipfile.ZipInfo:
     return info
 
 
-def fault(data: bytes, name="code.zip", status=400) -> str:
+def fault(data: bytes, name="code.zip", kind=Kind.INVALID) -> str:
     with pytest.raises(InvalidRequest) as raised:
         check_upload(name, data)
-    assert raised.value.status == status
+    assert raised.value.kind == kind
     assert {error.field for error in raised.value.errors} == {"user_code"}
     return raised.value.errors[0].message
 
@@ -147,13 +148,13 @@ def test_wrong_checksums_and_cut_archives_are_refused():
 
 def test_archives_are_at_most_10_mb():
     data = archive(("a", random.randbytes(10 * 1024**2)), method=zipfile.ZIP_STORED)
-    assert "10 MB" in fault(data, status=413)
+    assert "10 MB" in fault(data, kind=Kind.TOO_LARGE)
 
 
 def test_unpacked_archives_are_at_most_100_mb(monkeypatch):
     monkeypatch.setattr(user_code, "MAX_BYTES", 1000)
     check_upload("code.zip", archive(("a", bytes(500)), ("b", bytes(500))))
-    assert "100 MB" in fault(archive(("a", bytes(500)), ("b", bytes(501))), status=413)
+    assert "100 MB" in fault(archive(("a", bytes(500)), ("b", bytes(501))), kind=Kind.TOO_LARGE)
 
 
 def test_a_header_that_lies_about_the_size_is_found_out(monkeypatch):
@@ -167,14 +168,14 @@ def test_a_header_that_lies_about_the_size_is_found_out(monkeypatch):
 
 def test_entries_are_at_most_10_000(monkeypatch):
     monkeypatch.setattr(user_code, "MAX_ENTRIES", 2)
-    assert "entries" in fault(archive(("a", b""), ("b", b""), ("c", b"")), status=413)
+    assert "entries" in fault(archive(("a", b""), ("b", b""), ("c", b"")), kind=Kind.TOO_LARGE)
 
 
 def test_a_huge_directory_is_refused_before_it_is_read(monkeypatch):
     monkeypatch.setattr(user_code, "MAX_ENTRIES", 1)
     data = archive(*((str(i), b"") for i in range(6)))
     monkeypatch.setattr(zipfile, "ZipFile", None)
-    assert "entries" in fault(data, status=413)
+    assert "entries" in fault(data, kind=Kind.TOO_LARGE)
 
 
 def test_bombs_are_refused():
