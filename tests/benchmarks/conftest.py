@@ -20,17 +20,20 @@ from .report import Report
 
 
 class BareSite(Server):
+    """The bare site on the database of `web`, with as many processes and threads."""
+
     def __init__(self, web: Hub) -> None:
         self.port = free_port()
         environment = {
-            **web.environment,
+            **{key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ},
             "DJANGO_SETTINGS_MODULE": "tests.benchmarks.bare_settings",
-            "XCUBE_HUB_ADDRESS": "127.0.0.1",
-            "XCUBE_HUB_PORT": str(self.port),
-            "XCUBE_HUB_LOG_LEVEL": "INFO",
+            "BARE_DATABASE_URL": web.environment.get(
+                "DATABASE_URL", f"sqlite:///{web.folder}/hub.sqlite3"
+            ),
         }
-        argv = [sys.executable, "-m", "gunicorn", "-c", "python:hubsite.web.gunicorn_config",
-                "--log-level", "info", "tests.benchmarks.bare_site:application"]  # fmt: skip
+        argv = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{self.port}",
+                "--worker-class", "gthread", "--workers", "2", "--threads", "24",
+                "--keep-alive", "5", "tests.benchmarks.bare_site:application"]  # fmt: skip
         super().__init__(argv, env=environment, log=web.folder / "bare.log")
         try:
             self.until_logged(r"Listening at")
@@ -81,13 +84,18 @@ def reader(web: Hub) -> Session:
 
 
 @pytest.fixture(scope="session")
-def running_job(web: Hub, reader: Session) -> str:
-    """A job of the reader's that runs for ever."""
-    return _fill(web, users=0, jobs=0)["job_id"]
+def filled(web: Hub, reader: Session) -> dict[str, Any]:
+    """Jobs of the reader: `job_id` runs for ever, `ended_job_id` has ended with a long log."""
+    return _fill(web, users=0, jobs=0)
 
 
 @pytest.fixture(scope="session")
-def crowd(web: Hub, running_job: str) -> list[str]:
+def running_job(filled: dict[str, Any]) -> str:
+    return filled["job_id"]
+
+
+@pytest.fixture(scope="session")
+def crowd(web: Hub, filled: dict[str, Any]) -> list[str]:
     """100,000 jobs more in `web`'s database; tokens of the 200 users who own them."""
     return _fill(web, users=200, jobs=100_000)["tokens"]
 
@@ -99,7 +107,7 @@ def _fill(web: Hub, *, users: int, jobs: int) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def bare(web: Hub) -> Iterator[BareSite]:
-    """The bare site on `web`'s database, served by gunicorn in the same way."""
+    """The bare site on the database of `web`."""
     site = BareSite(web)
     yield site
     site.stop()

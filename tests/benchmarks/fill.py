@@ -1,8 +1,9 @@
 """Fills a hub's database: `python -m tests.benchmarks.fill EMAIL USERS JOBS`.
 
-Prints JSON: `job_id` of a running job of EMAIL's, and `tokens` of USERS further users, who own
-JOBS ended jobs, EMAIL as many as each. The jobs are written straight into the table: no engine
-and no ledger knows of them.
+Prints JSON: `job_id` of a running job of EMAIL and the token of its run, `ended_job_id` of an
+ended one with a log of 600 lines, and `tokens` of USERS further users. They own JOBS ended jobs,
+EMAIL as many as each. The jobs are written straight into the table: no engine and no ledger knows
+of them.
 """
 
 from __future__ import annotations
@@ -68,11 +69,18 @@ def main(email: str, users: int, jobs: int) -> None:
     from django.db import transaction
 
     from accounts.models import User
+    from hubsite.engines.base import LogChunk
+    from jobs import logs
     from jobs.models import Job
+    from jobs.run_token import run_token
 
     owner = User.objects.get(email=email)
     running = job_row(owner, state="RUNNING")
     running.save()
+    ended = ended_job(owner)
+    ended.save()
+    lines = [f"2026-01-01T00:00:00Z INFO xcube wrote chunk {number}" for number in range(600)]
+    logs.append(ended.pk, [LogChunk(n, lines[n : n + 50]) for n in range(0, len(lines), 50)])
     owners = [owner] + [
         User.objects.create_user(f"{uuid.uuid4().hex}@example.org") for _ in range(users)
     ]
@@ -83,7 +91,16 @@ def main(email: str, users: int, jobs: int) -> None:
                 [ended_job(next(everyone)) for _ in range(min(BATCH, jobs - first))]
             )
     tokens = [_token(user) for user in owners[1:]]
-    print(json.dumps({"job_id": running.job_id, "tokens": tokens}))
+    print(
+        json.dumps(
+            {
+                "job_id": running.job_id,
+                "run_token": run_token(running.job_id, running.attempt),
+                "ended_job_id": ended.job_id,
+                "tokens": tokens,
+            }
+        )
+    )
 
 
 def _token(user: Any) -> str:

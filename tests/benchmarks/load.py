@@ -15,12 +15,26 @@ from concurrent.futures import ThreadPoolExecutor
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 
 
-def throughput(port: int, path: str, token: str, *, seconds: float, connections: int = 16) -> float:
-    """Answers per second to `GET path`. Raises AssertionError if one is not 200."""
-    request = (
-        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n"
-        "Accept: application/json\r\n\r\n"
-    ).encode()
+def throughput(
+    port: int,
+    path: str,
+    token: str,
+    *,
+    seconds: float,
+    connections: int = 16,
+    body: bytes | None = None,
+) -> float:
+    """Answers per second to `GET path`, or to PUT with a JSON `body`.
+
+    Raises AssertionError if an answer is not 200.
+    """
+    head = f"{'GET' if body is None else 'PUT'} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+    head += "Accept: application/json\r\n"
+    if token:
+        head += f"Authorization: Bearer {token}\r\n"
+    if body is not None:
+        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    request = head.encode() + b"\r\n" + (body or b"")
     start = threading.Barrier(connections)
 
     def ask() -> tuple[int, float]:

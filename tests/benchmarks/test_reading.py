@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
-from functools import partial
-from typing import Any
+from dataclasses import dataclass
 
 import pytest
 from django.db import connection
@@ -19,36 +19,81 @@ from .hub import API
 from .load import throughput
 from .report import Pairs, alternate
 
-SECONDS = 0.8  # short rounds, for other load of the machine changes fast
+SECONDS = 0.8  # short rounds, because other load of the machine changes fast
 ROUNDS = 11
+REPORT = json.dumps(
+    {"sender": "on_update", "state": {"label": "x", "total_work": 138, "progress": 0.4}}
+).encode()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is asked of the hub: a path below the API, and with which token or body."""
+
+    path: str
+    token: str = ""
+    body: bytes | None = None
 
 
 @pytest.fixture
-def poll(web, bare, reader, running_job) -> Callable[[], Pairs]:
-    """Answers per second to polls of a running job, and of the bare view on the same database."""
+def against_bare(web, bare, running_job) -> Callable[[Reading], Pairs]:
+    """Answers per second of the hub, and of the bare view on the same database."""
+    row = f"/rows/{running_job}"
 
-    def answers(server: Any, seconds: float = SECONDS) -> float:
-        path = f"{API}/cubegens/{running_job}"
-        return throughput(server.port, path, reader.token, seconds=seconds)
+    def measure(reading: Reading) -> Pairs:
+        def hub(seconds: float = SECONDS) -> float:
+            return throughput(
+                web.port, API + reading.path, reading.token, seconds=seconds, body=reading.body
+            )
 
-    def measure() -> Pairs:
-        for server in (web, bare):
-            answers(server, 0.5)  # warmed up
-        return alternate(partial(answers, web), partial(answers, bare), rounds=ROUNDS)
+        def baseline(seconds: float = SECONDS) -> float:
+            return throughput(bare.port, row, "", seconds=seconds, body=reading.body)
+
+        for warm_up in (hub, baseline):
+            warm_up(0.5)
+        return alternate(hub, baseline, rounds=ROUNDS)
 
     return measure
 
 
 @pytest.mark.benchmark
-def test_polling_a_job_is_nearly_as_fast_as_a_bare_view(report, poll):
-    report.ratio("GET /cubegens/{id} / bare DRF view", poll(), unit="/s", at_least=0.7)
+def test_polling_a_job_is_nearly_as_fast_as_a_bare_view(report, against_bare, reader, running_job):
+    polled = Reading(f"/cubegens/{running_job}", reader.token)
+    pairs = against_bare(polled)
+    report.ratio("GET /cubegens/{id}, running / bare DRF view", pairs, unit="/s", at_least=0.7)
 
 
 @pytest.mark.benchmark
-def test_polling_stays_fast_at_a_hundred_thousand_jobs(report, poll, crowd):
+def test_an_ended_job_with_its_log(report, against_bare, reader, filled):
+    pairs = against_bare(Reading(f"/cubegens/{filled['ended_job_id']}", reader.token))
+    report.ratio("GET /cubegens/{id}, ended, 500 log lines", pairs, unit="/s", at_least=0.6)
+
+
+@pytest.mark.benchmark
+def test_users_me(report, against_bare, reader):
+    pairs = against_bare(Reading("/users/me", reader.token))
+    report.ratio("GET /users/me / bare DRF view", pairs, unit="/s", at_least=0.5)
+
+
+@pytest.mark.benchmark
+def test_the_public_start(report, against_bare):
+    report.ratio("GET / (public) / bare DRF view", against_bare(Reading("/")), unit="/s")
+
+
+@pytest.mark.benchmark
+def test_callbacks(report, against_bare, filled):
+    path = f"/cubegens/{filled['job_id']}/callbacks"
+    pairs = against_bare(Reading(path, filled["run_token"], REPORT))
+    report.ratio("PUT …/callbacks / bare DRF view with PUT", pairs, unit="/s", at_least=0.6)
+
+
+@pytest.mark.benchmark
+def test_polling_stays_fast_at_a_hundred_thousand_jobs(
+    report, against_bare, reader, running_job, crowd
+):
     report.ratio(
-        f"the same, 100,000 jobs of {len(crowd)} users in the database",
-        poll(),
+        f"polling, 100,000 jobs of {len(crowd)} users in the database",
+        against_bare(Reading(f"/cubegens/{running_job}", reader.token)),
         unit="/s",
         at_least=0.7,
     )
