@@ -17,6 +17,7 @@ from tests.servers.ports import free_port
 
 from .hub import Hub, Server, Session
 from .report import Report
+from .sizes import size
 
 
 class BareSite(Server):
@@ -96,8 +97,8 @@ def running_job(filled: dict[str, Any]) -> str:
 
 @pytest.fixture(scope="session")
 def crowd(web: Hub, filled: dict[str, Any]) -> list[str]:
-    """100,000 jobs more in `web`'s database; tokens of the 200 users who own them."""
-    return _fill(web, users=200, jobs=100_000)["tokens"]
+    """100,000 more jobs in the database of `web`; tokens of the 200 users who own them."""
+    return _fill(web, users=size(200, 4), jobs=size(100_000, 2_000))["tokens"]
 
 
 def _fill(web: Hub, *, users: int, jobs: int) -> dict[str, Any]:

@@ -20,10 +20,11 @@ from tests.jobs.factories import cubegen_request
 
 from .hub import CHECKOUT
 from .report import alternate
+from .sizes import size
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.xcube]
 
-CALLS = 15
+CALLS = size(15, 2)
 
 
 class Timed:

@@ -17,14 +17,16 @@ from .cluster_hub import ClusterHub, Event
 from .hub import API, Session, cpu_s, most_resident_mb
 from .report import Report
 from .shares import FINAL, Step, last_ends, shares
+from .sizes import IS_SMOKE, size
 from .test_web_process import FOREIGN, HANDLE_REQUESTS
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.kubernetes, pytest.mark.xcube]
 
-USERS, HEAVY = 50, 10
-HEAVY_JOBS, LIGHT_JOBS = 120, 20  # 2,000 in all
-FEW = 4  # each, 200 in all
-PLACES = 200
+USERS, HEAVY = size(50, 6), size(10, 2)
+HEAVY_JOBS, LIGHT_JOBS = size(120, 10), size(20, 3)  # 2,000 in all
+FEW = size(4, 1)  # each, 200 in all
+PLACES = size(200, 8)
+DATABASES = ["PostgreSQL"] if IS_SMOKE else ["PostgreSQL", "SQLite"]
 MOST_LAG_S = 2.0
 MOST_OBSERVER_MB = 250
 MOST_GROWTH = 1.5
@@ -67,7 +69,7 @@ def run(hub: ClusterHub, jobs: Sequence[Session], *, before: int) -> Run:
     return Run(len(jobs), per_second, steps, hub.events()[seen:], taken, workers_mb)
 
 
-@pytest.fixture(scope="module", params=["PostgreSQL", "SQLite"])
+@pytest.fixture(scope="module", params=DATABASES)
 def scale(
     request: pytest.FixtureRequest, tmp_path_factory, cluster, simulated_node, runner, xcube_python,
     demo_cube,
@@ -129,7 +131,7 @@ def test_two_thousand_jobs_of_fifty_users_share_fairly(report: Report, scale: Sc
         limit=f"≤ {PLACES}",
         holds=shared.most_placed <= PLACES,
     )
-    report.count(
+    report.measured(
         "… places by which users with jobs waiting differ, free ones given to the last",
         shared.widest,
         of=f"without these: {shared.held:.0%} of the time ≤ 1",
@@ -140,7 +142,7 @@ def test_two_thousand_jobs_of_fifty_users_share_fairly(report: Report, scale: Sc
     last = last_ends(steps)
     light = max(last[owner] for owner in owners[HEAVY:])
     fair = USERS * LIGHT_JOBS + PLACES
-    report.count(
+    report.measured(
         f"… jobs that ended before the last one of all with {LIGHT_JOBS}",
         light,
         of=str(many.jobs),
@@ -152,7 +154,7 @@ def test_two_thousand_jobs_of_fifty_users_share_fairly(report: Report, scale: Sc
 def test_what_becomes_of_a_pod_is_soon_in_the_database(report: Report, scale: Scale) -> None:
     found = sorted(lags(scale.many))
     p99 = quantiles(found, n=100)[-1]
-    report.count(
+    report.measured(
         f"{scale.database}: from pod change to database, p99 of {len(found):,}, s",
         round(p99, 2),
         of=f"median {median(found):.2f}, most {found[-1]:.2f}",
@@ -164,7 +166,7 @@ def test_what_becomes_of_a_pod_is_soon_in_the_database(report: Report, scale: Sc
 def test_an_event_costs_the_same_in_thousands(report: Report, scale: Scale) -> None:
     few, many = scale.few, scale.many
     ratio = many.cost / few.cost
-    report.count(
+    report.measured(
         f"{scale.database}: observer's CPU for each of {len(many.events):,} events / of "
         f"{len(few.events):,}",
         round(ratio, 2),
@@ -176,7 +178,7 @@ def test_an_event_costs_the_same_in_thousands(report: Report, scale: Scale) -> N
 
 def test_the_observer_stays_small(report: Report, scale: Scale) -> None:
     most = most_resident_mb(scale.hub.observer_pid)
-    report.count(
+    report.measured(
         f"{scale.database}: observer's memory at most, after all jobs, MB",
         round(most),
         of=f"worker {max(scale.many.workers_mb):.0f}",

@@ -21,11 +21,12 @@ from tests.servers.kubernetes import access
 from tests.servers.kubernetes.controlplane import ControlPlane
 
 from .report import Report, alternate
+from .sizes import size
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.kubernetes]
 
-JOBS = 40
-ROUNDS = 11
+JOBS = size(40, 5)
+ROUNDS = size(11, 1)
 
 
 @pytest.fixture

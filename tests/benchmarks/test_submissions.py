@@ -16,11 +16,13 @@ from tests.jobs.factories import cubegen_request
 
 from .hub import Hub, Session, resident_mb
 from .report import Pairs
+from .sizes import size
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.xcube]
 
-SUBMISSIONS = 200
-AFFORDED = 120
+SUBMISSIONS = size(200, 20)
+AFFORDED = size(120, 12)
+WARM_UP = size(50, 5)
 
 
 def submit_at_once(session: Session, count: int) -> list[tuple[int, Any]]:
@@ -83,7 +85,7 @@ def test_two_hundred_submissions_at_once(report, hub):
     warm = hub.new_user("warm@example.org")
     price = hub.until_estimates(warm, cubegen_request())["result"]["cost_estimation"]["required"]
     assert price > 0
-    assert {status for status, _ in submit_at_once(warm, 50)} == {200}
+    assert {status for status, _ in submit_at_once(warm, WARM_UP)} == {200}
     cancel_all(hub, warm)
     before = {pid: resident_mb(pid) for pid in hub.web_workers()}
     assert before
@@ -91,7 +93,7 @@ def test_two_hundred_submissions_at_once(report, hub):
     rich = hub.new_user("rich@example.org", units=SUBMISSIONS * price)
     answers = submit_at_once(rich, SUBMISSIONS)
     accepted = {job["job_id"] for status, job in answers if status == 200}
-    report.count("200 submissions at once: accepted", len(accepted), of=str(SUBMISSIONS),
+    report.count(f"{SUBMISSIONS} submissions at once: accepted", len(accepted), of=str(SUBMISSIONS),
                  limit="all", holds=len(accepted) == SUBMISSIONS)  # fmt: skip
     check_books(hub, "rich@example.org", granted=SUBMISSIONS * price, price=price, jobs=SUBMISSIONS)
     assert {job["job_id"] for job in rich.call("GET", "/cubegens")[1]} == accepted
