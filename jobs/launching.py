@@ -1,17 +1,14 @@
-"""Which queued jobs run next, and bringing them into the engine.
+"""Which queued jobs run next, and making their objects in the engine.
 
-The row moves first (QUEUED → LAUNCHED) under one lock, so that limits are exact; the object
-is made afterwards. Where that was cut off, `launch_missing` makes what is missing.
+The row moves first (QUEUED → LAUNCHED) under one lock, so that limits are exact; the object is
+made afterwards. If that was cut off, `launch_missing` makes the objects that are missing.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from itertools import groupby
-from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
@@ -21,14 +18,14 @@ from django.utils import timezone
 
 from hubsite.coordination import lock
 from hubsite.coordination.cool_down import CoolDown
-from hubsite.engines import get_engine
-from hubsite.engines.base import AlreadyEnded, EngineUnavailable, LaunchRefused, NotYet
+from hubsite.engines import find_engine
+from hubsite.engines.base import Applied, Engine, Outcome, Run
 
 from . import lifecycle, vault
 from .models import Job, JobQuerySet, Reason, State
 from .request import InvalidRequest
 from .stores.catalogue import StoresFileError
-from .workload import build_workload
+from .workload import build_run
 
 logger = logging.getLogger(__name__)
 
@@ -41,111 +38,146 @@ MOST_AT_ONCE = 500
 """A tick takes seconds; the next one does the rest."""
 UNSEEN_AFTER = timedelta(seconds=30)
 """An object that was made, but not seen in the engine for this long, is made again."""
+APPLIED_AT_ONCE = 16
+"""Runs that are built together. Each may hold 10 MB of uploaded code."""
 
 
 def launch_due() -> int:
     """Launch as many queued jobs as there are free places; returns how many."""
     launched = 0
     # Not only the engine of now: jobs of another may still be queued when operators change it.
-    due = Job.objects.due().exclude(COOL_DOWN.is_on_for("engine"))
-    for engine in due.order_by().values_list("engine", flat=True).distinct():
-        # One first: where the engine is away, the others keep their turn, and go as soon as it
-        # is back; what is claimed, but not made, is looked at again only after a while.
+    for engine in _engines(Job.objects.due().exclude(COOL_DOWN.is_on_for("engine"))):
+        # One first: if the engine is unreachable, the others keep their turn and go as soon as
+        # it is back; what is claimed, but not made, is looked at again only after a while.
         for most in (1, MOST_AT_ONCE):
             claimed = claim_due(engine, most=most)
             launched += len(claimed)
-            if not claimed or _launch_all(claimed):
+            if not claimed or not launch(engine, claimed):
                 break
     return launched
 
 
-def _launch_all(jobs: Iterable[Job]) -> set[str]:
-    """Launch each; one that cannot be launched must not keep the others waiting.
+def launch_missing() -> int:
+    """Launch again what was claimed, but not made, or made and not seen in the engine since."""
+    now = timezone.now()
+    missing = (
+        Job.objects.placed()
+        .filter(state=State.LAUNCHED)
+        .exclude(COOL_DOWN.is_on_for("engine"))
+        .filter(
+            Q(made_at=None, launched_at__lt=now - UNMADE_AFTER)
+            | Q(made_at__lt=now - UNSEEN_AFTER, seen_at=None)
+        )
+    )
+    count = 0
+    for engine in _engines(missing):
+        jobs = list(_to_launch(missing.on(engine.name)).order_by("id")[:MOST_AT_ONCE])
+        launch(engine, jobs)
+        count += len(jobs)
+    return count
 
-    Where an engine is away or full, its others would wait in vain: `launch_missing` has them.
-    Returns the names of these engines.
+
+def _engines(jobs: JobQuerySet) -> Iterator[Engine]:
+    """The engines of these jobs, without those that this version does not know."""
+    for name in jobs.order_by().values_list("engine", flat=True).distinct():
+        if (engine := find_engine(name)) is not None:
+            yield engine
+
+
+def launch(engine: Engine, jobs: Sequence[Job]) -> bool:
+    """Make the objects of these jobs, which are LAUNCHED. Repeating it makes no second run.
+
+    False if the engine became unreachable: then nobody calls it for some seconds, and
+    `launch_missing` makes the objects that are missing.
     """
     made: list[int] = []
-    away: set[str] = set()
     try:
-        for some in _portions(jobs):
-            for job, call in _begin([job for job in some if job.engine not in away]):
-                try:
-                    if _came_of(job, call):
-                        made.append(job.pk)
-                except (OperationalError, InterfaceError):
-                    raise
-                except EngineUnavailable as error:
-                    _tell_why(job, error.shown)
-                    if job.engine not in away:
-                        logger.warning("%s and others wait to be launched: %s", job.job_id, error)
-                        away.add(job.engine)
-                        COOL_DOWN.start(job.engine)
-                except Exception:
-                    logger.exception("%s could not be launched; it will be tried again", job.job_id)
+        for start in range(0, len(jobs), APPLIED_AT_ONCE):
+            runs = _build(jobs[start : start + APPLIED_AT_ONCE])
+            outcomes = engine.runs.apply([run for _, run in runs])
+            applied = [(job, outcome) for (job, _), outcome in zip(runs, outcomes, strict=True)]
+            made += [job.pk for job, outcome in applied if outcome.outcome is Outcome.MADE]
+            for job, outcome in applied:
+                _record(job, outcome)
+            if not _is_reachable(engine, applied):
+                return False
+        return True
     finally:
         Job.objects.filter(pk__in=made).update(made_at=timezone.now())
-    return away
 
 
-def _portions(jobs: Iterable[Job]) -> Iterator[list[Job]]:
-    """What is launched together: as many as the engine takes at once, but the first by itself,
-    so that an engine that is away is asked but once."""
-    for engine, group in groupby(jobs, key=lambda job: job.engine):
-        its = list(group)
-        yield its[:1]
-        size = get_engine(engine).launches_at_once if its[1:] else 1
-        yield from (its[start : start + size] for start in range(1, len(its), size))
+def _is_reachable(engine: Engine, applied: Sequence[tuple[Job, Applied]]) -> bool:
+    """Whether the engine did its work; if not, it is left alone for a while."""
+    waiting = [(job, a) for job, a in applied if a.outcome is Outcome.UNREACHABLE]
+    if not waiting:
+        return True
+    COOL_DOWN.start(engine.name)
+    job, why = waiting[0]
+    logger.warning("%s and others wait to be launched: %s", job.job_id, why.detail)
+    _show_why([job for job, _ in waiting], why.message)
+    return False
 
 
-def _begin(jobs: Sequence[Job]) -> list[tuple[Job, Future[None]]]:
-    """Have the objects of these made; ends when all calls have. Rows are read before: engines
-    know of none, so that their calls may go into threads."""
-    rows = Job.objects.filter(pk__in=[job.pk for job in jobs], state=State.LAUNCHED)
-    still = set(rows.values_list("pk", flat=True))  # not cancelled since they were claimed
-    jobs = [job for job in jobs if job.pk in still]
-    if len(jobs) < 2:
-        return [(job, _call(job, _now)) for job in jobs]
-    with ThreadPoolExecutor(len(jobs)) as threads:
-        return [(job, _call(job, threads.submit)) for job in jobs]
+def _build(jobs: Sequence[Job]) -> list[tuple[Job, Run]]:
+    """The runs of these jobs, without those that were cancelled or cannot be built."""
+    launched = Job.objects.filter(pk__in=[job.pk for job in jobs], state=State.LAUNCHED)
+    still = set(launched.values_list("pk", flat=True))  # not cancelled since they were claimed
+    runs: list[tuple[Job, Run]] = []
+    for job in jobs:
+        if job.pk not in still:
+            continue
+        try:
+            runs.append((job, build_run(job)))
+        except StoresFileError as error:
+            logger.warning("%s waits to be launched: %s", job.job_id, error)
+            _show_why([job], "the hub's list of data stores cannot be read")
+        except (InvalidRequest, vault.Unreadable) as error:
+            message = f"The job could not be launched: {error}"
+            lifecycle.fail(job, Reason.LAUNCH, message, actor=ACTOR)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            # One that cannot be launched must not stop the others.
+            logger.exception("%s could not be launched; it will be tried again", job.job_id)
+    return runs
 
 
-def _call(job: Job, submit: Callable[..., Future[None]]) -> Future[None]:
-    built = _now(lambda: (get_engine(job.engine), build_workload(job)))
-    if built.exception() is not None:
-        return built
-    engine, workload = built.result()
-    return submit(engine.launch, workload)
+def _record(job: Job, applied: Applied) -> None:
+    """Bring the outcome of one launch into the row."""
+    match applied.outcome:
+        case Outcome.WAITS:
+            logger.warning("%s waits to be launched: %s", job.job_id, applied.detail)
+            _show_why([job], applied.message)
+        case Outcome.ENDED:
+            message = "A run of this job ended, but what it said was lost."
+            lifecycle.fail(job, Reason.LOST, message, actor=ACTOR)
+        case Outcome.REFUSED:
+            message = f"The job could not be launched: {applied.message}"
+            lifecycle.fail(job, Reason.REJECTED, message, actor=ACTOR)
 
 
-def _now(do: Callable[..., Any], *args: Any) -> Future[Any]:
-    done: Future[Any] = Future()
-    try:
-        done.set_result(do(*args))
-    except Exception as error:  # noqa: BLE001 - whoever asks for the result gets it
-        done.set_exception(error)
-    return done
+def _show_why(jobs: Sequence[Job], why: str) -> None:
+    """Show the owners why their jobs wait. Addresses and paths belong into the log."""
+    if why:
+        waiting = Job.objects.filter(pk__in=[job.pk for job in jobs], state=State.LAUNCHED)
+        waiting.update(message=f"Waiting to be launched: {why}."[:1000])
 
 
-def _tell_why(job: Job, why: str) -> None:
-    """Its owner sees why it waits; addresses and paths are for the log."""
-    waiting = Job.objects.filter(pk=job.pk, state=State.LAUNCHED)
-    waiting.update(message=f"Waiting to be launched: {why}."[:1000])
+def claim_due(engine: Engine, *, most: int = MOST_AT_ONCE) -> list[Job]:
+    """Move the jobs that are next from QUEUED to LAUNCHED, up to the engine's free places.
 
-
-def claim_due(engine: str, *, most: int = MOST_AT_ONCE) -> list[Job]:
-    """Move the jobs that are next from QUEUED to LAUNCHED, exactly up to the engine's places;
-    at `most` so many at once."""
-    places = get_engine(engine).places
+    At most `most` of them. The number is exact, because claims are made under one lock.
+    """
+    capacity = engine.runs.capacity
     with transaction.atomic():
         lock.hold("launch")
-        free = places - Job.objects.on(engine).placed().count()
+        free = capacity - Job.objects.on(engine.name).placed().count()
         free = min(free, most)
         if free <= 0:
             return []
         return [
             job
-            for job in choose(engine, free)
+            for job in choose(engine.name, free)
             if lifecycle.move(job, State.LAUNCHED, actor=ACTOR, launched_at=timezone.now())
         ]
 
@@ -182,63 +214,8 @@ def choose(engine: str, free: int) -> list[Job]:
 
 
 def _to_launch(jobs: JobQuerySet) -> JobQuerySet:
-    """With what their workloads are made of, but for uploaded code: that of all at once is too
-    much to hold."""
-    return jobs.select_related("document", "owner").defer("document__code")
+    """These jobs with everything that their runs are built from, except uploaded code.
 
-
-def launch(job: Job) -> bool:
-    """Make the object of a job that is LAUNCHED. Repeating it makes no second one.
-
-    False where it was not made, and must not or need not be now. Raises EngineUnavailable.
+    The code of hundreds of jobs would not fit into memory; it is read with each run.
     """
-    return any(_came_of(job, call) for job, call in _begin([job]))
-
-
-def _came_of(job: Job, call: Future[None]) -> bool:
-    """Write down what came of a launch; True if the object is there."""
-    try:
-        call.result()
-        return True
-    except NotYet as error:
-        logger.warning("%s waits to be launched: %s", job.job_id, error)
-        _tell_why(job, str(error))
-    except StoresFileError as error:
-        logger.warning("%s waits to be launched: %s", job.job_id, error)
-        _tell_why(job, "the hub's list of data stores cannot be read")
-    except AlreadyEnded:
-        lifecycle.move(
-            job,
-            State.FAILED,
-            actor=ACTOR,
-            reason=Reason.LOST,
-            message="A run of this job ended, but what it said was lost.",
-            is_live=False,
-        )
-    except (LaunchRefused, InvalidRequest, vault.Unreadable) as error:
-        lifecycle.move(
-            job,
-            State.FAILED,
-            actor=ACTOR,
-            reason=Reason.REJECTED if isinstance(error, LaunchRefused) else Reason.LAUNCH,
-            message=f"The job could not be launched: {error}",
-            is_live=False,
-        )
-    return False
-
-
-def launch_missing() -> int:
-    """Launch again what was claimed, but not made, or made and not seen in the engine since."""
-    now = timezone.now()
-    missing = _to_launch(
-        Job.objects.placed()
-        .filter(state=State.LAUNCHED)
-        .exclude(COOL_DOWN.is_on_for("engine"))
-        .filter(
-            Q(made_at=None, launched_at__lt=now - UNMADE_AFTER)
-            | Q(made_at__lt=now - UNSEEN_AFTER, seen_at=None)
-        )
-        .order_by("id")
-    )[:MOST_AT_ONCE]
-    _launch_all(missing)
-    return len(missing)
+    return jobs.select_related("document", "owner").defer("document__code")

@@ -140,3 +140,16 @@ def cancel(job: Job, *, actor: str) -> bool:
             return True
         job.refresh_from_db(fields=["state"])
     return False
+
+
+def fail(
+    job: Job, reason: str, message: str, *, actor: str, is_over: bool = True, **fields: Any
+) -> bool:
+    """End the job as failed; True if this did it.
+
+    `is_over` says that no run of the job exists any more, so its place is free. `fields` are
+    further columns to set.
+    """
+    if is_over:
+        fields["is_live"] = False
+    return move(job, State.FAILED, actor=actor, reason=reason, message=message, **fields)

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 
 from django.db.models import F
 
-from hubsite.compiled_queries import CompiledQuery
 from hubsite.engines.base import LogChunk
 
 from .models import Job, JobLog
 
 HEAD_LINES = 2000
 TAIL_LINES = 5000
+MOST_LINES = HEAD_LINES + TAIL_LINES
 MAX_LINE_LENGTH = 2000
 OUTPUT_LINES = 500
 """How many of the last lines the `output` of an ended job holds (contract)."""
@@ -37,7 +37,7 @@ def append(job_pk: int, chunks: Iterable[LogChunk]) -> None:
             ignore_conflicts=True,
         )
         newest = max(newest, chunk.first_line + len(lines))
-    if newest > HEAD_LINES + TAIL_LINES:
+    if newest > MOST_LINES:
         (
             JobLog.objects.filter(job_id=job_pk, first_line__gte=HEAD_LINES)
             .annotate(end=F("first_line") + F("line_count"))
@@ -91,22 +91,16 @@ def lines_from(job: Job, offset: int, limit: int) -> list[tuple[int, str]]:
     return found
 
 
-_NEWEST_CHUNKS = CompiledQuery(
-    lambda job_id: (
-        JobLog.objects.filter(job_id=job_id).order_by("-first_line").values_list("text", flat=True)
-    ),
-    job_id=-1,
-)
-
-
 def last_lines(job: Job, limit: int = OUTPUT_LINES) -> list[str]:
     """The last `limit` lines of the run's output."""
-    chunks: list[list[str]] = []
-    count = 0
-    for (text,) in _NEWEST_CHUNKS.rows(job_id=job.pk):
-        chunks.append(text.split("\n"))
-        count += len(chunks[-1])
-        if count >= limit:
+    lines: list[str] = []
+    for text in (
+        JobLog.objects.filter(job=job)
+        .order_by("-first_line")
+        .values_list("text", flat=True)
+        .iterator(chunk_size=20)
+    ):
+        lines[:0] = text.split("\n")
+        if len(lines) >= limit:
             break
-    lines = [line for chunk in reversed(chunks) for line in chunk]
     return lines[-limit:]

@@ -9,6 +9,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from hubsite.engines import base as engines
+
 
 class State(models.TextChoices):
     """Where a job is in its life; `lifecycle.py` says what may follow what."""
@@ -26,18 +28,21 @@ FINAL_STATES = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
 
 
 class Reason(models.TextChoices):
-    """Why a job failed: a closed list, so that each has its own mend and its own price."""
+    """Why a job failed: a closed list, so that each has its own remedy and its own price.
 
-    OUT_OF_MEMORY = "OUT_OF_MEMORY", "Needed more memory than a run may use"
-    DEADLINE = "DEADLINE", "Took longer than a run may take"
-    EVICTED = "EVICTED", "Driven off its machine"
-    IMAGE = "IMAGE", "The image could not be had"
-    UNSCHEDULABLE = "UNSCHEDULABLE", "No machine could take it"
-    REJECTED = "REJECTED", "Refused by the engine"
+    Those of the engines, and two of xcube's own.
+    """
+
+    OUT_OF_MEMORY = engines.Reason.OUT_OF_MEMORY, "Needed more memory than a run may use"
+    DEADLINE = engines.Reason.DEADLINE, "Took longer than a run may take"
+    EVICTED = engines.Reason.EVICTED, "Driven off its machine"
+    IMAGE = engines.Reason.IMAGE, "The image could not be had"
+    UNSCHEDULABLE = engines.Reason.UNSCHEDULABLE, "No machine could take it"
+    REJECTED = engines.Reason.REJECTED, "Refused by the engine"
     XCUBE_ERROR = "XCUBE_ERROR", "xcube could not generate the cube"
     COST = "COST", "Cost more than allowed"
-    LOST = "LOST", "The run vanished"
-    LAUNCH = "LAUNCH", "Could not be launched"
+    LOST = engines.Reason.LOST, "The run vanished"
+    LAUNCH = engines.Reason.LAUNCH, "Could not be launched"
 
 
 def new_job_id(user_id: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import timedelta
@@ -11,18 +10,10 @@ from django.utils import timezone
 from django_q.models import Failure
 
 from accounts import tasks as accounts_tasks
-from hubsite.coordination.cool_down import CoolDown
 from hubsite.coordination.wake_up import wake_up
-from hubsite.engines import get_engine
-from hubsite.engines.base import Engine, EngineUnavailable
 
-from . import launching, logs
+from . import launching, removal
 from .models import IdempotencyKey, Job, JobDocument
-
-logger = logging.getLogger(__name__)
-
-COOL_DOWN = CoolDown("removing", seconds=4)
-"""Apart from that of launches: a quota that holds up launches is freed by removing."""
 
 
 def remove_soon(jobs: Iterable[Job]) -> None:
@@ -40,27 +31,7 @@ def launch_due() -> None:
 
 def remove_objects(names: list[str], engine_name: str) -> None:
     """End and remove objects of an engine whose jobs are over."""
-    if COOL_DOWN.is_on(engine_name):
-        return  # what is left is found again by the observer
-    engine = get_engine(engine_name)
-    for name in names:
-        try:
-            _keep_log(engine, name)
-            engine.delete(name)
-        except EngineUnavailable as error:
-            COOL_DOWN.start(engine_name)
-            logger.warning("%s waits to be removed: %s", name, error)
-            return
-
-
-def _keep_log(engine: Engine, name: str) -> None:
-    """Of a run that reported no line of it: as far as the engine has it, before it goes. Not by
-    the observer: a node may be slow to answer, and all other ends would wait."""
-    if engine.log_is_cheap:
-        return
-    job = Job.objects.filter(job_id=name).only("pk").first()
-    if job is not None and not logs.has_any(job):
-        logs.append_missing(job, engine.log(name))
+    removal.remove(names, engine_name)
 
 
 def sweep() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
-from hubsite.engines.base import Code, Program, Report, Workload
+from hubsite.engines.base import Code, Container, Program, Report, Run
 
 from . import vault
 from .models import Job, JobDocument
@@ -32,11 +32,11 @@ def resolve_for(user_id: str, request: CubegenRequest) -> ResolvedRequest:
     )
 
 
-def build_workload(job: Job) -> Workload:
-    """The workload of a job about to be launched.
+def build_run(job: Job) -> Run:
+    """The run of a job that is about to be launched.
 
-    Stores are read again: keys may have been rotated since admission. Raises InvalidRequest
-    where a store is no longer there, vault.Unreadable where its credentials are lost.
+    The stores are read again, because keys may have been rotated since admission. Raises
+    InvalidRequest if a store no longer exists, vault.Unreadable if its credentials are lost.
     """
     document, code = job.document, _uploaded_code(job)
     request = document.request
@@ -44,10 +44,16 @@ def build_workload(job: Job) -> Workload:
         request = unredact(request, vault.unseal(document.credentials))
     resolved = resolve_for(job.owner.username, parse_request(request, uploaded=code is not None))
     url = f"{settings.HUB['XCUBE_HUB_CALLBACK_URL']}/cubegens/{job.job_id}"
-    return Workload(
+    return Run(
         name=job.job_id,
         attempt=job.attempt,
-        owner=job.owner.username,
+        container=Container(
+            owner=job.owner.username,
+            program=Program(archive=runner_zip(), module=MODULE, requires=REQUIRES),
+            memory_bytes=job.memory_bytes,
+            expected_memory_bytes=expected_memory_bytes(document.estimate),
+            is_untrusted=job.has_user_code,
+        ),
         payload={
             "kind": "cubegen",
             "request": resolved.document,
@@ -56,21 +62,16 @@ def build_workload(job: Job) -> Workload:
             "admitted_cells": document.admitted_cells,
         },
         deadline_s=job.deadline_s,
-        memory_bytes=job.memory_bytes,
-        expected_memory_bytes=expected_memory_bytes(document.estimate),
-        is_untrusted=job.has_user_code,
         report=Report(
             url=f"{url}/callbacks",
             token=run_token(job.job_id, job.attempt),
         ),
         code=Code(f"{url}/code", code) if code is not None else None,
-        program=Program(archive=runner_zip(), module=MODULE, requires=REQUIRES),
     )
 
 
 def _uploaded_code(job: Job) -> bytes | None:
-    """Read apart, and held no longer than its workload: it may have 10 MB, and jobs are launched
-    by the hundred."""
+    """The uploaded code, at most 10 MB. It is read for each run, because hundreds are launched."""
     if not job.has_user_code:
         return None
     documents = JobDocument.objects.filter(job=job.pk, code__isnull=False)

@@ -1,17 +1,23 @@
-"""Engines by name. A row of work carries the name of the engine that runs it."""
+"""Engines by name. Each row of work carries the name of the engine that runs it."""
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 
 from .base import Engine
+
+logger = logging.getLogger(__name__)
 
 NAMES = ("local", "kubernetes")
 
 
 @cache
 def get_engine(name: str) -> Engine:
-    """The engine called `name`, one instance a process; its clients are made on first use."""
+    """The engine of that name, one instance for each process; it connects on first use.
+
+    Raises LookupError if this version does not know it, ValueError if its settings are wrong.
+    """
     if name == "local":
         from .local.engine import LocalEngine
 
@@ -20,4 +26,22 @@ def get_engine(name: str) -> Engine:
         from .kubernetes.from_settings import make_engine
 
         return make_engine(name)
-    raise LookupError(f"there is no engine called {name!r}")
+    raise LookupError(f"this version knows no engine called {name!r}")
+
+
+def find_engine(name: str) -> Engine | None:
+    """As `get_engine`, but None if there is none: for loops over rows of many engines.
+
+    Each name is logged once for each process. Its rows wait until a version that knows the
+    engine runs, or an operator ends them.
+    """
+    try:
+        return get_engine(name)
+    except (LookupError, ValueError) as error:
+        _warn_once(name, str(error))
+        return None
+
+
+@cache
+def _warn_once(name: str, why: str) -> None:
+    logger.warning("jobs of the engine %r wait: %s", name, why)

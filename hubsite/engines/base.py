@@ -1,25 +1,33 @@
-"""What an engine is: the place where workloads run, and the only truth about what is running.
+"""What an engine is: it runs work, and it is the only truth about what is running.
 
-An engine knows nothing of jobs, users or xcube. It is told to launch a `Workload` under a
-name, tells back `Observation`s of every object of ours, and deletes objects. All calls are
-idempotent: a repeated launch of a name is one run, a repeated delete is one end.
+An engine knows nothing of jobs, users or xcube. It has one `Place` for each kind of work. The
+hub applies specs there (a `Run`: what shall run, under which name), watches facts (a `RunFact`:
+what became of it), and removes objects. All calls are idempotent: applying a spec twice makes
+one object, and removing a name twice is one end.
+
+Facts flow one way: engine → `following.Follower` → `following.Book`.
 """
 
 from __future__ import annotations
 
 import enum
+import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
+
+from .parallel import each
+
+logger = logging.getLogger(__name__)
 
 
 class Phase(enum.StrEnum):
-    """Where the engine's object is in its life.
+    """Where an object is in its life.
 
-    STUCK: it has not begun and, as the engine sees it, never will; yet the object exists, so
-    that it may begin until it is deleted.
+    STUCK: it has not begun and, as far as the engine can tell, never will. But the object exists,
+    so it may still begin until it is removed.
     """
 
     PENDING = "PENDING"
@@ -33,54 +41,48 @@ class Phase(enum.StrEnum):
         return self in (Phase.SUCCEEDED, Phase.FAILED)
 
 
-class EngineUnavailable(Exception):
-    """The engine cannot do it now, for this and all others; the call may be repeated later.
+class Reason(enum.StrEnum):
+    """Why something failed or waits, as far as an engine can tell by itself.
 
-    The message is for operators; `shown` is what users may see of it.
+    This is the only place where these are declared. A program has reasons of its own, which it
+    reports itself; the app that owns the program declares those.
+    """
+
+    OUT_OF_MEMORY = "OUT_OF_MEMORY"
+    DEADLINE = "DEADLINE"
+    EVICTED = "EVICTED"
+    IMAGE = "IMAGE"
+    UNSCHEDULABLE = "UNSCHEDULABLE"
+    REJECTED = "REJECTED"
+    LOST = "LOST"
+    LAUNCH = "LAUNCH"
+    STOPPED = "STOPPED"
+    """It was ended from outside, for example because its object was removed."""
+
+
+class EngineUnavailable(Exception):
+    """The engine can do nothing now, for no one. The call may be repeated later.
+
+    The message is for operators; `shown` is what users may see.
     """
 
     shown = "what runs the jobs cannot be reached just now"
 
 
 class EngineFull(EngineUnavailable):
-    """The engine has no room for more."""
+    """The engine has no room for more, for no one."""
 
     shown = "what runs the jobs has no room for more just now"
 
 
-class NotYet(Exception):
-    """The engine cannot do it now for this one alone; the call may be repeated later."""
-
-
-class LaunchRefused(Exception):
-    """The engine will never run this workload; the message says why."""
-
-
-class AlreadyEnded(Exception):
-    """A run of this name has ended and was removed; it will not run again."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """Where a run reports its progress and log, and the token that lets it."""
-
-    url: str
-    token: str = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Code:
-    """Uploaded code of the owner's own: the zip, and where the run may fetch it by its token."""
-
-    url: str
-    archive: bytes = field(repr=False)
+# Specs: what shall run.
 
 
 @dataclass(frozen=True)
 class Program:
-    """What understands a payload: a Python package as a zip, for engines that bring it along.
+    """The program that understands a payload: a Python package as a zip file.
 
-    `module` is run with `python -m`, by a Python that can import `requires`.
+    An engine starts `python -m module` with a Python that can import `requires`.
     """
 
     archive: bytes = field(repr=False)
@@ -89,111 +91,261 @@ class Program:
 
 
 @dataclass(frozen=True)
-class Workload:
-    """What to run. `payload` is opaque to the engine: the program understands it.
+class Container:
+    """The process of a run (later of a service, too), and what it may use.
 
-    `owner` is the id of the user it is run for. `memory_bytes` is the most it may use,
-    `expected_memory_bytes` what it will probably use. `is_untrusted`: it runs its owner's own
-    code, and must get nothing that is not theirs.
+    `owner` is the id of the user for whom it runs. `memory_bytes` is the most that it may use,
+    `expected_memory_bytes` is what it will probably use. `is_untrusted`: it executes code of its
+    owner, so it must get nothing that does not belong to its owner.
+    """
+
+    owner: str
+    program: Program | None = None
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    memory_bytes: int | None = None
+    expected_memory_bytes: int | None = None
+    is_untrusted: bool = False
+
+
+@dataclass(frozen=True)
+class Report:
+    """Where a run reports its progress and its log, and the token that allows it."""
+
+    url: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Code:
+    """Code that the owner uploaded: the zip file, and where the run can fetch it by its token."""
+
+    url: str
+    archive: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Run:
+    """The spec of a run, which begins once and ends by itself.
+
+    `payload` is opaque to the engine: only the program understands it. `attempt` belongs to the
+    identity: an object of another attempt is another run. Today every job has one attempt.
     """
 
     name: str
     attempt: int
-    owner: str
-    payload: dict[str, Any] = field(repr=False)
+    container: Container
+    payload: Mapping[str, Any] = field(repr=False)
     deadline_s: float
-    memory_bytes: int | None = None
-    expected_memory_bytes: int | None = None
-    is_untrusted: bool = False
-    env: dict[str, str] = field(default_factory=dict, repr=False)
     report: Report | None = None
     code: Code | None = None
-    program: Program | None = None
+
+
+# Outcomes: what came back from a call.
+
+
+class Outcome(enum.StrEnum):
+    """What `apply` did with a spec."""
+
+    MADE = "MADE"
+    """The object exists completely, now or since an earlier call."""
+    WAITS = "WAITS"
+    """Not now, but only for a reason of this one; apply it again later."""
+    REFUSED = "REFUSED"
+    """The engine will never accept this spec."""
+    ENDED = "ENDED"
+    """An object of this name has ended and was removed; it will not be made again."""
+    UNREACHABLE = "UNREACHABLE"
+    """The engine cannot do it now, neither this one nor others; apply all of them again later."""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """The outcome for one spec. `message` is for its owner, `detail` is for operators."""
+
+    outcome: Outcome
+    message: str = ""
+    detail: str = ""
+
+
+MADE = Applied(Outcome.MADE)
+
+
+class Removal(enum.StrEnum):
+    """What `remove` did with a name."""
+
+    GONE = "GONE"
+    """There is no such object, and an apply that began before will not make it."""
+    ENDING = "ENDING"
+    """The object is being ended; a fact will tell when it is gone."""
+    MAY_STILL_APPEAR = "MAY_STILL_APPEAR"
+    """There is no such object now, but an apply that began before may still make it."""
 
 
 @dataclass(frozen=True)
 class LogChunk:
-    """Consecutive lines of a run's output, the first numbered `first_line` (from 0)."""
+    """Consecutive lines of a run's output. `first_line` is the number of the first, from 0."""
 
     first_line: int
     lines: Sequence[str]
 
 
+# Facts: what an engine sees.
+
+
 @dataclass(frozen=True)
-class Observation:
-    """A fact about one object, as the engine sees it now."""
+class Fact:
+    """The state of one object, as the engine sees it now.
+
+    `reason` is a `Reason`, or one that the program gave itself, or None. A failure without a
+    reason is the program's own failure.
+    """
 
     name: str
-    attempt: int
     phase: Phase
     reason: str | None = None
     message: str | None = None
+
+    @property
+    def fingerprint(self) -> tuple[object, ...]:
+        """Equal for two facts that would change a row in the same way."""
+        return (self.phase, self.message, self.reason)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFact(Fact):
+    """The state of one run. `result` is what the program reported at its end."""
+
+    attempt: int
     started_at: datetime | None = None
     finished_at: datetime | None = None
     result: dict[str, Any] | None = None
 
+    @property
+    def fingerprint(self) -> tuple[object, ...]:
+        end = (self.reason, self.result) if self.phase.is_final else ()
+        return (self.attempt, self.phase, self.message, *end)
+
+
+SpecT = TypeVar("SpecT")
+FactT = TypeVar("FactT", bound=Fact)
+T = TypeVar("T")
+R = TypeVar("R")
+
 
 @dataclass(frozen=True)
 class Gone:
-    """The object of this name was there, and is no more since some moment before `at`."""
+    """The object of this name existed. Since some moment before `at` it does not."""
 
     name: str
     at: datetime
 
 
 @dataclass(frozen=True)
-class Level:
-    """Every object of ours that exists: what is not in it did not exist at `asked_at`, or has
-    been seen to go since."""
+class Level(Generic[FactT]):
+    """A fact about every object of ours that exists.
 
-    observations: Sequence[Observation]
+    What is not in it did not exist at `asked_at`, or was seen to go since.
+    """
+
+    facts: Sequence[FactT]
     asked_at: datetime
 
 
-class Engine(ABC):
-    """One place to run workloads; each row of work carries the `name` of its engine."""
+class Place(ABC, Generic[SpecT, FactT]):
+    """Where an engine keeps the objects of one kind of work.
 
-    name: str
-    log_is_cheap: bool = True
-    """Whether `log` may be asked for each run at its end; else only for one that reported no line,
-    by who need not hurry."""
-    delete_is_lasting: bool = True
-    """Whether a name that was deleted is not made by a launch that was already under way."""
-    launches_at_once: int = 1
-    """How many launches may be called at the same time, by threads of one process."""
+    A subclass says how to apply and remove one object; this class does many, in parallel, and
+    stops at the first call that finds the engine unreachable:
+
+        class MyRuns(Place[Run, RunFact]):
+            calls_at_once = 8
+
+            def apply_one(self, spec: Run) -> Applied:
+                status = put(spec)               # raises EngineUnavailable
+                return MADE if status == 201 else Applied(Outcome.REFUSED, f"status {status}")
+    """
+
+    calls_at_once: int = 1
+    """How many calls the engine takes at the same time from one process."""
 
     @property
     @abstractmethod
-    def places(self) -> int:
-        """How many workloads may be running at once."""
+    def capacity(self) -> int:
+        """How many objects may exist at once."""
+
+    def apply(self, specs: Sequence[SpecT]) -> list[Applied]:
+        """Make these objects. Gives one outcome for each spec, in their order.
+
+        Raises nothing: what was made must be recorded, also if the engine became unreachable
+        in between. Then all that were not made, and those not tried, are UNREACHABLE.
+        """
+        return [_applied(result) for result in self._each(self._try, specs)]
+
+    def remove(self, names: Sequence[str]) -> dict[str, Removal]:
+        """End these objects and remove them. Raises EngineUnavailable; then call it again."""
+        results = self._each(self.remove_one, names)
+        done: dict[str, Removal] = {}
+        for name, result in zip(names, results, strict=True):
+            if isinstance(result, EngineUnavailable):
+                raise result
+            done[name] = result
+        return done
 
     @abstractmethod
-    def launch(self, workload: Workload) -> None:
-        """Make the object. Raises LaunchRefused, AlreadyEnded, NotYet or EngineUnavailable."""
+    def apply_one(self, spec: SpecT) -> Applied:
+        """Make one object. May run in a thread without a database. Raises EngineUnavailable."""
 
     @abstractmethod
-    def delete(self, name: str) -> None:
-        """End the run if it is running and remove the object; gone is success."""
-
-    @abstractmethod
-    def level(self) -> Level:
-        """List everything. Raises EngineUnavailable."""
+    def remove_one(self, name: str) -> Removal:
+        """End and remove one object; may run in a thread. Raises EngineUnavailable."""
 
     @abstractmethod
     def exists(self, name: str) -> bool:
-        """Whether the object is there now; not from memory. Raises EngineUnavailable."""
+        """Ask the engine itself whether the object exists now. Raises EngineUnavailable."""
 
     @abstractmethod
-    def watch(self, *, wait_s: float) -> Iterator[Level | Observation | Gone]:
-        """Yield what has changed, and the level now and then; after `wait_s` without, nothing.
+    def watch(self, *, wait_s: float) -> Iterator[Level[FactT] | FactT | Gone]:
+        """Give what has changed, and now and then the level. Gives nothing after `wait_s`.
 
-        Raises EngineUnavailable when the engine is lost; the caller backs off and calls again.
+        Call it again and again. Raises EngineUnavailable; then wait before calling it again.
         """
 
-    def close(self) -> None:  # noqa: B027 - most hold nothing
-        """Give up what `watch` holds; nothing where it holds nothing."""
+    def stop_watching(self) -> None:  # noqa: B027 - most hold nothing
+        """Give up what `watch` holds between two calls. The next `watch` starts anew."""
 
     @abstractmethod
-    def log(self, name: str) -> Sequence[LogChunk]:
-        """The output of a run as far as the engine kept it; empty if it did not, or if it
-        cannot be had now: an end is worth more than its log."""
+    def log(self, name: str, *, most_lines: int, wait_s: float) -> Sequence[LogChunk]:
+        """The last lines of an object's output, as far as the engine has them.
+
+        `wait_s` says how long another machine may be waited for; 0 gives only what the engine
+        has at hand. Empty if there is none or it cannot be read now. Raises EngineUnavailable.
+        """
+
+    def _each(self, call: Callable[[T], R], items: Sequence[T]) -> list[R | EngineUnavailable]:
+        return each(call, items, at_once=self.calls_at_once, stop_at=EngineUnavailable)
+
+    def _try(self, spec: SpecT) -> Applied:
+        try:
+            return self.apply_one(spec)
+        except EngineUnavailable:
+            raise
+        except Exception:
+            # One that fails in an unforeseen way must not hide what became of the others.
+            logger.exception("%s could not be applied; it will be tried again", spec)
+            return Applied(Outcome.WAITS)
+
+
+def _applied(result: Applied | EngineUnavailable) -> Applied:
+    if isinstance(result, EngineUnavailable):
+        return Applied(Outcome.UNREACHABLE, result.shown, str(result))
+    return result
+
+
+class Engine(Protocol):
+    """One engine under its name, which each row of work carries.
+
+    A next kind of work (services) is one more place beside `runs`.
+    """
+
+    name: str
+    runs: Place[Run, RunFact]

@@ -13,7 +13,7 @@ from hubsite.engines.kubernetes import manifests
 from hubsite.engines.kubernetes.engine import KubernetesEngine
 from jobs import launching
 from jobs.models import Job, State
-from jobs.workload import build_workload
+from jobs.workload import build_run
 from tests.accounts.factories import make_user
 from tests.jobs.factories import make_job
 from tests.kubernetes.engines import make_engine, simulated
@@ -80,7 +80,7 @@ def test_launching_is_nearly_as_fast_as_a_bare_loop(
     cluster, namespace = idle_cluster
     hub = access.hub_access(cluster, namespace, folder=tmp_path)
     engine: KubernetesEngine = make_engine(hub, places=10_000, **simulated(run="1s"))
-    monkeypatch.setattr(launching, "get_engine", lambda name: engine)
+    monkeypatch.setattr(launching, "find_engine", lambda name: engine)
     owner = make_user(units=100_000)
     loop = bare_loop(hub, namespace)
 
@@ -97,9 +97,9 @@ def test_launching_is_nearly_as_fast_as_a_bare_loop(
     def bare() -> float:
         pairs = []
         for job in queued(owner, JOBS):
-            workload = build_workload(job)
-            secret = manifests.secret(workload, job_uid="", instance=engine.options.instance)
-            pairs.append((manifests.job(workload, engine.options), secret))
+            built = build_run(job)
+            secret = manifests.secret(built, job_uid="", instance=engine.options.instance)
+            pairs.append((manifests.job(built, engine.options), secret))
             Job.objects.filter(pk=job.pk).delete()
         return loop(pairs)
 

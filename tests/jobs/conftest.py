@@ -14,8 +14,8 @@ from .engine import ScriptedEngine
 def engine(monkeypatch: pytest.MonkeyPatch) -> ScriptedEngine:
     """The local engine replaced by one that does as the test says."""
     scripted = ScriptedEngine()
-    for module in ("jobs.launching", "jobs.tasks"):
-        monkeypatch.setattr(f"{module}.get_engine", lambda name: scripted)
+    for module in ("jobs.launching", "jobs.removal"):
+        monkeypatch.setattr(f"{module}.find_engine", lambda name: scripted)
     engines.get_engine.cache_clear()
     return scripted
 

@@ -12,68 +12,78 @@ from collections.abc import Iterator, Sequence
 from django.utils import timezone
 
 from hubsite.engines.base import (
-    AlreadyEnded,
-    Engine,
+    MADE,
+    Applied,
     EngineUnavailable,
-    LaunchRefused,
     Level,
     LogChunk,
-    Observation,
+    Outcome,
     Phase,
-    Workload,
+    Place,
+    Removal,
+    Run,
+    RunFact,
 )
 
 
-class ScriptedEngine(Engine):
+class ScriptedEngine(Place[Run, RunFact]):
+    """Engine and place in one: `engine.runs is engine`."""
+
     name = "local"
 
     def __init__(self, places: int = 2) -> None:
         self._places = places
-        self.objects: dict[str, Observation] = {}
-        self.launched: list[Workload] = []
+        self.runs = self
+        self.objects: dict[str, RunFact] = {}
+        self.launched: list[Run] = []
         self.deleted: list[str] = []
         self.ended: set[str] = set()
         self.refuses: str | None = None
         self.is_away = False
         self.logs: dict[str, list[LogChunk]] = {}
+        self.has_logs_at_hand = True
+        self.delete_is_lasting = True
 
     @property
-    def places(self) -> int:
+    def capacity(self) -> int:
         return self._places
 
-    def launch(self, workload: Workload) -> None:
+    def apply_one(self, spec: Run) -> Applied:
         self._check()
         if self.refuses:
-            raise LaunchRefused(self.refuses)
-        if workload.name in self.ended:
-            raise AlreadyEnded(workload.name)
-        self.launched.append(workload)
-        self.objects.setdefault(
-            workload.name, Observation(workload.name, workload.attempt, Phase.PENDING)
-        )
+            return Applied(Outcome.REFUSED, self.refuses)
+        if spec.name in self.ended:
+            return Applied(Outcome.ENDED)
+        self.launched.append(spec)
+        self.objects.setdefault(spec.name, RunFact(spec.name, Phase.PENDING, attempt=spec.attempt))
+        return MADE
 
-    def delete(self, name: str) -> None:
+    def remove_one(self, name: str) -> Removal:
         self._check()
         self.deleted.append(name)
         self.objects.pop(name, None)
-
-    def level(self) -> Level:
-        self._check()
-        return Level(list(self.objects.values()), asked_at=timezone.now())
+        return Removal.GONE if self.delete_is_lasting else Removal.MAY_STILL_APPEAR
 
     def exists(self, name: str) -> bool:
         self._check()
         return name in self.objects
 
-    def watch(self, *, wait_s: float) -> Iterator[Level | Observation]:
-        yield self.level()
+    def watch(self, *, wait_s: float) -> Iterator[Level[RunFact] | RunFact]:
+        self._check()
+        yield Level(list(self.objects.values()), asked_at=timezone.now())
 
-    def log(self, name: str) -> Sequence[LogChunk]:
-        return self.logs.get(name, [])
+    def level(self) -> Level[RunFact]:
+        """What `watch` tells now."""
+        (level,) = self.watch(wait_s=0)
+        assert isinstance(level, Level)
+        return level
 
-    def show(self, name: str, phase: Phase, **facts: object) -> Observation:
+    def log(self, name: str, *, most_lines: int, wait_s: float) -> Sequence[LogChunk]:
+        return self.logs.get(name, []) if self.has_logs_at_hand or wait_s else []
+
+    def show(self, name: str, phase: Phase, **facts: object) -> RunFact:
         """Have the engine say this of the object `name`."""
-        self.objects[name] = Observation(name, 1, phase, **facts)
+        self.objects[name] = RunFact(name, phase, attempt=1, **facts)
         return self.objects[name]
 
     def _check(self) -> None:

@@ -8,7 +8,7 @@ from django.db import connection
 from django.utils import timezone
 
 from hubsite.coordination.lock import Lock
-from hubsite.engines.base import EngineUnavailable, NotYet
+from hubsite.engines.base import Applied, EngineUnavailable, Outcome
 from jobs import launching, lifecycle, tasks
 from jobs.models import Job, Reason, State
 from tests.accounts.factories import make_user
@@ -96,7 +96,7 @@ def test_an_engine_that_is_away_loses_nothing(engine):
 
 def test_an_engine_that_is_away_is_asked_once_in_a_while(engine, monkeypatch):
     """Not once more for each submission, in whichever process: it shall come back in peace."""
-    tries = count_calls(monkeypatch, engine, "launch")
+    tries = count_calls(monkeypatch, engine, "apply_one")
     engine.is_away, engine._places = True, 10
     user = make_user(units=100)
     for _ in range(5):
@@ -164,8 +164,9 @@ def test_what_was_seen_but_not_completely_made_is_made(engine):
 def test_what_one_engine_cannot_do_stops_nothing_on_another(engine, monkeypatch):
     """Each row carries the name of its engine: places and outages are its own."""
     other = ScriptedEngine(places=1)
+    other.name = "elsewhere"
     both = {"local": engine, "elsewhere": other}
-    monkeypatch.setattr("jobs.launching.get_engine", both.__getitem__)
+    monkeypatch.setattr("jobs.launching.find_engine", both.__getitem__)
     user = make_user(units=100)
     here = [make_job(user) for _ in range(3)]
     there = [make_job(user, engine="elsewhere") for _ in range(3)]
@@ -181,7 +182,7 @@ def test_what_one_engine_cannot_do_stops_nothing_on_another(engine, monkeypatch)
 
 def test_a_tick_gives_up_an_engine_that_is_away_at_the_first_failure(engine, monkeypatch):
     asked = []
-    monkeypatch.setattr(engine, "launch", lambda w: asked.append(w) or engine._check())
+    monkeypatch.setattr(engine, "apply_one", lambda w: asked.append(w) or engine._check())
     user = make_user(units=100)
     jobs = [make_job(user) for _ in range(2)]
     engine.is_away = True
@@ -205,14 +206,14 @@ def test_what_waited_for_an_engine_goes_as_soon_as_it_is_back(engine):
 def test_one_that_must_wait_does_not_stop_the_others(engine, monkeypatch):
     user = make_user(units=100)
     first, second = make_job(user), make_job(user)
-    launch = engine.launch
+    apply_one = engine.apply_one
 
-    def busy_with_the_first(workload):
-        if workload.name == first.job_id:
-            raise NotYet("its former object is still there")
-        launch(workload)
+    def busy_with_the_first(run):
+        if run.name == first.job_id:
+            return Applied(Outcome.WAITS, "its former object is still there")
+        return apply_one(run)
 
-    monkeypatch.setattr(engine, "launch", busy_with_the_first)
+    monkeypatch.setattr(engine, "apply_one", busy_with_the_first)
     launching.launch_due()
     assert [w.name for w in engine.launched] == [second.job_id]
     first.refresh_from_db()
@@ -268,14 +269,14 @@ def test_a_broken_stores_file_makes_jobs_wait(engine, settings, tmp_path):
 def test_one_job_that_cannot_be_launched_does_not_keep_others_waiting(engine, monkeypatch):
     user = make_user(units=100)
     odd, good = make_job(user), make_job(user)
-    build = launching.build_workload
+    build = launching.build_run
 
-    def build_workload(job):
+    def build_run(job):
         if job.pk == odd.pk:
             raise ValueError("nobody expected this")
         return build(job)
 
-    monkeypatch.setattr(launching, "build_workload", build_workload)
+    monkeypatch.setattr(launching, "build_run", build_run)
     launching.launch_due()
     assert [w.name for w in engine.launched] == [good.job_id]
     assert states([odd]) == ["LAUNCHED"], "it will be tried again"
@@ -283,9 +284,9 @@ def test_one_job_that_cannot_be_launched_does_not_keep_others_waiting(engine, mo
 
 def test_a_job_cancelled_since_it_was_claimed_is_not_launched(engine):
     job = make_job(make_user(units=100))
-    (claimed,) = launching.claim_due("local")
+    (claimed,) = launching.claim_due(engine)
     lifecycle.cancel(Job.objects.get(pk=job.pk), actor="user")
-    launching.launch(claimed)
+    launching.launch(engine, [claimed])
     assert engine.launched == []
 
 
@@ -312,10 +313,10 @@ def test_the_uploaded_code_of_many_jobs_is_never_held_at_once(engine):
             "file_set": {"path": "uploaded.zip"},
         }
         job.document.save()
-    claimed = launching.claim_due("local")
+    claimed = launching.claim_due(engine)
     assert len(claimed) == 5
     for job in claimed:
-        assert launching.launch(job)
+        assert launching.launch(engine, [job])
         assert "code" in job.document.get_deferred_fields()
     assert [workload.code.archive for workload in engine.launched] == [b"PK"] * 5
 

@@ -13,10 +13,9 @@ import pytest
 from django.conf import settings as django_settings
 
 from accounts.models import Balance
-from hubsite.engines import get_engine
-from jobs import observer
+from hubsite.engines import following, get_engine
+from jobs.following import make_follower
 from jobs.models import Job, JobDocument, JobLog, State
-from jobs.observer import Observer
 from jobs.run_token import run_token
 from tests.accounts.factories import bearer, make_user
 
@@ -59,8 +58,8 @@ def until(condition, *, seconds=120):
         ]
         return condition()
 
-    with patch.object(observer, "WATCH_S", 0.2):
-        Observer(the_engine(), is_stopping=is_over).run()
+    with patch.object(following, "WATCH_S", 0.2):
+        make_follower(the_engine(), is_stopping=is_over).run()
     run_queued_tasks()
 
 
@@ -129,7 +128,7 @@ def test_progress_and_log_arrive_by_the_runs_own_reports(client, user, headers):
 
 def test_a_run_leaves_nothing_behind_in_the_engine(client, user, headers):
     job_id = run(client, headers, cubegen_request("tidy.zarr"))["job_id"]
-    until(lambda: not the_engine().exists(job_id))
+    until(lambda: not the_engine().runs.exists(job_id))
     assert not Job.objects.filter(is_live=True).exists()
 
 
@@ -218,7 +217,7 @@ def test_a_cancelled_run_ends_and_frees_its_place(client, user, headers, setting
     client.delete(f"/api/v2/cubegens/{job_id}", headers=bearer(coder, scopes))
     until(lambda: not Job.objects.get(job_id=job_id).is_live)
     assert Job.objects.get(job_id=job_id).state == State.CANCELLED
-    until(lambda: not the_engine().exists(job_id))
+    until(lambda: not the_engine().runs.exists(job_id))
 
 
 def test_a_data_id_that_leaves_its_store_through_a_link_is_refused(

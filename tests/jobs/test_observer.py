@@ -8,10 +8,15 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from accounts.models import Balance
+from hubsite.coordination import wake_up
+from hubsite.engines import following
 from hubsite.engines.base import EngineUnavailable, Gone, LogChunk, Phase
+from hubsite.engines.base import Reason as EngineReason
+from hubsite.engines.following import Follower
 from jobs import lifecycle, logs, tasks
+from jobs.book import JobBook
+from jobs.following import Ticks, make_follower
 from jobs.models import Job, Reason, State
-from jobs.observer import Observer, record, vanish
 from tests.accounts.factories import make_user
 
 from .conftest import queued_tasks, run_queued_tasks
@@ -29,12 +34,20 @@ OK = {
 
 @pytest.fixture
 def observer(engine):
-    return Observer(engine, is_stopping=lambda: False)
+    return make_follower(engine, is_stopping=lambda: False)
 
 
 def look(observer, *, asked_at=None):
-    level = observer.engine.level()
-    observer.reconcile(replace(level, asked_at=asked_at or level.asked_at))
+    level = observer._place.level()
+    observer.compare(replace(level, asked_at=asked_at or level.asked_at))
+
+
+def record(engine, job, fact):
+    return JobBook(engine).record_one(job, fact)
+
+
+def vanish(engine, job, *, asked_at):
+    JobBook(engine).vanish(job, asked_at=asked_at)
 
 
 def launched(**fields):
@@ -95,13 +108,27 @@ def test_a_failure_keeps_its_reason(observer, engine, reason):
     assert Balance.objects.get(user=job.owner).available == 100
 
 
+@pytest.mark.parametrize("reason", [None, "NONE_OF_OURS"])
+def test_a_failure_without_a_known_reason_is_the_programs_own(observer, engine, reason):
+    job = launched()
+    engine.show(job.job_id, Phase.FAILED, reason=reason, message="why", started_at=timezone.now())
+    look(observer)
+    job.refresh_from_db()
+    assert (job.state, job.reason, job.message) == (State.FAILED, Reason.XCUBE_ERROR, "why")
+
+
+def test_every_reason_of_an_engine_is_one_of_jobs_too():
+    ours = {*EngineReason} - {EngineReason.STOPPED}
+    assert {*Reason.values} == ours | {"XCUBE_ERROR", "COST"}
+
+
 def test_the_same_fact_twice_changes_nothing(observer, engine):
     job = launched()
     engine.show(job.job_id, Phase.SUCCEEDED, started_at=timezone.now(), result=OK)
     look(observer)
     events = job.events.count()
     look(observer)
-    Observer(engine, is_stopping=lambda: False).reconcile(engine.level())
+    make_follower(engine, is_stopping=lambda: False).compare(engine.level())
     assert job.events.count() == events
     assert Balance.objects.get(user=job.owner).total == 95
 
@@ -163,7 +190,7 @@ def test_what_a_run_reported_of_its_result_counts_where_the_engine_lost_it(obser
 
 
 def test_an_engine_whose_logs_cost_is_asked_by_the_worker_where_no_line_came(observer, engine):
-    engine.log_is_cheap = False
+    engine.has_logs_at_hand = False
     for lines in ([], ["reported"]):
         job = launched()
         if lines:
@@ -248,7 +275,7 @@ def test_an_object_without_a_row_is_removed_after_a_grace(observer, engine, monk
     engine.show("a-stranger", Phase.RUNNING)
     look(observer)
     assert queued_tasks() == []
-    monkeypatch.setattr("jobs.observer.ORPHAN_GRACE_S", -1)
+    monkeypatch.setattr(following, "ORPHAN_GRACE_S", -1)
     look(observer)
     run_queued_tasks()
     assert engine.deleted == ["a-stranger"]
@@ -271,13 +298,14 @@ def test_log_lines_that_reports_brought_are_kept_once(observer, engine):
     assert logs.lines_from(job, 0, 100) == [(0, "a"), (1, "b"), (2, "c"), (10, "k")]
 
 
-def test_the_observer_asks_for_a_sweep_but_not_into_a_long_queue(observer, monkeypatch):
-    observer._ask_for_ticks()
-    observer._ask_for_ticks()
+def test_the_observer_asks_for_a_sweep_but_not_into_a_long_queue(monkeypatch):
+    ticks = Ticks()
+    ticks.ask()
+    ticks.ask()
     assert queued_tasks() == ["sweep"], "one every five seconds"
-    monkeypatch.setattr("jobs.observer.QUEUE_IS_LONG", 1)
-    observer._next_sweep = 0
-    observer._ask_for_ticks()
+    monkeypatch.setattr(wake_up, "QUEUE_IS_LONG", 1)
+    ticks._next_sweep = 0
+    ticks.ask()
     assert queued_tasks() == ["sweep"]
 
 
@@ -292,12 +320,12 @@ def test_the_observer_goes_on_after_an_outage(engine, monkeypatch):
         pauses.append(why)
         engine.is_away = len(pauses) < 3
 
-    monkeypatch.setattr(Observer, "_pause", pause)
+    monkeypatch.setattr(Follower, "_pause", pause)
 
     def is_stopping():
         return Job.objects.get(pk=job.pk).state == State.RUNNING
 
-    Observer(engine, is_stopping=is_stopping).run()
+    make_follower(engine, is_stopping=is_stopping).run()
     assert len(pauses) == 3
     assert Job.objects.get(pk=job.pk).state == State.RUNNING
 
@@ -406,8 +434,9 @@ def test_one_run_that_cannot_be_recorded_does_not_keep_others_from_it(
             raise ValueError("nobody expected this")
         keep(job, chunks)
 
-    monkeypatch.setattr("jobs.observer.logs.append_missing", append_missing)
+    monkeypatch.setattr("jobs.book.logs.append_missing", append_missing)
     for job in (odd, good):
+        engine.logs[job.job_id] = [LogChunk(0, ["a line"])]
         engine.show(job.job_id, Phase.SUCCEEDED, started_at=timezone.now(), result=OK)
     look(observer)
     odd.refresh_from_db()
@@ -422,7 +451,7 @@ def test_objects_are_asked_to_be_removed_once_and_not_into_a_long_queue(observer
     for _ in range(5):
         look(observer)
     assert queued_tasks().count("remove_objects") == 1
-    observer._asked.clear()
+    observer._asked_to_remove.clear()
     for _ in range(30):
         async_task("jobs.tasks.launch_due")
     look(observer)

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from typing import Any
 
-from hubsite.engines.base import Code, Program, Report, Workload
+from hubsite.engines.base import (
+    Applied,
+    Code,
+    Container,
+    Level,
+    Outcome,
+    Program,
+    Report,
+    Run,
+    RunFact,
+)
 from hubsite.engines.kubernetes.connection import Source
 from hubsite.engines.kubernetes.engine import KubernetesEngine
 from hubsite.engines.kubernetes.pod_options import PodOptions
@@ -13,6 +24,7 @@ from tests.servers.kubernetes.access import HubAccess
 
 PROGRAM = Program(archive=b"PK\x05\x06" + 18 * b"\0", module="jobs.runner", requires="xcube")
 MIB = 1 << 20
+CONTAINER_FIELDS = {field.name for field in fields(Container)}
 
 
 def make_engine(access: HubAccess, *, places: int = 100, **options: Any) -> KubernetesEngine:
@@ -31,21 +43,60 @@ def simulated(**facts: Any) -> dict[str, dict[str, str]]:
     return {"node_selector": {"type": "kwok"}, "annotations": texts}
 
 
-def workload(name: str, **changes: Any) -> Workload:
+def workload(name: str, **changes: Any) -> Run:
+    """A run; `changes` are fields of it or of its container."""
     url = f"https://hub.test/api/v2/cubegens/{name}/callbacks"
-    return Workload(
+    container = {"owner": "a0123456789abcdef", "memory_bytes": 64 * MIB, "program": PROGRAM}
+    container |= {field: changes.pop(field) for field in CONTAINER_FIELDS & changes.keys()}
+    return Run(
         **{
             "name": name,
             "attempt": 1,
-            "owner": "a0123456789abcdef",
+            "container": Container(**container),
             "payload": {"kind": "cubegen", "request": {}, "stores": {"s": {"key": "top-secret"}}},
             "deadline_s": 60,
-            "memory_bytes": 64 * MIB,
             "report": Report(url=url, token="run.t"),
-            "program": PROGRAM,
             **changes,
         }
     )
+
+
+def apply(engine: KubernetesEngine, run: Run) -> Applied:
+    (applied,) = engine.runs.apply([run])
+    return applied
+
+
+def launch(engine: KubernetesEngine, run: Run) -> None:
+    applied = apply(engine, run)
+    assert applied.outcome is Outcome.MADE, applied
+
+
+class Watching:
+    """What engines tell of their runs, as a follower hears it."""
+
+    def __init__(self) -> None:
+        self._seen: dict[KubernetesEngine, dict[str, RunFact]] = {}
+
+    def facts(self, engine: KubernetesEngine) -> dict[str, RunFact]:
+        """Of each run, the newest; the first time there is a whole level."""
+        is_first = engine not in self._seen
+        seen = self._seen.setdefault(engine, {})
+        while True:
+            for fact in engine.runs.watch(wait_s=0.2):
+                if isinstance(fact, Level):
+                    seen.clear()
+                    seen |= {each.name: each for each in fact.facts}
+                    is_first = False
+                elif isinstance(fact, RunFact):
+                    seen[fact.name] = fact
+                else:
+                    seen.pop(fact.name, None)
+            if not is_first:
+                return seen
+
+    def stop(self) -> None:
+        for engine in self._seen:
+            engine.runs.stop_watching()
 
 
 def code(name: str) -> Code:

@@ -19,8 +19,8 @@ OBSERVE_WITHOUT_LEASE = """
 import django, threading
 django.setup()
 from hubsite.engines import get_engine
-from jobs.observer import Observer
-observer = Observer(get_engine("kubernetes"), is_stopping=threading.Event().is_set)
+from jobs.following import make_follower
+observer = make_follower(get_engine("kubernetes"), is_stopping=threading.Event().is_set)
 observer._lease.hold = lambda: True
 observer.run()
 """

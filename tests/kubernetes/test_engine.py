@@ -11,14 +11,14 @@ from dataclasses import replace
 
 import pytest
 
-from hubsite.engines.base import EngineUnavailable, Gone, LaunchRefused, NotYet, Observation, Phase
+from hubsite.engines.base import Gone, Outcome, Phase, RunFact
 from hubsite.engines.kubernetes.engine import KubernetesEngine
 from tests.servers.kubernetes.access import HubAccess
 from tests.servers.kubernetes.api import until
 from tests.servers.kubernetes.controlplane import Cluster
 from tests.servers.kubernetes.faults import FaultProxy
 
-from .engines import code, make_engine, simulated, workload
+from .engines import Watching, apply, code, launch, make_engine, simulated, workload
 
 pytestmark = pytest.mark.kubernetes
 
@@ -29,13 +29,21 @@ DONE = {
 }
 
 
-def phase_of(engine: KubernetesEngine, name: str) -> Observation | None:
-    found = {observation.name: observation for observation in engine.level().observations}
-    return found.get(name)
+watching = Watching()
 
 
-def until_phase(engine: KubernetesEngine, name: str, phase: Phase) -> Observation:
-    def look() -> Observation | None:
+@pytest.fixture(autouse=True)
+def no_watch_is_left():
+    yield
+    watching.stop()
+
+
+def phase_of(engine: KubernetesEngine, name: str) -> RunFact | None:
+    return watching.facts(engine).get(name)
+
+
+def until_phase(engine: KubernetesEngine, name: str, phase: Phase) -> RunFact:
+    def look() -> RunFact | None:
         seen = phase_of(engine, name)
         return seen if seen and seen.phase == phase else None
 
@@ -50,7 +58,7 @@ def test_a_run_begins_ends_and_tells_its_result(
     cluster: Cluster, hub_access: HubAccess, simulated_node: str
 ) -> None:
     engine = make_engine(hub_access, **simulated(run="1s", message=DONE))
-    engine.launch(workload("good"))
+    launch(engine, workload("good"))
     running = until_phase(engine, "good", Phase.RUNNING)
     assert running.started_at is not None
     ended = until_phase(engine, "good", Phase.SUCCEEDED)
@@ -59,20 +67,20 @@ def test_a_run_begins_ends_and_tells_its_result(
     assert ended.attempt == 1
     assert ended.finished_at >= ended.started_at
 
-    engine.delete("good")
-    until(lambda: not engine.exists("good"), "removal")
+    engine.runs.remove(["good"])
+    until(lambda: not engine.runs.exists("good"), "removal")
     secret = f"/api/v1/namespaces/{hub_access.namespace}/secrets/good"
     until(lambda: not cluster.api.exists(secret), "removal of the Secret with its Job")
-    engine.delete("good")  # gone is success
+    engine.runs.remove(["good"])  # gone is success
 
 
 def test_launching_a_name_twice_is_one_run(
     cluster: Cluster, hub_access: HubAccess, simulated_node: str
 ) -> None:
     engine = make_engine(hub_access, **simulated(run="30s"))
-    engine.launch(workload("once"))
+    launch(engine, workload("once"))
     uid = cluster.api.get(jobs_path(hub_access, "once"))["metadata"]["uid"]
-    make_engine(hub_access, **simulated(run="30s")).launch(workload("once"))
+    launch(make_engine(hub_access, **simulated(run="30s")), workload("once"))
     assert cluster.api.get(jobs_path(hub_access, "once"))["metadata"]["uid"] == uid
 
 
@@ -80,10 +88,10 @@ def test_a_launch_that_was_cut_off_before_the_secret_is_completed(
     cluster: Cluster, hub_access: HubAccess
 ) -> None:
     engine = make_engine(hub_access)
-    engine.launch(workload("halved"))
+    launch(engine, workload("halved"))
     secret = f"/api/v1/namespaces/{hub_access.namespace}/secrets/halved"
     cluster.api.delete(secret)
-    engine.launch(workload("halved"))
+    launch(engine, workload("halved"))
     found = cluster.api.get(secret)
     job = cluster.api.get(jobs_path(hub_access, "halved"))
     assert found["metadata"]["ownerReferences"][0]["uid"] == job["metadata"]["uid"]
@@ -99,34 +107,33 @@ def test_a_job_of_that_name_that_is_not_ours_is_left_alone(
     cluster: Cluster, hub_access: HubAccess
 ) -> None:
     other = make_engine(hub_access, instance="another-hub")
-    other.launch(workload("taken"))
-    with pytest.raises(LaunchRefused, match="another Job is called taken"):
-        make_engine(hub_access).launch(workload("taken"))
-    with pytest.raises(LaunchRefused):
-        other.launch(workload("taken", attempt=2))
-    assert make_engine(hub_access).level().observations == []
+    launch(other, workload("taken"))
+    refused = apply(make_engine(hub_access), workload("taken"))
+    assert refused.outcome is Outcome.REFUSED
+    assert "another Job is called taken" in refused.message
+    assert apply(other, workload("taken", attempt=2)).outcome is Outcome.REFUSED
+    assert watching.facts(make_engine(hub_access)) == {}
 
 
 def test_a_job_that_is_being_deleted_is_waited_for(cluster: Cluster, hub_access: HubAccess) -> None:
     engine = make_engine(hub_access)
-    engine.launch(workload("going"))
+    launch(engine, workload("going"))
     path = jobs_path(hub_access, "going")
     cluster.api.patch(path, {"metadata": {"finalizers": ["tests/held"]}})
-    engine.delete("going")
-    with pytest.raises(NotYet):
-        engine.launch(workload("going"))
+    engine.runs.remove(["going"])
+    assert apply(engine, workload("going")).outcome is Outcome.WAITS
     cluster.api.patch(path, {"metadata": {"finalizers": []}})
-    until(lambda: not engine.exists("going"), "removal")
-    engine.launch(workload("going"))
+    until(lambda: not engine.runs.exists("going"), "removal")
+    launch(engine, workload("going"))
 
 
 @pytest.mark.parametrize(
     ("facts", "reason", "says"),
     [
         ({"exit": "137"}, "OUT_OF_MEMORY", "more memory"),
-        ({"exit": "139"}, "XCUBE_ERROR", "SIGSEGV"),
-        ({"exit": "1"}, "XCUBE_ERROR", "exit code 1"),
-        ({"exit": "137", "reason": "Error"}, "XCUBE_ERROR", "not by Kubernetes"),
+        ({"exit": "139"}, None, "SIGSEGV"),
+        ({"exit": "1"}, None, "exit code 1"),
+        ({"exit": "137", "reason": "Error"}, None, "not by Kubernetes"),
         (
             {"exit": "1", "message": {"phase": "FAILED", "reason": "COST", "message": "Too big."}},
             "COST",
@@ -139,11 +146,11 @@ def test_a_failure_of_its_own_is_final_and_has_its_reason(
     hub_access: HubAccess,
     simulated_node: str,
     facts: dict,
-    reason: str,
+    reason: str | None,
     says: str,
 ) -> None:
     engine = make_engine(hub_access, **simulated(run="1ms", **facts))
-    engine.launch(workload("bad"))
+    launch(engine, workload("bad"))
     ended = until_phase(engine, "bad", Phase.FAILED)
     assert ended.reason == reason
     assert says in ended.message
@@ -164,7 +171,7 @@ def test_a_run_that_takes_too_long_has_its_deadline(
 ) -> None:
     """Should the run not keep its deadline itself, Kubernetes does."""
     engine = make_engine(hub_access, pending_s=1, retries=0, **simulated(run="1h"))
-    engine.launch(workload("slow", deadline_s=-58))  # with the slack of 60 s: 3 s
+    launch(engine, workload("slow", deadline_s=-58))  # with the slack of 60 s: 3 s
     until_phase(engine, "slow", Phase.RUNNING)
     assert until_phase(engine, "slow", Phase.FAILED).reason == "DEADLINE"
 
@@ -173,7 +180,7 @@ def test_an_evicted_run_is_begun_again_and_knows_it(
     cluster: Cluster, hub_access: HubAccess, simulated_node: str
 ) -> None:
     engine = make_engine(hub_access, retries=1, **simulated(run="1h"))
-    engine.launch(workload("driven"))
+    launch(engine, workload("driven"))
     until_phase(engine, "driven", Phase.RUNNING)
     evict(cluster, hub_access, "driven")
     until(lambda: len(pods(cluster, hub_access, "driven")) == 2, "a second pod")
@@ -223,7 +230,7 @@ def test_an_unschedulable_run_says_why_and_is_stuck_in_the_end(
 ) -> None:
     options = {"node_selector": {"disk": "none-has-this"}}
     engine = make_engine(hub_access, **options)
-    engine.launch(workload("homeless"))
+    launch(engine, workload("homeless"))
     waiting = until(
         lambda: (seen := phase_of(engine, "homeless")) and seen.message and seen, "the reason"
     )
@@ -243,7 +250,7 @@ def test_a_container_that_cannot_be_made_says_why(
     cluster: Cluster, hub_access: HubAccess, simulated_node: str, waiting: str, reason: str
 ) -> None:
     engine = make_engine(hub_access, pending_s=0, **simulated(waiting=waiting, message="not there"))
-    engine.launch(workload("waits"))
+    launch(engine, workload("waits"))
     until_phase(engine, "waits", Phase.STUCK)
     until(lambda: phase_of(engine, "waits").reason == reason, reason)
     stuck = phase_of(engine, "waits")
@@ -262,14 +269,14 @@ def test_a_pod_that_the_namespace_refuses_is_told(
     quota = f"{path}/resourcequotas/no-pods"
     until(lambda: cluster.api.get(quota).get("status", {}).get("hard"), "the quota")
     engine = make_engine(hub_access, **simulated(run="1s"))
-    engine.launch(workload("refused"))
+    launch(engine, workload("refused"))
     told = watch_until(
-        engine, lambda fact: isinstance(fact, Observation) and bool(fact.message), within_s=40
+        engine, lambda fact: isinstance(fact, RunFact) and bool(fact.message), within_s=40
     )
     assert told.reason == "REJECTED"
     assert "exceeded quota" in told.message
     cluster.api.delete(quota)
-    engine.delete("refused")
+    engine.runs.remove(["refused"])
 
 
 def watch_until(
@@ -278,8 +285,8 @@ def watch_until(
     """The first fact of the engine's watch that is wanted; levels are taken apart."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
-        for fact in engine.watch(wait_s=0.5):
-            for each in getattr(fact, "observations", [fact]):
+        for fact in engine.runs.watch(wait_s=0.5):
+            for each in getattr(fact, "facts", [fact]):
                 if wanted(each):
                     return each
     raise AssertionError(f"not told within {within_s} s")
@@ -291,42 +298,35 @@ def test_a_full_quota_of_jobs_is_waited_for(cluster: Cluster, hub_access: HubAcc
     cluster.api.post(path, quota)
     until(lambda: cluster.api.get(f"{path}/one").get("status", {}).get("hard"), "the quota")
     engine = make_engine(hub_access)
-    with pytest.raises(EngineUnavailable, match="quota is used up"):
-        engine.launch(workload("later"))
+    full = apply(engine, workload("later"))
+    assert full.outcome is Outcome.UNREACHABLE
+    assert "quota is used up" in full.detail
     cluster.api.delete(f"{path}/one")
-    until(lambda: _launches(engine, "later"), "a launch")
-
-
-def _launches(engine: KubernetesEngine, name: str) -> bool:
-    try:
-        engine.launch(workload(name))
-    except EngineUnavailable:
-        return False
-    return True
+    until(lambda: apply(engine, workload("later")).outcome is Outcome.MADE, "a launch")
 
 
 def test_what_the_api_server_does_not_understand_is_refused_for_good(hub_access: HubAccess) -> None:
     engine = make_engine(hub_access, cpu_request="4", cpu_limit="1")
-    with pytest.raises(LaunchRefused, match="cpu"):
-        engine.launch(workload("invalid"))
+    refused = apply(engine, workload("invalid"))
+    assert refused.outcome is Outcome.REFUSED
+    assert "cpu" in refused.message
 
 
 def test_a_namespace_that_is_not_there_is_waited_for(hub_access: HubAccess) -> None:
     engine = make_engine(hub_access)
-    engine._namespace = "nowhere"
-    with pytest.raises(EngineUnavailable):
-        engine.launch(workload("lost"))
+    engine.runs._namespace = "nowhere"
+    assert apply(engine, workload("lost")).outcome is Outcome.UNREACHABLE
 
 
 def test_the_watch_tells_of_every_step_and_of_the_end(
     cluster: Cluster, hub_access: HubAccess, simulated_node: str
 ) -> None:
     engine = make_engine(hub_access, **simulated(run="500ms", message=DONE))
-    engine.launch(workload("watched", code=code("watched")))
-    watch_until(engine, lambda f: isinstance(f, Observation) and f.phase == Phase.RUNNING)
-    ended = watch_until(engine, lambda f: isinstance(f, Observation) and f.phase.is_final)
+    launch(engine, workload("watched", code=code("watched")))
+    watch_until(engine, lambda f: isinstance(f, RunFact) and f.phase == Phase.RUNNING)
+    ended = watch_until(engine, lambda f: isinstance(f, RunFact) and f.phase.is_final)
     assert ended.result == DONE["result"]
-    engine.delete("watched")
+    engine.runs.remove(["watched"])
     gone = watch_until(engine, lambda f: isinstance(f, Gone))
     assert gone.name == "watched"
 
@@ -335,8 +335,8 @@ def test_runs_of_users_code_get_no_extra_environment(
     cluster: Cluster, hub_access: HubAccess
 ) -> None:
     engine = make_engine(hub_access, env_secret="sentinelhub", env_config_map="extras")
-    engine.launch(workload("trusted"))
-    engine.launch(workload("untrusted", is_untrusted=True, code=code("untrusted")))
+    launch(engine, workload("trusted"))
+    launch(engine, workload("untrusted", is_untrusted=True, code=code("untrusted")))
     trusted, untrusted = (
         cluster.api.get(jobs_path(hub_access, name))["spec"]["template"]["spec"]["containers"][0]
         for name in ("trusted", "untrusted")
@@ -348,13 +348,13 @@ def test_runs_of_users_code_get_no_extra_environment(
 def test_the_program_is_brought_once(cluster: Cluster, hub_access: HubAccess) -> None:
     engine = make_engine(hub_access)
     for name in ("first", "second"):
-        engine.launch(workload(name))
+        launch(engine, workload(name))
     maps = cluster.api.items(f"/api/v1/namespaces/{hub_access.namespace}/configmaps")
     programs = [m for m in maps if m["metadata"]["name"].startswith("xcube-hub-runner-")]
     assert len(programs) == 1
     assert programs[0]["immutable"] is True
-    newer = replace(workload("third").program, archive=b"another")
-    engine.launch(workload("third", program=newer))
+    newer = replace(workload("third").container.program, archive=b"another")
+    launch(engine, workload("third", program=newer))
     maps = cluster.api.items(f"/api/v1/namespaces/{hub_access.namespace}/configmaps")
     assert len([m for m in maps if m["metadata"]["name"].startswith("xcube-hub-runner-")]) == 2
 
@@ -364,8 +364,11 @@ def test_kubelets_that_do_not_answer_hold_up_one_look_at_a_log_not_all(
 ) -> None:
     engine = make_engine(faulty_access, **simulated(run="1ms"))
     for name in ("first", "second"):
-        engine.launch(workload(name))
+        launch(engine, workload(name))
         until_phase(engine, name, Phase.SUCCEEDED)
     fault_proxy.answer(504, path="/log", times=2)
-    assert [engine.log(name) for name in ("first", "second")] == [[], []]
+    assert [engine.runs.log(name, most_lines=9, wait_s=3) for name in ("first", "second")] == [
+        [],
+        [],
+    ]
     assert fault_proxy.count(path="/log") == 1

@@ -21,7 +21,6 @@ Json = dict[str, Any]
 
 CONNECT_S = 3.05
 READ_S = 10.0
-LOG_READ_S = 3.0
 WATCH_S = 10
 WATCH_READ_S = 13.0
 """The server ends a watch after WATCH_S; silence beyond that is a connection that was cut."""
@@ -98,10 +97,10 @@ class Api:
         finally:
             response.close()
 
-    def text(self, path: str, **query: Any) -> str:
-        """A pod's log; its kubelet is to answer soon."""
+    def text(self, path: str, *, wait_s: float, **query: Any) -> str:
+        """A pod's log, whose kubelet may take `wait_s` to answer."""
         limited = {"limitBytes": _MOST_LOG_BYTES, **query}
-        response = self._open("GET", path, query=limited, timeout=(CONNECT_S, LOG_READ_S))
+        response = self._open("GET", path, query=limited, timeout=(CONNECT_S, wait_s))
         return self._body(response).decode("utf-8", "replace")
 
     def date(self) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -12,23 +11,25 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 
 from ..base import (
-    Engine,
+    MADE,
+    Applied,
     EngineFull,
     EngineUnavailable,
     Gone,
-    LaunchRefused,
     Level,
     LogChunk,
-    NotYet,
-    Observation,
+    Outcome,
+    Place,
     Program,
-    Workload,
+    Removal,
+    Run,
+    RunFact,
 )
 from . import manifests
 from .client import Api, Refused
 from .connection import Source, load, namespace_of
 from .manifests import CONTAINER, GRACE_S, JOB_NAME_LABEL
-from .news import News, job_of, name_of
+from .news import News, name_of
 from .observations import observe
 from .pod_options import PodOptions
 
@@ -40,17 +41,29 @@ logger = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 PROGRAM_KEPT_S = 60.0
-LOG_LINES = 7000
 LOGS_AGAIN_S = 60.0
 
 
-class KubernetesEngine(Engine):
-    """Web never makes one: it has no credentials of the cluster."""
+class KubernetesEngine:
+    """One namespace of a cluster. Web never makes one: it has no credentials of the cluster."""
 
-    log_is_cheap = False
-    delete_is_lasting = False
-    launches_at_once = 8
-    """Each makes two objects, and most of its time is the API server's."""
+    def __init__(
+        self,
+        *,
+        name: str,
+        source: Callable[[], Source],
+        options: PodOptions,
+        places: int,
+    ) -> None:
+        self.name = name
+        self.options = options
+        self.runs = KubernetesRuns(name=name, source=source, options=options, places=places)
+
+
+class KubernetesRuns(Place[Run, RunFact]):
+    """Runs as Jobs. An apply makes two objects, and most of its time is the API server's."""
+
+    calls_at_once = 8
 
     def __init__(
         self,
@@ -71,7 +84,7 @@ class KubernetesEngine(Engine):
         self._logs_again_at = 0.0
 
     @property
-    def places(self) -> int:
+    def capacity(self) -> int:
         return self._places
 
     @property
@@ -84,22 +97,25 @@ class KubernetesEngine(Engine):
             )
         return self._namespace
 
-    def launch(self, workload: Workload) -> None:
+    def apply_one(self, spec: Run) -> Applied:
         """Job first, then its Secret, which belongs to it; the pod waits for both."""
-        assert workload.program is not None
+        assert spec.container.program is not None
         try:
             # Before the Job: what does not fit into a Secret is refused while nothing exists.
-            secret = manifests.secret(workload, job_uid="", instance=self.options.instance)
-            self._bring_program(workload.program)
-            job = self._make_job(workload)
+            secret = manifests.secret(spec, job_uid="", instance=self.options.instance)
+            self._bring_program(spec.container.program)
+            job = self._make_job(spec)
+            if isinstance(job, Applied):
+                return job
             secret["metadata"]["ownerReferences"][0]["uid"] = job["metadata"]["uid"]
             self._create("secrets", secret)
         except ValueError as error:
-            raise LaunchRefused(str(error)) from error
+            return Applied(Outcome.REFUSED, str(error))
         except Refused as refused:
-            raise _launch_error(refused) from refused
+            return outcome_of(refused)
+        return MADE
 
-    def delete(self, name: str) -> None:
+    def remove_one(self, name: str) -> Removal:
         """Foreground: the Job is there, and keeps its place, until its pods have ended."""
         body = {"propagationPolicy": "Foreground", "gracePeriodSeconds": GRACE_S}
         try:
@@ -107,17 +123,8 @@ class KubernetesEngine(Engine):
         except Refused as refused:
             if refused.status != 404:
                 raise EngineUnavailable(f"{name} cannot be deleted: {refused}") from refused
-
-    def level(self) -> Level:
-        asked_at = timezone.now()
-        try:
-            jobs, pods = self._list("jobs"), self._list("pods")
-        except Refused as refused:
-            raise EngineUnavailable(str(refused)) from refused
-        by_job: dict[str, list[Json]] = defaultdict(list)
-        for pod in pods:
-            by_job[job_of(pod)].append(pod)
-        return Level([self._observe(job, by_job[name_of(job)]) for job in jobs], asked_at=asked_at)
+            return Removal.MAY_STILL_APPEAR
+        return Removal.ENDING
 
     def exists(self, name: str) -> bool:
         try:
@@ -128,7 +135,7 @@ class KubernetesEngine(Engine):
             raise EngineUnavailable(str(refused)) from refused
         return True
 
-    def watch(self, *, wait_s: float) -> Iterator[Level | Observation | Gone]:
+    def watch(self, *, wait_s: float) -> Iterator[Level[RunFact] | RunFact | Gone]:
         if self._news is None:
             self._news = News(
                 self._api,
@@ -139,18 +146,18 @@ class KubernetesEngine(Engine):
             self._news.start()
         return self._news.wait(wait_s)
 
-    def close(self) -> None:
-        """End the watch; a next one begins anew."""
+    def stop_watching(self) -> None:
+        """End the watch. The next one begins anew."""
         if self._news is not None:
             self._news.stop()
             self._news = None
 
-    def log(self, name: str) -> Sequence[LogChunk]:
-        """Where a kubelet does not answer, none is asked for a while: others wait for this."""
-        if time.monotonic() < self._logs_again_at:
+    def log(self, name: str, *, most_lines: int, wait_s: float) -> Sequence[LogChunk]:
+        """A node has the log. After one did not answer, none is asked for a while."""
+        if wait_s <= 0 or time.monotonic() < self._logs_again_at:
             return []
         try:
-            lines = self._log_lines(name)
+            lines = self._log_lines(name, most_lines=most_lines, wait_s=wait_s)
         except (Refused, EngineUnavailable) as error:
             logger.warning("the log of %s cannot be had: %s", name, error)
             if isinstance(error, EngineUnavailable):
@@ -158,31 +165,30 @@ class KubernetesEngine(Engine):
             return []
         return [LogChunk(0, lines)] if lines else []
 
-    def _log_lines(self, name: str) -> list[str]:
+    def _log_lines(self, name: str, *, most_lines: int, wait_s: float) -> list[str]:
         query = {"labelSelector": f"{JOB_NAME_LABEL}={name}"}
         pods = self._api.get(self._path("pods"), **query)["items"]
         if not pods:
             return []
         newest = name_of(max(pods, key=lambda pod: pod["metadata"]["creationTimestamp"]))
         path = f"{self._path('pods', newest)}/log"
-        return self._api.text(path, container=CONTAINER, tailLines=LOG_LINES).splitlines()
+        query = {"container": CONTAINER, "tailLines": most_lines}
+        return self._api.text(path, wait_s=wait_s, **query).splitlines()
 
-    def _list(self, kind: str) -> list[Json]:
-        query = {"labelSelector": manifests.selector(self.options.instance)}
-        pages = self._api.pages(self._path(kind), **query)
-        return [item for page in pages for item in page["items"]]
-
-    def _make_job(self, workload: Workload) -> Json:
+    def _make_job(self, run: Run) -> Json | Applied:
+        """The Job of this run, or why there is none."""
+        wanted = manifests.job(run, self.options)
         try:
-            return self._create("jobs", manifests.job(workload, self.options))
+            return self._create("jobs", wanted)
         except Refused as refused:
             if not _already_exists(refused):
                 raise
-        found = self._api.get(self._path("jobs", workload.name))
-        if not manifests.is_ours(found, workload, instance=self.options.instance):
-            raise LaunchRefused(f"another Job is called {workload.name}")
+        found = self._api.get(self._path("jobs", run.name))
+        if not manifests.is_ours(found, run, instance=self.options.instance):
+            return Applied(Outcome.REFUSED, f"another Job is called {run.name}")
         if found["metadata"].get("deletionTimestamp"):
-            raise NotYet("its former Job is still being deleted")
+            why = "its former Job is still being deleted"
+            return Applied(Outcome.WAITS, why, why)
         return found
 
     def _create(self, kind: str, body: Json) -> Json:
@@ -207,7 +213,7 @@ class KubernetesEngine(Engine):
         pods: Sequence[Json],
         refusal: str | None = None,
         known_until: datetime | None = None,
-    ) -> Observation:
+    ) -> RunFact:
         return observe(
             job,
             pods,
@@ -231,13 +237,17 @@ def _already_exists(refused: Refused) -> bool:
     return refused.status == 409 and refused.reason == "AlreadyExists"
 
 
-def _launch_error(refused: Refused) -> Exception:
-    """Which refusals are for good: those of the object itself, as it is. An admission webhook may
-    say so with 403 too: what it denies to one Job must not keep all others waiting behind it."""
+def outcome_of(refused: Refused) -> Applied:
+    """The outcome of an apply that the API server refused.
+
+    Only what it says about the object itself is for good. An admission webhook may deny with
+    403, too: what it denies to one Job must not stop all others behind it. Raises
+    EngineUnavailable if no Job can be made now.
+    """
     if refused.status in (400, 413, 422) or (
         refused.status == 403 and "denied the request" in str(refused)
     ):
-        return LaunchRefused(str(refused))
+        return Applied(Outcome.REFUSED, str(refused))
     if refused.status == 403 and "exceeded quota" in str(refused):
-        return EngineFull(f"the namespace's quota is used up: {refused}")
-    return EngineUnavailable(f"the cluster refuses to make it: {refused}")
+        raise EngineFull(f"the namespace's quota is used up: {refused}") from refused
+    raise EngineUnavailable(f"the cluster refuses to make it: {refused}") from refused

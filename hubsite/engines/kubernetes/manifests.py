@@ -1,4 +1,4 @@
-"""What is made in the cluster for a workload, as plain objects. Pure: tested without a cluster.
+"""What is made in the cluster for a run, as plain objects. Pure: tested without a cluster.
 
 A Job, and a Secret that goes when the Job goes. The pods meet the `restricted` Pod Security
 Standard; they get no credentials of the cluster's, and nothing that another user's pod can write.
@@ -13,7 +13,7 @@ import json
 import re
 from typing import Any
 
-from ..base import Program, Workload
+from ..base import Program, Run
 from .pod_options import PodOptions, Volume
 
 Json = dict[str, Any]
@@ -70,7 +70,7 @@ exit {no_python}
 
 
 class TooLarge(ValueError):
-    """The workload does not fit into a Secret."""
+    """The run does not fit into a Secret."""
 
 
 def selector(instance: str) -> str:
@@ -86,12 +86,12 @@ def _ours(instance: str) -> dict[str, str]:
     }
 
 
-def labels(workload: Workload, *, instance: str) -> dict[str, str]:
+def labels(run: Run, *, instance: str) -> dict[str, str]:
     return {
         "app.kubernetes.io/name": CONTAINER,
         **_ours(instance),
-        OWNER_LABEL: label_value(workload.owner),
-        ATTEMPT_LABEL: str(workload.attempt),
+        OWNER_LABEL: label_value(run.container.owner),
+        ATTEMPT_LABEL: str(run.attempt),
     }
 
 
@@ -102,10 +102,10 @@ def label_value(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
-def is_ours(job: Json, workload: Workload, *, instance: str) -> bool:
-    """Whether the existing Job `job` is this workload's, of this hub and attempt."""
+def is_ours(job: Json, run: Run, *, instance: str) -> bool:
+    """Whether the existing Job `job` is that of this run, of this hub and attempt."""
     given = job["metadata"].get("labels") or {}
-    return all(given.get(k) == v for k, v in labels(workload, instance=instance).items())
+    return all(given.get(k) == v for k, v in labels(run, instance=instance).items())
 
 
 def program_name(program: Program) -> str:
@@ -130,14 +130,14 @@ def program_config_map(program: Program) -> Json:
     }
 
 
-def job(workload: Workload, options: PodOptions) -> Json:
-    """The Job of a workload."""
-    given = labels(workload, instance=options.instance)
+def job(run: Run, options: PodOptions) -> Json:
+    """The Job of a run."""
+    given = labels(run, instance=options.instance)
     runs = 1 + options.retries
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {"name": workload.name, "labels": given},
+        "metadata": {"name": run.name, "labels": given},
         "spec": {
             # Indexed, so that a pod is told how many before it have failed.
             "completionMode": "Indexed",
@@ -147,13 +147,11 @@ def job(workload: Workload, options: PodOptions) -> Json:
             "podReplacementPolicy": "Failed",  # never two pods that write the same cube
             "podFailurePolicy": _failure_policy(),
             # The run keeps its own deadline; this one is for what cannot.
-            "activeDeadlineSeconds": int(
-                options.pending_s + runs * (workload.deadline_s + SLACK_S)
-            ),
+            "activeDeadlineSeconds": int(options.pending_s + runs * (run.deadline_s + SLACK_S)),
             "ttlSecondsAfterFinished": TTL_S,
             "template": {
                 "metadata": {"labels": given, "annotations": dict(options.annotations)},
-                "spec": _pod(workload, options),
+                "spec": _pod(run, options),
             },
         },
     }
@@ -172,8 +170,8 @@ def _failure_policy() -> Json:
     }
 
 
-def _pod(workload: Workload, options: PodOptions) -> Json:
-    assert workload.program is not None
+def _pod(run: Run, options: PodOptions) -> Json:
+    assert run.container.program is not None
     mounted = [(volume, f"data-{number}") for number, volume in enumerate(options.volumes)]
     pod = {
         "restartPolicy": "Never",
@@ -188,16 +186,16 @@ def _pod(workload: Workload, options: PodOptions) -> Json:
             "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "containers": [_container(workload, options, mounted)],
+        "containers": [_container(run, options, mounted)],
         "volumes": [
             {
                 "name": "run",
                 "secret": {
-                    "secretName": workload.name,
+                    "secretName": run.name,
                     "items": [{"key": "workload.json.gz", "path": "workload.json.gz"}],
                 },
             },
-            {"name": "program", "configMap": {"name": program_name(workload.program)}},
+            {"name": "program", "configMap": {"name": program_name(run.container.program)}},
             {"name": "scratch", "emptyDir": {"sizeLimit": str(options.scratch_bytes)}},
             *(
                 {
@@ -224,12 +222,12 @@ def _pod(workload: Workload, options: PodOptions) -> Json:
     return pod
 
 
-def _container(workload: Workload, options: PodOptions, mounted: list[tuple[Volume, str]]) -> Json:
-    assert workload.program is not None
-    env_from = [] if workload.is_untrusted else _env_from(options)
+def _container(run: Run, options: PodOptions, mounted: list[tuple[Volume, str]]) -> Json:
+    assert run.container.program is not None
+    env_from = [] if run.container.is_untrusted else _env_from(options)
     script = _START.format(
-        requires=workload.program.requires,
-        module=workload.program.module,
+        requires=run.container.program.requires,
+        module=run.container.program.module,
         image=re.sub(r"[^\w./:@-]", "", options.image),
         run=_RUN_FOLDER,
         scratch=_SCRATCH,
@@ -246,7 +244,7 @@ def _container(workload: Workload, options: PodOptions, mounted: list[tuple[Volu
         "env": [
             {
                 "name": "XCUBE_HUB_RUN_TOKEN",
-                "valueFrom": {"secretKeyRef": {"name": workload.name, "key": "token"}},
+                "valueFrom": {"secretKeyRef": {"name": run.name, "key": "token"}},
             },
             {
                 "name": "XCUBE_HUB_RUN_RETRIES",
@@ -259,7 +257,7 @@ def _container(workload: Workload, options: PodOptions, mounted: list[tuple[Volu
             {"name": "PYTHONDONTWRITEBYTECODE", "value": "1"},
             {"name": "HOME", "value": _SCRATCH},
         ],
-        "resources": _resources(workload, options),
+        "resources": _resources(run, options),
         "securityContext": {
             "privileged": False,
             "allowPrivilegeEscalation": False,
@@ -273,7 +271,7 @@ def _container(workload: Workload, options: PodOptions, mounted: list[tuple[Volu
             {"name": "run", "mountPath": _RUN_FOLDER, "readOnly": True},
             {"name": "program", "mountPath": _PROGRAM_FOLDER, "readOnly": True},
             {"name": "scratch", "mountPath": _SCRATCH},
-            *(_mount(volume, name, workload) for volume, name in mounted),
+            *(_mount(volume, name, run) for volume, name in mounted),
         ],
     }
     if options.pull_policy:
@@ -292,37 +290,37 @@ def _env_from(options: PodOptions) -> list[Json]:
     return found
 
 
-def _mount(volume: Volume, name: str, workload: Workload) -> Json:
+def _mount(volume: Volume, name: str, run: Run) -> Json:
     if not volume.per_user:
         return {"name": name, "mountPath": volume.path, "readOnly": True}
-    if label_value(workload.owner) != workload.owner:
-        raise ValueError(f"{workload.owner!r} cannot be the name of a folder")
+    if label_value(run.container.owner) != run.container.owner:
+        raise ValueError(f"{run.container.owner!r} cannot be the name of a folder")
     return {
         "name": name,
-        "mountPath": f"{volume.path}/{workload.owner}",
-        "subPath": workload.owner,
+        "mountPath": f"{volume.path}/{run.container.owner}",
+        "subPath": run.container.owner,
     }
 
 
-def _resources(workload: Workload, options: PodOptions) -> Json:
+def _resources(run: Run, options: PodOptions) -> Json:
     """What is reserved is what the estimate expects; what is allowed is what the job may use."""
     # Beside its scratch a run writes its log, and its last word, on the node's disk.
     limits: Json = {"ephemeral-storage": str(options.scratch_bytes + BESIDE_SCRATCH_BYTES)}
     requests: Json = {"cpu": options.cpu_request, "ephemeral-storage": str(SMALLEST_DISK_BYTES)}
     if options.cpu_limit:
         limits["cpu"] = options.cpu_limit
-    expected = max(workload.expected_memory_bytes or 0, SMALLEST_REQUEST_BYTES)
-    if workload.memory_bytes is not None:
-        limits["memory"] = str(workload.memory_bytes)
-        expected = min(expected, workload.memory_bytes)
+    expected = max(run.container.expected_memory_bytes or 0, SMALLEST_REQUEST_BYTES)
+    if run.container.memory_bytes is not None:
+        limits["memory"] = str(run.container.memory_bytes)
+        expected = min(expected, run.container.memory_bytes)
     requests["memory"] = str(expected)
     return {"requests": requests, "limits": limits}
 
 
-def secret(workload: Workload, *, job_uid: str, instance: str) -> Json:
+def secret(run: Run, *, job_uid: str, instance: str) -> Json:
     """What the run is to do, with which stores and which token. Raises TooLarge."""
-    token = workload.report.token if workload.report else ""
-    content = json.dumps(_document(workload), separators=(",", ":")).encode()
+    token = run.report.token if run.report else ""
+    content = json.dumps(_document(run), separators=(",", ":")).encode()
     packed = gzip.compress(content, mtime=0)
     if len(packed) + len(token) > MOST_SECRET_BYTES:
         raise TooLarge(
@@ -335,13 +333,13 @@ def secret(workload: Workload, *, job_uid: str, instance: str) -> Json:
         "type": "Opaque",
         "immutable": True,
         "metadata": {
-            "name": workload.name,
-            "labels": labels(workload, instance=instance),
+            "name": run.name,
+            "labels": labels(run, instance=instance),
             "ownerReferences": [
                 {
                     "apiVersion": "batch/v1",
                     "kind": "Job",
-                    "name": workload.name,
+                    "name": run.name,
                     "uid": job_uid,
                     "controller": True,
                 }
@@ -354,17 +352,17 @@ def secret(workload: Workload, *, job_uid: str, instance: str) -> Json:
     }
 
 
-def _document(workload: Workload) -> Json:
-    """The workload as the program reads it: the token comes apart, the kernel bounds memory."""
+def _document(run: Run) -> Json:
+    """The run as the program reads it: the token comes apart, the kernel bounds memory."""
     document: Json = {
-        "name": workload.name,
-        "attempt": workload.attempt,
-        "payload": workload.payload,
-        "env": workload.env,
-        "deadline_s": workload.deadline_s,
+        "name": run.name,
+        "attempt": run.attempt,
+        "payload": run.payload,
+        "env": run.container.env,
+        "deadline_s": run.deadline_s,
         "memory_bytes": None,
-        "report": {"url": workload.report.url} if workload.report else None,
+        "report": {"url": run.report.url} if run.report else None,
     }
-    if workload.code is not None:
-        document["code_url"] = workload.code.url
+    if run.code is not None:
+        document["code_url"] = run.code.url
     return document

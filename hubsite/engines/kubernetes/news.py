@@ -10,7 +10,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from ..base import Gone, Level, Observation
+from ..base import Gone, Level, RunFact
 from .client import Api
 from .manifests import ATTEMPT_LABEL, JOB_NAME_LABEL
 from .refusals import Refusals
@@ -35,7 +35,7 @@ class News:
         *,
         path: Callable[[str], str],
         selector: str,
-        observe: Callable[[Json, Sequence[Json], str | None, datetime], Observation],
+        observe: Callable[[Json, Sequence[Json], str | None, datetime], RunFact],
     ) -> None:
         self._observe_job = observe
         self._refusals = Refusals(api, path=lambda: path("events"))
@@ -74,7 +74,7 @@ class News:
         self._jobs.stop()
         self._pods.stop()
 
-    def wait(self, wait_s: float) -> Iterator[Level | Observation | Gone]:
+    def wait(self, wait_s: float) -> Iterator[Level[RunFact] | RunFact | Gone]:
         """What is new, as soon as anything is; nothing where nothing came for `wait_s`."""
         with self._wake:
             self._wake.wait_for(lambda: self._is_level_due or self._has_news, wait_s)
@@ -107,7 +107,7 @@ class News:
         is_due = self._has_listed or time.monotonic() >= self._next_level
         return is_due and self._known_until is not None
 
-    def _level(self) -> Level:
+    def _level(self) -> Level[RunFact]:
         asked_at = self._known_until
         assert asked_at is not None
         names = self._jobs.groups()
@@ -116,7 +116,7 @@ class News:
         facts = (self._observation(name) for name in names)
         return Level([fact for fact in facts if fact is not None], asked_at=asked_at)
 
-    def _fact(self, name: str) -> Observation | Gone | None:
+    def _fact(self, name: str) -> RunFact | Gone | None:
         """None of what never was, as of a pod whose Job is still to be seen."""
         seen = self._observation(name)
         if seen is not None:
@@ -127,7 +127,7 @@ class News:
             self._existed.discard(name)
         return Gone(name, timezone.now())
 
-    def _observation(self, name: str) -> Observation | None:
+    def _observation(self, name: str) -> RunFact | None:
         known_until = self._known_until
         jobs = self._jobs.of(name)
         if not jobs or known_until is None:

@@ -7,6 +7,7 @@ as Kubernetes does not know better: a container that was killed has not finished
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -15,29 +16,19 @@ from typing import Any
 
 from hubsite.storable import storable
 
-from ..base import Observation, Phase
+from ..base import Phase, Reason, RunFact
 from .manifests import ATTEMPT_LABEL, CONTAINER, NO_PYTHON_EXIT, REFUSED_EXIT
 
 Json = dict[str, Any]
-
-OUT_OF_MEMORY = "OUT_OF_MEMORY"
-DEADLINE = "DEADLINE"
-EVICTED = "EVICTED"
-IMAGE = "IMAGE"
-UNSCHEDULABLE = "UNSCHEDULABLE"
-REJECTED = "REJECTED"
-XCUBE_ERROR = "XCUBE_ERROR"
-LAUNCH = "LAUNCH"
-LOST = "LOST"
-STOPPED = "STOPPED"
 
 WITHOUT_POD = timedelta(seconds=60)
 """So long without a pod, and without a refusal, is worth telling."""
 SETTLED = timedelta(seconds=3)
 """Jobs and pods are watched apart: what a Job says of its pods counts once they are known too."""
 
-_TOLD = {OUT_OF_MEMORY, DEADLINE, XCUBE_ERROR, "COST", STOPPED}
-"""Reasons that a run's own message may give, whatever its exit code."""
+_NEVER_ITS_OWN = {Reason.EVICTED, Reason.IMAGE, Reason.UNSCHEDULABLE, Reason.REJECTED}
+"""Reasons that a run's own message may not give, because only Kubernetes can know them."""
+_REASON = re.compile(r"[A-Z][A-Z_]{0,39}")
 _HOPELESS_IMAGE = {"InvalidImageName", "ErrImageNeverPull"}
 _IMAGE_TROUBLE = _HOPELESS_IMAGE | {
     "ErrImagePull",
@@ -134,16 +125,20 @@ class Pod:
         return _message(self.terminated.get("message"))
 
     @property
-    def told_reason(self) -> str | None:
-        """Why it failed, by its own word."""
+    def says_failed(self) -> bool:
+        """Whether the run itself says that it failed, for a reason that it may give."""
         reason = _text(self.told.get("reason"))
         if self.told.get("phase") != "FAILED":
-            return None
-        if reason == LOST:
-            return XCUBE_ERROR  # nobody but Kubernetes loses a pod
-        if reason == LAUNCH:
-            return reason if self.exit_code == REFUSED_EXIT else None
-        return reason if reason in _TOLD else None
+            return False
+        if reason == Reason.LAUNCH:
+            return self.exit_code == REFUSED_EXIT
+        return reason not in _NEVER_ITS_OWN and bool(_REASON.fullmatch(reason))
+
+    @property
+    def own_reason(self) -> str | None:
+        """The reason that it gives, if `says_failed`. Only Kubernetes loses a pod, never a run."""
+        reason = _text(self.told.get("reason"))
+        return None if reason == Reason.LOST else reason
 
     @property
     def container_started_at(self) -> datetime | None:
@@ -178,9 +173,9 @@ class Pod:
         """Ended by somebody else, so that only the Job can say why."""
         is_killed = self.exit_code in _KILLED and self.terminated.get("reason") != "OOMKilled"
         return (
-            self.told_reason == STOPPED
+            (self.says_failed and self.own_reason == Reason.STOPPED)
             or _text(self.terminated.get("reason")) in _OUTCOME_IS_LOST
-            or (self.is_deleted and is_killed and self.told_reason is None)
+            or (self.is_deleted and is_killed and not self.says_failed)
         )
 
     @property
@@ -201,7 +196,7 @@ def observe(
     now: datetime,
     pending_s: float,
     refusal: str | None = None,
-) -> Observation:
+) -> RunFact:
     """The run of `job`, whose pods are `pods`; `refusal` is why no pod could be made, if known.
 
     `now` is the moment until which both are known: of what came later nothing is concluded.
@@ -215,11 +210,11 @@ def observe(
 
 def _under_way(
     job: Json, pods: Sequence[Pod], now: datetime, pending_s: float, refusal: str | None
-) -> Observation:
+) -> RunFact:
     pod = pods[-1] if pods else None
     began = next((p.started_at for p in pods if p.started_at), None)
     if pod is not None and pod.phase in ("Running", "Unknown") and pod.started_at:
-        return Observation("", 0, Phase.RUNNING, started_at=began)
+        return _fact(Phase.RUNNING, started_at=began)
     reason, message = _why_pending(pod, refusal)
     since = (pod.created_at if pod else None) or time_of(job["metadata"].get("creationTimestamp"))
     is_late = since is not None and now - since > timedelta(seconds=pending_s)
@@ -234,7 +229,7 @@ def _under_way(
     if is_stuck and message is None:
         message = "The run's pod could not be prepared in time."
     phase = Phase.STUCK if is_stuck else Phase.PENDING
-    return Observation("", 0, phase, reason, message, started_at=began)
+    return _fact(phase, reason, message, started_at=began)
 
 
 def _birth(pod: Pod) -> tuple[str, bool, str]:
@@ -249,7 +244,7 @@ def _attempt(job: Json) -> int:
     return int(text) if text.isdecimal() else 0
 
 
-def _ended(job: Json, pods: Sequence[Pod], now: datetime) -> Observation | None:
+def _ended(job: Json, pods: Sequence[Pod], now: datetime) -> RunFact | None:
     """How the run has ended, None if it has not. The name is left to the caller."""
     for pod in pods:
         if pod.has_succeeded:
@@ -273,57 +268,63 @@ def _ended(job: Json, pods: Sequence[Pod], now: datetime) -> Observation | None:
         return _failed(last)
     if failed:
         message = failed.get("message") or failed.get("reason")
-        return _end(LOST, f"The run's pod vanished. Kubernetes says: {message}", None)
+        return _end(Reason.LOST, f"The run's pod vanished. Kubernetes says: {message}", None)
     if complete:
         began, ended = time_of(status.get("startTime")), time_of(status.get("completionTime"))
-        return Observation("", 0, Phase.SUCCEEDED, started_at=began, finished_at=ended)
+        return _fact(Phase.SUCCEEDED, started_at=began, finished_at=ended)
     return None
 
 
-def _late(last: Pod | None) -> Observation:
+def _late(last: Pod | None) -> RunFact:
     """The end of a job whose time is over, and whose last pod is not running any more."""
     if last is None:
-        return _end(DEADLINE, "The run did not end in time.", None)
+        return _end(Reason.DEADLINE, "The run did not end in time.", None)
     if not last.has_ended:
         reason, message = _why_pending(last, None)
-        return _end(reason or DEADLINE, message or "The run did not begin in time.", last)
+        if reason is None and message is None:
+            reason = Reason.DEADLINE
+        return _end(reason, message or "The run did not begin in time.", last)
     if last.was_stopped and not last.is_disrupted:
-        return _end(DEADLINE, "The run took longer than it may.", last)
+        return _end(Reason.DEADLINE, "The run took longer than it may.", last)
     return _failed(last)
 
 
-def _succeeded(pod: Pod) -> Observation:
-    return Observation(
-        "",
-        0,
+def _succeeded(pod: Pod) -> RunFact:
+    return _fact(
         Phase.SUCCEEDED,
-        None,
-        _text(pod.told.get("message"))[:_TOLD_CHARS] or None,
-        pod.started_at or pod.created_at,
-        pod.finished_at,
-        _result(pod.told.get("result")),
+        message=_text(pod.told.get("message"))[:_TOLD_CHARS] or None,
+        started_at=pod.started_at or pod.created_at,
+        finished_at=pod.finished_at,
+        result=_result(pod.told.get("result")),
     )
 
 
-def _failed(pod: Pod) -> Observation:
+def _failed(pod: Pod) -> RunFact:
     reason, message = _why_failed(pod)
     return _end(reason, message, pod)
 
 
-def _end(reason: str, message: str, pod: Pod | None) -> Observation:
-    return Observation(
-        "",
-        0,
+def _end(reason: str | None, message: str, pod: Pod | None) -> RunFact:
+    if pod is None:
+        return _fact(Phase.FAILED, reason, message)
+    return _fact(
         Phase.FAILED,
         reason,
         message,
-        pod.started_at if pod else None,
-        pod.finished_at if pod else None,
-        _result(pod.told.get("result")) if pod else None,
+        started_at=pod.started_at,
+        finished_at=pod.finished_at,
+        result=_result(pod.told.get("result")),
     )
 
 
-def _why_failed(pod: Pod) -> tuple[str, str]:
+def _fact(
+    phase: Phase, reason: str | None = None, message: str | None = None, **more: Any
+) -> RunFact:
+    """A fact of a run whose name and attempt `observe` sets."""
+    return RunFact("", phase, reason, message, attempt=0, **more)
+
+
+def _why_failed(pod: Pod) -> tuple[str | None, str]:
     """What a run's own code can bring about by itself must be none of the reasons that are free
     of charge: each of those needs a sign that only Kubernetes gives, or an exit code that process 1
     never gives once the run has begun. The message alone is none: code can write it, then end
@@ -334,53 +335,53 @@ def _why_failed(pod: Pod) -> tuple[str, str]:
     if pod.is_disrupted:
         return _why_disrupted(pod)
     if ended.get("reason") == "OOMKilled":
-        return OUT_OF_MEMORY, "The run used more memory than it may."
+        return Reason.OUT_OF_MEMORY, "The run used more memory than it may."
     if pod.was_stopped:
         return _why_stopped(pod)
-    if pod.told_reason and code:
+    if pod.says_failed and code:
         said = _text(pod.told.get("message"))[:_TOLD_CHARS]
-        return pod.told_reason, said or "The run failed."
-    if code == NO_PYTHON_EXIT and pod.told.get("reason") == IMAGE:
+        return pod.own_reason, said or "The run failed."
+    if code == NO_PYTHON_EXIT and pod.told.get("reason") == Reason.IMAGE:
         said = _text(pod.told.get("message"))
-        return IMAGE, said or "No Python in the image can import xcube."
+        return Reason.IMAGE, said or "No Python in the image can import xcube."
     if not ended:
         said = status.get("message") or status.get("reason") or "it did not say why"
-        return EVICTED, f"The node did not take the pod: {said}"[:_MESSAGE_CHARS]
+        return Reason.EVICTED, f"The node did not take the pod: {said}"[:_MESSAGE_CHARS]
     if pod.container_started_at is None:
         said = ended.get("message") or ended.get("reason") or f"exit code {code}"
-        return IMAGE, f"The container could not be started: {said}"[:_MESSAGE_CHARS]
+        return Reason.IMAGE, f"The container could not be started: {said}"[:_MESSAGE_CHARS]
     if code in _CRASHES:
-        return XCUBE_ERROR, f"The run crashed: {_CRASHES[code]}"
+        return None, f"The run crashed: {_CRASHES[code]}"
     if code in _KILLED:
-        return XCUBE_ERROR, f"The run was killed (exit code {code}), but not by Kubernetes."
-    return XCUBE_ERROR, f"The run ended with exit code {code} without a result."
+        return None, f"The run was killed (exit code {code}), but not by Kubernetes."
+    return None, f"The run ended with exit code {code} without a result."
 
 
-def _why_stopped(pod: Pod) -> tuple[str, str]:
+def _why_stopped(pod: Pod) -> tuple[str | None, str]:
     node, why = _node(pod), _text(pod.terminated.get("reason"))
     if why in _OUTCOME_IS_LOST:
-        return LOST, f"What became of the run on {node} is not known ({why})."
+        return Reason.LOST, f"What became of the run on {node} is not known ({why})."
     if _text(pod.status.get("reason")) in _NODE_IS_LOST:
         said = pod.status.get("message") or pod.status.get("reason")
-        return LOST, f"The node {node} was lost: {said}"[:_MESSAGE_CHARS]
+        return Reason.LOST, f"The node {node} was lost: {said}"[:_MESSAGE_CHARS]
     if pod.is_deleted:
-        return LOST, "The run's pod was deleted."
-    return XCUBE_ERROR, "The run was stopped, but not by Kubernetes."
+        return Reason.LOST, "The run's pod was deleted."
+    return None, "The run was stopped, but not by Kubernetes."
 
 
-def _why_evicted(message: str) -> tuple[str, str]:
+def _why_evicted(message: str) -> tuple[str | None, str]:
     """What a run does to its own disk is its own doing, and nobody else's."""
     if any(sign in message for sign in _OWN_DISK):
-        return XCUBE_ERROR, f"The run used more disk space than it may: {message}"[:_MESSAGE_CHARS]
-    return EVICTED, f"The run was driven off its node: {message}"[:_MESSAGE_CHARS]
+        return None, f"The run used more disk space than it may: {message}"[:_MESSAGE_CHARS]
+    return Reason.EVICTED, f"The run was driven off its node: {message}"[:_MESSAGE_CHARS]
 
 
 def _why_disrupted(pod: Pod) -> tuple[str, str]:
     condition = pod.condition("DisruptionTarget")
     said = condition.get("message") or condition.get("reason") or ""
     if {_text(condition.get("reason")), _text(pod.status.get("reason"))} & _NODE_IS_LOST:
-        return LOST, f"The node {_node(pod)} was lost: {said}"[:_MESSAGE_CHARS]
-    return EVICTED, f"The run was driven off its node: {said}"[:_MESSAGE_CHARS]
+        return Reason.LOST, f"The node {_node(pod)} was lost: {said}"[:_MESSAGE_CHARS]
+    return Reason.EVICTED, f"The run was driven off its node: {said}"[:_MESSAGE_CHARS]
 
 
 def _node(pod: Pod) -> str:
@@ -391,7 +392,7 @@ def _why_pending(pod: Pod | None, refusal: str | None) -> tuple[str | None, str 
     """Why a run has not begun, as far as it is known."""
     if pod is None:
         if refusal:
-            return REJECTED, f"The cluster refuses the run's pod: {refusal}"[:_MESSAGE_CHARS]
+            return Reason.REJECTED, f"The cluster refuses the run's pod: {refusal}"[:_MESSAGE_CHARS]
         return None, None
     if pod.is_disrupted or (pod.has_ended and not pod.terminated):
         reason, message = _why_failed(pod)
@@ -401,15 +402,15 @@ def _why_pending(pod: Pod | None, refusal: str | None) -> tuple[str | None, str 
     scheduled = pod.condition("PodScheduled")
     if scheduled.get("status") == "False":
         said = scheduled.get("message") or scheduled.get("reason") or ""
-        return UNSCHEDULABLE, f"No node can take the run: {said}"[:_MESSAGE_CHARS]
+        return Reason.UNSCHEDULABLE, f"No node can take the run: {said}"[:_MESSAGE_CHARS]
     waiting, said = _text(pod.waiting.get("reason")), pod.waiting.get("message") or ""
     if waiting in _IMAGE_TROUBLE:
         image = pod.container.get("image") or "the image"
-        return IMAGE, f"{image} cannot be had ({waiting}): {said}"[:_MESSAGE_CHARS]
+        return Reason.IMAGE, f"{image} cannot be had ({waiting}): {said}"[:_MESSAGE_CHARS]
     if waiting in _CONTAINER_TROUBLE:
-        return LAUNCH, f"The container cannot be made ({waiting}): {said}"[:_MESSAGE_CHARS]
+        return Reason.LAUNCH, f"The container cannot be made ({waiting}): {said}"[:_MESSAGE_CHARS]
     if scheduled.get("status") == "True":
-        return LAUNCH, None  # being prepared; a reason only if it lasts too long
+        return Reason.LAUNCH, None  # being prepared; a reason only if it lasts too long
     return None, None
 
 

@@ -1,4 +1,4 @@
-"""The engine that runs workloads on this machine, through the runner's control socket."""
+"""The engine that executes runs on this machine, through the runner's control socket."""
 
 from __future__ import annotations
 
@@ -12,103 +12,113 @@ from django.conf import settings
 from django.utils import timezone
 
 from ..base import (
-    AlreadyEnded,
-    Engine,
+    MADE,
+    Applied,
     EngineUnavailable,
-    LaunchRefused,
     Level,
     LogChunk,
-    Observation,
+    Outcome,
     Phase,
-    Workload,
+    Place,
+    Removal,
+    Run,
+    RunFact,
 )
 from .connection import Reply, SocketUnavailable, call
 from .paths import control_socket
 
 CALL_TIMEOUT_S = 10.0
 PASSING = (408, 500, 503, 507)
-"""Answers of a runner that cannot just now: too busy, or its disk is full."""
+"""Statuses of a runner that cannot do it just now: it is too busy, or its disk is full."""
 
 
-class LocalEngine(Engine):
-    """Knows the runner's socket, not what it runs."""
+class LocalEngine:
+    """The runner on this machine. It executes runs only."""
 
     name = "local"
+
+    def __init__(self) -> None:
+        self.runs = LocalRuns()
+
+
+class LocalRuns(Place[Run, RunFact]):
+    """Knows the runner's socket, but not what the runs do: their payload passes unread."""
 
     def __init__(self) -> None:
         self._version = 0
 
     @property
-    def places(self) -> int:
+    def capacity(self) -> int:
         return settings.HUB["XCUBE_HUB_LOCAL_RUNS"]
 
-    def launch(self, workload: Workload) -> None:
-        reply = self._call("PUT", self._url(workload.name), _to_wire(workload))
-        if reply.status == 200 and reply.body.get("state") == "ended":
-            raise AlreadyEnded(workload.name)
+    def apply_one(self, spec: Run) -> Applied:
+        reply = _call("PUT", _url(spec.name), _to_wire(spec))
         if reply.status in PASSING:
             raise EngineUnavailable(_message(reply))
         if reply.status not in (200, 201):
-            raise LaunchRefused(_message(reply))
+            return Applied(Outcome.REFUSED, _message(reply))
+        if reply.status == 200 and reply.body.get("state") == "ended":
+            return Applied(Outcome.ENDED)
+        return MADE
 
-    def delete(self, name: str) -> None:
-        reply = self._call("DELETE", self._url(name))
+    def remove_one(self, name: str) -> Removal:
+        """The runner keeps a tombstone of a name that it does not know, against late launches."""
+        reply = _call("DELETE", _url(name))
         if reply.status not in (200, 202, 404):
             raise EngineUnavailable(_message(reply))
-
-    def level(self) -> Level:
-        return self._level("/runs")
+        return Removal.ENDING if reply.status == 202 else Removal.GONE
 
     def exists(self, name: str) -> bool:
-        return self._call("GET", self._url(name)).status != 404
+        return _call("GET", _url(name)).status != 404
 
-    def watch(self, *, wait_s: float) -> Iterator[Level]:
-        yield self._level(f"/runs?since={self._version}&wait={wait_s:g}", extra_s=wait_s)
+    def watch(self, *, wait_s: float) -> Iterator[Level[RunFact]]:
+        asked_at = timezone.now()
+        url = f"/runs?since={self._version}&wait={wait_s:g}"
+        reply = _call("GET", url, timeout_s=CALL_TIMEOUT_S + wait_s)
+        if reply.status != 200:
+            raise EngineUnavailable(_message(reply))
+        self._version = reply.body["version"]
+        yield Level([_from_wire(run) for run in reply.body["runs"]], asked_at=asked_at)
 
-    def log(self, name: str) -> Sequence[LogChunk]:
-        reply = self._call("GET", self._url(name))
+    def stop_watching(self) -> None:
+        self._version = 0
+
+    def log(self, name: str, *, most_lines: int, wait_s: float) -> Sequence[LogChunk]:
+        """The runner has all logs at hand, and keeps no more lines of one than the hub does."""
+        reply = _call("GET", _url(name))
         if reply.status != 200:
             return []
         return [LogChunk(chunk["first_line"], chunk["lines"]) for chunk in reply.body["log"]]
 
-    def _level(self, url: str, *, extra_s: float = 0) -> Level:
-        asked_at = timezone.now()
-        reply = self._call("GET", url, timeout_s=CALL_TIMEOUT_S + extra_s)
-        if reply.status != 200:
-            raise EngineUnavailable(_message(reply))
-        self._version = reply.body["version"]
-        return Level([_from_wire(run) for run in reply.body["runs"]], asked_at=asked_at)
 
-    @staticmethod
-    def _url(name: str) -> str:
-        return f"/runs/{quote(name, safe='')}"
-
-    @staticmethod
-    def _call(
-        method: str, url: str, body: Any = None, *, timeout_s: float = CALL_TIMEOUT_S
-    ) -> Reply:
-        try:
-            return call(control_socket(), method, url, body, timeout_s=timeout_s)
-        except SocketUnavailable as error:
-            raise EngineUnavailable(f"the runner does not answer ({error})") from error
+def _url(name: str) -> str:
+    return f"/runs/{quote(name, safe='')}"
 
 
-def _to_wire(workload: Workload) -> dict[str, Any]:
-    report, code = workload.report, workload.code
-    archive = None if code is None else base64.b64encode(code.archive).decode()
-    return {
-        "name": workload.name,
-        "attempt": workload.attempt,
-        "payload": {**workload.payload, "code": archive},
-        "env": workload.env,
-        "deadline_s": workload.deadline_s,
-        "memory_bytes": workload.memory_bytes,
-        "report": {"url": report.url, "token": report.token} if report else None,
+def _call(method: str, url: str, body: Any = None, *, timeout_s: float = CALL_TIMEOUT_S) -> Reply:
+    try:
+        return call(control_socket(), method, url, body, timeout_s=timeout_s)
+    except SocketUnavailable as error:
+        raise EngineUnavailable(f"the runner does not answer ({error})") from error
+
+
+def _to_wire(run: Run) -> dict[str, Any]:
+    wire = {
+        "name": run.name,
+        "attempt": run.attempt,
+        "payload": run.payload,
+        "env": run.container.env,
+        "deadline_s": run.deadline_s,
+        "memory_bytes": run.container.memory_bytes,
+        "report": {"url": run.report.url, "token": run.report.token} if run.report else None,
     }
+    if run.code is not None:
+        wire["code"] = base64.b64encode(run.code.archive).decode()
+    return wire
 
 
-def _from_wire(run: dict[str, Any]) -> Observation:
-    return Observation(
+def _from_wire(run: dict[str, Any]) -> RunFact:
+    return RunFact(
         name=run["name"],
         attempt=run["attempt"],
         phase=Phase(run["phase"]),

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from hubsite.engines import NAMES, get_engine
-from jobs.observer import Observer
+from jobs.following import make_follower
 
 STOP_WITHIN_S = 3.0
 
@@ -42,4 +42,4 @@ class Command(BaseCommand):
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
-        Observer(get_engine(options["engine"]), is_stopping=stopping.is_set).run()
+        make_follower(get_engine(options["engine"]), is_stopping=stopping.is_set).run()

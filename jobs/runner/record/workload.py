@@ -54,7 +54,7 @@ def parse(text: bytes | bytearray | str, *, allow_standins: bool) -> dict[str, d
     return {"meta": meta, "work": work, "report": _report(workload)}
 
 
-_FIELDS = {"name", "attempt", "payload", "env", "deadline_s", "memory_bytes", "report"}
+_FIELDS = {"name", "attempt", "payload", "env", "deadline_s", "memory_bytes", "report", "code"}
 
 
 def loads(text: bytes | bytearray | str) -> Any:
@@ -120,6 +120,8 @@ def _payload(workload: dict, allow_standins: bool) -> dict:
     payload = workload.get("payload")
     if not isinstance(payload, dict):
         raise WorkloadError("payload: must be an object.")
+    if workload.get("code") is not None:
+        payload["code"] = workload["code"]  # comes beside it: an engine does not open the payload
     kind = payload.get("kind")
     if kind == "standin":
         if not allow_standins:

@@ -234,7 +234,7 @@ def test_packed_answers_are_unpacked(server):
 
 def test_a_log_is_text_whatever_is_in_it(server):
     server.answer = lambda request, reply: reply.raw(b"a\xffb\n\0")
-    assert server.api().text(PODS + "/p/log", tailLines=3) == "a\ufffdb\n\0"
+    assert server.api().text(PODS + "/p/log", wait_s=3, tailLines=3) == "a\ufffdb\n\0"
     assert server.requests[0].query == {"limitBytes": "1048576", "tailLines": "3"}
 
 

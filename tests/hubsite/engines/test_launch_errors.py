@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hubsite.engines.base import EngineUnavailable, LaunchRefused
+from hubsite.engines.base import EngineUnavailable, Outcome
 from hubsite.engines.kubernetes.client import Refused
-from hubsite.engines.kubernetes.engine import _launch_error
+from hubsite.engines.kubernetes.engine import outcome_of
 
 DENIED = 'admission webhook "validation.gatekeeper.sh" denied the request: [memory] too much'
 POLICY = "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: too much"
@@ -19,10 +19,10 @@ LEAVING += "being terminated"
 @pytest.mark.parametrize(
     ("status", "message", "kind"),
     [
-        (422, POLICY, LaunchRefused),
-        (400, DENIED, LaunchRefused),
-        (403, DENIED, LaunchRefused),
-        (413, "too large", LaunchRefused),
+        (422, POLICY, Outcome.REFUSED),
+        (400, DENIED, Outcome.REFUSED),
+        (403, DENIED, Outcome.REFUSED),
+        (413, "too large", Outcome.REFUSED),
         (403, RIGHTS, EngineUnavailable),
         (403, QUOTA, EngineUnavailable),
         (403, LEAVING, EngineUnavailable),
@@ -31,8 +31,13 @@ LEAVING += "being terminated"
     ],
 )
 def test_only_what_is_said_of_the_object_itself_is_for_good(
-    status: int, message: str, kind: type
+    status: int, message: str, kind: type[Exception] | Outcome
 ) -> None:
-    error = _launch_error(Refused(status, "", message))
-    assert isinstance(error, kind)
-    assert message in str(error)
+    refused = Refused(status, "", message)
+    if isinstance(kind, Outcome):
+        applied = outcome_of(refused)
+        assert (applied.outcome, applied.message) == (kind, message)
+        return
+    with pytest.raises(kind) as error:
+        outcome_of(refused)
+    assert message in str(error.value)

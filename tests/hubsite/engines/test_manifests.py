@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from hubsite.engines.base import Workload
+from hubsite.engines.base import Run
 from hubsite.engines.kubernetes import manifests
 from hubsite.engines.kubernetes.pod_options import PodOptions, Volume
 
@@ -25,7 +25,7 @@ GOLDEN = Path(__file__).parent / "golden"
 LONGEST_JOB_NAME = "u" * 42 + "-0f0f0f0f-0f0f-4f0f"
 """61 characters: the name of an indexed Job's pod has two more, and is a DNS label."""
 
-CASES: dict[str, tuple[Workload, PodOptions]] = {
+CASES: dict[str, tuple[Run, PodOptions]] = {
     "minimal": (workload(), options()),
     "every-option": (
         workload(
@@ -149,7 +149,7 @@ def test_pods_have_no_credentials_of_the_cluster_and_write_only_where_nobody_els
     spec = made_of(case)[0]["spec"]["template"]["spec"]
     assert spec["automountServiceAccountToken"] is False
     assert spec["enableServiceLinks"] is False
-    owner = CASES[case][0].owner
+    owner = CASES[case][0].container.owner
     for mount in spec["containers"][0]["volumeMounts"]:
         if not mount.get("readOnly"):
             assert mount["mountPath"] == "/scratch" or mount["subPath"] == owner
@@ -239,7 +239,7 @@ def test_the_same_workload_is_the_same_secret():
 
 
 def test_a_program_is_named_after_what_is_in_it():
-    program = workload().program
+    program = workload().container.program
     assert program is not None
     config_map = manifests.program_config_map(program)
     assert config_map["metadata"]["name"] == "xcube-hub-runner-9a44557465ef"

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from hubsite.engines.base import Gone, Level, Observation, Phase
+from hubsite.engines.base import Gone, Level, Phase, RunFact
 from hubsite.engines.kubernetes import news as news_module
 from hubsite.engines.kubernetes import refusals, watch
 from hubsite.engines.kubernetes.client import Unavailable
@@ -47,7 +47,7 @@ class Reader:
 
     def __init__(self, world: World) -> None:
         self.looked: list[tuple[str, int, datetime]] = []
-        self.facts: list[Level | Observation | Gone] = []
+        self.facts: list[Level | RunFact | Gone] = []
         self.pending_s = 600.0
         self.news = News(
             world.api(),
@@ -59,7 +59,7 @@ class Reader:
 
     def _observe(
         self, job: Json, pods: Sequence[Json], refusal: str | None, known_until: datetime
-    ) -> Observation:
+    ) -> RunFact:
         self.looked.append((job["metadata"]["name"], len(pods), known_until))
         return observe(job, pods, now=known_until, pending_s=self.pending_s, refusal=refusal)
 
@@ -68,7 +68,7 @@ class Reader:
         for thread in (self.news._jobs, self.news._pods):
             thread.join(PATIENCE_S)
 
-    def read(self, wait_s: float = 0.1) -> list[Level | Observation | Gone]:
+    def read(self, wait_s: float = 0.1) -> list[Level | RunFact | Gone]:
         new = list(self.news.wait(wait_s))
         self.facts += new
         return new
@@ -79,11 +79,11 @@ class Reader:
             assert time.monotonic() < give_up, f"it did not come: {self.facts}"
             self.read()
 
-    def of(self, name: str) -> list[Observation | Gone]:
+    def of(self, name: str) -> list[RunFact | Gone]:
         """Each fact of this Job, in levels or apart."""
-        found: list[Observation | Gone] = []
+        found: list[RunFact | Gone] = []
         for fact in self.facts:
-            facts = fact.observations if isinstance(fact, Level) else [fact]
+            facts = fact.facts if isinstance(fact, Level) else [fact]
             found += [f for f in facts if f.name == name]
         return found
 
@@ -96,7 +96,7 @@ class Reader:
 
     def phase(self, name: str) -> Phase | None:
         found = self.of(name)
-        return found[-1].phase if found and isinstance(found[-1], Observation) else None
+        return found[-1].phase if found and isinstance(found[-1], RunFact) else None
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_nothing_is_told_before_jobs_and_pods_are_known(world, kind):
 
 def test_first_comes_all_there_is_and_then_what_changes(world, reader):
     reader.until(lambda: bool(reader.levels))
-    assert reader.levels[0].observations == []
+    assert reader.levels[0].facts == []
     world.put("jobs", a_job("one"))
     reader.until(lambda: reader.phase("one") == Phase.PENDING)
     world.put("pods", a_pod("one"))
@@ -229,7 +229,7 @@ def test_what_went_while_nobody_watched_is_told_after_the_next_list(world, reade
     world.lose("jobs", "one")
     reader.news._jobs._version = None
     reader.until(lambda: reader.gone("one") == 1)
-    reader.until(lambda: not reader.levels[-1].observations)
+    reader.until(lambda: not reader.levels[-1].facts)
 
 
 def test_a_pod_that_is_seen_before_its_job_is_nobody_gone(world, reader):
@@ -382,5 +382,5 @@ def test_a_refusal_comes_with_the_news(world, reader, monkeypatch):
     world.put("jobs", old)
     reader.until(lambda: reader.phase("one") == Phase.STUCK)
     seen = reader.of("one")[-1]
-    assert isinstance(seen, Observation)
+    assert isinstance(seen, RunFact)
     assert (seen.reason, "exceeded quota" in (seen.message or "")) == ("REJECTED", True)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubsite.engines.base import Observation, Phase
+from hubsite.engines.base import Phase, RunFact
 from hubsite.engines.kubernetes.manifests import NO_PYTHON_EXIT, REFUSED_EXIT
 from hubsite.engines.kubernetes.observations import observe, time_of
 from jobs.lifecycle import OUR_FAULTS
@@ -29,6 +29,8 @@ from .objects import (
     waiting,
 )
 
+ITS_OWN = None
+"""The reason of a run that failed by itself and did not say why."""
 PENDING_S = 600.0
 FAILED_BY_POLICY = condition("Failed", "PodFailurePolicy", "Container xcube failed")
 NO_TRIES_LEFT = condition("Failed", "FailedIndexes", "Job has failed indexes")
@@ -36,7 +38,7 @@ TIME_OVER = condition("Failed", "DeadlineExceeded", "Job was active longer than 
 EVICTION = "The node was low on resource: memory."
 
 
-def look(made: dict, *pods: dict, after: float = 100, refusal: str | None = None) -> Observation:
+def look(made: dict, *pods: dict, after: float = 100, refusal: str | None = None) -> RunFact:
     return observe(
         made,
         pods,
@@ -46,7 +48,7 @@ def look(made: dict, *pods: dict, after: float = 100, refusal: str | None = None
     )
 
 
-def summary(seen: Observation) -> tuple[str, str | None]:
+def summary(seen: RunFact) -> tuple[str, str | None]:
     return seen.phase.value, seen.reason
 
 
@@ -64,35 +66,35 @@ OWN_EXITS = {
         for reason in ("OUT_OF_MEMORY", "DEADLINE", "XCUBE_ERROR", "COST")
     },
     "it was not begun": (ended(2, told=told_failure("LAUNCH")), "LAUNCH", "So it was."),
-    "it says that it was not begun": (ended(1, told=told_failure("LAUNCH")), "XCUBE_ERROR", "1"),
-    "it says that it was lost": (ended(1, told=told_failure("LOST")), "XCUBE_ERROR", "So it was."),
-    "it says nothing": (ended(1), "XCUBE_ERROR", "exit code 1 without a result"),
+    "it says that it was not begun": (ended(1, told=told_failure("LAUNCH")), ITS_OWN, "1"),
+    "it says that it was lost": (ended(1, told=told_failure("LOST")), ITS_OWN, "So it was."),
+    "it says nothing": (ended(1), ITS_OWN, "exit code 1 without a result"),
     "no python": (
         ended(69, told={"phase": "FAILED", "reason": "IMAGE", "message": "No Python in it."}),
         "IMAGE",
         "No Python in it.",
     ),
-    "no python, by the run's own word": (ended(1, told=told_failure("IMAGE")), "XCUBE_ERROR", "1"),
-    "the code of no python, without a word": (ended(69), "XCUBE_ERROR", "exit code 69"),
+    "no python, by the run's own word": (ended(1, told=told_failure("IMAGE")), ITS_OWN, "1"),
+    "the code of no python, without a word": (ended(69), ITS_OWN, "exit code 69"),
     "never started": (
         ended(128, why="StartError", began=None, told="exec /bin/sh: no such file"),
         "IMAGE",
         "could not be started: exec /bin/sh: no such file",
     ),
-    "126 of a run that had begun": (ended(126), "XCUBE_ERROR", "exit code 126"),
-    "127 of a run that had begun": (ended(127), "XCUBE_ERROR", "exit code 127"),
-    "128 of a run that had begun": (ended(128), "XCUBE_ERROR", "exit code 128"),
-    "crashed": (ended(139), "XCUBE_ERROR", "SIGSEGV"),
-    "aborted": (ended(134), "XCUBE_ERROR", "SIGABRT"),
-    "killed by nobody known": (ended(137), "XCUBE_ERROR", "killed (exit code 137)"),
-    "terminated by nobody known": (ended(143), "XCUBE_ERROR", "killed (exit code 143)"),
+    "126 of a run that had begun": (ended(126), ITS_OWN, "exit code 126"),
+    "127 of a run that had begun": (ended(127), ITS_OWN, "exit code 127"),
+    "128 of a run that had begun": (ended(128), ITS_OWN, "exit code 128"),
+    "crashed": (ended(139), ITS_OWN, "SIGSEGV"),
+    "aborted": (ended(134), ITS_OWN, "SIGABRT"),
+    "killed by nobody known": (ended(137), ITS_OWN, "killed (exit code 137)"),
+    "terminated by nobody known": (ended(143), ITS_OWN, "killed (exit code 143)"),
     "used up its scratch": (
         ended(
             137,
             reason="Evicted",
             message='Usage of EmptyDir volume "scratch" exceeds the limit "10Gi".',
         ),
-        "XCUBE_ERROR",
+        ITS_OWN,
         "more disk space",
     ),
     "used up its ephemeral storage": (
@@ -101,7 +103,7 @@ OWN_EXITS = {
             reason="Evicted",
             message='Container xcube exceeded its local ephemeral storage limit "1Gi".',
         ),
-        "XCUBE_ERROR",
+        ITS_OWN,
         "more disk space",
     ),
 }
@@ -222,7 +224,7 @@ def test_the_deadline_of_a_run_that_ended_by_itself_before_is_not_its_end():
     for own, reason in (
         (ended(1, told=told_failure("COST")), "COST"),
         (ended(137, why="OOMKilled"), "OUT_OF_MEMORY"),
-        (ended(139), "XCUBE_ERROR"),
+        (ended(139), ITS_OWN),
     ):
         assert summary(look(job(TIME_OVER), own)) == ("FAILED", reason)
     assert look(job(TIME_OVER), ended(0)).phase == Phase.SUCCEEDED
@@ -327,7 +329,7 @@ def test_a_jobs_word_on_pods_not_seen_yet_waits_until_they_can_be(verdict):
 
 def test_what_the_pod_itself_tells_needs_not_wait():
     fresh = {**FAILED_BY_POLICY, "lastTransitionTime": at(100)}
-    assert summary(look(job(fresh), ended(1), after=100)) == ("FAILED", "XCUBE_ERROR")
+    assert summary(look(job(fresh), ended(1), after=100)) == ("FAILED", ITS_OWN)
     assert look(job(), ended(0), after=60).phase == Phase.SUCCEEDED
 
 
@@ -346,10 +348,10 @@ def test_ends_whose_pods_were_removed():
     assert summary(lost) == ("FAILED", "LOST")
     assert "Container xcube failed" in (lost.message or "")
     done = look(job(condition("Complete"), startTime=at(2), completionTime=at(70)))
-    assert done == Observation(
+    assert done == RunFact(
         NAME,
-        1,
         Phase.SUCCEEDED,
+        attempt=1,
         started_at=BORN + timedelta(seconds=2),
         finished_at=BORN + timedelta(seconds=70),
     )
@@ -371,15 +373,15 @@ RESULT = {"status": "ok", "status_code": 200, "message": "Done.", "result": {"da
 
 def test_a_run_that_succeeded_tells_its_result_and_when_it_began():
     told = {"phase": "SUCCEEDED", "message": "Done.", "started_at": at(7), "result": RESULT}
-    assert look(job(), ended(0, told=told)) == Observation(
+    assert look(job(), ended(0, told=told)) == RunFact(
         NAME,
-        1,
         Phase.SUCCEEDED,
         None,
         "Done.",
-        BORN + timedelta(seconds=7),
-        BORN + timedelta(seconds=60),
-        RESULT,
+        attempt=1,
+        started_at=BORN + timedelta(seconds=7),
+        finished_at=BORN + timedelta(seconds=60),
+        result=RESULT,
     )
 
 
@@ -400,12 +402,20 @@ LIES: list[Any] = [
     {},
     {"phase": ["FAILED"], "reason": ["LOST"], "message": {}, "result": []},
     {"phase": "FAILED", "reason": {"LOST": 1}, "started_at": 1, "result": "ok"},
-    {"phase": "FAILED", "reason": "NONE_OF_OURS"},
+    {"phase": "FAILED", "reason": "none of a program"},
+    {"phase": "FAILED", "reason": "A" * 41},
+    *({"phase": "FAILED", "reason": reason} for reason in ("EVICTED", "REJECTED", "UNSCHEDULABLE")),
     {"phase": "SUCCEEDED", "reason": "LOST", "message": "I was done."},
     {"result": {"status": [], "message": {}}},
     {"result": {"status": "ok", "message": ["x"], "status_code": "x", "result": 1}},
     '{"phase": "FAILED", "message": NaN, "started_at": Infinity}',
 ]
+
+
+def test_a_reason_of_the_programs_own_passes_through_as_it_is():
+    """The app that owns the program knows its reasons; the engine has no list of them."""
+    failed = look(job(), ended(1, told=told_failure("NONE_OF_OURS")))
+    assert (*summary(failed), failed.message) == ("FAILED", "NONE_OF_OURS", "So it was.")
 
 
 @pytest.mark.parametrize("lie", LIES, ids=range(len(LIES)))
@@ -414,7 +424,7 @@ def test_what_makes_no_sense_is_not_believed(lie):
     failed = look(job(), ended(1, told=text))
     assert (*summary(failed), failed.message) == (
         "FAILED",
-        "XCUBE_ERROR",
+        ITS_OWN,
         "The run ended with exit code 1 without a result.",
     )
     succeeded = look(job(), ended(0, told=text))
@@ -429,7 +439,7 @@ def test_what_makes_no_sense_is_not_believed(lie):
 
 def test_the_exit_code_decides_whatever_the_run_says():
     said = {"phase": "SUCCEEDED", "message": "Done.", "result": RESULT}
-    assert summary(look(job(), ended(1, told=said))) == ("FAILED", "XCUBE_ERROR")
+    assert summary(look(job(), ended(1, told=said))) == ("FAILED", ITS_OWN)
     assert look(job(), ended(0, told=told_failure("LOST"))).phase == Phase.SUCCEEDED
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
-from hubsite.engines.base import Code, Program, Report, Workload
+from hubsite.engines.base import Code, Container, Program, Report, Run
 from hubsite.engines.kubernetes.pod_options import PodOptions, Volume
 
 TOKEN = "run-token-x7"
 KEY = "store-key-x7"
 SECRETS = (TOKEN, KEY, "store-secret-x7", "bucket-x7", "env-x7", "code-x7", "data-x7")
+
+CONTAINER_FIELDS = {field.name for field in fields(Container)}
 
 PAYLOAD: dict[str, Any] = {
     "kind": "cubegen",
@@ -26,22 +29,27 @@ PAYLOAD: dict[str, Any] = {
 }
 
 
-def workload(**given: Any) -> Workload:
-    return Workload(
+def workload(**given: Any) -> Run:
+    """A run; `given` are fields of it or of its container."""
+    container = {
+        "owner": "a1b2",
+        "program": Program(b"a zip", module="jobs.runner", requires="xcube"),
+    }
+    container |= {name: given.pop(name) for name in CONTAINER_FIELDS & given.keys()}
+    return Run(
         **{
             "name": "a1b2-0f0f0f0f-0f0f-4f0f",
             "attempt": 1,
-            "owner": "a1b2",
+            "container": Container(**container),
             "payload": PAYLOAD,
             "deadline_s": 3600,
             "report": Report("http://hub:8080/cubegens/a1b2-0f/callbacks", TOKEN),
-            "program": Program(b"a zip", module="jobs.runner", requires="xcube"),
             **given,
         }
     )
 
 
-def user_code(**given: Any) -> Workload:
+def user_code(**given: Any) -> Run:
     code = Code("http://hub:8080/cubegens/a1b2-0f/code", b"code-x7")
     return workload(is_untrusted=True, code=code, **given)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from ...base import Program, Report, Workload
+from ...base import Container, Program, Report, Run
 from .. import manifests
 from ..client import Refused
 from .objects import check_objects
@@ -89,22 +89,20 @@ def _pod_security(name: str, namespace: Json) -> Row:
 def _made(place: Place, *, memory_bytes: int) -> Iterator[Row]:
     """What the API server says to a run's three objects (quotas, admission), without making
     them. Pods have quotas and admission of their own, which only a trial meets."""
-    workload = Workload(
+    run = Run(
         name="xcube-hub-check",
         attempt=1,
-        owner="check",
+        container=Container(owner="check", program=_PROGRAM, memory_bytes=memory_bytes),
         payload={},
         deadline_s=60,
-        memory_bytes=memory_bytes,
         report=Report("", ""),
-        program=_PROGRAM,
     )
     instance = place.options.instance
-    secret = manifests.secret(workload, job_uid="check", instance=instance)
+    secret = manifests.secret(run, job_uid="check", instance=instance)
     config_map = manifests.program_config_map(_PROGRAM)
     yield place.row("takes a ConfigMap", partial(_takes, place, "configmaps", config_map))
     yield place.row("takes a Secret", partial(_takes, place, "secrets", secret))
-    job = manifests.job(workload, place.options)
+    job = manifests.job(run, place.options)
     yield place.row("takes a Job", partial(_takes, place, "jobs", job))
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from ...base import Observation, Phase, Program, Report, Workload
+from ...base import Container, Phase, Program, Report, Run, RunFact
 from .. import manifests
 from ..manifests import JOB_NAME_LABEL
 from ..observations import observe
@@ -64,15 +64,14 @@ _MENDS = {
 def run_trial(place: Place, *, callback_url: str, memory_bytes: int, wait_s: float) -> Row:
     """Make the run, wait for its end, remove it."""
     name = f"{INSTANCE}-{secrets.token_hex(4)}"
-    workload = Workload(
+    program = Program(archive(name), "xcube_hub_check", "xcube")
+    run = Run(
         name=name,
         attempt=1,
-        owner="check",
+        container=Container(owner="check", program=program, memory_bytes=memory_bytes),
         payload={},
         deadline_s=60,
-        memory_bytes=memory_bytes,
         report=Report(callback_url, ""),
-        program=Program(archive(name), "xcube_hub_check", "xcube"),
     )
     # Without users' folders: mounting one makes it.
     volumes = [replace(volume, per_user=False) for volume in place.options.volumes]
@@ -82,7 +81,7 @@ def run_trial(place: Place, *, callback_url: str, memory_bytes: int, wait_s: flo
     began = time.monotonic()
     return place.row(
         "trial run",
-        lambda: _row(_run(replace(place, options=options), workload, wait_s), began, place),
+        lambda: _row(_run(replace(place, options=options), run, wait_s), began, place),
     )
 
 
@@ -94,22 +93,22 @@ def archive(name: str) -> bytes:
     return buffer.getvalue()
 
 
-def _run(place: Place, workload: Workload, wait_s: float) -> Observation:
-    assert workload.program is not None
+def _run(place: Place, run: Run, wait_s: float) -> RunFact:
+    assert run.container.program is not None
     api, path = place.api, place.path("jobs", group=_JOBS)
-    job = api.create(path, manifests.job(workload, place.options))
+    job = api.create(path, manifests.job(run, place.options))
     try:
-        secret = manifests.secret(workload, job_uid=job["metadata"]["uid"], instance=INSTANCE)
-        config_map = manifests.program_config_map(workload.program)
+        secret = manifests.secret(run, job_uid=job["metadata"]["uid"], instance=INSTANCE)
+        config_map = manifests.program_config_map(run.program)
         config_map["metadata"]["ownerReferences"] = secret["metadata"]["ownerReferences"]
         api.create(place.path("configmaps"), config_map)
         api.create(place.path("secrets"), secret)
-        return _end(place, workload.name, wait_s)
+        return _end(place, run.name, wait_s)
     finally:
-        api.delete(f"{path}/{workload.name}", {"propagationPolicy": "Background"})
+        api.delete(f"{path}/{run.name}", {"propagationPolicy": "Background"})
 
 
-def _end(place: Place, name: str, wait_s: float) -> Observation:
+def _end(place: Place, name: str, wait_s: float) -> RunFact:
     """Its end, or what keeps it from it when the time is up."""
     deadline = time.monotonic() + wait_s
     while True:
@@ -121,7 +120,7 @@ def _end(place: Place, name: str, wait_s: float) -> Observation:
         time.sleep(POLL_S)
 
 
-def _observe(place: Place, name: str) -> Observation:
+def _observe(place: Place, name: str) -> RunFact:
     job = place.api.get(place.path("jobs", name, group=_JOBS))
     label = f"{JOB_NAME_LABEL}={name}"
     pods = place.api.get(place.path("pods"), labelSelector=label)["items"]
@@ -133,11 +132,11 @@ def _observe(place: Place, name: str) -> Observation:
     )
 
 
-def _row(seen: Observation, began: float, place: Place) -> Row:
+def _row(seen: RunFact, began: float, place: Place) -> Row:
     if seen.phase is Phase.SUCCEEDED:
         return ok("trial run", f"found xcube and the hub, in {time.monotonic() - began:.0f} s")
     if seen.phase is Phase.FAILED or seen.reason:
-        found = f"{seen.reason}: {seen.message}"
+        found = f"{seen.reason}: {seen.message}" if seen.reason else str(seen.message)
     else:
         found = f"it is still {seen.phase.lower()}; nothing says why"
     describe = f"Look at kubectl -n {place.namespace} get events; give it longer by --trial-s."

@@ -1,0 +1,225 @@
+"""The jobs as a book: facts about runs become the life of jobs.
+
+This is the one place where a run's end becomes its job's end. Each step is guarded, so two
+followers, or a follower and the job's owner, may do the same at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import InterfaceError, OperationalError
+from django.utils import timezone
+
+from hubsite.coordination.wake_up import ask
+from hubsite.engines.base import Engine, EngineUnavailable, Gone, Phase, Removal, RunFact
+from hubsite.engines.base import Reason as EngineReason
+from hubsite.engines.following import Book, Recorded
+
+from . import lifecycle, logs
+from .models import Job, Reason, State
+
+logger = logging.getLogger(__name__)
+
+ACTOR = "observer"
+LAUNCH_LASTS = timedelta(seconds=60)
+"""The worker's ticks are ended after this time, and the launches that they had begun."""
+REMOVED_AT_ONCE = 100
+
+
+class JobBook(Book[RunFact]):
+    """The jobs of one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def record(self, facts: Sequence[RunFact]) -> Recorded:
+        rows = Job.objects.filter(job_id__in=[fact.name for fact in facts])
+        jobs = {job.job_id: job for job in rows}
+        known = [fact for fact in facts if fact.name in jobs]
+        were_live = {job.pk for job in jobs.values() if job.is_live}
+        useless = {fact.name for fact in known if self._is_useless(jobs[fact.name], fact)}
+        return Recorded(
+            useless=useless,
+            unknown={fact.name for fact in facts} - jobs.keys(),
+            has_freed=any(not job.is_live for job in jobs.values() if job.pk in were_live),
+        )
+
+    def absent(self, known: Collection[str], *, asked_at: datetime) -> Recorded:
+        placed = Job.objects.on(self._engine.name).placed()
+        missing = [name for name in placed.values_list("job_id", flat=True) if name not in known]
+        if not missing:
+            return Recorded()
+        return self._vanished(dict.fromkeys(missing, asked_at))
+
+    def gone(self, gone: Sequence[Gone]) -> Recorded:
+        return self._vanished({fact.name: fact.at for fact in gone})
+
+    def request_work(self, *, remove: Sequence[str], fill_places: bool) -> bool:
+        if fill_places and not ask("jobs.tasks.launch_due"):
+            return False
+        portions = (
+            list(remove[start : start + REMOVED_AT_ONCE])
+            for start in range(0, len(remove), REMOVED_AT_ONCE)
+        )
+        return all(ask("jobs.tasks.remove_objects", some, self._engine.name) for some in portions)
+
+    def _is_useless(self, job: Job, fact: RunFact) -> bool:
+        """Record one fact. True if the run's object is of no further use."""
+        try:
+            return self.record_one(job, fact)
+        except (OperationalError, InterfaceError, EngineUnavailable):
+            raise
+        except Exception:
+            # One run that cannot be recorded must not stop the others.
+            logger.exception("%s: the end of its run cannot be recorded", job.job_id)
+            return fact.phase.is_final and give_up(job)
+
+    def record_one(self, job: Job, fact: RunFact) -> bool:
+        """Bring one fact into its row. True if the run's object is of no further use."""
+        if fact.attempt != job.attempt:
+            return fact.attempt < job.attempt
+        if job.state == State.QUEUED:
+            return False  # a copy of the database older than the engine; the launch finds it
+        if job.state == State.LAUNCHED and _has_begun(fact):
+            began = fact.started_at or timezone.now()
+            if not lifecycle.move(
+                job, State.RUNNING, actor=ACTOR, started_at=began, seen_at=timezone.now()
+            ):
+                job.refresh_from_db()  # another follower was first, or its owner cancelled it
+        if job.is_final:
+            note_begin(job, fact)
+            if fact.phase.is_final:
+                free(job, has_run=fact.started_at is not None)
+            return True
+        if job.seen_at is None:
+            Job.objects.filter(pk=job.pk, seen_at=None).update(seen_at=timezone.now())
+        if fact.phase.is_final:
+            return self._finish(job, fact)
+        if fact.phase == Phase.STUCK:
+            return abandon(job, fact)
+        show_why(job, fact.message or "")
+        return False
+
+    def _finish(self, job: Job, fact: RunFact) -> bool:
+        """End the job in the way that its run ended. True if the row is final afterwards."""
+        # Only what the engine has at hand: an end must not wait for a node. `removal` reads the
+        # log of the others before their objects go.
+        if log := self._engine.runs.log(job.job_id, most_lines=logs.MOST_LINES, wait_s=0):
+            logs.append_missing(job, log)
+        ended: dict[str, Any] = {"finished_at": fact.finished_at or timezone.now()}
+        if fact.result is not None or job.result is None:
+            # The run's own report may say more than an engine has room for.
+            ended["result"] = {**(job.result or {}), **(_shown(fact.result) or {})} or None
+        if fact.phase == Phase.SUCCEEDED:
+            message = (fact.result or {}).get("message") or ""
+            moved = lifecycle.move(
+                job, State.SUCCEEDED, actor=ACTOR, message=message, is_live=False, **ended
+            )
+        else:
+            message = fact.message or "The run failed without saying why."
+            moved = lifecycle.fail(job, _reason(fact), message, actor=ACTOR, **ended)
+        if moved:
+            return True
+        job.refresh_from_db()
+        if job.is_final:
+            note_begin(job, fact)
+            free(job, has_run=fact.started_at is not None)
+        return job.is_final
+
+    def _vanished(self, times: dict[str, datetime]) -> Recorded:
+        """The engine has no object of these jobs, at the time given for each."""
+        rows = Job.objects.on(self._engine.name).placed().filter(job_id__in=times)
+        has_freed = False
+        for job in rows:
+            self.vanish(job, asked_at=times[job.job_id])
+            has_freed |= not job.is_live
+        return Recorded(has_freed=has_freed)
+
+    def vanish(self, job: Job, *, asked_at: datetime) -> None:
+        """The engine had no object of this job at `asked_at`: it is gone, or not yet there."""
+        if job.is_final:
+            if job.finished_at and job.finished_at < asked_at:
+                if job.seen_at is None and self._may_still_come(job, asked_at):
+                    return
+                free(job, has_run=job.started_at is not None)
+        elif job.seen_at is not None and job.seen_at < asked_at - timedelta(seconds=1):
+            if self._engine.runs.exists(job.job_id):
+                return  # the clock or the watch of another follower was wrong
+            message = "The run vanished from the engine before it had ended."
+            lifecycle.fail(job, Reason.LOST, message, actor=ACTOR)
+
+    def _may_still_come(self, job: Job, asked_at: datetime) -> bool:
+        """Whether an object of this ended job, which was never seen, may exist or still appear.
+
+        Its launch may be under way, so the engine is told that it must come to nothing. Until
+        that is sure, no other job may have its place and its output.
+        """
+        removal = self._engine.runs.remove([job.job_id])[job.job_id]
+        if removal is not Removal.MAY_STILL_APPEAR or job.finished_at is None:
+            return removal is Removal.ENDING
+        if job.made_at is not None:
+            return job.made_at >= asked_at
+        return asked_at - job.finished_at < LAUNCH_LASTS
+
+
+def note_begin(job: Job, fact: RunFact) -> None:
+    """Note that the run of a job began, which had ended before anyone saw it run.
+
+    What the run wrote belongs to the job's owner, and the owner is billed for it, even if the
+    object is gone before its end is seen.
+    """
+    if job.is_live and job.started_at is None and fact.started_at is not None:
+        job.started_at = fact.started_at
+        Job.objects.filter(pk=job.pk, started_at=None).update(started_at=job.started_at)
+
+
+def show_why(job: Job, message: str) -> None:
+    """Show the owner what the run is waiting for, as long as it waits."""
+    if job.message != message:
+        Job.objects.filter(pk=job.pk, state=job.state).update(message=message)
+
+
+def abandon(job: Job, fact: RunFact) -> bool:
+    """End a job whose run will not begin. It keeps its place until its object is gone."""
+    message = fact.message or "The run did not begin in time."
+    lifecycle.fail(job, _reason(fact), message, actor=ACTOR, is_over=False)
+    return True
+
+
+def give_up(job: Job) -> bool:
+    """End a job whose run is over but whose result cannot be stored."""
+    job.refresh_from_db()
+    if not job.is_final:
+        message = "The run ended, but what it said could not be kept."
+        lifecycle.fail(job, Reason.LOST, message, actor=ACTOR)
+    return True
+
+
+def free(job: Job, *, has_run: bool) -> None:
+    """Give the place of this ended job to the next one: no run of it exists any more."""
+    if job.is_live:  # an ended run is seen again and again until its object is gone
+        lifecycle.close(job, has_run=has_run)
+
+
+def _has_begun(fact: RunFact) -> bool:
+    if fact.phase == Phase.FAILED:
+        return fact.started_at is not None
+    return fact.phase not in (Phase.PENDING, Phase.STUCK)
+
+
+def _reason(fact: RunFact) -> str:
+    """The job's reason: that of the engine or of the program, else the program's own failure."""
+    if fact.reason in Reason.values:
+        return fact.reason
+    return Reason.LOST if fact.reason == EngineReason.STOPPED else Reason.XCUBE_ERROR
+
+
+def _shown(result: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What the owner sees of a result. The stack trace is in the log."""
+    if result is None:
+        return None
+    return {key: value for key, value in result.items() if key not in ("traceback", "output")}
