@@ -1,29 +1,34 @@
-"""A caller's job by its id, in a statement that is compiled once.
+"""A caller's job by its id, and a run's job for its reports: in statements compiled once.
 
-Clients poll it every second: Django takes longer to compile the query than to run it.
+Clients poll their job every second, and runs report every few seconds.
 """
 
 from __future__ import annotations
 
-from functools import cache
-
-from django.db import connection
+from hubsite.compiled_queries import CompiledQuery
 
 from .models import Job
 
-_JOB_ID = "<job id>"
-_OWNER_ID = -1
+_OWN_JOB = CompiledQuery(
+    lambda job_id, owner_id: Job.objects.filter(job_id=job_id, owner_id=owner_id).order_by(),
+    job_id="<job id>",
+    owner_id=-1,
+)
+_RUN = CompiledQuery(
+    lambda job_id: (
+        Job.objects.filter(job_id=job_id)
+        .only("pk", "job_id", "attempt", "state", "progress")
+        .order_by()
+    ),
+    job_id="<job id>",
+)
 
 
 def find_job(*, owner_id: int, job_id: str) -> Job | None:
     """The job of that id if it is this owner's; another's is as absent as none."""
-    sql, parameters = _statement(connection.vendor)
-    given = {_JOB_ID: job_id, _OWNER_ID: owner_id}
-    return next(iter(Job.objects.raw(sql, [given.get(p, p) for p in parameters])), None)
+    return _OWN_JOB.first(job_id=job_id, owner_id=owner_id)
 
 
-@cache
-def _statement(vendor: str) -> tuple[str, tuple]:
-    """SQL and parameters for this kind of database."""
-    row = Job.objects.filter(job_id=_JOB_ID, owner_id=_OWNER_ID).order_by()
-    return row.query.sql_with_params()
+def find_run(job_id: str) -> Job | None:
+    """The job of that id with what a report of its run needs; other columns are deferred."""
+    return _RUN.first(job_id=job_id)

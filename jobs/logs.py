@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from django.db.models import F
 
+from hubsite.compiled_queries import CompiledQuery
 from hubsite.engines.base import LogChunk
 
 from .models import Job, JobLog
@@ -91,16 +92,22 @@ def lines_from(job: Job, offset: int, limit: int) -> list[tuple[int, str]]:
     return found
 
 
+_NEWEST_CHUNKS = CompiledQuery(
+    lambda job_id: (
+        JobLog.objects.filter(job_id=job_id).order_by("-first_line").values_list("text", flat=True)
+    ),
+    job_id=-1,
+)
+
+
 def last_lines(job: Job, limit: int = OUTPUT_LINES) -> list[str]:
     """The last `limit` lines of the run's output."""
-    lines: list[str] = []
-    for text in (
-        JobLog.objects.filter(job=job)
-        .order_by("-first_line")
-        .values_list("text", flat=True)
-        .iterator(chunk_size=20)
-    ):
-        lines[:0] = text.split("\n")
-        if len(lines) >= limit:
+    chunks: list[list[str]] = []
+    count = 0
+    for (text,) in _NEWEST_CHUNKS.rows(job_id=job.pk):
+        chunks.append(text.split("\n"))
+        count += len(chunks[-1])
+        if count >= limit:
             break
+    lines = [line for chunk in reversed(chunks) for line in chunk]
     return lines[-limit:]

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 
 from django.contrib.auth.models import Group
-from django.db import connection
 from django.db.models import CharField, F, Subquery, Value
 from django.db.models.functions import Concat
+
+from hubsite.compiled_queries import CompiledQuery
 
 from ..models import Identity, User
 from ..scopes import SCOPES
 from ..tokens.lookup import USER_FIELDS, Joined, held_columns, user_and_held
-
-_PARAMETERS = _ISSUER, _SUBJECT = ("<issuer>", "<subject>")
 
 
 @dataclass(frozen=True)
@@ -34,11 +33,7 @@ class IdentityRow:
 
 def find_identity(issuer: str, subject: str, *, roles: frozenset[str]) -> IdentityRow | None:
     """The identity's row; its user comes without password and dates (loaded if asked for)."""
-    sql, parameters = _statement(connection.vendor, roles)
-    given = {_ISSUER: issuer, _SUBJECT: subject}
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [given.get(value, value) for value in parameters])
-        row = cursor.fetchone()
+    row = _identity_query(roles).first(issuer=issuer, subject=subject)
     if row is None:
         return None
     user_id, not_before, pairs, *rest = row
@@ -47,12 +42,11 @@ def find_identity(issuer: str, subject: str, *, roles: frozenset[str]) -> Identi
         role, _, scope = pair.rpartition("\t")
         by_role[role] = by_role.get(role, frozenset()) | {scope}
     user, held = (None, frozenset()) if user_id is None else user_and_held(rest)
-    return IdentityRow(user=user, held=held, by_role=by_role, not_before=_moment(not_before))
+    return IdentityRow(user=user, held=held, by_role=by_role, not_before=not_before)
 
 
 @cache
-def _statement(vendor: str, roles: frozenset[str]) -> tuple[str, tuple]:
-    """The SQL and its parameters for this database."""
+def _identity_query(roles: frozenset[str]) -> CompiledQuery:
     granted = (
         Group.permissions.through.objects.filter(
             group__name__in=sorted(roles), permission__codename__in=SCOPES
@@ -66,22 +60,18 @@ def _statement(vendor: str, roles: frozenset[str]) -> tuple[str, tuple]:
         )
         .values("joined")
     )
-    rows = (
-        Identity.objects.filter(issuer=_ISSUER, subject=_SUBJECT)
-        .order_by()
-        .values_list(
-            "user_id",
-            "not_before",
-            Subquery(granted) if roles else Value("", output_field=CharField()),
-            *(f"user__{name}" for name in USER_FIELDS),
-            *held_columns(),
-        )
+    return CompiledQuery(
+        lambda issuer, subject: (
+            Identity.objects.filter(issuer=issuer, subject=subject)
+            .order_by()
+            .values_list(
+                "user_id",
+                "not_before",
+                Subquery(granted) if roles else Value("", output_field=CharField()),
+                *(f"user__{name}" for name in USER_FIELDS),
+                *held_columns(),
+            )
+        ),
+        issuer="<issuer>",
+        subject="<subject>",
     )
-    return rows.query.sql_with_params()
-
-
-def _moment(value: str | datetime | None) -> datetime | None:
-    """A time from the database; SQLite returns text in UTC."""
-    if isinstance(value, str):
-        return datetime.fromisoformat(value).replace(tzinfo=UTC)
-    return value

@@ -1,24 +1,23 @@
-"""Everything that is asked about a token of the hub, in one statement that is compiled once.
+"""Look up a token of the hub: everything in one SQL statement, which is compiled once.
 
-Every API call needs this: Django takes milliseconds to compile the query each time, and a
-tenth of one to run it. `identity_rows.py` asks the like about tokens of others.
+Every API call needs it. `accounts/sign_on/lookup.py` does the same for tokens of providers.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from django.db import connection
 from django.db.models import Aggregate, CharField, OuterRef, Subquery, Value
 
+from hubsite.compiled_queries import CompiledQuery
+
 from ..models import AccessToken, User
 from ..scopes import SCOPES
 
-# Plain ones only: a bare cursor converts no dates. `from_db` wants them in the model's order.
+# Without password and dates; `from_db` wants them in the order of the model.
 USER_FIELDS = tuple(
     field.attname
     for field in User._meta.concrete_fields
@@ -34,7 +33,6 @@ USER_FIELDS = tuple(
         "is_superuser",
     }
 )
-_JTI_PARAMETER = "<jti>"
 
 
 @dataclass(frozen=True)
@@ -53,17 +51,14 @@ class TokenRow:
 
 def find_token(jti: str) -> TokenRow | None:
     """The token's row; its user comes without password and dates (loaded if asked for)."""
-    sql, parameters = _statement(connection.vendor)
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [jti if value == _JTI_PARAMETER else value for value in parameters])
-        row = cursor.fetchone()
+    row = _TOKEN.first(jti=jti)
     if row is None:
         return None
     (scopes, revoked_at, client_id, client_scopes, client_revoked_at, *rest) = row
     user, held = user_and_held(rest)
-    granted = frozenset(json.loads(scopes))
+    granted = frozenset(scopes)
     if client_id is not None:
-        granted &= frozenset(json.loads(client_scopes))
+        granted &= frozenset(client_scopes)
     return TokenRow(
         user=user,
         scopes=granted,
@@ -112,11 +107,13 @@ class Joined(Aggregate):
         return self.as_sql(compiler, connection, function="GROUP_CONCAT", **extra)
 
 
-@cache
-def _statement(vendor: str) -> tuple[str, tuple]:
-    """SQL and parameters for this kind of database."""
-    rows = (
-        AccessToken.objects.filter(jti=_JTI_PARAMETER)
+def _codenames(rows, field: str) -> Subquery:
+    return Subquery(rows.values("user_id").annotate(joined=Joined(field)).values("joined"))
+
+
+_TOKEN = CompiledQuery(
+    lambda jti: (
+        AccessToken.objects.filter(jti=jti)
         .order_by()
         .values_list(
             "scopes",
@@ -127,9 +124,6 @@ def _statement(vendor: str) -> tuple[str, tuple]:
             *(f"user__{name}" for name in USER_FIELDS),
             *held_columns(),
         )
-    )
-    return rows.query.sql_with_params()
-
-
-def _codenames(rows, field: str) -> Subquery:
-    return Subquery(rows.values("user_id").annotate(joined=Joined(field)).values("joined"))
+    ),
+    jti="<jti>",
+)

@@ -8,6 +8,7 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 
+from ..job_rows import find_run
 from ..models import Job
 from ..run_token import is_run_token
 
@@ -24,11 +25,7 @@ class RunTokenAuthentication(BaseAuthentication):
         header = get_authorization_header(request).split()
         if len(header) != 2 or header[0].lower() != b"bearer" or len(header[1]) > 200:
             raise AuthenticationFailed(_REFUSED)
-        job = (
-            Job.objects.filter(job_id=request.parser_context["kwargs"]["job_id"])
-            .only("pk", "job_id", "attempt", "state", "progress")
-            .first()
-        )
+        job = find_run(request.parser_context["kwargs"]["job_id"])
         token = header[1].decode("latin-1")
         if job is None or not is_run_token(token, job.job_id, job.attempt):
             raise AuthenticationFailed(_REFUSED)
