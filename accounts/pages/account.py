@@ -16,7 +16,6 @@ from django.views.decorators.http import require_POST
 
 from hubsite.refusals import Refused
 
-from ..models import Balance
 from ..roles import permissions_of
 from ..scopes import SCOPES
 from ..tokens.personal import (
@@ -27,6 +26,7 @@ from ..tokens.personal import (
     tokens_of,
 )
 from ..units.expiry import expiring_next
+from ..units.ledger import balance_of
 from ..units.notices import is_low
 
 SHOWN_MOVEMENTS = 20
@@ -76,7 +76,7 @@ class AccountPage(View):
         self, request: HttpRequest, form: TokenForm, *, status: int = 200, **more: Any
     ) -> HttpResponse:
         user = request.user
-        balance = Balance.objects.filter(user=user).first() or Balance()
+        balance = balance_of(user)
         context = {
             "form": form,
             "balance": balance,

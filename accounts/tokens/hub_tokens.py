@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -28,7 +29,7 @@ from .signing_keys import signing_keys
 ALGORITHM = "HS256"
 LEEWAY_S = 10
 MAX_TOKEN_BYTES = 8 * 1024
-REQUIRED_CLAIMS = ["exp", "iss", "aud", "jti"]
+REQUIRED_CLAIMS = ("exp", "iss", "aud", "jti")
 
 _JTI = re.compile(r"[0-9a-f]{32}")
 
@@ -132,7 +133,7 @@ def _takes_old_tokens() -> bool:
     return until is not None and timezone.now().date() <= until
 
 
-def _old_principal(claims: dict[str, Any]) -> Principal:
+def _old_principal(claims: Mapping[str, Any]) -> Principal:
     """Who asks by a token of the service before, which had no `jti`."""
     user_id, email = claims.get("sub"), claims.get("email")
     user = User.objects.filter(username=user_id).first() if isinstance(user_id, str) else None
@@ -165,20 +166,41 @@ def delete_expired_tokens(*, older_than_s: int = 3600, batch: int = 500) -> int:
     return deleted
 
 
-def _checked_claims(text: str) -> dict[str, Any]:
+def _checked_claims(text: str) -> Mapping[str, Any]:
     if len(text) > MAX_TOKEN_BYTES:
         raise InvalidToken(f"The token is longer than {MAX_TOKEN_BYTES} bytes")
     required = REQUIRED_CLAIMS
     if _takes_old_tokens():
-        required = [name for name in REQUIRED_CLAIMS if name != "jti"]
-    for secret in signing_keys():
+        required = tuple(name for name in REQUIRED_CLAIMS if name != "jti")
+    claims = _verified_claims(
+        text,
+        tuple(signing_keys()),
+        settings.HUB["XCUBE_HUB_TOKEN_ISSUER"],
+        settings.HUB["XCUBE_HUB_OAUTH_AUD"],
+        required,
+    )
+    if claims["exp"] <= time.time() - LEEWAY_S:  # it may have been remembered
+        raise InvalidToken(reason(jwt.ExpiredSignatureError()))
+    return claims
+
+
+@lru_cache(maxsize=1024)
+def _verified_claims(
+    text: str, keys: tuple[str, ...], issuer: str, audience: str, required: tuple[str, ...]
+) -> Mapping[str, Any]:
+    """The claims of a token, remembered because a client sends the same one at every call.
+
+    Only its signature and its claims are remembered, for these keys and settings. Whether it is
+    revoked or expired is checked each time. Raises InvalidToken, which is not remembered.
+    """
+    for secret in keys:
         try:
             claims = jwt.decode(
                 text,
                 secret,
                 algorithms=[ALGORITHM],
-                issuer=settings.HUB["XCUBE_HUB_TOKEN_ISSUER"],
-                audience=settings.HUB["XCUBE_HUB_OAUTH_AUD"],
+                issuer=issuer,
+                audience=audience,
                 leeway=LEEWAY_S,
                 options={"require": required},
             )
@@ -188,7 +210,7 @@ def _checked_claims(text: str) -> dict[str, Any]:
             raise InvalidToken(reason(error)) from None
         if "jti" in claims and not _JTI.fullmatch(claims["jti"]):
             raise InvalidToken("The token's jti is not one of this hub")
-        return claims
+        return MappingProxyType(claims)
     raise InvalidToken("The token's signature is wrong")
 
 

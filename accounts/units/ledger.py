@@ -15,6 +15,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import BigIntegerField, F, Q, QuerySet, Sum, Value
 from django.db.models.functions import Coalesce, Replace
 
+from hubsite.compiled_queries import CompiledQuery
+
 from ..models import Balance, LedgerEntry, User
 
 MAX_UNITS = 10**12  # per movement, so that sums stay far below a BIGINT
@@ -39,10 +41,19 @@ class IdempotencyKeyReused(ValueError):
     """The key belongs to a movement of another user or another kind."""
 
 
+_BALANCE = CompiledQuery(
+    lambda user_id: Balance.objects.filter(user_id=user_id).order_by(), user_id=-1
+)
+
+
+def balance_of(user: User) -> Balance:
+    """What `user` has now; an unsaved balance of zero if no units were ever granted."""
+    return _BALANCE.first(user_id=user.pk) or Balance()
+
+
 def available(user: User) -> int:
     """The units that `user` can reserve now."""
-    balance = Balance.objects.filter(user=user).first()
-    return balance.available if balance else 0
+    return balance_of(user).available
 
 
 def grant(

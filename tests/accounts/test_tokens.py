@@ -18,6 +18,7 @@ from accounts.models import AccessToken
 from accounts.roles import give_roles
 from accounts.scopes import SCOPES
 from accounts.tokens.hub_tokens import (
+    LEEWAY_S,
     InvalidToken,
     delete_expired_tokens,
     issue_token,
@@ -276,3 +277,36 @@ def test_expired_rows_are_deleted_in_batches_and_live_ones_kept(user):
         claims_of(live)["jti"],
         claims_of(just_expired)["jti"],
     }
+
+
+class TestARememberedToken:
+    """The signature of a token is checked once; everything that can change, at each call."""
+
+    def test_ends_when_it_expires(self, monkeypatch):
+        token = issue_token(make_user(), scopes=[], lifetime_s=60)
+        verify_token(token)
+        later = time.time() + 60 + LEEWAY_S + 1
+        monkeypatch.setattr("accounts.tokens.hub_tokens.time.time", lambda: later)
+        with pytest.raises(InvalidToken, match="expired"):
+            verify_token(token)
+
+    def test_ends_when_it_is_revoked(self):
+        token = issue_token(user := make_user(), scopes=[])
+        verify_token(token)
+        revoke_tokens(AccessToken.objects.filter(user=user))
+        with pytest.raises(InvalidToken, match="revoked"):
+            verify_token(token)
+
+    def test_ends_with_its_key(self, settings):
+        token = issue_token(make_user(), scopes=[])
+        verify_token(token)
+        settings.TOKEN_SECRETS = ["another key of at least thirty-two characters"]
+        with pytest.raises(InvalidToken, match="signature"):
+            verify_token(token)
+
+    def test_is_not_another_one_with_the_same_claims(self):
+        token = issue_token(make_user(), scopes=[])
+        verify_token(token)
+        head, claims, signature = token.split(".")
+        with pytest.raises(InvalidToken):
+            verify_token(f"{head}.{claims}.{signature[::-1]}")
