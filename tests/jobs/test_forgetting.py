@@ -200,6 +200,7 @@ def test_the_command_deletes_and_tells(ann):
 
 
 def test_the_command_asks_first(ann, monkeypatch):
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     monkeypatch.setattr("builtins.input", lambda prompt: "no")
     with pytest.raises(CommandError, match="Nothing was changed"):
         forget("--email", "zebulon@person.example")
