@@ -118,8 +118,10 @@ def admit(submission: Submission) -> Job:
             return first
         if isinstance(error, ledger.InsufficientUnits):
             raise _more_than_available(error) from None
-        if isinstance(error, IntegrityError) and _has_live_job(_claim(submission.user, resolved)):
-            raise _output_is_taken(resolved) from None
+        if isinstance(error, IntegrityError):
+            claim = _claim(submission.user, resolved)
+            if _is_claimed(claim):
+                raise _output_is_taken(claim, resolved) from None
         raise
 
 
@@ -144,6 +146,7 @@ def _write(submission: Submission, job_id: str, resolved: ResolvedRequest, quote
         memory_bytes=settings.HUB["XCUBE_HUB_JOB_MEMORY_BYTES"],
         has_user_code=resolved.has_user_code,
         uses_own_store=resolved.uses_own_store,
+        can_remove_output=resolved.can_remove_output,
         units=quoted.units,
         output_store=resolved.output_store,
         output_data_id=resolved.output_data_id,
@@ -226,8 +229,8 @@ def _check_limit(submission: Submission, quoted: Quote) -> None:
 
 def _check_output(user: Any, claim: str, resolved: ResolvedRequest, quoted: Quote) -> None:
     """An output that exists may only be replaced by the one whose job wrote it last."""
-    if _has_live_job(claim):
-        raise _output_is_taken(resolved)
+    if _is_claimed(claim):
+        raise _output_is_taken(claim, resolved)
     written = Job.objects.filter(output_claim=claim).exclude(started_at=None).order_by("-id")
     # Since it was looked for; by our own clock, which need not be that of the run's machine.
     ended_since = JobEvent.objects.filter(
@@ -256,12 +259,17 @@ def _claim(user: Any, resolved: ResolvedRequest) -> str:
     return hashlib.sha256(place.encode()).hexdigest()
 
 
-def _has_live_job(claim: str) -> bool:
-    return Job.objects.filter(output_claim=claim, is_live=True).exists()
+def _is_claimed(claim: str) -> bool:
+    return Job.objects.claiming().filter(output_claim=claim).exists()
 
 
-def _output_is_taken(resolved: ResolvedRequest) -> Refused:
-    return _output_conflict(resolved, "is being written by another job")
+def _output_is_taken(claim: str, resolved: ResolvedRequest) -> Refused:
+    if Job.objects.filter(output_claim=claim, is_live=True).exists():
+        return _output_conflict(resolved, "is being written by another job")
+    return _output_conflict(
+        resolved,
+        "is being cleared of what a failed job left there; please try again in a moment",
+    )
 
 
 def _output_conflict(resolved: ResolvedRequest, why: str) -> Refused:

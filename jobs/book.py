@@ -19,7 +19,7 @@ from hubsite.engines.base import Engine, EngineUnavailable, Gone, Phase, Removal
 from hubsite.engines.base import Reason as EngineReason
 from hubsite.engines.following import Book, Recorded
 
-from . import lifecycle, logs
+from . import closing, lifecycle, logs
 from .models import Job, Reason, State
 
 logger = logging.getLogger(__name__)
@@ -91,10 +91,8 @@ class JobBook(Book[RunFact]):
             ):
                 job.refresh_from_db()  # another follower was first, or its owner cancelled it
         if job.is_final:
-            note_begin(job, fact)
-            if fact.phase.is_final:
-                free(job, has_run=fact.started_at is not None)
-            return True
+            closing.note(job, fact)
+            return True  # a run under way is ended first, and then seen here once more
         if job.seen_at is None:
             Job.objects.filter(pk=job.pk, seen_at=None).update(seen_at=timezone.now())
         if fact.phase.is_final:
@@ -121,13 +119,14 @@ class JobBook(Book[RunFact]):
             )
         else:
             message = fact.message or "The run failed without saying why."
-            moved = lifecycle.fail(job, _reason(fact), message, actor=ACTOR, **ended)
+            moved = lifecycle.fail(
+                job, _reason(fact), message, actor=ACTOR, wrote=fact.wrote, **ended
+            )
         if moved:
             return True
         job.refresh_from_db()
         if job.is_final:
-            note_begin(job, fact)
-            free(job, has_run=fact.started_at is not None)
+            closing.note(job, fact)
         return job.is_final
 
     def _vanished(self, times: dict[str, datetime]) -> Recorded:
@@ -135,7 +134,13 @@ class JobBook(Book[RunFact]):
         rows = Job.objects.on(self._engine.name).placed().filter(job_id__in=times)
         has_freed = False
         for job in rows:
-            self.vanish(job, asked_at=times[job.job_id])
+            try:
+                self.vanish(job, asked_at=times[job.job_id])
+            except (OperationalError, InterfaceError, EngineUnavailable):
+                raise
+            except Exception:
+                # One job that cannot be ended must not stop the others.
+                logger.exception("%s: its run is gone, but it cannot be ended", job.job_id)
             has_freed |= not job.is_live
         return Recorded(has_freed=has_freed)
 
@@ -145,7 +150,7 @@ class JobBook(Book[RunFact]):
             if job.finished_at and job.finished_at < asked_at:
                 if job.seen_at is None and self._may_still_come(job, asked_at):
                     return
-                free(job, has_run=job.started_at is not None)
+                closing.note_gone(job)
         elif job.seen_at is not None and job.seen_at < asked_at - timedelta(seconds=1):
             if self._engine.runs.exists(job.job_id):
                 return  # the clock or the watch of another follower was wrong
@@ -164,17 +169,6 @@ class JobBook(Book[RunFact]):
         if job.made_at is not None:
             return job.made_at >= asked_at
         return asked_at - job.finished_at < LAUNCH_LASTS
-
-
-def note_begin(job: Job, fact: RunFact) -> None:
-    """Note that the run of a job began, which had ended before anyone saw it run.
-
-    What the run wrote belongs to the job's owner, and the owner is billed for it, even if the
-    object is gone before its end is seen.
-    """
-    if job.is_live and job.started_at is None and fact.started_at is not None:
-        job.started_at = fact.started_at
-        Job.objects.filter(pk=job.pk, started_at=None).update(started_at=job.started_at)
 
 
 def show_why(job: Job, message: str) -> None:
@@ -197,12 +191,6 @@ def give_up(job: Job) -> bool:
         message = "The run ended, but what it said could not be kept."
         lifecycle.fail(job, Reason.LOST, message, actor=ACTOR)
     return True
-
-
-def free(job: Job, *, has_run: bool) -> None:
-    """Give the place of this ended job to the next one: no run of it exists any more."""
-    if job.is_live:  # an ended run is seen again and again until its object is gone
-        lifecycle.close(job, has_run=has_run)
 
 
 def _has_begun(fact: RunFact) -> bool:

@@ -12,6 +12,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
 from hubsite.engines.base import LogChunk
 from hubsite.refusals import Refused
 
@@ -42,12 +45,17 @@ def accept(job: Job, body: Any) -> list[dict[str, Any]]:
     Raises Refused. Of a report whose result cannot be kept all else is kept.
     """
     report = parse(body)
-    if job.state not in (State.LAUNCHED, State.RUNNING):
-        return [job.progress] if job.progress else []
-    news: dict[str, Any] = {"progress": report.progress}
+    # A run that reports has begun, whoever sees it first.
+    news: dict[str, Any] = {"started_at": Coalesce("started_at", timezone.now())}
     if report.result is not None:
         news["result"] = report.result
-    Job.objects.filter(pk=job.pk, state__in=(State.LAUNCHED, State.RUNNING)).update(**news)
+    running = Job.objects.filter(pk=job.pk, state__in=(State.LAUNCHED, State.RUNNING))
+    if not running.update(progress=report.progress, **news):
+        # A cancelled job's bill is open while its run may exist: it counts whether that began,
+        # and whether its cube was complete.
+        if job.is_live:
+            Job.objects.filter(pk=job.pk, is_live=True).update(**news)
+        return [job.progress] if job.progress else []
     if report.chunk is not None:
         logs.append(job.pk, [report.chunk])
     if report.fault is not None:

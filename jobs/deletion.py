@@ -18,13 +18,13 @@ def stop(user: User) -> int:
     jobs = Job.objects.owned_by(user)
     cancelled = [job for job in jobs.active() if lifecycle.cancel(job, actor="hub")]
     remove_soon(job for job in cancelled if job.is_live)
-    return jobs.filter(is_live=True).count()
+    return jobs.claiming().count()
 
 
 def forget(user: User, old: str, new: str) -> None:
     """Jobs keep their times, states and units, under ids that tell nobody."""
     jobs = Job.objects.owned_by(user)
-    if jobs.filter(is_live=True).exists():
+    if jobs.claiming().exists():
         raise StillBusy("a job came in meanwhile")
     JobDocument.objects.filter(job__owner=user).update(
         request={}, estimate={}, credentials=None, code=None

@@ -11,6 +11,8 @@ A final state is never left. A repeated or late step changes nothing.
 
 from __future__ import annotations
 
+import logging
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -18,8 +20,11 @@ from django.utils import timezone
 
 from accounts.units import ledger
 from hubsite.coordination.transitions import step
+from hubsite.coordination.wake_up import wake_up
 
 from .models import FINAL_STATES, Job, JobDocument, JobEvent, Reason, State
+
+logger = logging.getLogger(__name__)
 
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.LAUNCHED, State.CANCELLED, State.FAILED}),
@@ -43,6 +48,11 @@ OUR_FAULTS = frozenset(
 """Failures that never cost the user anything (design.md, rule 6)."""
 
 
+NEVER_MADE = frozenset({Reason.LAUNCH, Reason.REJECTED})
+"""Failures of the launch itself: if no object was made or seen, there was no run."""
+REMOVAL_TASK = "jobs.tasks.remove_outputs"
+
+
 def move(
     job: Job,
     to: State,
@@ -50,19 +60,25 @@ def move(
     actor: str,
     reason: str = "",
     message: str = "",
+    wrote: bool | None = None,
     **fields: Any,
 ) -> bool:
     """Make the step `job.state` → `to`; False if the row has left that state meanwhile.
 
     Writes the row, its event and, at the end of its life, its bill, in one transaction.
-    `fields` are further columns to set with the step.
+    `wrote`: whether the run had begun to write its output, None if nobody knows. `fields` are
+    further columns to set with the step.
     """
     origin = State(job.state)
     fields = {**fields, "reason": reason, "message": message}
+    is_paid = False
     if to in FINAL_STATES:
         fields.setdefault("finished_at", timezone.now())
+        is_paid = _is_charged(job, to, fields, wrote=wrote)
         if origin == State.QUEUED:
             fields["is_live"] = False
+        if fields.get("is_live") is False:
+            fields["removal_due_at"] = _removal_due_at(job, to, reason, is_paid=is_paid)
     with step(job, to, table=TRANSITIONS, fields=fields) as moved:
         if not moved:
             return False
@@ -75,57 +91,118 @@ def move(
             actor=actor,
         )
         if to in FINAL_STATES:
-            _bill(job, origin, to, reason)
+            if to != State.CANCELLED or origin == State.QUEUED:
+                _bill(job, is_paid=is_paid)
+            # Otherwise its run may have begun, or even finished: `close` bills it.
+            if fields.get("removal_due_at"):
+                wake_up(REMOVAL_TASK)
             JobDocument.objects.filter(job=job).update(credentials=None)
     return True
 
 
 def is_charged(
-    *, origin: State, to: State, reason: str, has_user_code: bool, uses_own_store: bool
+    *,
+    to: State,
+    reason: str,
+    has_begun: bool,
+    has_user_code: bool,
+    can_remove_output: bool,
+    result_status: str,
+    wrote: bool | None,
 ) -> bool:
-    """Whether an end settles the reservation in full (else it is released).
+    """Whether an end settles the reservation in full; otherwise it is released.
 
-    The cube is written chunk by chunk: a cancel at 99 % would be a free cube. So would be a
-    failure at the very end that the owner can bring about, by their own code or by a store of
-    their own that refuses the last chunk. COST ends a run before anything is written; yet code
-    of the owner's own can write first, and then claim it.
+    The table is in docs/users.md, "What a job costs that did not succeed". What is written is
+    paid, and what is not paid does not stay: an uncharged job's output is removed where the hub
+    can do that. Where it cannot (a store of the owner's own, code of the owner's own, an existing
+    dataset that was added to), an end after writing began is charged, because otherwise the owner
+    could bring about a failure at the very end and keep the cube.
+
+    `result_status` is what the run's result says: "ok", "warning" (nothing was written), "error"
+    or "". It makes nothing free if the owner's code could have said it. `wrote`: whether
+    writing began; None (nobody knows) counts as yes.
     """
-    if to == State.SUCCEEDED:
-        return True
-    if to == State.CANCELLED:
-        return origin == State.RUNNING
-    if origin != State.RUNNING or reason in OUR_FAULTS:
+    if not has_begun:
         return False
-    return has_user_code or (uses_own_store and reason != Reason.COST)
+    if to == State.SUCCEEDED:
+        return has_user_code or result_status != "warning"
+    if reason in OUR_FAULTS:
+        return False
+    if has_user_code or result_status == "ok":
+        return True  # "ok": it was cancelled, or ended, when its cube was complete
+    return not can_remove_output and wrote is not False
 
 
-def _bill(job: Job, origin: State, to: State, reason: str) -> None:
-    if to == State.CANCELLED and origin == State.LAUNCHED:
-        return  # its run may have begun, unseen: `close` bills by what the engine says
-    if is_charged(
-        origin=origin,
+def _is_charged(job: Job, to: State, news: dict[str, Any], *, wrote: bool | None) -> bool:
+    """The same for a row; `news` are columns that are about to be set."""
+    result = news.get("result", job.result)
+    started_at = news.get("started_at") or job.started_at
+    return is_charged(
         to=to,
-        reason=reason,
+        reason=news.get("reason", job.reason),
+        has_begun=job.state == State.RUNNING or started_at is not None,
         has_user_code=job.has_user_code,
-        uses_own_store=job.uses_own_store,
-    ):
-        ledger.settle(job.job_id)
-    else:
-        ledger.release(job.job_id)
+        can_remove_output=job.can_remove_output,
+        result_status=status_of(result),
+        wrote=wrote,
+    )
 
 
-def close(job: Job, *, has_run: bool) -> bool:
-    """Free the place and the output of a final job whose run is over; True if that did it.
+def status_of(result: Any) -> str:
+    """The status of a run's result; "" if it has none."""
+    return str(result.get("status") or "") if isinstance(result, dict) else ""
 
-    A job cancelled while it was being launched is billed now, by whether it has run.
+
+def _removal_due_at(job: Job, to: State, reason: str, *, is_paid: bool) -> datetime | None:
+    """Now, if a run of this ended job may have left something that nobody pays for.
+
+    Whether it did is found out where it lies: see jobs/outputs.py.
+    """
+    if to == State.SUCCEEDED or is_paid or not job.can_remove_output:
+        return None
+    was_made = job.made_at or job.seen_at or job.started_at
+    if job.launched_at is None or (not was_made and reason in NEVER_MADE):
+        return None
+    return timezone.now()
+
+
+def _bill(job: Job, *, is_paid: bool) -> None:
+    """Settle or release. A bill that cannot be made stops neither this end nor others' ends:
+    the log names the job, and `manage.py check_ledger` shows what is wrong."""
+    try:
+        with transaction.atomic():
+            (ledger.settle if is_paid else ledger.release)(job.job_id)
+    except (ledger.NoReservation, ledger.IdempotencyKeyReused, RuntimeError):
+        logger.exception("%s ended, but cannot be billed", job.job_id)
+
+
+def close(job: Job, *, has_run: bool, result_status: str = "", wrote: bool | None = None) -> bool:
+    """Free the place of a final job whose run is over; True if that did it.
+
+    A job that was cancelled is billed now, by what the engine says of its run: `has_run`,
+    `wrote`, and the status of its result. What nobody pays for is then removed.
     """
     with transaction.atomic():
         if not Job.objects.filter(pk=job.pk, is_live=True).update(is_live=False):
             job.is_live = False
             return False
+        job.refresh_from_db(fields=["result", "started_at"])
+        is_paid = is_charged(
+            to=State(job.state),
+            reason=job.reason,
+            has_begun=has_run or job.started_at is not None,
+            has_user_code=job.has_user_code,
+            can_remove_output=job.can_remove_output,
+            result_status=result_status or status_of(job.result),
+            wrote=wrote,
+        )
         if job.state == State.CANCELLED:
-            # No effect where the cancel was billed already.
-            (ledger.settle if has_run else ledger.release)(job.job_id)
+            _bill(job, is_paid=is_paid)
+        due = _removal_due_at(job, State(job.state), job.reason, is_paid=is_paid)
+        if due is not None:
+            Job.objects.filter(pk=job.pk).update(removal_due_at=due)
+            job.removal_due_at = due
+            wake_up(REMOVAL_TASK)
     job.is_live = False
     return True
 
@@ -148,7 +225,7 @@ def fail(
     """End the job as failed; True if this did it.
 
     `is_over` says that no run of the job exists any more, so its place is free. `fields` are
-    further columns to set.
+    columns, or `wrote`, as for `move`.
     """
     if is_over:
         fields["is_live"] = False

@@ -69,6 +69,10 @@ class JobQuerySet(models.QuerySet["Job"]):
         """Waiting to be launched."""
         return self.filter(is_live=True, state=State.QUEUED)
 
+    def claiming(self) -> JobQuerySet:
+        """Holding the claim on their output: nobody else may write there."""
+        return self.filter(Q(is_live=True) | Q(removal_due_at__isnull=False))
+
     def placed(self) -> JobQuerySet:
         """Holding a place of the engine: a run of them may exist."""
         return self.filter(is_live=True).exclude(state=State.QUEUED)
@@ -106,6 +110,10 @@ class Job(models.Model):
     uses_own_store = models.BooleanField(
         default=False, help_text="Reads or writes a store of its owner's own."
     )
+    can_remove_output = models.BooleanField(
+        default=True,
+        help_text="The hub can remove what it writes: a new dataset in a store of the hub.",
+    )
     units = models.BigIntegerField(help_text="Processing units reserved at submission.")
 
     output_store = models.CharField(max_length=200)
@@ -126,6 +134,13 @@ class Job(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
     hidden_at = models.DateTimeField(null=True, blank=True)
 
+    removal_due_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When to try to remove what its failed run may have left; empty: nothing is.",
+    )
+    removal_tries = models.PositiveIntegerField(default=0)
+
     progress = models.JSONField(
         null=True, blank=True, help_text="Last report of the run: {sender, state}."
     )
@@ -137,7 +152,9 @@ class Job(models.Model):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["output_claim"], condition=Q(is_live=True), name="one_live_job_per_output"
+                fields=["output_claim"],
+                condition=Q(is_live=True) | Q(removal_due_at__isnull=False),
+                name="one_live_job_per_output",
             ),
             models.CheckConstraint(condition=Q(units__gte=0), name="job_units_not_negative"),
         ]
@@ -149,6 +166,11 @@ class Job(models.Model):
             models.Index(fields=["reason", "-id"], condition=~Q(reason=""), name="job_reason"),
             models.Index(fields=["id"], condition=Q(is_live=True), name="job_live"),
             models.Index(fields=["output_claim", "-id"], name="job_output"),
+            models.Index(
+                fields=["removal_due_at"],
+                condition=Q(removal_due_at__isnull=False),
+                name="job_removal_due",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from django.db import InterfaceError, OperationalError
+
 from hubsite.coordination.cool_down import CoolDown
 from hubsite.engines import find_engine
 from hubsite.engines.base import Engine, EngineUnavailable
 
-from . import logs
+from . import closing, logs
 from .models import Job
 
 logger = logging.getLogger(__name__)
@@ -28,21 +30,34 @@ def remove(names: Sequence[str], engine_name: str) -> None:
     for start in range(0, len(names), AT_ONCE):
         some = names[start : start + AT_ONCE]
         try:
-            for name in some:
-                _keep_log(engine, name)
-            engine.runs.remove(some)
+            engine.runs.remove([name for name in some if _may_go(engine, name)])
         except EngineUnavailable as error:
             COOL_DOWN.start(engine_name)
             logger.warning("%s and others wait to be removed: %s", some[0], error)
             return
 
 
-def _keep_log(engine: Engine, name: str) -> None:
+def _may_go(engine: Engine, name: str) -> bool:
+    """Whether the object of this name may be removed: all that it proves is recorded."""
+    job = Job.objects.filter(job_id=name).first()
+    if job is None:
+        return True
+    try:
+        _keep_log(engine, job)
+        return closing.record_before_removal(engine.runs, job)
+    except (OperationalError, InterfaceError, EngineUnavailable):
+        raise
+    except Exception:
+        # One run that cannot be recorded must not stop the others.
+        logger.exception("%s: what its run came to cannot be recorded", name)
+        return False
+
+
+def _keep_log(engine: Engine, job: Job) -> None:
     """If the run never reported its log, read it from the engine before the object is deleted.
 
     The follower does not do this: a node may be slow to answer, and all other ends would wait.
     """
-    job = Job.objects.filter(job_id=name).only("pk").first()
-    if job is not None and not logs.has_any(job):
-        chunks = engine.runs.log(name, most_lines=logs.MOST_LINES, wait_s=LOG_WAIT_S)
+    if not logs.has_any(job):
+        chunks = engine.runs.log(job.job_id, most_lines=logs.MOST_LINES, wait_s=LOG_WAIT_S)
         logs.append_missing(job, chunks)

@@ -12,7 +12,7 @@ from django_q.models import Failure
 from accounts import tasks as accounts_tasks
 from hubsite.coordination.wake_up import wake_up
 
-from . import launching, removal
+from . import launching, outputs, removal
 from .models import IdempotencyKey, Job, JobDocument
 
 
@@ -34,8 +34,14 @@ def remove_objects(names: list[str], engine_name: str) -> None:
     removal.remove(names, engine_name)
 
 
+def remove_outputs() -> None:
+    """Remove what failed runs wrote. Waits for a store, so it is a tick of its own."""
+    outputs.remove_due()
+
+
 def sweep() -> None:
     """Find what a lost wake-up missed; the observer asks for it every few seconds."""
+    outputs.ask_for_due()
     launching.launch_missing()
     launching.launch_due()
     accounts_tasks.sweep()

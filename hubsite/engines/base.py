@@ -213,12 +213,14 @@ class Fact:
 
 @dataclass(frozen=True, kw_only=True)
 class RunFact(Fact):
-    """The state of one run. `result` is what the program reported at its end."""
+    """The state of one run. `result` is what the program reported at its end; `wrote` says
+    whether it had begun to write its output, None if no one knows."""
 
     attempt: int
     started_at: datetime | None = None
     finished_at: datetime | None = None
     result: dict[str, Any] | None = None
+    wrote: bool | None = None
 
     @property
     def fingerprint(self) -> tuple[object, ...]:
@@ -298,6 +300,18 @@ class Place(ABC, Generic[SpecT, FactT]):
     @abstractmethod
     def remove_one(self, name: str) -> Removal:
         """End and remove one object; may run in a thread. Raises EngineUnavailable."""
+
+    def stop(self, name: str) -> None:
+        """End one object. If the engine can do that, it stays, with how it ended, until it is
+        removed. Raises EngineUnavailable."""
+        self.remove_one(name)
+
+    @abstractmethod
+    def look(self, name: str) -> FactT | None:
+        """Ask the engine itself what the object is now, None if it does not exist.
+
+        Raises EngineUnavailable.
+        """
 
     @abstractmethod
     def exists(self, name: str) -> bool:

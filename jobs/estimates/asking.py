@@ -138,6 +138,21 @@ def _own_store_place() -> Iterator[None]:
         time.sleep(0.05)
 
 
+def remove_output(
+    *, run: str, output: dict[str, Any], stores: dict[str, Any], timeout_s: float
+) -> bool:
+    """Have an estimator remove what `run` left unfinished at `output`; whether anything was.
+
+    Raises Refused if it could not.
+    """
+    body = {"run": run, "output": output, "stores": stores}
+    reply = _call("POST", "/removals", body, timeout_s=timeout_s)
+    if reply.status == 200 and reply.body.get("status") == "ok":
+        return bool(reply.body.get("removed"))
+    said = str(reply.body.get("message") or f"HTTP status {reply.status}")[:500]
+    raise Refused(said, kind=Kind.UNAVAILABLE)
+
+
 def versions() -> dict[str, str]:
     """xcube and its plugins, name to version. Raises Refused (UNAVAILABLE)."""
     global _versions

@@ -48,6 +48,16 @@ class ResolvedRequest:
         params = output.get("write_params", {})
         return bool(output.get("replace")) or "append_dim" in params or "group" in params
 
+    @property
+    def can_remove_output(self) -> bool:
+        """Whether the hub can take back what a failed run wrote: a dataset of its own, in a
+        store of the hub. What was added to an existing one stays in it."""
+        output = self.document["output_config"]
+        name = output["store_id"]
+        adds = {"append_dim", "group"} & set(output.get("write_params") or ())
+        is_ours = name.startswith("@") and self.stores[name[1:]]["store_id"] in FILE_SYSTEM_TYPES
+        return is_ours and not adds
+
     def for_estimate(self) -> dict:
         """The document without user code, which an estimate would fetch or import."""
         return {key: value for key, value in self.document.items() if key != "code_config"}

@@ -8,6 +8,7 @@ real runner in `test_local_engine.py` and `test_main_job.py`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from django.utils import timezone
 
@@ -37,6 +38,7 @@ class ScriptedEngine(Place[Run, RunFact]):
         self.objects: dict[str, RunFact] = {}
         self.launched: list[Run] = []
         self.deleted: list[str] = []
+        self.stopped: list[str] = []
         self.ended: set[str] = set()
         self.refuses: str | None = None
         self.is_away = False
@@ -63,6 +65,17 @@ class ScriptedEngine(Place[Run, RunFact]):
         self.deleted.append(name)
         self.objects.pop(name, None)
         return Removal.GONE if self.delete_is_lasting else Removal.MAY_STILL_APPEAR
+
+    def stop(self, name: str) -> None:
+        self._check()
+        self.stopped.append(name)
+        run = self.objects.get(name)
+        if run is not None and not run.phase.is_final:
+            self.objects[name] = replace(run, phase=Phase.FAILED, reason="STOPPED")
+
+    def look(self, name: str) -> RunFact | None:
+        self._check()
+        return self.objects.get(name)
 
     def exists(self, name: str) -> bool:
         self._check()

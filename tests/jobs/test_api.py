@@ -627,7 +627,7 @@ class TestDelete:
         assert (response.status_code, response.json()) == (200, "Success")
         job.refresh_from_db()
         assert job.state == State.CANCELLED
-        assert balance(user) == (988, 0)
+        assert balance(user) == (1000, 12), "billed when its run is over, by what that came to"
         assert queued_tasks() == ["remove_objects"]
         assert client.get(CUBEGENS, headers=headers).json() == []
         body = client.get(f"{CUBEGENS}/{job.job_id}", headers=headers).json()

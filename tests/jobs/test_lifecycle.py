@@ -3,8 +3,11 @@
 import itertools
 
 import pytest
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
 
-from accounts.models import Balance
+from accounts.models import Balance, LedgerEntry
 from accounts.units import ledger
 from hubsite.coordination.transitions import IllegalTransition
 from jobs import lifecycle
@@ -51,50 +54,129 @@ def test_a_late_step_changes_nothing():
     assert balance(job.owner) == (6, 0)
 
 
+OURS = {"can_remove_output": True}
+OWN_STORE = {"can_remove_output": False, "uses_own_store": True}
+CODE = {"can_remove_output": True, "has_user_code": True}
+WARNING = {"status": "warning"}
+COMPLETE = {"status": "ok"}
+
+
 @pytest.mark.parametrize(
-    ("origin", "to", "reason", "is_in_owners_hands", "is_charged"),
+    ("where", "origin", "to", "facts", "is_charged"),
     [
-        (State.RUNNING, State.SUCCEEDED, "", False, True),
-        (State.RUNNING, State.CANCELLED, "", False, True),
-        (State.QUEUED, State.CANCELLED, "", False, False),
-        (State.RUNNING, State.FAILED, Reason.XCUBE_ERROR, False, False),
-        (State.RUNNING, State.FAILED, Reason.OUT_OF_MEMORY, False, False),
-        (State.RUNNING, State.FAILED, Reason.XCUBE_ERROR, True, True),
-        (State.RUNNING, State.FAILED, Reason.DEADLINE, True, True),
-        (State.LAUNCHED, State.FAILED, Reason.XCUBE_ERROR, True, False),
-        *[(State.RUNNING, State.FAILED, r, True, False) for r in sorted(lifecycle.OUR_FAULTS)],
+        (OURS, State.RUNNING, State.SUCCEEDED, {}, True),
+        (OURS, State.RUNNING, State.SUCCEEDED, {"result": COMPLETE}, True),
+        (OURS, State.RUNNING, State.SUCCEEDED, {"result": WARNING}, False),
+        (OWN_STORE, State.RUNNING, State.SUCCEEDED, {"result": WARNING}, False),
+        (CODE, State.RUNNING, State.SUCCEEDED, {"result": WARNING}, True),
+        (OURS, State.QUEUED, State.CANCELLED, {}, False),
+        (CODE, State.QUEUED, State.CANCELLED, {}, False),
+        (OURS, State.RUNNING, State.FAILED, {"reason": Reason.XCUBE_ERROR}, False),
+        (OURS, State.RUNNING, State.FAILED, {"reason": Reason.OUT_OF_MEMORY}, False),
+        (OURS, State.RUNNING, State.FAILED, {"reason": Reason.DEADLINE, "wrote": True}, False),
+        (OURS, State.RUNNING, State.FAILED, {"reason": Reason.COST}, False),
+        (OWN_STORE, State.RUNNING, State.FAILED, {"reason": Reason.DEADLINE}, True),
+        (OWN_STORE, State.RUNNING, State.FAILED, {"reason": "DEADLINE", "wrote": True}, True),
+        (OWN_STORE, State.RUNNING, State.FAILED, {"reason": "DEADLINE", "wrote": False}, False),
+        (OWN_STORE, State.RUNNING, State.FAILED, {"reason": "COST", "wrote": False}, False),
+        (OWN_STORE, State.LAUNCHED, State.FAILED, {"reason": Reason.XCUBE_ERROR}, False),
+        (CODE, State.RUNNING, State.FAILED, {"reason": "XCUBE_ERROR", "wrote": False}, True),
+        (CODE, State.RUNNING, State.FAILED, {"reason": "COST", "wrote": False}, True),
+        (CODE, State.RUNNING, State.FAILED, {"reason": Reason.DEADLINE}, True),
+        (CODE, State.LAUNCHED, State.FAILED, {"reason": Reason.XCUBE_ERROR}, False),
+        *[
+            (where, State.RUNNING, State.FAILED, {"reason": reason, "wrote": True}, False)
+            for reason in sorted(lifecycle.OUR_FAULTS)
+            for where in (OURS, OWN_STORE, CODE)
+        ],
     ],
 )
-@pytest.mark.parametrize("hands", ["has_user_code", "uses_own_store"])
-def test_an_end_settles_or_releases_the_reservation(
-    origin, to, reason, is_in_owners_hands, is_charged, hands
-):
+def test_an_end_settles_or_releases_the_reservation(where, origin, to, facts, is_charged):
     user = make_user(units=10)
-    job = make_job(user, units=4, state=origin, **{hands: is_in_owners_hands})
+    job = make_job(user, units=4, state=origin, **where)
     assert balance(user) == (10, 4)
-    lifecycle.move(job, to, actor="test", reason=reason)
+    lifecycle.move(job, to, actor="test", is_live=False, **facts)
     assert balance(user) == ((6, 0) if is_charged else (10, 0))
     assert ledger.check_ledger() == []
 
 
+@pytest.mark.parametrize("origin", [State.LAUNCHED, State.RUNNING])
 @pytest.mark.parametrize(
-    ("hands", "left"), [("uses_own_store", (10, 0)), ("has_user_code", (6, 0))]
+    ("where", "facts", "left"),
+    [
+        (OURS, {"has_run": False}, 10),
+        (OURS, {"has_run": True}, 10),
+        (OURS, {"has_run": True, "wrote": True, "result_status": "error"}, 10),
+        (OURS, {"has_run": True, "result_status": "warning"}, 10),
+        (OURS, {"has_run": True, "result_status": "ok"}, 6),
+        (OWN_STORE, {"has_run": False}, 10),
+        (OWN_STORE, {"has_run": True, "wrote": False}, 10),
+        (OWN_STORE, {"has_run": True, "wrote": None}, 6),
+        (OWN_STORE, {"has_run": True, "wrote": True}, 6),
+        (CODE, {"has_run": False}, 10),
+        (CODE, {"has_run": True, "wrote": False}, 6),
+    ],
 )
-def test_a_cube_that_is_too_large_is_free_but_for_code_which_could_have_written_it(hands, left):
-    job = make_job(make_user(units=10), units=4, state=State.RUNNING, **{hands: True})
-    lifecycle.move(job, State.FAILED, actor="test", reason=Reason.COST)
-    assert balance(job.owner) == left
+def test_a_cancelled_job_is_billed_when_its_run_is_over(origin, where, facts, left):
+    job = make_job(make_user(units=10), units=4, state=origin, launched_at=timezone.now(), **where)
+    assert lifecycle.cancel(job, actor="user")
+    assert balance(job.owner) == (10, 4), "nobody knows yet what its run came to"
+    assert lifecycle.close(job, **facts)
+    assert balance(job.owner) == (left, 0)
+    job.refresh_from_db()
+    is_free = left == 10
+    assert bool(job.removal_due_at) == (is_free and job.can_remove_output), "what is free goes"
+    assert not lifecycle.close(job, has_run=not facts["has_run"]), "once"
+    assert balance(job.owner) == (left, 0)
 
 
-@pytest.mark.parametrize(("has_run", "left"), [(True, (6, 0)), (False, (10, 0))])
-def test_a_job_cancelled_while_it_was_launched_is_billed_by_whether_it_has_run(has_run, left):
-    job = make_job(make_user(units=10), units=4, state=State.LAUNCHED)
-    lifecycle.cancel(job, actor="user")
-    assert balance(job.owner) == (10, 4), "nobody knows yet"
-    assert lifecycle.close(job, has_run=has_run)
-    assert balance(job.owner) == left
-    assert not lifecycle.close(job, has_run=not has_run), "once"
-    assert balance(job.owner) == left
+@pytest.mark.parametrize(
+    ("fields", "reason", "is_removed"),
+    [
+        ({}, Reason.DEADLINE, True),
+        ({"can_remove_output": False}, Reason.DEADLINE, False),
+        ({"has_user_code": True}, Reason.DEADLINE, False),  # it is charged, and stays
+        ({"has_user_code": True}, Reason.LOST, True),
+    ],
+)
+def test_what_nobody_pays_for_is_removed_and_keeps_its_claim_until_then(fields, reason, is_removed):
+    launched = {"launched_at": timezone.now(), "state": State.RUNNING}
+    job = make_job(make_user(units=10), **launched, **fields)
+    lifecycle.move(job, State.FAILED, actor="test", reason=reason, is_live=False)
+    job.refresh_from_db()
+    assert bool(job.removal_due_at) == is_removed
+    assert Job.objects.claiming().filter(output_claim=job.output_claim).exists() == is_removed
+    if is_removed:
+        with pytest.raises(IntegrityError), transaction.atomic():
+            make_job(job.owner, output_claim=job.output_claim)
+
+
+@pytest.mark.parametrize("fields", [{"made_at": None}, {"made_at": timezone.now()}])
+def test_a_launch_that_was_refused_wrote_nothing(fields):
+    user = make_user(units=10)
+    job = make_job(user, state=State.LAUNCHED, launched_at=timezone.now(), **fields)
+    lifecycle.move(job, State.FAILED, actor="test", reason=Reason.REJECTED, is_live=False)
+    assert bool(job.removal_due_at) == bool(fields["made_at"]), "an object may have been made"
+
+
+def test_a_bill_that_cannot_be_made_does_not_keep_a_job_from_its_end(caplog):
+    job = make_job(make_user(units=10), units=4, state=State.RUNNING)
+    Balance.objects.filter(user=job.owner).update(reserved=1)  # as after a repair by hand
+    assert lifecycle.move(job, State.FAILED, actor="test", reason=Reason.LOST, is_live=False)
+    job.refresh_from_db()
+    assert (job.state, job.is_live) == (State.FAILED, False)
+    assert "cannot be billed" in caplog.text
+    assert job.job_id in caplog.text
+
+
+def test_a_bill_that_cannot_be_made_does_not_keep_a_cancelled_job_from_being_closed(caplog):
+    job = make_job(make_user(units=10), units=4, state=State.RUNNING)
+    lifecycle.cancel(job, actor="test")
+    QuerySet(LedgerEntry).filter(reference=job.job_id).delete()
+    assert lifecycle.close(job, has_run=True)
+    job.refresh_from_db()
+    assert not job.is_live
+    assert "cannot be billed" in caplog.text
 
 
 def test_credentials_are_wiped_at_the_end():

@@ -226,7 +226,7 @@ def test_a_level_older_than_the_sighting_proves_nothing(observer, engine):
     assert job.state == State.LAUNCHED
 
 
-def test_a_cancelled_job_is_freed_when_its_object_is_gone(observer, engine):
+def test_a_cancelled_job_is_freed_when_its_object_is_gone(observer, engine, monkeypatch):
     job = launched(seen_at=timezone.now())
     engine.show(job.job_id, Phase.RUNNING, started_at=timezone.now())
     look(observer)
@@ -237,17 +237,24 @@ def test_a_cancelled_job_is_freed_when_its_object_is_gone(observer, engine):
     assert job.is_live
     assert "remove_objects" in queued_tasks()
     run_queued_tasks()
+    assert (engine.stopped, engine.deleted) == ([job.job_id], []), "its end is the only proof"
     look(observer)
     job.refresh_from_db()
     assert not job.is_live
-    assert (job.state, job.owner.balance.total) == (State.CANCELLED, 95)
+    assert (job.state, job.owner.balance.available) == (State.CANCELLED, 100)
+    assert job.removal_due_at, "it costs nothing, and nothing of it may stay"
+    monkeypatch.setattr("jobs.tasks.outputs.remove_due", int)
+    observer._next_ask = 0.0
+    look(observer)
+    run_queued_tasks()
+    assert engine.deleted == [job.job_id]
 
 
 @pytest.mark.parametrize("is_end_seen", [False, True])
 def test_a_job_cancelled_before_its_run_was_seen_is_billed_and_may_replace_what_it_wrote(
     observer, engine, is_end_seen
 ):
-    job = launched()
+    job = launched(can_remove_output=False)
     lifecycle.cancel(job, actor="user")
     began = timezone.now()
     engine.show(job.job_id, Phase.RUNNING, started_at=began)

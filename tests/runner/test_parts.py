@@ -79,7 +79,8 @@ class TestOutcome:
             (9, None, None, True, ("FAILED", "OUT_OF_MEMORY")),
             (11, None, None, False, ("FAILED", "XCUBE_ERROR")),
             (15, Kill("STOPPED", "x"), None, False, ("FAILED", "STOPPED")),
-            (9, Kill("DEADLINE", "x"), OK, True, ("FAILED", "DEADLINE")),
+            (9, Kill("DEADLINE", "x"), OK, True, ("SUCCEEDED", None)),  # its cube is complete
+            (9, Kill("DEADLINE", "x"), {"status": "error"}, True, ("FAILED", "DEADLINE")),
             (0, Kill("DEADLINE", "x"), OK, False, ("SUCCEEDED", None)),
         ],
     )

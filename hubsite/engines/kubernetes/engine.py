@@ -126,6 +126,17 @@ class KubernetesRuns(Place[Run, RunFact]):
             return Removal.MAY_STILL_APPEAR
         return Removal.ENDING
 
+    def look(self, name: str) -> RunFact | None:
+        try:
+            job = self._api.get(self._path("jobs", name))
+            query = {"labelSelector": f"{JOB_NAME_LABEL}={name}"}
+            pods = self._api.get(self._path("pods"), **query)["items"]
+        except Refused as refused:
+            if refused.status == 404:
+                return None
+            raise EngineUnavailable(str(refused)) from refused
+        return self._observe(job, pods)
+
     def exists(self, name: str) -> bool:
         try:
             self._api.get(self._path("jobs", name))

@@ -125,6 +125,12 @@ class Pod:
         return _message(self.terminated.get("message"))
 
     @property
+    def wrote(self) -> bool | None:
+        """Whether it had begun to write its output, by its own word."""
+        wrote = self.told.get("wrote")
+        return wrote if isinstance(wrote, bool) else None
+
+    @property
     def says_failed(self) -> bool:
         """Whether the run itself says that it failed, for a reason that it may give."""
         reason = _text(self.told.get("reason"))
@@ -314,6 +320,7 @@ def _end(reason: str | None, message: str, pod: Pod | None) -> RunFact:
         started_at=pod.started_at,
         finished_at=pod.finished_at,
         result=_result(pod.told.get("result")),
+        wrote=pod.wrote,
     )
 
 

@@ -68,6 +68,19 @@ class LocalRuns(Place[Run, RunFact]):
             raise EngineUnavailable(_message(reply))
         return Removal.ENDING if reply.status == 202 else Removal.GONE
 
+    def stop(self, name: str) -> None:
+        reply = _call("POST", f"{_url(name)}/stop")
+        if reply.status not in (200, 202, 404):
+            raise EngineUnavailable(_message(reply))
+
+    def look(self, name: str) -> RunFact | None:
+        reply = _call("GET", _url(name))
+        if reply.status == 404:
+            return None
+        if reply.status != 200:
+            raise EngineUnavailable(_message(reply))
+        return _from_wire(reply.body)
+
     def exists(self, name: str) -> bool:
         return _call("GET", _url(name)).status != 404
 
@@ -127,6 +140,7 @@ def _from_wire(run: dict[str, Any]) -> RunFact:
         started_at=_time(run.get("started_at")),
         finished_at=_time(run.get("finished_at")),
         result=run.get("result"),
+        wrote=run.get("wrote"),
     )
 
 

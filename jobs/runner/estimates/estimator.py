@@ -10,13 +10,14 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..record.workload import WorkloadError, loads
 from ..system import linux
 from ..system.wire import CONTINUE, Request, RequestReader, WireError, error_response, response
-from ..work import estimate, warm
+from ..work import estimate, removal, warm
 from ..work.cubegen import versions
 
 BODY_LIMIT = 1 << 20
@@ -29,6 +30,9 @@ TOO_LARGE = signal.SIGUSR1
 
 OWN_STORE_LIMIT_S = 8.0
 """Limit for stores of the caller's own, because their servers may be slow on purpose."""
+
+
+_ANSWERS = {"/estimates": estimate.answer, "/removals": removal.answer}
 
 
 class Estimator:
@@ -75,7 +79,7 @@ class Estimator:
             request = _receive(connection)
             if request is None:
                 return False
-            asked = request.path == "/estimates"
+            asked = request.path in _ANSWERS
             data = self._respond(request)
         except WireError as error:
             data = error_response(error.status, error.message)
@@ -87,17 +91,18 @@ class Estimator:
     def _respond(self, request: Request) -> bytes:
         if request.path == "/versions" and request.method == "GET":
             return response(200, {"versions": self._versions()})
-        if request.path != "/estimates":
-            raise WireError(404, "There are only /estimates and /versions here.")
+        answer = _ANSWERS.get(request.path)
+        if answer is None:
+            raise WireError(404, "There are only /estimates, /removals and /versions here.")
         if request.method != "POST":
-            raise WireError(405, "Estimates are asked for by POST.")
+            raise WireError(405, "Only POST is possible here.")
         try:
             body = loads(request.body)
         except (WorkloadError, UnicodeDecodeError) as error:
             raise WireError(400, str(error)) from None
-        return self._estimate(body)
+        return self._estimate(body, answer)
 
-    def _estimate(self, body: Any) -> bytes:
+    def _estimate(self, body: Any, answer: Callable[[Any], dict[str, Any]]) -> bytes:
         self._busy(time.monotonic())
         started = time.monotonic()
         limit_s = self._limit_s
@@ -106,7 +111,7 @@ class Estimator:
         signal.setitimer(signal.ITIMER_REAL, limit_s)
         try:
             self._estimating = True
-            result = estimate.answer(body)
+            result = answer(body)
             self._estimating = False
             signal.setitimer(signal.ITIMER_REAL, 0)
             data = response(200, result)

@@ -30,7 +30,7 @@ ANSWER_BYTES = 4 << 20
 QUEUE_S = 60.0
 FINISH_S = 5.0
 SECRET_CHARS = 32
-_METHODS = {"/estimates": "POST", "/versions": "GET"}
+_METHODS = {"/estimates": "POST", "/removals": "POST", "/versions": "GET"}
 _OPEN = {"/health", "/live"}
 
 
@@ -128,7 +128,9 @@ class Front:
             return
         method = _METHODS.get(request.path)
         if method is None:
-            connection.answer(error_response(404, "There are only /estimates and /versions here."))
+            connection.answer(
+                error_response(404, "There are only /estimates, /removals and /versions here.")
+            )
         elif request.method != method:
             connection.answer(error_response(405, f"Only {method} is possible here."))
         else:

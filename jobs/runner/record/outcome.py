@@ -78,6 +78,9 @@ def decide(
     message = message if isinstance(message, str) else None
     if code == 0 and (status in ("ok", "warning") or not needs_result):
         return Outcome("SUCCEEDED", None, message, 0)
+    if status == "ok" and not has_code:
+        # The cube is complete, whatever came after it.
+        return Outcome("SUCCEEDED", None, message, code, number)
     if kill is not None:
         return Outcome("FAILED", kill.reason, kill.message, code, number)
     if number is not None:
@@ -91,7 +94,11 @@ def decide(
     return Outcome("FAILED", XCUBE_ERROR, text, code)
 
 
-def lost() -> Outcome:
+def lost(result: Any = None, *, has_code: bool = True) -> Outcome:
+    """The outcome of a run whose supervisor is gone. A complete cube counts, as in `decide`."""
+    if isinstance(result, dict) and result.get("status") == "ok" and not has_code:
+        message = result.get("message")
+        return Outcome("SUCCEEDED", None, message if isinstance(message, str) else None)
     return Outcome("FAILED", LOST, "The run's supervisor ended without a result.")
 
 

@@ -22,6 +22,8 @@ from ..system.process import say
 from .workload import is_name
 
 TOMBSTONE_S = 24 * 3600
+WRITING = "writing.json"
+"""The file that says that the run has begun to write its output."""
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _OWN_FOLDERS = (".ended", ".trash", ".incoming", ".cache")
 
@@ -113,6 +115,11 @@ class RunDir:
     def has_work(self) -> bool:
         """Whether the run can still be started: the run's child removes the workload file."""
         return (self.path / "workload.json").exists()
+
+    @property
+    def has_written(self) -> bool:
+        """Whether the run has begun to write its output."""
+        return (self.path / WRITING).exists()
 
     @property
     def is_buried(self) -> bool:

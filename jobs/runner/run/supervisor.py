@@ -62,6 +62,7 @@ class _Supervisor:
     def __init__(self, run: RunDir, ended: Ended | None, retries: int):
         self._run = run
         self._first_line = retries * LINES_OF_A_TRY
+        self._is_retry = retries > 0
         self._ended = ended
         self._meta = run.read("meta.json") or {}
         self._log = LogBuffer()
@@ -250,6 +251,8 @@ class _Supervisor:
             "started_at": started_at,
             "finished_at": now(),
             "peak_memory_bytes": limits.peak_memory_bytes,
+            # What the tries before have written, nobody knows here.
+            "wrote": self._run.has_written or (None if self._is_retry else False),
         }
         result = self._run.read("result.json")
         if self._ended:

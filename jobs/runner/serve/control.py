@@ -73,18 +73,26 @@ class Control:
             raise WireError(404, "There are only / and /runs here.")
 
     def _route_run(self, connection: Connection, request: Request, name: str) -> None:
+        name, slash, verb = name.partition("/")
+        if slash and verb != "stop":
+            raise WireError(404, "A run has only /stop below it.")
         if not is_name(name):
             raise WireError(400, "A run's name is of a-z, 0-9 and -, at most 63 characters.")
-        if request.method == "PUT":
+        if slash:
+            self._require(request.method, "POST")
+            self._answer_end(connection, self._registry.stop(name), "ended")
+        elif request.method == "PUT":
             self._put(connection, request, name)
         elif request.method == "DELETE":
-            status = self._registry.remove(name)
-            known = status != 404
-            content = {"state": "ending" if status == 202 else "removed"} if known else None
-            connection.answer(response(status, content or {"error": "There is no such run."}))
+            self._answer_end(connection, self._registry.remove(name), "removed")
         else:
             self._require(request.method, "GET", "PUT", "DELETE")
             self._get(connection, name)
+
+    def _answer_end(self, connection: Connection, status: int, state: str) -> None:
+        known = status != 404
+        content = {"state": "ending" if status == 202 else state} if known else None
+        connection.answer(response(status, content or {"error": "There is no such run."}))
 
     def _require(self, method: str, *allowed: str) -> None:
         if method not in allowed:

@@ -57,6 +57,7 @@ class Run:
             "started_at": status.get("started_at") or self.started_at,
             "finished_at": status.get("finished_at"),
             "peak_memory_bytes": status.get("peak_memory_bytes"),
+            "wrote": status.get("wrote"),
             "result": self.result,
             "deleting": self.deleting,
         }
@@ -111,6 +112,18 @@ class Registry:
         run.kill_at = min(run.kill_at, time.monotonic() + SUPERVISOR_END_S)
         return 202
 
+    def stop(self, name: str) -> int:
+        """End a run, but keep what it came to until it is removed: 202 while it ends, 200 when it
+        has ended, 404. A run that was not begun is removed."""
+        run = self.runs.get(name)
+        if run is None or run.deleting or (run.pidfd is None and run.status is None):
+            return self.remove(name)
+        if run.pidfd is None or run.status is not None:
+            return 200
+        self._signal(run, signal.SIGTERM)
+        run.kill_at = min(run.kill_at, time.monotonic() + SUPERVISOR_END_S)
+        return 202
+
     def hinted(self, name: str) -> None:
         """Handle the notification that a run has changed."""
         run = self.runs.get(name)
@@ -153,12 +166,18 @@ class Registry:
         if claim is None and run.starts < MAX_STARTS and run.folder.has_work:
             return self._start(run)
         leftovers.kill(claim, run.folder.read("child.json"))
-        end = {**lost().as_dict(), "started_at": run.started_at, "finished_at": rundir.now()}
-        run.folder.write_once("status.json", {**end, "peak_memory_bytes": None})
+        outcome = lost(run.folder.read("result.json"), has_code=self._has_code(run))
+        end = {**outcome.as_dict(), "started_at": run.started_at, "finished_at": rundir.now()}
+        status = {**end, "peak_memory_bytes": None, "wrote": run.folder.has_written}
+        run.folder.write_once("status.json", status)
         for secret in ("report.json", "workload.json"):
             run.folder.discard(secret)
         self._refresh(run)
         return None
+
+    @staticmethod
+    def _has_code(run: Run) -> bool:
+        return bool((run.folder.read("meta.json") or {}).get("has_code", True))
 
     def _start(self, run: Run) -> None:
         run.starts += 1

@@ -27,15 +27,19 @@ _MESSAGE_CHARS = 20_000
 def generate(payload: dict[str, Any], *, run: RunDir, progress: int, scratch: Path) -> int:
     """Generate the cube and write the result; gives the exit code."""
     from . import measure
+    from .outputs import Writing
     from .stores import NamedStores
 
     stores = NamedStores()
+    writing: Writing | None = None
     try:
         request = _request(payload, scratch)
         requestcheck.check(request)
         containment.check(request, payload["stores"])
         with egress.guarded(payload.get("egress"), request=request, stores=payload["stores"]):
             stores = NamedStores.from_dict(payload["stores"])
+            writing = Writing(request, stores, run)
+            writing.watch()
             if payload.get("admitted_cells") is not None:
                 measure.hold_to(payload["admitted_cells"])
             result = _generate(request, stores, progress)
@@ -50,7 +54,20 @@ def generate(payload: dict[str, Any], *, run: RunDir, progress: int, scratch: Pa
         print(result.get("message") or "Done.")
     if not _write(run, "result.json", result):
         return NO_SPACE_EXIT
-    return 1 if result["status"] == "error" else 0
+    if result["status"] == "error":
+        return 1
+    if writing is not None:
+        _finish(writing)
+    return 0
+
+
+def _finish(writing: Any) -> None:
+    """The cube is complete and the result recorded: a claim that cannot be removed now is
+    replaced by the next one, and names a run that succeeded until then."""
+    try:
+        writing.finished()
+    except Exception:  # noqa: BLE001 - stores raise what they like
+        traceback.print_exc()
 
 
 def _request(payload: dict[str, Any], scratch: Path) -> dict[str, Any]:

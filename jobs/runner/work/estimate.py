@@ -37,7 +37,7 @@ def answer(body: dict[str, Any]) -> dict[str, Any]:
             return _estimate(body["request"], stores)
     except EstimateTimeout:
         store = f' "{stores.last_used}"' if stores.last_used else ""
-        return _error(Failure("store", 504, f"The data store{store} did not answer in time."))
+        return failed(Failure("store", 504, f"The data store{store} did not answer in time."))
     except (EstimateTooLarge, MemoryError):
         return too_large()
     except Exception as error:  # noqa: BLE001 - any failure is an answer
@@ -47,9 +47,9 @@ def answer(body: dict[str, Any]) -> dict[str, Any]:
         given = body.get("stores") if isinstance(body, dict) else None
         roots = given if isinstance(given, dict) else {}
         message = without_roots(failure.message, roots)
-        return _error(failure._replace(message=message))
+        return failed(failure._replace(message=message))
     finally:
-        _forget()
+        forget()
 
 
 def _check_body(body: Any) -> None:
@@ -94,10 +94,11 @@ def _without_nan(result: dict[str, Any]) -> dict[str, Any]:
 
 def too_large() -> dict[str, Any]:
     text = "The request needs too much memory to be estimated."
-    return _error(Failure("request", 400, text))
+    return failed(Failure("request", 400, text))
 
 
-def _error(failure: Failure) -> dict[str, Any]:
+def failed(failure: Failure) -> dict[str, Any]:
+    """The answer that tells a failure."""
     return {
         "status": "error",
         "status_code": failure.status_code,
@@ -106,7 +107,7 @@ def _error(failure: Failure) -> dict[str, Any]:
     }
 
 
-def _forget() -> None:
+def forget() -> None:
     """File systems are cached with credentials and listings: the next request gets its own."""
     from fsspec.spec import AbstractFileSystem
 

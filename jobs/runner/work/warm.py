@@ -35,7 +35,7 @@ def import_xcube() -> str:
     from xcube.util.plugin import init_plugins
     from xcube.version import version
 
-    from . import codecs, cubegen, estimate, schemas, standin, stores  # noqa: F401
+    from . import codecs, cubegen, estimate, outputs, schemas, standin, stores  # noqa: F401
 
     init_plugins()
     codecs.disarm()

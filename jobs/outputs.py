@@ -1,0 +1,125 @@
+"""Has what failed runs wrote into stores of the hub removed, so that it blocks no next try.
+
+A job whose output is to be removed has a `removal_due_at`, and keeps its claim on the output
+until that is done. A tick of the worker asks an estimator, which has xcube, to do it: one at a
+time, with a time limit, and ever more seldom while it fails. What is removed is what the run
+claimed in the store itself (jobs/runner/work/outputs.py): a job that did not begin to write, or
+whose output is complete, removes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from datetime import timedelta
+
+from django.db.models import F
+from django.utils import timezone
+
+from hubsite.coordination.backoff import Backoff
+from hubsite.coordination.lease import Lease
+from hubsite.coordination.wake_up import ask
+from hubsite.refusals import Refused
+
+from .estimates import asking
+from .models import Job
+from .stores.catalogue import StoresFileError, load_catalogue, location
+
+logger = logging.getLogger(__name__)
+
+REQUEST_S = 35.0
+"""An estimator gives up earlier: a removal that is cut off goes on with the next request."""
+TICK_S = 10.0
+"""A tick begins no removal after this long."""
+BACKOFF = Backoff(first_s=5, longest_s=3600, jitter=0.2)
+GIVE_UP_AFTER = timedelta(days=30)
+"""Then the place is given free, and the log says what may be left there."""
+
+
+class CannotRemove(Exception):
+    """It cannot be removed now; the message says why."""
+
+
+def due_jobs():
+    return Job.objects.filter(removal_due_at__lte=timezone.now())
+
+
+def ask_for_due() -> None:
+    """Have the worker remove what is due, if there is anything."""
+    if due_jobs().exists():
+        ask("jobs.tasks.remove_outputs")
+
+
+def remove_due() -> int:
+    """Remove what is due, for some seconds; returns how many outputs are done with."""
+    lease = Lease("output-removal", seconds=60)
+    done = 0
+    give_up = time.monotonic() + TICK_S
+    if not lease.hold():
+        return 0  # another worker is at it: one estimator at most is busy with this
+    try:
+        while time.monotonic() < give_up:
+            job = due_jobs().select_related("owner").order_by("removal_due_at", "id").first()
+            if job is None:
+                break
+            done += _remove(job)
+    finally:
+        lease.give_back()
+    return done
+
+
+def _remove(job: Job) -> bool:
+    """Try once; whether nothing of the job is left. The next try is set before this one, so that
+    a worker that dies in it neither forgets nor repeats it at once."""
+    job.removal_tries += 1
+    pause = timedelta(seconds=BACKOFF.pause_s(job.removal_tries))
+    due = Job.objects.filter(pk=job.pk, removal_due_at=job.removal_due_at)
+    next_due_at = timezone.now() + max(pause, timedelta(seconds=REQUEST_S))
+    if not due.update(removal_due_at=next_due_at, removal_tries=F("removal_tries") + 1):
+        return False
+    try:
+        removed = _ask_estimator(job)
+    except (CannotRemove, Refused, StoresFileError) as error:
+        return _failed(job, error, pause)
+    except Exception as error:  # one row that cannot be handled must not stop the others
+        logger.exception("%s: its output cannot be removed", job.job_id)
+        return _failed(job, error, pause)
+    Job.objects.filter(pk=job.pk).update(removal_due_at=None)
+    if removed:
+        logger.info("%s: what it wrote to %s was removed", job.job_id, job.output_store)
+    return True
+
+
+def _failed(job: Job, error: Exception, pause: timedelta) -> bool:
+    now = timezone.now()
+    if job.finished_at is not None and now - job.finished_at > GIVE_UP_AFTER:
+        logger.error(
+            "%s: what it may have written to %s (%s) is left there, after %d tries: %s",
+            job.job_id, job.output_store, job.output_data_id, job.removal_tries, error,
+        )  # fmt: skip
+        Job.objects.filter(pk=job.pk).update(removal_due_at=None)
+        return True
+    level = logging.WARNING if job.removal_tries in (1, 5) else logging.DEBUG
+    logger.log(level, "%s: its output waits to be removed: %s", job.job_id, error)
+    Job.objects.filter(pk=job.pk).update(removal_due_at=now + pause)
+    return False
+
+
+def _ask_estimator(job: Job) -> bool:
+    """Raises CannotRemove, Refused and StoresFileError."""
+    name = job.output_store.removeprefix("@")
+    store = load_catalogue().get(name)
+    if store is None:
+        raise CannotRemove(f"the stores file has no store {job.output_store} any more")
+    given = store.for_user(job.owner.username)
+    claim = hashlib.sha256(location(given, job.output_data_id).encode()).hexdigest()
+    if claim != job.output_claim:
+        # The store leads elsewhere by now: nothing there is this job's.
+        raise CannotRemove(f"the store {job.output_store} is not where it was")
+    return asking.remove_output(
+        run=job.job_id,
+        output={"store_id": job.output_store, "data_id": job.output_data_id},
+        stores={name: given},
+        timeout_s=REQUEST_S,
+    )
