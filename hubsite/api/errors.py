@@ -1,23 +1,23 @@
 """The one shape of every error of the API (RFC 9457), and the one function that makes it.
 
-`message` repeats `detail` because the geoDB client prints it. Under `/cubegens` the body also
-carries what makes the xcube client print the message; its `info` call knows other keys only.
+`message` repeats `detail` because the geoDB client prints it. A view whose client needs other
+members brings its own `ErrorShape`.
 """
 
 from __future__ import annotations
 
 import http
-import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import Resolver404, resolve
+from rest_framework.serializers import Serializer
+
+from .serializers import ProblemSerializer
 
 PROBLEM = "application/problem+json"
-
-_CUBEGENS = re.compile(rf"^/{settings.API_PATH}cubegens(?:/(?P<job_id>[^/]+))?")
-_INFO = re.compile(rf"^/{settings.API_PATH}cubegens/info/?$")
-_NOT_JOB_IDS = {"code", "info", "version"}
 
 
 class ApiError(Exception):
@@ -53,14 +53,14 @@ def invalid_field(field: str, message: str) -> ApiError:
     return ApiError(detail, errors=[{"field": field, "message": message}])
 
 
-def problem(path: str, error: ApiError) -> dict[str, Any]:
-    """The body that tells `error` to a caller of `path`."""
-    title = error.title or http.HTTPStatus(error.status).phrase
-    if _INFO.match(path):
-        return {"status": "error", "status_code": error.status, "message": error.detail}
+def problem_body(error: ApiError, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of an error: what RFC 9457 (problem details) asks for, and `message`.
+
+    `kwargs` are those of the URL: a view's own shape may name what was asked for.
+    """
     body: dict[str, Any] = {
         "type": "about:blank",
-        "title": title,
+        "title": error.title or http.HTTPStatus(error.status).phrase,
         "status": error.status,
         "detail": error.detail,
         "message": error.detail,
@@ -68,22 +68,33 @@ def problem(path: str, error: ApiError) -> dict[str, Any]:
     }
     if error.errors:
         body["errors"] = error.errors
-    if match := _CUBEGENS.match(path):
-        job_id = match["job_id"]
-        body["job_id"] = job_id if job_id and job_id not in _NOT_JOB_IDS else "unknown"
-        body["job_status"] = {"active": 0, "failed": 1, "succeeded": 0}
-        body["job_result"] = {
-            "status": "error",
-            "status_code": error.status,
-            "message": error.detail,
-        }
     return body
+
+
+@dataclass(frozen=True)
+class ErrorShape:
+    """How a view tells errors: `body` makes the JSON object that `serializer` describes.
+
+    A view whose client needs other members has its own as `error_shape`.
+    """
+
+    serializer: type[Serializer] = ProblemSerializer
+    body: Callable[[ApiError, Mapping[str, Any]], dict[str, Any]] = problem_body
+
+
+PROBLEMS = ErrorShape()
+
+
+def shape_of(view: Any) -> ErrorShape:
+    """How this view, or this class of views, tells errors."""
+    return getattr(view, "error_shape", PROBLEMS)
 
 
 def error_response(request: HttpRequest, error: ApiError) -> HttpResponse:
     """The answer as a plain Django response, for middleware and URL handlers."""
+    view, kwargs = _asked_view(request)
     response = JsonResponse(
-        problem(request.path, error),
+        shape_of(view).body(error, kwargs),
         status=error.status,
         content_type=PROBLEM,
         headers=error.headers,
@@ -91,3 +102,12 @@ def error_response(request: HttpRequest, error: ApiError) -> HttpResponse:
     if error.reason_phrase:
         response.reason_phrase = error.reason_phrase
     return response
+
+
+def _asked_view(request: HttpRequest) -> tuple[Any, Mapping[str, Any]]:
+    """The class of the view that the path belongs to, and the path's parts."""
+    try:
+        match = request.resolver_match or resolve(request.path_info)
+    except Resolver404:
+        return None, {}
+    return getattr(match.func, "cls", None), match.kwargs

@@ -19,7 +19,7 @@ from rest_framework.views import set_rollback
 
 from ..health.database_faults import RETRY_AFTER_S, why_unavailable
 from ..refusals import Kind, Refused
-from .errors import PROBLEM, ApiError, error_response, problem
+from .errors import PROBLEM, ApiError, error_response, shape_of
 
 logger = logging.getLogger(__name__)
 
@@ -39,14 +39,13 @@ STATUSES = {
 
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's hook: every exception of a view that is an answer becomes `problem()`."""
+    """DRF's hook: every exception of a view that is an answer becomes one, in the view's shape."""
     error = as_api_error(exc)
     if error is None:
         return None
     set_rollback()
-    request = context["request"]
     response = Response(
-        problem(request.path, error),
+        shape_of(context.get("view")).body(error, context.get("kwargs") or {}),
         status=error.status,
         headers=error.headers,
         content_type=PROBLEM,

@@ -14,13 +14,14 @@ from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework.permissions import SAFE_METHODS, IsAuthenticated
 
 from hubsite.refusals import Refused
 
-from .errors import PROBLEM, ApiError, problem
+from .errors import PROBLEM, PROBLEMS, ApiError, ErrorShape, shape_of
 from .handlers import as_api_error
+from .pagination import MAX_LIMIT
 
 _REF = "#/components/schemas/"
 _components: dict[str, dict[str, Any]] = {}
@@ -58,103 +59,54 @@ def component(name: str, schema: dict[str, Any]) -> dict[str, str]:
     return {"$ref": _REF + name}
 
 
-PROBLEM_SCHEMA = component(
-    "Problem",
-    {
-        "type": "object",
-        "description": "Every error, as RFC 9457 (problem details) has it. `message` repeats "
-        "`detail` for the geoDB client; below `/cubegens` the members `job_id`, `job_status` "
-        "and `job_result` make the xcube client print the reason.",
-        "required": ["type", "title", "status", "detail", "message"],
-        "properties": {
-            "type": {"type": "string", "format": "uri-reference", "example": "about:blank"},
-            "title": {"type": "string", "description": "The kind of error."},
-            "status": {"type": "integer", "description": "The HTTP status."},
-            "detail": {"type": "string", "description": "What is wrong, and what is expected."},
-            "message": {"type": "string", "description": "The same as `detail`."},
-            "errors": {
-                "type": "array",
-                "description": "Each field that is not valid.",
-                "items": {
-                    "type": "object",
-                    "required": ["field", "message"],
-                    "properties": {
-                        "field": {
-                            "type": "string",
-                            "description": "Path of the field, e.g. `input_configs[0].data_id`; "
-                            "empty for the body as a whole.",
-                        },
-                        "message": {"type": "string", "description": "What is expected there."},
-                    },
-                },
-            },
-            "required": {
-                "type": "integer",
-                "description": "Processing units that the request costs (413).",
-            },
-            "available": {"type": "integer", "description": "Processing units you have (413)."},
-            "limit": {
-                "type": "integer",
-                "description": "Processing units that one job may cost (413).",
-            },
-            "job_id": {"type": "string", "description": "The job asked for, or `unknown`."},
-            "job_status": {
-                "type": "object",
-                "properties": {
-                    "active": {"type": "integer", "const": 0},
-                    "failed": {"type": "integer", "const": 1},
-                    "succeeded": {"type": "integer", "const": 0},
-                },
-            },
-            "job_result": {
-                "type": "object",
-                "required": ["status", "message"],
-                "properties": {
-                    "status": {"type": "string", "const": "error"},
-                    "status_code": {"type": "integer"},
-                    "message": {"type": "string"},
-                },
-                "additionalProperties": False,
-            },
-        },
-    },
-)
-INFO_PROBLEM_SCHEMA = component(
-    "CubeInfoError",
-    {
-        "type": "object",
-        "description": "An error of `/cubegens/info`. The xcube client knows no other members.",
-        "required": ["status", "status_code", "message"],
-        "properties": {
-            "status": {"type": "string", "const": "error"},
-            "status_code": {"type": "integer", "description": "The HTTP status."},
-            "message": {"type": "string", "description": "What is wrong, and what is expected."},
-        },
-        "additionalProperties": False,
-    },
-)
+def query_number(name: str, default: int, most: int, description: str) -> OpenApiParameter:
+    """A query parameter that `pagination.query_integer` reads."""
+    return OpenApiParameter(
+        name,
+        {"type": "integer", "minimum": 0, "maximum": most, "default": default},
+        description=description,
+    )
+
+
+PAGE = [
+    query_number("limit", MAX_LIMIT, MAX_LIMIT, "At most so many."),
+    query_number("offset", 0, 10**9, "Leave out so many, the newest."),
+    OpenApiParameter(
+        "X-Total-Count",
+        int,
+        OpenApiParameter.HEADER,
+        response=[200],
+        description="How many there are in all.",
+    ),
+    OpenApiParameter(
+        "Link",
+        str,
+        OpenApiParameter.HEADER,
+        response=[200],
+        description='Where more is: `<url>; rel="next"`, `<url>; rel="prev"` (RFC 8288).',
+    ),
+]
+"""The parameters and headers of a list that `pagination.page` makes."""
 
 
 def problem_responses(
-    *errors: ApiError | Refused, path: str = ""
+    *errors: ApiError | Refused, shape: ErrorShape = PROBLEMS, **kwargs: str
 ) -> dict[tuple[int, str], OpenApiResponse]:
-    """For `extend_schema(responses=…)`: each of `errors` as the API at `path` answers it.
+    """For `extend_schema(responses=…)`: each of `errors` as a view of this `shape` tells it.
 
-    Several with the same status become examples of one response. `path` is below the base
-    path; it matters for `/cubegens`, whose errors carry more.
+    Several with the same status become examples of one response. `kwargs` are the parts of
+    the path that the shape may name.
     """
     by_status: dict[int, list[ApiError]] = {}
     for error in map(as_api_error, errors):
         by_status.setdefault(error.status, []).append(error)
     return {
         (status, PROBLEM): OpenApiResponse(
-            _problem_schema(path),
+            shape.serializer,
             description=ERRORS[status],
             examples=[
                 OpenApiExample(
-                    _title(error.detail),
-                    value=problem(f"/{settings.API_PATH}{path.lstrip('/')}", error),
-                    media_type=PROBLEM,
+                    _title(error.detail), value=shape.body(error, kwargs), media_type=PROBLEM
                 )
                 for error in alike
             ],
@@ -165,11 +117,6 @@ def problem_responses(
 
 def _title(text: str) -> str:
     return text if len(text) <= 70 else f"{text[:69]}…"
-
-
-def _problem_schema(path: str) -> dict[str, str]:
-    is_info = path.rstrip("/").endswith("cubegens/info")
-    return INFO_PROBLEM_SCHEMA if is_info else PROBLEM_SCHEMA
 
 
 class HubSchema(AutoSchema):
@@ -186,6 +133,8 @@ class HubSchema(AutoSchema):
         if operation is None:
             return None
         operation["security"] = [either for either in operation.get("security", []) if either]
+        if "requestBody" in operation:
+            operation["requestBody"]["required"] = True
         responses = operation["responses"]
         for status in self._common_errors(operation):
             responses.setdefault(str(status), self._common_error(status))
@@ -219,13 +168,12 @@ class HubSchema(AutoSchema):
 
     def _common_error(self, status: int) -> dict[str, Any]:
         error = ApiError(ERRORS[status].replace("`", ""), status=status)
+        shape = shape_of(self.view)
+        described = self.resolve_serializer(shape.serializer(), "response")
         return {
             "description": ERRORS[status],
             "content": {
-                PROBLEM: {
-                    "schema": _problem_schema(self.path),
-                    "example": problem(self.path, error),
-                }
+                PROBLEM: {"schema": described.ref, "example": shape.body(error, {})},
             },
         }
 

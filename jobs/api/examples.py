@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hubsite.api.errors import ApiError
+from hubsite.refusals import FieldError, Kind, Refused
 
 JOB_ID = "a97dd1e0b52a7a9bb9ad5ec1c6fb9d2be-c415de9f-e237-442c"
 
@@ -206,61 +207,58 @@ LAST_REPORT = {
 }
 REPORT_ANSWER = {"progress": [_progress("on_update", 0.241, 7.2)]}
 
-INVALID = ApiError(
-    "cube_config.bbox: expected y1 < y2",
-    errors=[{"field": "cube_config.bbox", "message": "expected y1 < y2"}],
+INVALID = Refused("expected y1 < y2", field="cube_config.bbox")
+NO_USER_CODE = Refused(
+    "You don't have access to using byoa code: process:cubegens is needed.", kind=Kind.FORBIDDEN
 )
-NO_USER_CODE = ApiError(
-    "You don't have access to using byoa code: process:cubegens is needed.", status=403
-)
-OUTPUT_IS_TAKEN = ApiError(
+OUTPUT_IS_TAKEN = Refused(
     "'german-bight-2024.zarr' in @cubes is being written by another job.",
-    status=409,
-    errors=[{"field": "output_config.data_id", "message": "is being written by another job"}],
+    kind=Kind.CONFLICT,
+    errors=[FieldError("output_config.data_id", "is being written by another job")],
 )
-OUTPUT_EXISTS = ApiError(
+OUTPUT_EXISTS = Refused(
     "'german-bight-2024.zarr' in @cubes exists; set output_config.replace to true to replace it.",
-    status=409,
+    kind=Kind.CONFLICT,
     errors=[
-        {
-            "field": "output_config.data_id",
-            "message": "exists; set output_config.replace to true to replace it",
-        }
+        FieldError(
+            "output_config.data_id", "exists; set output_config.replace to true to replace it"
+        )
     ],
 )
-TOO_EXPENSIVE = ApiError(
+TOO_EXPENSIVE = Refused(
     "Number of required punits (8) is greater than the available (5).",
-    status=413,
+    kind=Kind.TOO_EXPENSIVE,
     title="Not enough processing units",
     required=8,
     available=5,
     limit=1000,
 )
-ABOVE_THE_LIMIT = ApiError(
+ABOVE_THE_LIMIT = Refused(
     "Number of required punits (19200) is greater than the absolute limit of 1000.",
-    status=413,
+    kind=Kind.TOO_EXPENSIVE,
     title="Not enough processing units",
     required=19200,
     available=9992,
     limit=1000,
 )
 TOO_LARGE = ApiError("The body is larger than 1048576 bytes.", status=413)
-KEY_USED = ApiError(
-    "Idempotency-Key: this key was used with another request within the last day.",
-    status=422,
-    errors=[
-        {
-            "field": "Idempotency-Key",
-            "message": "this key was used with another request within the last day",
-        }
-    ],
+KEY_USED = Refused(
+    "this key was used with another request within the last day",
+    field="Idempotency-Key",
+    kind=Kind.UNSUPPORTED,
 )
-SWITCHED_OFF = ApiError("Cubegens resources are switched off on this service.", status=422)
-TOO_MANY_JOBS = ApiError("You have 1000 jobs queued or running; wait for one to end.", status=429)
-UNAVAILABLE = ApiError(
-    "Estimates cannot be made just now; nothing was stored. Please try again.", status=503
+SWITCHED_OFF = Refused(
+    "Cubegens resources are switched off on this service.", kind=Kind.UNSUPPORTED
 )
-NOT_FOUND = ApiError(f"Cubegen {JOB_ID} not found.", status=404)
+TOO_MANY_JOBS = Refused(
+    "You have 1000 jobs queued or running; wait for one to end.", kind=Kind.BUSY, retry_after_s=60
+)
+UNAVAILABLE = Refused(
+    "Estimates cannot be made just now; nothing was stored. Please try again.",
+    kind=Kind.UNAVAILABLE,
+    retry_after_s=5,
+)
+NOT_FOUND = Refused(f"Cubegen {JOB_ID} not found.", kind=Kind.NOT_FOUND)
 NOT_THE_RUN = ApiError("This is not the token of the run that may report here.", status=401)
-NO_UPLOADED_CODE = ApiError("This run has no uploaded code.", status=404)
-RUN_IS_OVER = ApiError("This run is over, or was not launched.", status=410)
+NO_UPLOADED_CODE = Refused("This run has no uploaded code.", kind=Kind.NOT_FOUND)
+RUN_IS_OVER = Refused("This run is over, or was not launched.", kind=Kind.GONE)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
+from rest_framework.viewsets import ViewSet
 
 from hubsite.api.parsing import MendingJSONParser
 from hubsite.refusals import Kind, Refused
@@ -15,26 +15,24 @@ from .. import callbacks
 from ..models import JobDocument, State
 from . import schema
 from .authentication import IsRun, RunTokenAuthentication
+from .error_shapes import CUBEGEN_ERRORS
 
 
-class CallbacksView(APIView):
+class RunViewSet(ViewSet):
+    """What a run itself asks for."""
+
     authentication_classes = [RunTokenAuthentication]
     permission_classes = [IsRun]
     parser_classes = [MendingJSONParser]
+    error_shape = CUBEGEN_ERRORS
 
     @schema.callback
-    def put(self, request: Request, job_id: str) -> Response:
+    def report(self, request: Request, job_id: str) -> Response:
         return Response({"progress": callbacks.accept(request.auth, request.data)})
 
-
-class RunCodeView(APIView):
-    """Its uploaded code, until it is over."""
-
-    authentication_classes = [RunTokenAuthentication]
-    permission_classes = [IsRun]
-
     @schema.run_code
-    def get(self, request: Request, job_id: str) -> HttpResponse:
+    def code(self, request: Request, job_id: str) -> HttpResponse:
+        """Its uploaded code, until it is over."""
         job = request.auth
         if job.state not in (State.LAUNCHED, State.RUNNING):
             raise Refused("This run is over, or was not launched.", kind=Kind.GONE)

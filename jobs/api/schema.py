@@ -13,22 +13,35 @@ from drf_spectacular.utils import (
     extend_schema,
 )
 
-from hubsite.api.errors import ApiError
+from hubsite.api.errors import ErrorShape
 from hubsite.api.pagination import MAX_LIMIT
-from hubsite.api.schema import problem_responses
+from hubsite.api.schema import PAGE, problem_responses, query_number
+from hubsite.refusals import Refused
 
 from ..models import State
-from . import bodies, examples
+from . import examples
+from .error_shapes import CUBE_INFO_ERRORS, CUBEGEN_ERRORS
+from .request_serializers import CubegenCodeFormSerializer, CubegenRequestSerializer
+from .serializers import (
+    CubegenLogSerializer,
+    CubegenSerializer,
+    CubegenSummarySerializer,
+    CubegenVersionsSerializer,
+    CubeInfoSerializer,
+    RunReportAnswerSerializer,
+    RunReportSerializer,
+    UsageSerializer,
+)
 
 JSON = "application/json"
 ZIP = "application/zip"
 
 
-def _errors(path: str, *errors: ApiError) -> dict:
-    return problem_responses(examples.SWITCHED_OFF, *errors, path=path)
+def _errors(*errors: Any, shape: ErrorShape = CUBEGEN_ERRORS, job_id: str = "unknown") -> dict:
+    return problem_responses(examples.SWITCHED_OFF, *errors, shape=shape, job_id=job_id)
 
 
-def _ok(schema: dict, description: str, **values: Any) -> dict:
+def _ok(schema: Any, description: str, **values: Any) -> dict:
     """The 200 answer; `values` are its examples by name."""
     shown = [
         OpenApiExample(name.replace("_", " ").capitalize(), value=value)
@@ -37,7 +50,7 @@ def _ok(schema: dict, description: str, **values: Any) -> dict:
     return {(200, JSON): OpenApiResponse(schema, description=description, examples=shown)}
 
 
-def _body(schema: dict, **values: Any) -> dict:
+def _body(schema: Any, **values: Any) -> dict:
     shown = [
         OpenApiExample(name.replace("_", " ").capitalize(), value=value)
         for name, value in values.items()
@@ -45,8 +58,13 @@ def _body(schema: dict, **values: Any) -> dict:
     return {JSON: OpenApiRequest(schema, examples=shown)}
 
 
+_SUCCESS = {"type": "string", "const": "Success"}
+
 JOB_ID = OpenApiParameter(
-    "job_id", bodies.JOB_ID, OpenApiParameter.PATH, description="The id that submission answered."
+    "job_id",
+    {"type": "string", "maxLength": 63},
+    OpenApiParameter.PATH,
+    description="The id that submission answered.",
 )
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -55,32 +73,6 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     description="Any text that names this submission. Sent again with the same request within a "
     "day it returns the job that the first made, and charges nothing; with another request 422.",
 )
-_PAGE_HEADERS = [
-    OpenApiParameter(
-        "X-Total-Count",
-        int,
-        OpenApiParameter.HEADER,
-        response=[200],
-        description="How many there are in all.",
-    ),
-    OpenApiParameter(
-        "Link",
-        str,
-        OpenApiParameter.HEADER,
-        response=[200],
-        description='Where more is: `<url>; rel="next"`, `<url>; rel="prev"` (RFC 8288).',
-    ),
-]
-
-
-def _number(name: str, default: int, most: int, description: str) -> OpenApiParameter:
-    return OpenApiParameter(
-        name,
-        {"type": "integer", "minimum": 0, "maximum": most, "default": default},
-        description=description,
-    )
-
-
 _SUBMISSION_ERRORS = (
     examples.INVALID,
     examples.NO_USER_CODE,
@@ -100,8 +92,8 @@ version = extend_schema(
     description="What generates the cubes. Public.",
     auth=[],
     responses={
-        **_ok(bodies.VERSIONS, "Names and versions.", versions=examples.VERSIONS),
-        **_errors("cubegens/version", examples.UNAVAILABLE),
+        **_ok(CubegenVersionsSerializer, "Names and versions.", versions=examples.VERSIONS),
+        **_errors(examples.UNAVAILABLE),
     },
 )
 
@@ -111,13 +103,13 @@ info = extend_schema(
     description="Takes the same request as a submission. Nothing is stored and nothing is "
     "charged. Needs `manage:cubegens`.",
     request=_body(
-        bodies.CUBEGEN_REQUEST,
+        CubegenRequestSerializer,
         a_cube=examples.REQUEST,
         with_own_code=examples.INLINE_CODE_REQUEST,
     ),
     responses={
-        **_ok(bodies.CUBE_INFO, "The cube, its size and its cost.", estimate=examples.CUBE_INFO),
-        **_errors("cubegens/info", examples.INVALID, examples.UNAVAILABLE),
+        **_ok(CubeInfoSerializer, "The cube, its size and its cost.", estimate=examples.CUBE_INFO),
+        **_errors(examples.INVALID, examples.UNAVAILABLE, shape=CUBE_INFO_ERRORS),
     },
 )
 
@@ -131,13 +123,13 @@ submit = extend_schema(
     "`manage:cubegens`, and `process:cubegens` for own code.",
     parameters=[IDEMPOTENCY_KEY],
     request=_body(
-        bodies.CUBEGEN_REQUEST,
+        CubegenRequestSerializer,
         a_cube=examples.REQUEST,
         with_own_code=examples.INLINE_CODE_REQUEST,
     ),
     responses={
-        **_ok(bodies.CUBEGEN_STATE, "The job that was made.", queued=examples.QUEUED),
-        **_errors("cubegens", *_SUBMISSION_ERRORS),
+        **_ok(CubegenSerializer, "The job that was made.", queued=examples.QUEUED),
+        **_errors(*_SUBMISSION_ERRORS),
     },
 )
 
@@ -149,7 +141,7 @@ submit_code = extend_schema(
     parameters=[IDEMPOTENCY_KEY],
     request={
         "multipart/form-data": OpenApiRequest(
-            bodies.CODE_FORM,
+            CubegenCodeFormSerializer,
             encoding={
                 "body": {"contentType": JSON},
                 "user_code": {"contentType": "application/zip, application/octet-stream"},
@@ -164,8 +156,8 @@ submit_code = extend_schema(
         )
     },
     responses={
-        **_ok(bodies.CUBEGEN_STATE, "The job that was made.", queued=examples.QUEUED),
-        **_errors("cubegens/code", *_SUBMISSION_ERRORS),
+        **_ok(CubegenSerializer, "The job that was made.", queued=examples.QUEUED),
+        **_errors(*_SUBMISSION_ERRORS),
     },
 )
 
@@ -179,17 +171,16 @@ list_jobs = extend_schema(
             {"type": "string", "enum": list(State.values)},
             description="Only jobs in this state.",
         ),
-        _number("limit", MAX_LIMIT, MAX_LIMIT, "At most so many."),
-        _number("offset", 0, 10**9, "Leave out so many, the newest."),
-        *_PAGE_HEADERS,
+        *PAGE,
     ],
     responses={
         **_ok(
-            {"type": "array", "maxItems": MAX_LIMIT, "items": bodies.CUBEGEN_SUMMARY},
+            CubegenSummarySerializer(many=True, max_length=MAX_LIMIT),
             "The jobs, without progress and output.",
-            jobs=[examples.SUCCEEDED_SUMMARY, examples.FAILED_SUMMARY],
+            one_that_succeeded=examples.SUCCEEDED_SUMMARY,
+            one_that_failed=examples.FAILED_SUMMARY,
         ),
-        **_errors("cubegens"),
+        **_errors(),
     },
 )
 
@@ -199,8 +190,8 @@ delete_all = extend_schema(
     description="Each as `DELETE /cubegens/{job_id}` does. The cubes stay. Needs "
     "`manage:cubegens`.",
     responses={
-        **_ok({"const": "Success"}, "They are gone from the list.", done="Success"),
-        **_errors("cubegens"),
+        **_ok(_SUCCESS, "They are gone from the list.", done="Success"),
+        **_errors(),
     },
 )
 
@@ -212,7 +203,7 @@ get_job = extend_schema(
     parameters=[JOB_ID],
     responses={
         **_ok(
-            bodies.CUBEGEN_STATE,
+            CubegenSerializer,
             "The job, also when it failed.",
             queued=examples.QUEUED,
             running=examples.RUNNING,
@@ -220,7 +211,7 @@ get_job = extend_schema(
             failed=examples.FAILED,
             cancelled=examples.CANCELLED,
         ),
-        **_errors(f"cubegens/{examples.JOB_ID}", examples.NOT_FOUND),
+        **_errors(examples.NOT_FOUND, job_id=examples.JOB_ID),
     },
 )
 
@@ -232,8 +223,8 @@ delete_job = extend_schema(
     "`manage:cubegens`.",
     parameters=[JOB_ID],
     responses={
-        **_ok({"const": "Success"}, "It is gone from the list.", done="Success"),
-        **_errors(f"cubegens/{examples.JOB_ID}", examples.NOT_FOUND),
+        **_ok(_SUCCESS, "It is gone from the list.", done="Success"),
+        **_errors(examples.NOT_FOUND, job_id=examples.JOB_ID),
     },
 )
 
@@ -245,12 +236,12 @@ get_logs = extend_schema(
     "`manage:cubegens`.",
     parameters=[
         JOB_ID,
-        _number("offset", 0, 2**31 - 1, "Number of the first line wanted."),
-        _number("limit", MAX_LIMIT, MAX_LIMIT, "At most so many lines."),
+        query_number("offset", 0, 2**31 - 1, "Number of the first line wanted."),
+        query_number("limit", MAX_LIMIT, MAX_LIMIT, "At most so many lines."),
     ],
     responses={
-        **_ok(bodies.LOG_LINES, "The lines.", lines=examples.LOG),
-        **_errors(f"cubegens/{examples.JOB_ID}/logs", examples.NOT_FOUND),
+        **_ok(CubegenLogSerializer, "The lines.", lines=examples.LOG),
+        **_errors(examples.NOT_FOUND, job_id=examples.JOB_ID),
     },
 )
 
@@ -262,20 +253,18 @@ callback = extend_schema(
     tags=["Runs"],
     parameters=[JOB_ID],
     request=_body(
-        bodies.REPORT,
+        RunReportSerializer,
         progress=examples.REPORT,
         failure=examples.FAILED_REPORT,
         end=examples.LAST_REPORT,
     ),
     responses={
-        **_ok(bodies.REPORT_ANSWER, "What is known now.", progress=examples.REPORT_ANSWER),
+        **_ok(RunReportAnswerSerializer, "What is known now.", progress=examples.REPORT_ANSWER),
         **problem_responses(
-            ApiError(
-                "state.total_work: a number above 0 is expected",
-                errors=[{"field": "state.total_work", "message": "a number above 0 is expected"}],
-            ),
+            Refused("a number above 0 is expected", field="state.total_work"),
             examples.NOT_THE_RUN,
-            path=f"cubegens/{examples.JOB_ID}/callbacks",
+            shape=CUBEGEN_ERRORS,
+            job_id=examples.JOB_ID,
         ),
     },
 )
@@ -290,7 +279,7 @@ run_code = extend_schema(
     parameters=[JOB_ID],
     responses={
         (200, ZIP): OpenApiResponse(
-            bodies.CODE_ZIP,
+            {"type": "string", "format": "binary", "contentMediaType": ZIP},
             description="The code.",
             examples=[OpenApiExample("A zip", value="UEsFBg…", media_type=ZIP)],
         ),
@@ -298,7 +287,62 @@ run_code = extend_schema(
             examples.NOT_THE_RUN,
             examples.NO_UPLOADED_CODE,
             examples.RUN_IS_OVER,
-            path=f"cubegens/{examples.JOB_ID}/code",
+            shape=CUBEGEN_ERRORS,
+            job_id=examples.JOB_ID,
+        ),
+    },
+)
+
+
+_USAGE = {
+    "email": "ann@example.org",
+    "month": "2026-11",
+    "store": "@cubes",
+    "jobs": 3,
+    "succeeded": 2,
+    "failed": 1,
+    "cancelled": 0,
+    "units": 384,
+}
+
+
+def _month(name: str, which: str) -> OpenApiParameter:
+    return OpenApiParameter(
+        name,
+        {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"},
+        description=f"The {which} month.",
+    )
+
+
+usage = extend_schema(
+    operation_id="list_my_usage",
+    summary="What I spent",
+    description="Your jobs and processing units by month and store, as JSON or, with "
+    "`?format=csv`, as CSV for spreadsheets.",
+    parameters=[
+        _month("from", "first"),
+        _month("to", "last"),
+        OpenApiParameter("format", {"type": "string", "enum": ["json", "csv"]}),
+    ],
+    responses={
+        (200, "application/json"): OpenApiResponse(
+            UsageSerializer(many=True),
+            description="By month, then store.",
+            examples=[OpenApiExample("One month", value=_USAGE)],
+        ),
+        (200, "text/csv"): OpenApiResponse(
+            {"type": "string"},
+            description="The same, one line a row, with a line of names.",
+            examples=[
+                OpenApiExample(
+                    "One month",
+                    value=",".join(_USAGE)
+                    + "\r\n"
+                    + ",".join(str(v) for v in _USAGE.values()).replace(",@", ",'@")
+                    + "\r\n",
+                    media_type="text/csv",
+                )
+            ],
         ),
     },
 )

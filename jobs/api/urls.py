@@ -1,17 +1,24 @@
-"""URLs of cube generation, below `/api/v2/`."""
+"""URLs of cube generation, below `/api/v2/`. The contract puts PUT on collections."""
 
 from django.urls import path
 
-from . import run_views, usage_views, views
+from .run_views import RunViewSet
+from .usage_views import UsageViewSet
+from .views import CubegenViewSet, CubeInfoViewSet, UploadedCodeViewSet, VersionViewSet
 
 urlpatterns = [
-    path("users/me/usage", usage_views.MyUsageView.as_view()),
-    path("cubegens", views.CubegensView.as_view()),
-    path("cubegens/version", views.VersionView.as_view()),
-    path("cubegens/info", views.InfoView.as_view()),
-    path("cubegens/code", views.CubegensCodeView.as_view()),
-    path("cubegens/<slug:job_id>", views.CubegenView.as_view()),
-    path("cubegens/<slug:job_id>/logs", views.LogsView.as_view()),
-    path("cubegens/<slug:job_id>/code", run_views.RunCodeView.as_view()),
-    path("cubegens/<slug:job_id>/callbacks", run_views.CallbacksView.as_view()),
+    path("users/me/usage", UsageViewSet.as_view({"get": "list"})),
+    path(
+        "cubegens",
+        CubegenViewSet.as_view({"get": "list", "put": "submit", "delete": "destroy_all"}),
+    ),
+    path("cubegens/version", VersionViewSet.as_view({"get": "retrieve"})),
+    path("cubegens/info", CubeInfoViewSet.as_view({"post": "estimate"})),
+    path("cubegens/code", UploadedCodeViewSet.as_view({"put": "submit"})),
+    path(
+        "cubegens/<slug:job_id>", CubegenViewSet.as_view({"get": "retrieve", "delete": "destroy"})
+    ),
+    path("cubegens/<slug:job_id>/logs", CubegenViewSet.as_view({"get": "log"})),
+    path("cubegens/<slug:job_id>/code", RunViewSet.as_view({"get": "code"})),
+    path("cubegens/<slug:job_id>/callbacks", RunViewSet.as_view({"put": "report"})),
 ]

@@ -12,7 +12,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
+from rest_framework.viewsets import ViewSet
 
 from accounts.api.permissions import HasScope, scopes_of
 from hubsite.api.pagination import MAX_LIMIT, page, query_integer
@@ -27,11 +27,14 @@ from ..models import Job, State
 from ..tasks import remove_soon
 from ..user_code import check_upload
 from . import schema
+from .error_shapes import CUBE_INFO_ERRORS, CUBEGEN_ERRORS
 from .presentation import cube_info, job_detail, job_summary, submitted
 
 
-class SwitchableView(APIView):
-    """An endpoint that `CUBEGENS_SILENT` switches off."""
+class SwitchableViewSet(ViewSet):
+    """Endpoints that `CUBEGENS_SILENT` switches off."""
+
+    error_shape = CUBEGEN_ERRORS
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -41,35 +44,40 @@ class SwitchableView(APIView):
             )
 
 
-class VersionView(SwitchableView):
+class VersionViewSet(SwitchableViewSet):
     authentication_classes: list = []
     permission_classes = [AllowAny]
 
     @schema.version
-    def get(self, request: Request) -> Response:
+    def retrieve(self, request: Request) -> Response:
         versions = asking.versions()
         return Response({"result": [f"{name}: {version}" for name, version in versions.items()]})
 
 
-class InfoView(SwitchableView):
+class CubeInfoViewSet(SwitchableViewSet):
+    """Estimates: nothing is stored."""
+
     permission_classes = [HasScope("manage:cubegens")]
+    error_shape = CUBE_INFO_ERRORS
 
     @schema.info
-    def post(self, request: Request) -> Response:
+    def estimate(self, request: Request) -> Response:
         submission = _submission(request, _without_code(request.data))
         quoted = admission.quote(admission.parse(submission))
         return Response(cube_info(request.user, quoted))
 
 
-class CubegensView(SwitchableView):
+class CubegenViewSet(SwitchableViewSet):
+    """Cube generations: the caller's jobs."""
+
     permission_classes = [HasScope("manage:cubegens")]
 
     @schema.submit
-    def put(self, request: Request) -> Response:
+    def submit(self, request: Request) -> Response:
         return Response(submitted(admission.admit(_submission(request, request.data))))
 
     @schema.list_jobs
-    def get(self, request: Request) -> Response:
+    def list(self, request: Request) -> Response:
         jobs = Job.objects.owned_by(request.user).listed()
         if wanted := request.query_params.get("status"):
             if wanted.upper() not in State.values:
@@ -79,21 +87,48 @@ class CubegensView(SwitchableView):
         return Response([job_summary(job) for job in part], headers=headers)
 
     @schema.delete_all
-    def delete(self, request: Request) -> Response:
+    def destroy_all(self, request: Request) -> Response:
         # Those of now: one that is submitted meanwhile is neither cancelled nor hidden.
         listed = Job.objects.owned_by(request.user).listed()
-        jobs = Job.objects.filter(pk__in=list(listed.values_list("pk", flat=True)))
+        jobs = Job.objects.filter(pk__in=[*listed.values_list("pk", flat=True)])
         _cancel(jobs.active(), request)
         _hide(jobs)
         return Response("Success")
 
+    @schema.get_job
+    def retrieve(self, request: Request, job_id: str) -> Response:
+        job = _job_of(request, job_id)
+        return Response(job_detail(job, logs.last_lines(job) if job.is_final else []))
 
-class CubegensCodeView(SwitchableView):
+    @schema.delete_job
+    def destroy(self, request: Request, job_id: str) -> Response:
+        job = _job_of(request, job_id)
+        _cancel([job], request)
+        _hide(Job.objects.filter(pk=job.pk))
+        return Response("Success")
+
+    @schema.get_logs
+    def log(self, request: Request, job_id: str) -> Response:
+        job = _job_of(request, job_id)
+        offset = query_integer(request, "offset", 0, most=2**31 - 1)
+        limit = query_integer(request, "limit", MAX_LIMIT, most=MAX_LIMIT)
+        lines = logs.lines_from(job, offset, limit)
+        return Response(
+            {
+                "lines": [{"line": number, "text": text} for number, text in lines],
+                "next_offset": lines[-1][0] + 1 if lines else offset,
+            }
+        )
+
+
+class UploadedCodeViewSet(SwitchableViewSet):
+    """Cube generations whose code comes along as a zip."""
+
     permission_classes = [HasScope("process:cubegens")]
     parser_classes = [MultiPartParser]
 
     @schema.submit_code
-    def put(self, request: Request) -> Response:
+    def submit(self, request: Request) -> Response:
         body, code = request.data.get("body"), request.data.get("user_code")
         missing = [n for n, v in (("body", body), ("user_code", code)) if not v]
         if missing or not hasattr(code, "read"):
@@ -105,39 +140,6 @@ class CubegensCodeView(SwitchableView):
         archive = code.read()
         check_upload(code.name, archive)
         return Response(submitted(admission.admit(_submission(request, document, archive))))
-
-
-class CubegenView(SwitchableView):
-    permission_classes = [HasScope("manage:cubegens")]
-
-    @schema.get_job
-    def get(self, request: Request, job_id: str) -> Response:
-        job = _job_of(request, job_id)
-        return Response(job_detail(job, logs.last_lines(job) if job.is_final else []))
-
-    @schema.delete_job
-    def delete(self, request: Request, job_id: str) -> Response:
-        job = _job_of(request, job_id)
-        _cancel([job], request)
-        _hide(Job.objects.filter(pk=job.pk))
-        return Response("Success")
-
-
-class LogsView(SwitchableView):
-    permission_classes = [HasScope("manage:cubegens")]
-
-    @schema.get_logs
-    def get(self, request: Request, job_id: str) -> Response:
-        job = _job_of(request, job_id)
-        offset = query_integer(request, "offset", 0, most=2**31 - 1)
-        limit = query_integer(request, "limit", MAX_LIMIT, most=MAX_LIMIT)
-        lines = logs.lines_from(job, offset, limit)
-        return Response(
-            {
-                "lines": [{"line": number, "text": text} for number, text in lines],
-                "next_offset": lines[-1][0] + 1 if lines else offset,
-            }
-        )
 
 
 def _without_code(document: Any) -> Any:

@@ -71,6 +71,8 @@ def _plain(pattern: str) -> str:
 
 
 def _methods(pattern: URLPattern) -> tuple[str, ...]:
+    if actions := getattr(pattern.callback, "actions", None):
+        return tuple(actions)
     view = getattr(pattern.callback, "cls", None) or getattr(pattern.callback, "view_class", None)
     if view is None:
         return OF_FUNCTIONS

@@ -1,0 +1,45 @@
+"""Shapes that every part of the API uses: closed objects, and errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiSerializerExtension
+from rest_framework import serializers
+
+
+class ClosedSerializer(serializers.Serializer):
+    """An object without other members than its fields: clients refuse what they do not know."""
+
+
+class _ClosedExtension(OpenApiSerializerExtension):
+    """Says so in the API document; registers itself by being imported."""
+
+    target_class = ClosedSerializer
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        return {**schema, "additionalProperties": False}
+
+
+class FieldErrorSerializer(serializers.Serializer):
+    field = serializers.CharField(
+        help_text="Path of the field, e.g. `input_configs[0].data_id`; empty for the body as a "
+        "whole."
+    )
+    message = serializers.CharField(help_text="What is expected there.")
+
+
+class ProblemSerializer(serializers.Serializer):
+    """Every error, as RFC 9457 (problem details) has it. `message` repeats `detail` for the
+    geoDB client."""
+
+    type = serializers.CharField(help_text="Always `about:blank`.")
+    title = serializers.CharField(help_text="The kind of error.")
+    status = serializers.IntegerField(help_text="The HTTP status.")
+    detail = serializers.CharField(help_text="What is wrong, and what is expected.")
+    message = serializers.CharField(help_text="The same as `detail`.")
+    errors = FieldErrorSerializer(
+        many=True, required=False, help_text="Each field that is not valid."
+    )
