@@ -228,7 +228,17 @@ class RunFact(Fact):
         return (self.attempt, self.phase, self.message, *end)
 
 
-SpecT = TypeVar("SpecT")
+class Spec(Protocol):
+    """What all specs have."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def container(self) -> Container: ...
+
+
+SpecT = TypeVar("SpecT", bound=Spec)
 FactT = TypeVar("FactT", bound=Fact)
 T = TypeVar("T")
 R = TypeVar("R")

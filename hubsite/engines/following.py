@@ -17,7 +17,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
@@ -99,7 +99,7 @@ class Follower(Generic[FactT]):
 
     def __init__(
         self,
-        place: Place[object, FactT],
+        place: Place[Any, FactT],
         book: Book[FactT],
         *,
         name: str,

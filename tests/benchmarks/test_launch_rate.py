@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hubsite.engines.kubernetes import manifests
+from hubsite.engines.kubernetes import runs
 from hubsite.engines.kubernetes.engine import KubernetesEngine
 from jobs import launching
 from jobs.models import Job, State
@@ -98,8 +98,8 @@ def test_launching_is_nearly_as_fast_as_a_bare_loop(
         pairs = []
         for job in queued(owner, JOBS):
             built = build_run(job)
-            secret = manifests.secret(built, job_uid="", instance=engine.options.instance)
-            pairs.append((manifests.job(built, engine.options), secret))
+            secret = runs.secret(built, job_uid="", instance=engine.options.instance)
+            pairs.append((runs.job(built, engine.options), secret))
             Job.objects.filter(pk=job.pk).delete()
         return loop(pairs)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hubsite.engines.kubernetes import manifests
+from hubsite.engines.kubernetes import pods
 from jobs.runner.__main__ import parse_arguments
 
 FILE = Path(__file__).parents[2] / "deploy" / "kubernetes" / "estimator.yaml"
@@ -56,8 +56,8 @@ def test_all_select_the_same_pods(documents):
 
 
 def test_the_python_with_xcube_is_found_as_runs_find_it(script):
-    theirs = manifests._START.format(
-        **dict.fromkeys(("run", "scratch", "message", "options", "image", "no_python"), ""),
+    theirs = pods.START.format(
+        **dict.fromkeys(("arguments", "message", "image", "no_python"), ""),
         requires="xcube",
         module="jobs.runner",
     )

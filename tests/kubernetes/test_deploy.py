@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from hubsite.engines.base import Container, Program, Run
-from hubsite.engines.kubernetes import manifests as engine_manifests
+from hubsite.engines.kubernetes import runs
 from hubsite.engines.kubernetes.pod_options import PodOptions
 from tests.servers.kubernetes import manifests
 from tests.servers.kubernetes.controlplane import Cluster
@@ -53,7 +53,7 @@ def test_all_files_are_in_the_kustomization() -> None:
 
 def test_it_is_for_the_pods_of_runs_and_no_others(policy: Json) -> None:
     run = Run("a", 1, Container("ann", Program(b"", "m", "xcube")), {}, 60)
-    job = engine_manifests.job(run, PodOptions(image="xcube"))
+    job = runs.job(run, PodOptions(image="xcube"))
     pods = job["spec"]["template"]["metadata"]["labels"]
     assert _matches(policy["spec"]["podSelector"], pods)
     assert not _matches(policy["spec"]["podSelector"], WEB)

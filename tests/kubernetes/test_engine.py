@@ -314,7 +314,7 @@ def test_what_the_api_server_does_not_understand_is_refused_for_good(hub_access:
 
 def test_a_namespace_that_is_not_there_is_waited_for(hub_access: HubAccess) -> None:
     engine = make_engine(hub_access)
-    engine.runs._namespace = "nowhere"
+    engine.cluster._namespace = "nowhere"
     assert apply(engine, workload("lost")).outcome is Outcome.UNREACHABLE
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from hubsite.engines.kubernetes.manifests import NO_PYTHON_EXIT
+from hubsite.engines.kubernetes.pods import NO_PYTHON_EXIT
 from jobs.runner.record.outcome import REFUSED_EXIT
 
 from .podprocess import TOKEN, Hub, Pod

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from ..base import EngineUnavailable
 from .client import Api, Refused
-from .observations import time_of
+from .reading import time_of
 
 logger = logging.getLogger(__name__)
 

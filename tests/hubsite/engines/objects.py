@@ -6,7 +6,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hubsite.engines.kubernetes.manifests import ATTEMPT_LABEL, CONTAINER, JOB_NAME_LABEL
+from hubsite.engines.kubernetes.labels import ATTEMPT_LABEL, JOB_NAME_LABEL
+from hubsite.engines.kubernetes.pods import CONTAINER
 
 Json = dict[str, Any]
 

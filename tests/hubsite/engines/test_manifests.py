@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from hubsite.engines.base import Run
-from hubsite.engines.kubernetes import manifests
+from hubsite.engines.kubernetes import labels, pods, runs
 from hubsite.engines.kubernetes.pod_options import PodOptions, Volume
 
 from .workloads import KEY, SECRETS, TOKEN, all_options, options, user_code, workload
@@ -53,8 +53,8 @@ CASES: dict[str, tuple[Run, PodOptions]] = {
 
 def made_of(case: str) -> tuple[dict, dict]:
     given, opts = CASES[case]
-    secret = manifests.secret(given, job_uid="uid-of-the-job", instance=opts.instance)
-    return manifests.job(given, opts), secret
+    secret = runs.secret(given, job_uid="uid-of-the-job", instance=opts.instance)
+    return runs.job(given, opts), secret
 
 
 class _Dumper(yaml.SafeDumper):
@@ -104,7 +104,7 @@ def test_nothing_secret_is_in_the_job(case):
 
 
 def test_code_is_fetched_and_not_in_the_secret():
-    secret = manifests.secret(user_code(), job_uid="u", instance="xcube-hub")
+    secret = runs.secret(user_code(), job_uid="u", instance="xcube-hub")
     packed = gzip.decompress(base64.b64decode(secret["data"]["workload.json.gz"])).decode()
     assert "code-x7" not in packed
     assert json.loads(packed)["code_url"] == "http://hub:8080/cubegens/a1b2-0f/code"
@@ -115,7 +115,7 @@ def test_user_code_gets_nothing_of_the_operators_environment():
     container = job["spec"]["template"]["spec"]["containers"][0]
     assert "envFrom" not in container
     assert "--keep-environment" not in container["command"][2]
-    trusted = manifests.job(workload(), options(env_secret="s"))
+    trusted = runs.job(workload(), options(env_secret="s"))
     container = trusted["spec"]["template"]["spec"]["containers"][0]
     assert container["envFrom"] == [{"secretRef": {"name": "s"}}]
     assert container["command"][2].count("--keep-environment") == 1
@@ -164,24 +164,26 @@ def test_names_and_labels_are_those_that_kubernetes_takes(case):
     assert job["metadata"]["labels"] == template["metadata"]["labels"]
     for value in job["metadata"]["labels"].values():
         assert re.fullmatch(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", value)
-    for term in manifests.selector(CASES[case][1].instance).split(","):
+    for term in labels.selector(component=runs.COMPONENT, instance=CASES[case][1].instance).split(
+        ","
+    ):
         key, _, value = term.partition("=")
         assert job["metadata"]["labels"][key] == value
 
 
 def test_owners_that_are_no_labels_are_told_apart():
     odd = ["ada@example.org", "Ada@example.org", "-x", "x" * 64, "", "ä", "a/b", "a\n"]
-    found = {manifests.label_value(text) for text in odd}
+    found = {labels.label_value(text) for text in odd}
     assert len(found) == len(odd)
     assert not found & set(odd)
-    assert manifests.label_value("a1b2") == "a1b2"
+    assert labels.label_value("a1b2") == "a1b2"
 
 
 @pytest.mark.parametrize("owner", ["..", ".", "a/../b", "", "ada@example.org", "a\n"])
 def test_an_owner_that_is_no_folder_gets_none(owner):
     opts = options(volumes=[Volume("out", "/out", per_user=True)])
     with pytest.raises(ValueError, match="cannot be the name of a folder"):
-        manifests.job(workload(owner=owner), opts)
+        runs.job(workload(owner=owner), opts)
 
 
 @pytest.mark.parametrize(
@@ -198,14 +200,14 @@ def test_memory_is_reserved_as_expected_and_never_more_than_allowed(
     most, expected, request_, limit
 ):
     given = workload(memory_bytes=most, expected_memory_bytes=expected)
-    spec = manifests.job(given, options())["spec"]["template"]["spec"]
+    spec = runs.job(given, options())["spec"]["template"]["spec"]
     resources = spec["containers"][0]["resources"]
     assert resources["requests"]["memory"] == str(request_)
     assert resources["limits"].get("memory") == (str(limit) if limit else None)
 
 
 def test_the_jobs_deadline_lets_every_try_take_its_own():
-    spec = manifests.job(workload(deadline_s=100.5), options(retries=2, pending_s=30))["spec"]
+    spec = runs.job(workload(deadline_s=100.5), options(retries=2, pending_s=30))["spec"]
     assert spec["activeDeadlineSeconds"] == 30 + 3 * 160.5 // 1
     assert spec["backoffLimitPerIndex"] == 2
 
@@ -222,13 +224,13 @@ def test_the_start_is_left_by_kubernetes_as_it_is():
 
 def test_a_workload_that_no_secret_can_hold_is_refused_with_its_size():
     noise = random.Random(1).randbytes(900_000).hex()
-    with pytest.raises(manifests.TooLarge, match=r"take [\d,]+ bytes; Kubernetes allows 1,048,576"):
-        manifests.secret(workload(payload={"x": noise * 2}), job_uid="u", instance="i")
+    with pytest.raises(runs.TooLarge, match=r"take [\d,]+ bytes; Kubernetes allows 1,048,576"):
+        runs.secret(workload(payload={"x": noise * 2}), job_uid="u", instance="i")
 
 
 def test_what_just_fits_is_within_what_kubernetes_allows():
     noise = random.Random(1).randbytes(900_000).hex()
-    secret = manifests.secret(workload(payload={"x": noise}), job_uid="u", instance="i")
+    secret = runs.secret(workload(payload={"x": noise}), job_uid="u", instance="i")
     size = sum(len(base64.b64decode(value)) for value in secret["data"].values())
     assert 900_000 < size <= 1 << 20
 
@@ -241,21 +243,17 @@ def test_the_same_workload_is_the_same_secret():
 def test_a_program_is_named_after_what_is_in_it():
     program = workload().container.program
     assert program is not None
-    config_map = manifests.program_config_map(program)
+    config_map = pods.program_config_map(program)
     assert config_map["metadata"]["name"] == "xcube-hub-runner-9a44557465ef"
-    assert (
-        manifests.program_name(replace(program, archive=b"another"))
-        != config_map["metadata"]["name"]
-    )
+    assert pods.program_name(replace(program, archive=b"another")) != config_map["metadata"]["name"]
     assert base64.b64decode(config_map["binaryData"]["runner.zip"]) == b"a zip"
     assert config_map["immutable"] is True
 
 
 def test_a_job_is_ours_if_hub_owner_and_attempt_are():
-    given = workload()
-    made = manifests.job(given, options())
-    assert manifests.is_ours(made, given, instance="xcube-hub")
-    assert not manifests.is_ours(made, given, instance="hub-2")
-    assert not manifests.is_ours(made, workload(attempt=2), instance="xcube-hub")
-    assert not manifests.is_ours(made, workload(owner="b"), instance="xcube-hub")
-    assert not manifests.is_ours({"metadata": {"name": "x"}}, given, instance="xcube-hub")
+    made = runs.job(workload(), options())
+    assert labels.is_ours(made, runs.job(workload(), options()))
+    assert not labels.is_ours(made, runs.job(workload(), options(instance="hub-2")))
+    assert not labels.is_ours(made, runs.job(workload(attempt=2), options()))
+    assert not labels.is_ours(made, runs.job(workload(owner="b"), options()))
+    assert not labels.is_ours({"metadata": {"name": "x"}}, made)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hubsite.engines.kubernetes import manifests
+from hubsite.engines.kubernetes import pods, runs
 
 from .workloads import options, workload
 
@@ -51,7 +51,7 @@ class Image:
         return file
 
     def script(self, **given: object) -> str:
-        job = manifests.job(workload(), options(**given))
+        job = runs.job(workload(), options(**given))
         text = job["spec"]["template"]["spec"]["containers"][0]["command"][2]
         text = text.replace("/dev/termination-log", str(self.message))
         for folder in ("/opt/", "/home/"):
@@ -187,7 +187,7 @@ ODD_IMAGES = [
 def test_an_image_without_xcube_is_told_by_its_name(image, name):
     image.add("bin/python3", HAS_NONE)
     _, ended = image.start(image.script(image=name))
-    assert ended.returncode == manifests.NO_PYTHON_EXIT
+    assert ended.returncode == pods.NO_PYTHON_EXIT
     told = json.loads(image.message.read_text())
     assert (told["phase"], told["reason"]) == ("FAILED", "IMAGE")
     assert told["message"].startswith("No Python in the image ")
@@ -199,14 +199,14 @@ def test_an_image_without_xcube_is_told_by_its_name(image, name):
 
 def test_an_image_without_anything_is_told_too(image):
     _, ended = image.start()
-    assert ended.returncode == manifests.NO_PYTHON_EXIT
+    assert ended.returncode == pods.NO_PYTHON_EXIT
     assert "No Python" in json.loads(image.message.read_text())["message"]
 
 
 def test_a_message_that_cannot_be_written_changes_no_exit_code(image):
     image.message.mkdir()
     _, ended = image.start()
-    assert ended.returncode == manifests.NO_PYTHON_EXIT
+    assert ended.returncode == pods.NO_PYTHON_EXIT
 
 
 def test_the_operators_variables_are_kept_only_where_there_are_some(image):

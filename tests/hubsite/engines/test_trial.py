@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from hubsite.engines.kubernetes.check.trial import archive
-from hubsite.engines.kubernetes.manifests import REFUSED_EXIT
+from hubsite.engines.kubernetes.pod_facts import REFUSED_EXIT
 from tests.servers.ports import free_port
 
 

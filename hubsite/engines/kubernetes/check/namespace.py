@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from ...base import Container, Program, Report, Run
-from .. import manifests
+from .. import pods, runs
 from ..client import Refused
 from .objects import check_objects
 from .permissions import NEEDED, Permission
@@ -98,11 +98,11 @@ def _made(place: Place, *, memory_bytes: int) -> Iterator[Row]:
         report=Report("", ""),
     )
     instance = place.options.instance
-    secret = manifests.secret(run, job_uid="check", instance=instance)
-    config_map = manifests.program_config_map(_PROGRAM)
+    secret = runs.secret(run, job_uid="check", instance=instance)
+    config_map = pods.program_config_map(_PROGRAM)
     yield place.row("takes a ConfigMap", partial(_takes, place, "configmaps", config_map))
     yield place.row("takes a Secret", partial(_takes, place, "secrets", secret))
-    job = manifests.job(run, place.options)
+    job = runs.job(run, place.options)
     yield place.row("takes a Job", partial(_takes, place, "jobs", job))
 
 

@@ -1,10 +1,16 @@
-"""What the hub's account must be allowed in the namespace of the runs, as in
-`deploy/kubernetes/role.yaml`: a test holds them equal. `manage.py check_cluster` asks for each.
+"""What the hub's account must be allowed in the namespace of the runs.
+
+It follows from the kinds of work. `deploy/kubernetes/role.yaml` gives exactly this (a test holds
+them equal), and `manage.py check_cluster` asks for each.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
+
+from ..engine import KINDS
+from ..kinds import Resource
 
 
 class Permission(NamedTuple):
@@ -24,17 +30,17 @@ class Permission(NamedTuple):
         return asked | ({"subresource": part} if part else {}) | {"verb": self.verb}
 
 
-_VERBS = (
-    ("batch", "jobs", ("create", "get", "list", "watch", "delete")),
-    ("", "secrets", ("create",)),
-    ("", "configmaps", ("create", "get")),
-    ("", "pods", ("list", "watch")),
-    ("", "pods/log", ("get",)),
-    ("", "events", ("list",)),
-    ("", "persistentvolumeclaims", ("get",)),
-    ("", "namespaces", ("get",)),
+CHECKED = (
+    Resource("", "persistentvolumeclaims", ("get",)),
+    Resource("", "namespaces", ("get",)),
 )
+"""What only `check_cluster` looks at."""
 
-NEEDED: tuple[Permission, ...] = tuple(
-    Permission(group, resource, verb) for group, resource, verbs in _VERBS for verb in verbs
-)
+
+def permissions(resources: Iterable[Resource]) -> tuple[Permission, ...]:
+    """Each verb on each of these resources, once."""
+    found = (Permission(r.group, r.plural, verb) for r in resources for verb in r.verbs)
+    return tuple(dict.fromkeys(found))
+
+
+NEEDED = permissions([*(r for kind in KINDS for r in kind.resources), *CHECKED])

@@ -15,9 +15,10 @@ from typing import Any
 from django.utils import timezone
 
 from ...base import Container, Phase, Program, Report, Run, RunFact
-from .. import manifests
-from ..manifests import JOB_NAME_LABEL
-from ..observations import observe
+from .. import runs
+from ..labels import JOB_NAME_LABEL
+from ..pods import program_config_map
+from ..run_facts import observe
 from .rows import Place, Row, failed, ok
 
 Json = dict[str, Any]
@@ -44,7 +45,7 @@ else:
 with open(arguments["--termination-message"], "w") as file:
     message = f"From a pod, the hub at {url} {fault}"
     json.dump({"phase": "FAILED", "reason": "LAUNCH", "message": message}, file)
-sys.exit(2)  # manifests.REFUSED_EXIT
+sys.exit(2)  # pod_facts.REFUSED_EXIT
 """
 _MENDS = {
     "IMAGE": "Set XCUBE_HUB_POD_IMAGE to an image with xcube that the nodes can pull; name the "
@@ -96,10 +97,10 @@ def archive(name: str) -> bytes:
 def _run(place: Place, run: Run, wait_s: float) -> RunFact:
     assert run.container.program is not None
     api, path = place.api, place.path("jobs", group=_JOBS)
-    job = api.create(path, manifests.job(run, place.options))
+    job = api.create(path, runs.job(run, place.options))
     try:
-        secret = manifests.secret(run, job_uid=job["metadata"]["uid"], instance=INSTANCE)
-        config_map = manifests.program_config_map(run.program)
+        secret = runs.secret(run, job_uid=job["metadata"]["uid"], instance=INSTANCE)
+        config_map = program_config_map(run.container.program)
         config_map["metadata"]["ownerReferences"] = secret["metadata"]["ownerReferences"]
         api.create(place.path("configmaps"), config_map)
         api.create(place.path("secrets"), secret)

@@ -1,8 +1,8 @@
-"""Keeps a copy of all our objects of one kind up to date: list, then watch, for ever.
+"""An informer: it keeps a watch cache of all our objects of one resource. List, then watch.
 
-Level-based: what matters is the copy, not the events; any number of events of one object
-between two looks is one change. Nothing that the server does ends it: whatever fails is tried
-again, ever more slowly.
+It works on levels: what matters is the cache, not the events; any number of events of one
+object between two looks is one change. Nothing that the server does ends it: what fails is
+tried again, with longer and longer pauses.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 from django.utils import timezone
 
 from ..base import EngineUnavailable
+from .changes import Changes
 from .client import Api, Refused, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 6.0
 SHORTEST_WATCH_S = 1.0
 RELIST_AFTER_S = 300.0
-"""A watch that lost an event without a sign is mended this often."""
+"""A list this often makes up for events that a watch lost without a sign."""
 KNOWN_LATE = timedelta(seconds=1)
 """An event is delivered within this time, where the connection is sound."""
 SOON_S = 30.0
@@ -40,11 +41,11 @@ class _Expired(Exception):
     """The version that we watch from is too old for the server: list again."""
 
 
-class Mirror(threading.Thread):
-    """The copy, in groups: an object's group is what `group` makes of it.
+class Informer(threading.Thread):
+    """The watch cache, in groups: `group` gives the name of the group of an object.
 
-    `keep` says what of an object is worth keeping. `changed` is called, from this thread, with
-    each group that is not as it was; `listed` after each full list.
+    `keep` says what the cache keeps of an object. The name of each group that changed goes into
+    `changes`, and each full list is noted there.
     """
 
     def __init__(
@@ -56,19 +57,19 @@ class Mirror(threading.Thread):
         selector: str,
         group: Callable[[Json], str],
         keep: Callable[[Json], Json],
-        changed: Callable[[str], None],
-        listed: Callable[[], None],
+        changes: Changes,
+        is_root: bool,
     ) -> None:
         super().__init__(name=name, daemon=True)
         self.known_until: datetime | None = None
-        """All that happened before is in the copy; None while there is none."""
+        """Everything that happened before is in the cache; None before the first list."""
         self._api = api
         self._path = path
         self._query = {"labelSelector": selector}
         self._group = group
         self._keep = keep
-        self._changed = changed
-        self._listed = listed
+        self._changes = changes
+        self._is_root = is_root
         self._groups: dict[str, dict[str, Json]] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -86,7 +87,7 @@ class Mirror(threading.Thread):
             return list(self._groups.get(group, {}).values())
 
     def stop(self) -> None:
-        """End it; a call under way is given up with the process."""
+        """End it soon. A call that is under way ends by itself, or with the process."""
         self._stopping.set()
 
     def run(self) -> None:
@@ -110,7 +111,7 @@ class Mirror(threading.Thread):
                 self._pause("an unforeseen failure")
 
     def _list(self) -> str:
-        """Replace the copy by what there is; gives the version to watch from."""
+        """Replace the cache by what exists. Gives the version to watch from."""
         asked_at = timezone.now()
         is_soon = time.monotonic() - self._list_tried_at < SOON_S
         self._list_tried_at = time.monotonic()
@@ -131,8 +132,8 @@ class Mirror(threading.Thread):
             self.known_until = asked_at
         for group in before.keys() | found.keys():
             if before.get(group) != found.get(group):
-                self._changed(group)
-        self._listed()
+                self._changes.add(group, is_root=self._is_root)
+        self._changes.add_list()
         return version
 
     def _watch(self) -> None:
@@ -175,7 +176,7 @@ class Mirror(threading.Thread):
                 if not members:
                     del self._groups[group]
             if is_change:
-                self._changed(group)
+                self._changes.add(group, is_root=self._is_root)
         self._version = metadata.get("resourceVersion") or self._version
 
     def _pause(self, why: str, *, is_quiet: bool = False) -> None:

@@ -6,21 +6,24 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from hubsite.engines.base import Gone, Level, Phase, RunFact
-from hubsite.engines.kubernetes import news as news_module
-from hubsite.engines.kubernetes import refusals, watch
+from hubsite.engines.kubernetes import informer, kind_watch, refusals
 from hubsite.engines.kubernetes.client import Unavailable
-from hubsite.engines.kubernetes.news import News
-from hubsite.engines.kubernetes.observations import observe
+from hubsite.engines.kubernetes.kind_watch import KindWatch
+from hubsite.engines.kubernetes.kinds import Resource, Seen
+from hubsite.engines.kubernetes.pod_options import PodOptions
 from hubsite.engines.kubernetes.refusals import Refusals, newest_refusal
+from hubsite.engines.kubernetes.run_facts import observe
+from hubsite.engines.kubernetes.runs import RUNS
 
-from . import objects
+from . import objects, workloads
 from .apiserver import World
 
 Json = dict[str, Any]
@@ -30,10 +33,10 @@ PATIENCE_S = 20.0
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """As it is, at a fiftieth of the time."""
-    monkeypatch.setattr(watch, "FIRST_PAUSE_S", 0.02)
-    monkeypatch.setattr(watch, "LONGEST_PAUSE_S", 0.1)
-    monkeypatch.setattr(watch, "SHORTEST_WATCH_S", 0.02)
-    monkeypatch.setattr(watch, "KNOWN_LATE", timedelta(0))
+    monkeypatch.setattr(informer, "FIRST_PAUSE_S", 0.02)
+    monkeypatch.setattr(informer, "LONGEST_PAUSE_S", 0.1)
+    monkeypatch.setattr(informer, "SHORTEST_WATCH_S", 0.02)
+    monkeypatch.setattr(informer, "KNOWN_LATE", timedelta(0))
 
 
 @pytest.fixture
@@ -42,34 +45,45 @@ def world() -> Iterator[World]:
         yield world
 
 
+class Namespace:
+    """The part of a `Cluster` that a watch uses, in front of the World."""
+
+    def __init__(self, world: World) -> None:
+        self.api = world.api()
+
+    def path(self, resource: Resource, name: str = "") -> str:
+        return f"/apis/x/v1/namespaces/n/{resource.plural}"
+
+
 class Reader:
-    """Reads the news as the observer does, and remembers what each Job was looked at with."""
+    """Reads what has changed as the follower does; remembers what each Job was looked at with."""
 
     def __init__(self, world: World) -> None:
         self.looked: list[tuple[str, int, datetime]] = []
         self.facts: list[Level | RunFact | Gone] = []
         self.pending_s = 600.0
-        self.news = News(
-            world.api(),
-            path=lambda kind: f"/apis/x/v1/namespaces/n/{kind}",
-            selector="a=b",
-            observe=self._observe,
+        self.watch = KindWatch(
+            Namespace(world), replace(RUNS, observe=self._observe), workloads.options()
         )
-        self.news.start()
+        self.watch.start()
 
-    def _observe(
-        self, job: Json, pods: Sequence[Json], refusal: str | None, known_until: datetime
-    ) -> RunFact:
-        self.looked.append((job["metadata"]["name"], len(pods), known_until))
-        return observe(job, pods, now=known_until, pending_s=self.pending_s, refusal=refusal)
+    def _observe(self, seen: Seen, _: PodOptions) -> RunFact:
+        self.looked.append((seen.root["metadata"]["name"], len(seen.pods), seen.known_until))
+        return observe(
+            seen.root,
+            seen.pods,
+            now=seen.known_until,
+            pending_s=self.pending_s,
+            refusal=seen.refusal,
+        )
 
     def close(self) -> None:
-        self.news.stop()
-        for thread in (self.news._jobs, self.news._pods):
+        self.watch.stop()
+        for thread in (self.watch._roots, self.watch._pods):
             thread.join(PATIENCE_S)
 
     def read(self, wait_s: float = 0.1) -> list[Level | RunFact | Gone]:
-        new = list(self.news.wait(wait_s))
+        new = list(self.watch.wait(wait_s))
         self.facts += new
         return new
 
@@ -153,7 +167,7 @@ def test_first_comes_all_there_is_and_then_what_changes(world, reader):
 
 
 def test_a_level_tells_since_when_nothing_else_was_there(world, reader, monkeypatch):
-    monkeypatch.setattr(news_module, "LEVEL_EVERY_S", 0.05)
+    monkeypatch.setattr(kind_watch, "LEVEL_EVERY_S", 0.05)
     reader.until(lambda: bool(reader.levels))
     lists, before = len(world.asked("jobs")), datetime.now(UTC)
     reader.until(lambda: reader.levels[-1].asked_at > before)
@@ -163,7 +177,7 @@ def test_a_level_tells_since_when_nothing_else_was_there(world, reader, monkeypa
 
 def test_everything_is_told_again_now_and_then(world, reader, monkeypatch):
     """For what time alone has changed: here a run that has waited too long."""
-    monkeypatch.setattr(news_module, "LEVEL_EVERY_S", 0.1)
+    monkeypatch.setattr(kind_watch, "LEVEL_EVERY_S", 0.1)
     world.put("jobs", a_job("one"))
     world.put("pods", fresh(objects.waiting("ErrImagePull", of="one")))
     reader.until(lambda: reader.of("one") != [] and reader.of("one")[-1].reason == "IMAGE")
@@ -176,13 +190,13 @@ def test_everything_is_told_again_now_and_then(world, reader, monkeypatch):
 
 
 def test_time_stands_still_while_the_server_is_away(world, reader, monkeypatch):
-    monkeypatch.setattr(news_module, "LEVEL_EVERY_S", 0.05)
+    monkeypatch.setattr(kind_watch, "LEVEL_EVERY_S", 0.05)
     world.put("jobs", a_job("one"))
     reader.until(lambda: reader.phase("one") == Phase.PENDING)
     world.is_down = {"pods"}
     asked = len(world.asked("pods", watch=True))
     reader.until(lambda: len(world.asked("pods", watch=True)) >= asked + 2)
-    jobs, pods = reader.news._jobs, reader.news._pods
+    jobs, pods = reader.watch._roots, reader.watch._pods
     reader.until(lambda: jobs.known_until > pods.known_until)
     count = len(reader.levels)
     reader.until(lambda: len(reader.levels) >= count + 5)
@@ -190,12 +204,12 @@ def test_time_stands_still_while_the_server_is_away(world, reader, monkeypatch):
 
 
 def test_after_each_list_there_is_a_level(world, reader, monkeypatch):
-    monkeypatch.setattr(news_module, "LEVEL_EVERY_S", 1e6)
+    monkeypatch.setattr(kind_watch, "LEVEL_EVERY_S", 1e6)
     reader.until(lambda: bool(reader.levels))
     for _ in range(3):
         reader.read()
     count, lists = len(reader.levels), len(world.asked("pods"))
-    reader.news._pods._version = None  # as after a 410
+    reader.watch._pods._version = None  # as after a 410
     reader.until(lambda: len(reader.levels) == count + 1)
     assert len(world.asked("pods")) == lists + 1
 
@@ -210,7 +224,7 @@ def test_what_goes_is_told_once(world, reader):
     world.remove("pods", "one-0")
     world.put("jobs", a_job("two"))
     reader.until(lambda: reader.phase("two") is not None)
-    reader.until(lambda: "one" not in reader.news._pods.groups())
+    reader.until(lambda: "one" not in reader.watch._pods.groups())
     for _ in range(3):
         reader.read()
     assert reader.gone("one") == 1
@@ -227,7 +241,7 @@ def test_what_went_while_nobody_watched_is_told_after_the_next_list(world, reade
     world.put("jobs", a_job("one"))
     reader.until(lambda: reader.phase("one") is not None)
     world.lose("jobs", "one")
-    reader.news._jobs._version = None
+    reader.watch._roots._version = None
     reader.until(lambda: reader.gone("one") == 1)
     reader.until(lambda: not reader.levels[-1].facts)
 
@@ -235,7 +249,7 @@ def test_what_went_while_nobody_watched_is_told_after_the_next_list(world, reade
 def test_a_pod_that_is_seen_before_its_job_is_nobody_gone(world, reader):
     reader.until(lambda: bool(reader.levels))
     world.put("pods", a_pod("one"))
-    reader.until(lambda: reader.news._pods.groups() == ["one"])
+    reader.until(lambda: reader.watch._pods.groups() == ["one"])
     for _ in range(3):
         reader.read()
     assert reader.of("one") == []
@@ -263,7 +277,7 @@ def test_ten_thousand_events_of_one_job_are_few_facts(world, reader):
         world.put("jobs", {**made, "status": {"conditions": [condition]}})
     last = str(world.version)
     give_up = time.monotonic() + PATIENCE_S
-    while reader.news._jobs._version != last:
+    while reader.watch._roots._version != last:
         assert time.monotonic() < give_up
         time.sleep(0.01)
     for _ in range(5):
@@ -277,12 +291,12 @@ def test_an_event_that_changes_nothing_of_interest_is_no_news(world, reader):
     world.put("jobs", a_job("one"))
     reader.until(lambda: reader.phase("one") is not None)
     reader.facts.clear()
-    made = reader.news._jobs.of("one")[0]
+    made = reader.watch._roots.of("one")[0]
     for number in range(20):
         job = {**made, "status": {"active": number, "ready": number, "conditions": []}}
         world.put("jobs", job)
     last = str(world.version)
-    reader.until(lambda: reader.news._jobs._version == last)
+    reader.until(lambda: reader.watch._roots._version == last)
     reader.read()
     assert [f for f in reader.facts if not isinstance(f, Level)] == []
 
@@ -302,8 +316,8 @@ def test_waiting_ends_as_soon_as_there_is_something(world, reader):
 def test_its_threads_end_when_it_is_stopped(world):
     reader = Reader(world)
     reader.until(lambda: bool(reader.levels))
-    reader.news.stop()
-    for thread in (reader.news._jobs, reader.news._pods):
+    reader.watch.stop()
+    for thread in (reader.watch._roots, reader.watch._pods):
         thread.join(PATIENCE_S)
         assert not thread.is_alive()
 
@@ -376,7 +390,7 @@ def test_events_that_cannot_be_had_are_done_without():
 
 
 def test_a_refusal_comes_with_the_news(world, reader, monkeypatch):
-    monkeypatch.setattr(news_module, "LEVEL_EVERY_S", 0.1)
+    monkeypatch.setattr(kind_watch, "LEVEL_EVERY_S", 0.1)
     world.bodies["events"] = {"items": [event("FailedCreate", "exceeded quota", 1)]}
     old = objects.job(name="one")
     world.put("jobs", old)

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hubsite.engines.kubernetes import client, watch
+from hubsite.engines.kubernetes import client, informer
 from hubsite.engines.kubernetes.client import Refused, Unavailable
-from hubsite.engines.kubernetes.watch import Mirror
+from hubsite.engines.kubernetes.informer import Informer
 
 from .apiserver import ApiServer, Reply, Request, World
 
@@ -30,19 +30,23 @@ def item(name: str, version: int | str = 1, group: str = "g", **more: Any) -> Js
 
 
 class Told:
-    """What a mirror has told."""
+    """Takes what an informer tells, one after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, add: Callable[[str], None] | None = None) -> None:
         self.changed: list[str] = []
         self.lists = 0
+        self._add = add
 
-    def note_list(self) -> None:
+    def add(self, name: str, *, is_root: bool) -> None:
+        (self._add or self.changed.append)(name)
+
+    def add_list(self) -> None:
         self.lists += 1
 
 
-def mirror(api: Any, told: Told | None = None, **given: Any) -> Mirror:
+def make_informer(api: Any, told: Told | None = None, **given: Any) -> Informer:
     told = told or Told()
-    return Mirror(
+    return Informer(
         "watch of tests",
         api,
         **{
@@ -50,8 +54,8 @@ def mirror(api: Any, told: Told | None = None, **given: Any) -> Mirror:
             "selector": "a=b",
             "group": lambda found: found["group"],
             "keep": lambda found: {"is": found.get("is")},
-            "changed": told.changed.append,
-            "listed": told.note_list,
+            "changes": told,
+            "is_root": True,
             **given,
         },
     )
@@ -72,7 +76,7 @@ class Pauses(threading.Event):
         return self.is_set()
 
 
-def run(found: Mirror, *, pauses: int) -> list[float]:
+def run(found: Informer, *, pauses: int) -> list[float]:
     """Run it in this thread until it has made so many pauses."""
     found._stopping = stopping = Pauses(pauses)
     found.run()
@@ -140,7 +144,7 @@ def test_a_list_and_what_follows_make_the_copy():
         ("BOOKMARK", {"metadata": {"resourceVersion": "200"}}),
     )
     with Script(telling(*events), items=(item("a"),)) as script:
-        found = mirror(script.server.api(), told)
+        found = make_informer(script.server.api(), told)
         run(found, pauses=2)
         assert script.watched_from == ["100", "200"], "a bookmark moves it on"
         assert script.server.requests[1].query["allowWatchBookmarks"] == "true"
@@ -167,7 +171,7 @@ EXPIRED: list[Callable[[Reply], None]] = [
 @pytest.mark.parametrize("expired", EXPIRED)
 def test_a_version_that_is_too_old_makes_it_list_again(expired):
     with Script(expired, items=(item("a"),)) as script:
-        found = mirror(script.server.api())
+        found = make_informer(script.server.api())
         run(found, pauses=2)
         assert (script.lists, script.watched_from) == (2, ["100", "100"])
         assert found.of("g") == [{"is": None}], "only what is listed is there"
@@ -190,7 +194,7 @@ def test_a_list_that_expires_between_its_pages_is_asked_for_again():
             reply.json(content)
 
     with ApiServer(answer) as server:
-        found = mirror(server.api())
+        found = make_informer(server.api())
         run(found, pauses=2)
         assert len(found.of("g")) == 2
     assert len(lists) == 2
@@ -207,7 +211,7 @@ BROKEN: list[Callable[[Reply], None]] = [
 @pytest.mark.parametrize("broken", BROKEN)
 def test_a_watch_that_breaks_is_taken_up_where_it_was(broken):
     with Script(broken) as script:
-        found = mirror(script.server.api())
+        found = make_informer(script.server.api())
         run(found, pauses=2)
         assert (script.lists, script.watched_from) == (1, ["100", "101"])
         assert found.of("g") == [{"is": None}]
@@ -224,7 +228,7 @@ def test_a_watch_that_falls_silent_is_taken_up_where_it_was(monkeypatch):
 
     with Script(silent) as script:
         try:
-            run(mirror(script.server.api()), pauses=2)
+            run(make_informer(script.server.api()), pauses=2)
         finally:
             done.set()
         assert (script.lists, script.watched_from) == (1, ["100", "101"])
@@ -244,7 +248,7 @@ def test_whatever_the_server_answers_it_is_asked_again(status):
             reply.json(listing(item("a")))
 
     with ApiServer(answer) as server:
-        found = mirror(server.api())
+        found = make_informer(server.api())
         run(found, pauses=6)
         assert len(found.of("g")) == 2
 
@@ -262,7 +266,7 @@ def test_a_list_that_nobody_foresaw_does_not_end_it(odd):
             reply.json(answers.pop(0))
 
     with ApiServer(answer) as server:
-        found = mirror(server.api())
+        found = make_informer(server.api())
         run(found, pauses=3)
         assert found.groups() == ["g"]
 
@@ -277,7 +281,7 @@ def test_an_event_that_nobody_foresaw_makes_it_list_again(odd):
         reply.end()
 
     with Script(step, items=(item("a"),)) as script:
-        found = mirror(script.server.api())
+        found = make_informer(script.server.api())
         run(found, pauses=2)
         assert script.lists == 2
         assert found.groups() == ["g"]
@@ -292,16 +296,16 @@ def test_a_cluster_that_cannot_be_chosen_now_may_be_later():
         return PODS
 
     with Script(items=(item("a"),)) as script:
-        found = mirror(script.server.api(), path=path)
+        found = make_informer(script.server.api(), path=path)
         run(found, pauses=3)
         assert found.groups() == ["g"]
 
 
 def test_what_a_watch_lost_without_a_sign_is_found_by_the_next_list(monkeypatch):
-    monkeypatch.setattr(watch, "RELIST_AFTER_S", 0.0)
+    monkeypatch.setattr(informer, "RELIST_AFTER_S", 0.0)
     told = Told()
     with Script(telling(), items=(item("a"), item("b", group="h"))) as script:
-        found = mirror(script.server.api(), told)
+        found = make_informer(script.server.api(), told)
         found._list()
         script.items = (item("a"),)
         run(found, pauses=1)
@@ -311,7 +315,7 @@ def test_what_a_watch_lost_without_a_sign_is_found_by_the_next_list(monkeypatch)
 
 # Pauses.
 
-FIRST, LONGEST = watch.FIRST_PAUSE_S, watch.LONGEST_PAUSE_S
+FIRST, LONGEST = informer.FIRST_PAUSE_S, informer.LONGEST_PAUSE_S
 
 
 def grows(pauses: list[float]) -> bool:
@@ -344,7 +348,7 @@ NEVER_WELL: dict[str, Callable[[Reply], None]] = {
 @pytest.mark.parametrize("step", NEVER_WELL.values(), ids=list(NEVER_WELL))
 def test_a_watch_that_never_goes_well_is_asked_for_ever_more_slowly(step):
     with Script(*[step] * 8) as script:
-        pauses = run(mirror(script.server.api()), pauses=8)
+        pauses = run(make_informer(script.server.api()), pauses=8)
         assert grows(pauses)
         assert len(script.watched_from) == 8, "never without a pause"
         assert script.lists <= 8
@@ -352,18 +356,18 @@ def test_a_watch_that_never_goes_well_is_asked_for_ever_more_slowly(step):
 
 def test_a_list_that_never_goes_well_is_asked_for_ever_more_slowly():
     with ApiServer(lambda request, reply: reply.status(500)) as server:
-        assert grows(run(mirror(server.api()), pauses=8))
+        assert grows(run(make_informer(server.api()), pauses=8))
         assert len(server.requests) == 8
 
 
 def test_a_server_that_is_not_there_is_asked_ever_more_slowly():
     server = ApiServer()
     server.close()
-    assert grows(run(mirror(server.api()), pauses=8))
+    assert grows(run(make_informer(server.api()), pauses=8))
 
 
 def test_after_a_watch_that_went_well_pauses_begin_small_again(monkeypatch):
-    monkeypatch.setattr(watch, "SHORTEST_WATCH_S", 0.05)
+    monkeypatch.setattr(informer, "SHORTEST_WATCH_S", 0.05)
 
     def well(reply: Reply) -> None:
         reply.stream()
@@ -371,16 +375,16 @@ def test_after_a_watch_that_went_well_pauses_begin_small_again(monkeypatch):
         reply.end()
 
     with Script(busy, busy, busy, well, busy) as script:
-        pauses = run(mirror(script.server.api()), pauses=4)
+        pauses = run(make_informer(script.server.api()), pauses=4)
     assert grows(pauses[:3])
     assert grows(pauses[3:])
 
 
 def test_after_an_outage_a_version_that_is_too_old_costs_no_pause(monkeypatch):
     """A server that comes back knows no old versions; it is asked for a list at once."""
-    monkeypatch.setattr(watch, "SOON_S", 0.0)
+    monkeypatch.setattr(informer, "SOON_S", 0.0)
     with Script(busy, busy, busy, status_410, busy) as script:
-        pauses = run(mirror(script.server.api()), pauses=4)
+        pauses = run(make_informer(script.server.api()), pauses=4)
         assert script.lists == 2
     assert grows(pauses[:3])
     assert grows(pauses[3:]), "the list went well: what went wrong before is forgotten"
@@ -390,7 +394,7 @@ def test_after_an_outage_a_version_that_is_too_old_costs_no_pause(monkeypatch):
 
 
 def test_what_is_known_is_known_until_the_last_word_of_the_server(monkeypatch):
-    monkeypatch.setattr(watch, "SHORTEST_WATCH_S", 0.05)
+    monkeypatch.setattr(informer, "SHORTEST_WATCH_S", 0.05)
     asked: list[Any] = []
 
     def well(reply: Reply) -> None:
@@ -404,7 +408,7 @@ def test_what_is_known_is_known_until_the_last_word_of_the_server(monkeypatch):
         busy(reply)
 
     with Script(well, well, look, look) as script:
-        found = mirror(script.server.api())
+        found = make_informer(script.server.api())
         assert found.known_until is None
         run(found, pauses=2)
     first, second, third, last = asked
@@ -424,7 +428,7 @@ class Unsound:
         self.log: list[tuple[int, str, Json]] = []
         self.version = 1
         self.oldest = 0
-        self.mirror: Mirror | None = None
+        self.mirror: Informer | None = None
 
     def change(self, name: str, what: str) -> None:
         if what == "remove" and name not in self.objects:
@@ -507,14 +511,14 @@ def test_in_the_end_the_copy_is_what_there_is(steps):
     def look(group: str) -> None:
         looked[group] = found.of(group)
 
-    found = mirror(world, changed=look)
+    found = make_informer(world, Told(look))
     world.mirror = found
     found._stopping.wait = lambda timeout=None: found._stopping.is_set()  # type: ignore
-    shortest, watch.SHORTEST_WATCH_S = watch.SHORTEST_WATCH_S, 0.0
+    shortest, informer.SHORTEST_WATCH_S = informer.SHORTEST_WATCH_S, 0.0
     try:
         found.run()
     finally:
-        watch.SHORTEST_WATCH_S = shortest
+        informer.SHORTEST_WATCH_S = shortest
     expected: dict[str, list[Json]] = {}
     for content in world.objects.values():
         expected.setdefault(content["group"], []).append({"is": content["is"]})
@@ -533,7 +537,7 @@ def test_in_the_end_the_copy_is_what_there_is(steps):
 def test_a_thread_of_it_ends_when_it_is_stopped():
     with World() as world:
         world.put("pods", item("a"))
-        found = mirror(world.api())
+        found = make_informer(world.api())
         found.start()
         _wait(lambda: found.groups() == ["g"])
         found.stop()

@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubsite.engines.base import Phase, RunFact
-from hubsite.engines.kubernetes.manifests import NO_PYTHON_EXIT, REFUSED_EXIT
-from hubsite.engines.kubernetes.observations import observe, time_of
+from hubsite.engines.kubernetes.pod_facts import REFUSED_EXIT
+from hubsite.engines.kubernetes.pods import NO_PYTHON_EXIT
+from hubsite.engines.kubernetes.reading import time_of
+from hubsite.engines.kubernetes.run_facts import observe
 from jobs.lifecycle import OUR_FAULTS
 
 from .objects import (

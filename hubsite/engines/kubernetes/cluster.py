@@ -1,0 +1,91 @@
+"""One namespace of a cluster, and the calls to it that every kind of work makes."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..base import Applied, EngineFull, EngineUnavailable, Outcome, Program
+from .client import Api, Refused
+from .connection import Source, load, namespace_of
+from .kinds import CONFIG_MAPS, Resource
+from .pods import program_config_map, program_name
+
+if TYPE_CHECKING:
+    from kubernetes.client import Configuration
+
+logger = logging.getLogger(__name__)
+
+Json = dict[str, Any]
+
+PROGRAM_KEPT_S = 60.0
+
+
+class Cluster:
+    """Connects on the first call; each call raises EngineUnavailable if that is not possible."""
+
+    def __init__(self, name: str, source: Callable[[], Source]) -> None:
+        self.name = name
+        self.api = Api(self._configuration)
+        self._source = source
+        self._namespace: str | None = None
+        self._program_until: dict[str, float] = {}
+
+    @property
+    def namespace(self) -> str:
+        if self._namespace is None:
+            source = self._source()
+            self._namespace = namespace_of(source)
+            logger.info("the engine %s uses %s, namespace %s", self.name, source.text,
+                        self._namespace)  # fmt: skip
+        return self._namespace
+
+    def path(self, resource: Resource, name: str = "") -> str:
+        """The path of all of these in our namespace, or of the one called `name`."""
+        return resource.path(self.namespace, name)
+
+    def create(self, resource: Resource, body: Json) -> Json:
+        """Create an object. Raises Refused."""
+        return self.api.create(self.path(resource), body)
+
+    def ensure(self, resource: Resource, body: Json) -> None:
+        """Create an object whose name says all about it: one that exists is the one we mean."""
+        try:
+            self.create(resource, body)
+        except Refused as refused:
+            if not already_exists(refused):
+                raise
+
+    def bring_program(self, program: Program) -> None:
+        """Make sure that the program's ConfigMap exists; it is looked at once in a while."""
+        name = program_name(program)
+        if self._program_until.get(name, 0.0) > time.monotonic():
+            return
+        self.ensure(CONFIG_MAPS, program_config_map(program))
+        self._program_until = {name: time.monotonic() + PROGRAM_KEPT_S}
+
+    def _configuration(self) -> Configuration:
+        return load(self._source())
+
+
+def already_exists(refused: Refused) -> bool:
+    """409 also means that a quota was just being counted, which is worth another try."""
+    return refused.status == 409 and refused.reason == "AlreadyExists"
+
+
+def outcome_of(refused: Refused) -> Applied:
+    """The outcome of an apply that the API server refused.
+
+    Only what it says about the object itself is for good. An admission webhook may deny with
+    403, too: what it denies to one object must not stop all others behind it. Raises
+    EngineUnavailable if nothing can be made now.
+    """
+    if refused.status in (400, 413, 422) or (
+        refused.status == 403 and "denied the request" in str(refused)
+    ):
+        return Applied(Outcome.REFUSED, str(refused))
+    if refused.status == 403 and "exceeded quota" in str(refused):
+        raise EngineFull(f"the namespace's quota is used up: {refused}") from refused
+    raise EngineUnavailable(f"the cluster refuses to make it: {refused}") from refused

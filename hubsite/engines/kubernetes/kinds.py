@@ -1,0 +1,92 @@
+"""What a kind of work is made of in a cluster, as data.
+
+A place (`place.py`) makes, watches and removes the objects of one kind; it knows no kind by
+itself. `RUNS` (in `runs.py`) is the one that there is: Jobs with their Secrets. Services come
+as a second value: Deployments with Secrets and Services. They may change, so `place.py` then
+learns to patch what exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic
+
+from ..base import FactT, SpecT
+from .pod_options import PodOptions
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A kind of Kubernetes object, and the verbs that the hub needs for it."""
+
+    group: str
+    plural: str
+    verbs: tuple[str, ...]
+    version: str = "v1"
+
+    def path(self, namespace: str, name: str = "") -> str:
+        """The path of all of them in a namespace, or of the one called `name`."""
+        base = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        tail = f"/{name}" if name else ""
+        return f"{base}/namespaces/{namespace}/{self.plural}{tail}"
+
+
+JOBS = Resource("batch", "jobs", ("create", "get", "list", "watch", "delete"))
+SECRETS = Resource("", "secrets", ("create",))
+CONFIG_MAPS = Resource("", "configmaps", ("create", "get"))
+PODS = Resource("", "pods", ("list", "watch"))
+POD_LOGS = Resource("", "pods/log", ("get",))
+EVENTS = Resource("", "events", ("list",))
+
+
+@dataclass(frozen=True)
+class Manifests:
+    """The objects of one spec. The parts go when the root goes, because it owns them."""
+
+    root: Json
+    parts: Sequence[tuple[Resource, Json]]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Everything that is known about one object, at `known_until`.
+
+    What came later than `known_until` may be known in part: nothing is concluded from it.
+    `refusal` is the cluster's word why no pod could be made, if there is one.
+    """
+
+    root: Json
+    pods: Sequence[Json]
+    known_until: datetime
+    refusal: str | None = None
+
+
+@dataclass(frozen=True)
+class Kind(Generic[SpecT, FactT]):
+    """One kind of work in a cluster. All functions are pure."""
+
+    component: str
+    """The value of the label that tells its objects from those of other kinds."""
+    root: Resource
+    """The object that carries the name; the others belong to it."""
+    parts: tuple[Resource, ...]
+    manifests: Callable[[SpecT, PodOptions], Manifests]
+    """Raises ValueError if the spec can never be made."""
+    pod_label: str
+    """The label of a pod that holds the name of its root."""
+    keep_root: Callable[[Json], Json]
+    """What the watch cache keeps of a root: there are thousands, of which little is read."""
+    observe: Callable[[Seen, PodOptions], FactT]
+
+    def root_of(self, pod: Json) -> str:
+        """The name of the root that a pod belongs to; empty if it has none."""
+        return (pod["metadata"].get("labels") or {}).get(self.pod_label, "")
+
+    @property
+    def resources(self) -> tuple[Resource, ...]:
+        """Everything that the hub touches for this kind."""
+        return (self.root, *self.parts, CONFIG_MAPS, PODS, POD_LOGS, EVENTS)
