@@ -80,6 +80,8 @@ def parse(report: Any) -> Report:
         "elapsed": _number(state.get("elapsed", 0), "state.elapsed"),
         "error": _error(state.get("error", False)),
     }
+    if state.get("worked") is not None:
+        kept["worked"] = _number(state["worked"], "state.worked")
     if kept["total_work"] <= 0:
         raise _wrong("state.total_work", "a number above 0 is expected")
     chunk = _chunk(report.get("output"))

@@ -77,6 +77,7 @@ def _progress(sender: str, part: float, elapsed: float) -> dict[str, Any]:
             "label": "Generating cube",
             "total_work": 137,
             "progress": part,
+            "worked": round(137 * part, 1),
             "elapsed": elapsed,
             "error": False,
         },
@@ -123,7 +124,7 @@ FAILED_SUMMARY = {
     "job_result": {
         "status": "error",
         "status_code": 400,
-        "message": f"XCUBE_ERROR: {_FAILURE}",
+        "message": _FAILURE,
         "versions": {"xcube": "1.14.1", "zarr": "2.18.7"},
     },
 }
@@ -145,6 +146,8 @@ CANCELLED = {
 CUBE_INFO: dict[str, Any] = {
     "status": "ok",
     "status_code": 200,
+    "message": "The cube would cost 8 processing units. Nothing was stored or charged.",
+    "output": [],
     "result": {
         "dataset_descriptor": {
             "data_id": "german-bight-2024.zarr",

@@ -10,9 +10,12 @@ from django.conf import settings
 from accounts.units import ledger
 
 from ..admission import Quote
-from ..models import Job, State
+from ..models import Job, Reason, State
 
 CANCELLED_STATUS_CODE = 409
+XCUBE_ERROR_STATUS_CODE = 400
+"""Of an exception that names no status: mostly the request is at fault, so a client must not
+repeat it as it would after a 500."""
 FAILED_STATUS_CODE = 500
 
 
@@ -58,6 +61,10 @@ def cube_info(user: Any, quoted: Quote) -> dict[str, Any]:
     return {
         "status": "ok",
         "status_code": 200,
+        "message": (
+            f"The cube would cost {quoted.units} processing units. Nothing was stored or charged."
+        ),
+        "output": [],
         "result": {
             **quoted.estimate.result,
             "cost_estimation": {
@@ -99,12 +106,12 @@ def _result(job: Job) -> dict[str, Any]:
     if job.state == State.CANCELLED:
         code = CANCELLED_STATUS_CODE
     else:
-        code = told.get("status_code") or FAILED_STATUS_CODE
-    result = {
-        "status": "error",
-        "status_code": code if isinstance(code, int) else FAILED_STATUS_CODE,
-        "message": f"{job.reason}: {job.message}" if job.reason else job.message,
-    }
+        is_of_xcube = job.reason == Reason.XCUBE_ERROR
+        code = XCUBE_ERROR_STATUS_CODE if is_of_xcube else FAILED_STATUS_CODE
+        if isinstance(told.get("status_code"), int):
+            code = told["status_code"]
+    # The reason is beside it in the job: this object is closed for the client.
+    result = {"status": "error", "status_code": code, "message": job.message}
     if isinstance(told.get("versions"), dict):
         result["versions"] = told["versions"]
     return result

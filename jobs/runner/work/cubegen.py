@@ -100,7 +100,7 @@ def _error_result(error: BaseException, message: str, root: Path) -> dict[str, A
     trace = getattr(error, "remote_traceback", None) or traceback.format_tb(error.__traceback__)
     return {
         "status": "error",
-        "status_code": code if isinstance(code, int) else 500,
+        "status_code": code if isinstance(code, int) else 400,
         "message": message[:_MESSAGE_CHARS],
         "traceback": trace[-_TRACEBACK_LINES:],
         "versions": versions(root),
