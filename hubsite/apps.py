@@ -9,5 +9,8 @@ class HubsiteConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks
+        from .health import metrics, parts, site
 
+        site.register()
+        metrics.register(metrics.of_parts, kept_s=parts.KEPT_S)
         checks.log_former_names()

@@ -1,5 +1,6 @@
 """The site's own tables, for Django to find."""
 
 from .coordination.lock import Lock
+from .health.heartbeat import Heartbeat
 
-__all__ = ["Lock"]
+__all__ = ["Heartbeat", "Lock"]

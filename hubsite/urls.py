@@ -26,6 +26,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("health/live", probes.live),
     path("health/ready", probes.ready, name="health-ready"),
+    path("health/all", probes.whole),
     path("metrics", metrics.metrics),
     path("favicon.ico", RedirectView.as_view(url=static("favicon.svg"))),
 ]

@@ -10,6 +10,8 @@ class JobsConfig(AppConfig):
     def ready(self) -> None:
         from accounts.deletion import also
 
-        from . import checks, deletion  # noqa: F401  (registers the checks)
+        from . import checks, deletion, health, metrics  # noqa: F401  (registers the checks)
 
         also(stop=deletion.stop, forget=deletion.forget)
+        health.register()
+        metrics.register()

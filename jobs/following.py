@@ -9,6 +9,7 @@ from hubsite.coordination.lease import Lease
 from hubsite.coordination.wake_up import ask
 from hubsite.engines.base import Engine, RunFact
 from hubsite.engines.following import Follower
+from hubsite.health.heartbeat import FollowerPulse
 
 from .book import JobBook
 
@@ -26,6 +27,7 @@ def make_follower(engine: Engine, *, is_stopping: Callable[[], bool]) -> Followe
         lease=Lease(f"observer-{engine.name}", seconds=15),
         is_stopping=is_stopping,
         every_turn=Ticks().ask,
+        pulse=FollowerPulse(engine.name),
     )
 
 

@@ -11,6 +11,7 @@ from django_q.models import Failure
 
 from accounts import tasks as accounts_tasks
 from hubsite.coordination.wake_up import wake_up
+from hubsite.health import heartbeat
 
 from . import launching, outputs, removal
 from .models import IdempotencyKey, Job, JobDocument
@@ -41,6 +42,7 @@ def remove_outputs() -> None:
 
 def sweep() -> None:
     """Find what a lost wake-up missed; the observer asks for it every few seconds."""
+    heartbeat.beat("worker")
     outputs.ask_for_due()
     launching.launch_missing()
     launching.launch_due()

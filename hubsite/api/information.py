@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from hubsite import __version__
 
+from ..health import parts
 from .schema import component
 
 _STARTED = datetime.now(UTC)
@@ -77,6 +78,11 @@ _SUSPENDED = {
     "status": "Suspended",
     "message": "Cubegens resources are switched off on this service.",
 }
+_ERROR = {
+    "name": "xcube_gen",
+    "status": "Error",
+    "message": "Cubes cannot be generated just now. The runner does not answer.",
+}
 
 
 class PublicView(APIView):
@@ -118,8 +124,8 @@ class ServicesView(PublicView):
     @extend_schema(
         operation_id="list_services",
         summary="Which services are open",
-        description="Each service that this hub offers, and whether operators have suspended it. "
-        "Public.",
+        description="Each service that this hub offers: `Ready`, `Suspended` by its operators, or "
+        "`Error` with what does not work just now. At most two seconds old. Public.",
         responses={
             200: OpenApiResponse(
                 {"type": "array", "items": SERVICE},
@@ -127,12 +133,13 @@ class ServicesView(PublicView):
                 examples=[
                     OpenApiExample("Open", value=[_READY]),
                     OpenApiExample("Switched off", value=[_SUSPENDED]),
+                    OpenApiExample("Out of order", value=[_ERROR]),
                 ],
             )
         },
     )
     def get(self, request: Request) -> Response:
-        return Response([_SUSPENDED if settings.HUB["CUBEGENS_SILENT"] else _READY])
+        return Response([vars(service) for service in parts.look().services])
 
 
 def _time_text(moment: datetime) -> str:

@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from .. import __version__
+from ..health import parts
 
 
 @require_safe
@@ -20,6 +21,6 @@ def home(request: HttpRequest) -> HttpResponse:
         {
             "api_url": f"{public_url}/{settings.API_PATH}",
             "version": __version__,
-            "is_open": not settings.HUB["CUBEGENS_SILENT"],
+            "services": parts.look().services,
         },
     )

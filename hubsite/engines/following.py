@@ -23,6 +23,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 
 from hubsite.coordination.backoff import Backoff
 from hubsite.coordination.lease import Lease
+from hubsite.health.heartbeat import FollowerPulse
 
 from .base import EngineUnavailable, Fact, FactT, Gone, Level, Place
 
@@ -94,7 +95,8 @@ class Book(ABC, Generic[FactT]):
 class Follower(Generic[FactT]):
     """Watches one place until it is told to stop.
 
-    `every_turn` is called at each turn while this process holds the lease.
+    `every_turn` is called at each turn while this process holds the lease. `pulse` tells health
+    that it turns, and whether the engine answers.
     """
 
     def __init__(
@@ -106,6 +108,7 @@ class Follower(Generic[FactT]):
         lease: Lease,
         is_stopping: Callable[[], bool],
         every_turn: Callable[[], object] = lambda: None,
+        pulse: FollowerPulse | None = None,
     ) -> None:
         self.name = name
         self._place = place
@@ -113,6 +116,7 @@ class Follower(Generic[FactT]):
         self._lease = lease
         self._is_stopping = is_stopping
         self._every_turn = every_turn
+        self._pulse = pulse
         self._failures = 0
         self._fingerprints: dict[str, tuple[object, ...]] = {}
         self._unknown_since: dict[str, float] = {}
@@ -129,6 +133,8 @@ class Follower(Generic[FactT]):
                     self._turn()
                     self._failures = 0
                 except EngineUnavailable as error:
+                    if self._pulse:
+                        self._pulse.engine_fails(error.shown)
                     self._pause(f"{self.name}: {error}")
                 except (DatabaseError, InterfaceError) as error:
                     connection.close()
@@ -186,8 +192,12 @@ class Follower(Generic[FactT]):
         if not self._lease.hold():
             time.sleep(STAND_BY_S)
             return
+        if self._pulse:
+            self._pulse.turn()
         self._every_turn()
         self.look()
+        if self._pulse:
+            self._pulse.engine_answers()
 
     def _pause(self, why: str) -> None:
         self._failures += 1

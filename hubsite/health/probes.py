@@ -1,21 +1,23 @@
-"""Whether this web process is alive, and whether it can serve: asked by whatever runs it."""
+"""Whether this web process is alive, and what the hub can do: asked by whatever runs it."""
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Callable
 from typing import Any
 
-from django.apps import apps
-from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, JsonResponse
-from django.utils import timezone
 from django.views.decorators.http import require_safe
-from django_q.models import OrmQ
 
-from ..coordination.lock import Lock
+from . import parts
+from .database_faults import RETRY_AFTER_S
 
-OBSERVER_LOCK_PREFIX = "observer-"
+_details: dict[str, Callable[[], Any]] = {}
+
+
+def detail(name: str, tell: Callable[[], Any]) -> None:
+    """Have readiness show what `tell` returns, under that name; it decides nothing."""
+    _details[name] = tell
 
 
 @require_safe
@@ -26,67 +28,50 @@ def live(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
-    """200 when every check is ok, else 503. `observers` and `queue` only inform."""
-    checks = {"database": _told(_check_database), "migrations": _told(_check_migrations)}
-    is_ready = all(check["ok"] for check in checks.values())
-    body: dict[str, Any] = {"status": "ready" if is_ready else "not ready", "checks": checks}
-    if is_ready:
-        body["observers"] = _observers()
-        body["queue"] = _queue()
-    response = JsonResponse(body, status=200 if is_ready else 503)
+    """200 if web can serve requests, else 503: for what sends requests here."""
+    view = parts.look()
+    return _answer(view, is_well=view.is_ready)
+
+
+@require_safe
+def whole(request: HttpRequest) -> JsonResponse:
+    """200 if every part works, else 503: for what calls an operator."""
+    view = parts.look()
+    return _answer(view, is_well=view.is_whole)
+
+
+def _answer(view: parts.View, *, is_well: bool) -> JsonResponse:
+    status = "not ready" if not view.is_ready else "ready" if view.is_whole else "degraded"
+    body: dict[str, Any] = {
+        "status": status,
+        "checks": {name: _short(view.findings[name]) for name in ("database", "migrations")},
+        "parts": {name: _full(finding) for name, finding in view.findings.items()},
+        "services": [vars(service) for service in view.services],
+    }
+    if view.is_ready:
+        for name, tell in _details.items():
+            try:
+                body[name] = tell()
+            except (DatabaseError, InterfaceError):
+                body[name] = None
+    response = JsonResponse(body, status=200 if is_well else 503)
     response["Cache-Control"] = "no-store"
+    if not is_well:
+        response["Retry-After"] = str(RETRY_AFTER_S)
     return response
 
 
-def _told(check: Any) -> dict[str, Any]:
-    try:
-        check()
-    except (DatabaseError, _NotReady) as error:
-        message = str(error) if isinstance(error, _NotReady) else "The database does not answer."
-        return {"ok": False, "message": message}
-    return {"ok": True}
+def _short(finding: parts.Finding) -> dict[str, Any]:
+    return {"ok": True} if finding.is_ok else {"ok": False, "message": finding.message}
 
 
-class _NotReady(Exception):
-    """The message says what lacks."""
-
-
-def _check_database() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-        cursor.fetchone()
-
-
-@functools.cache
-def _check_migrations() -> None:
-    """Passing once is enough: what a running process knows of migrations does not change."""
-    executor = MigrationExecutor(connection)
-    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    if missing:
-        raise _NotReady(f"{len(missing)} migrations are not applied; run `manage.py migrate`.")
-
-
-def _observers() -> list[dict[str, Any]]:
-    """Each observer's lease: in how many seconds it ends, below zero if nobody renews it."""
-    now = timezone.now()
-    locks = Lock.objects.filter(name__startswith=OBSERVER_LOCK_PREFIX)
-    return [
-        {
-            "name": lock.name,
-            "active": bool(lock.expires_at and lock.expires_at > now),
-            "lease_ends_in_s": (
-                round((lock.expires_at - now).total_seconds(), 1) if lock.expires_at else None
-            ),
-        }
-        for lock in locks.order_by("name")
-    ]
-
-
-def _queue() -> dict[str, int]:
-    """Jobs waiting for a place, jobs holding one, and the worker's waiting tasks."""
-    jobs = apps.get_model("jobs", "Job").objects
-    return {
-        "jobs_waiting": jobs.due().count(),
-        "jobs_placed": jobs.placed().count(),
-        "tasks": OrmQ.objects.count(),
-    }
+def _full(finding: parts.Finding) -> dict[str, Any]:
+    since = (
+        finding.since.isoformat(timespec="seconds").replace("+00:00", "Z")
+        if finding.since
+        else None
+    )
+    told: dict[str, Any] = {"ok": finding.is_ok, "since": since}
+    if not finding.is_ok:
+        told |= {"message": finding.message, "remedy": finding.remedy}
+    return told

@@ -22,6 +22,7 @@ from hubsite.refusals import Kind, Refused
 
 from . import remote
 from .cost import CubeSize
+from .counting import counted
 from .remote import EstimatorUnreachable
 
 logger = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class Estimate:
         return replace(estimated, images=max(estimated.images, self.written.get("images") or 0))
 
 
+@counted
 def estimate(
     request: dict[str, Any],
     *,

@@ -76,19 +76,12 @@ def test_our_styles_and_scripts_name_no_other_host(name):
     assert not re.search(r"https?://|url\(|@import", text)
 
 
+@pytest.mark.django_db
 def test_the_front_page_tells_how_to_submit_a_cube(settings):
     settings.HUB = {**settings.HUB, "XCUBE_HUB_PUBLIC_URL": "https://hub.example.org"}
     text = Client().get("/").content.decode()
     assert "https://hub.example.org/api/v2/" in text
     assert "xcube gen2 --service service.json" in text
-    assert "Cube generation is open" in text
-
-
-def test_the_front_page_tells_when_cube_generation_is_off(settings):
-    settings.HUB = {**settings.HUB, "CUBEGENS_SILENT": True}
-    assert "switched off" in Client().get("/").content.decode()
-    (service,) = Client().get("/api/v2/services").json()
-    assert service["status"] == "Suspended"
 
 
 def test_the_service_tells_what_the_operators_of_the_one_before_set(settings):
@@ -122,12 +115,6 @@ def test_the_service_tells_about_itself(path):
     }
 
 
-def test_services_say_whether_they_are_ready():
-    (service,) = Client().get("/api/v2/services").json()
-    assert service["name"] == "xcube_gen"
-    assert service["status"] == "Ready"
-
-
 def test_a_missing_page_is_html_and_a_missing_endpoint_a_problem():
     page = Client().get("/nothing-here")
     assert page.status_code == 404
@@ -135,87 +122,6 @@ def test_a_missing_page_is_html_and_a_missing_endpoint_a_problem():
     endpoint = Client().get("/api/v2/nothing-here")
     assert endpoint.status_code == 404
     assert endpoint["Content-Type"] == "application/problem+json"
-
-
-def test_a_live_process_says_so():
-    assert Client().get("/health/live").json() == {"status": "alive"}
-
-
-@pytest.mark.django_db
-def test_a_ready_hub_names_its_checks():
-    answer = Client().get("/health/ready")
-    assert answer.status_code == 200
-    told = answer.json()
-    assert told["checks"] == {"database": {"ok": True}, "migrations": {"ok": True}}
-    assert told["queue"] == {"jobs_waiting": 0, "jobs_placed": 0, "tasks": 0}
-
-
-@pytest.mark.django_db
-def test_readiness_shows_the_observers_leases():
-    from datetime import timedelta
-
-    from django.utils import timezone
-
-    from hubsite.coordination.lock import Lock
-
-    expires_at = timezone.now() + timedelta(seconds=10)
-    Lock.objects.create(name="observer-local", holder="me", expires_at=expires_at)
-    Lock.objects.create(name="launching")
-    (observer,) = Client().get("/health/ready").json()["observers"]
-    assert observer["name"] == "observer-local"
-    assert observer["active"]
-    assert 8 < observer["lease_ends_in_s"] <= 10
-
-
-@pytest.mark.django_db
-def test_a_hub_without_its_tables_is_not_ready(monkeypatch):
-    from hubsite.health import probes
-
-    probes._check_migrations.cache_clear()
-    monkeypatch.setattr(probes.MigrationExecutor, "migration_plan", lambda *_: [("jobs", False)])
-    answer = Client().get("/health/ready")
-    assert answer.status_code == 503
-    assert "migrate" in answer.json()["checks"]["migrations"]["message"]
-
-
-def test_a_hub_without_its_database_is_alive_but_not_ready(monkeypatch):
-    from django.db import OperationalError
-
-    from hubsite.health import probes
-
-    def fail():
-        raise OperationalError("secret host name")
-
-    monkeypatch.setattr(probes, "_check_database", fail)
-    monkeypatch.setattr(probes, "_check_migrations", fail)
-    answer = Client().get("/health/ready")
-    assert answer.status_code == 503
-    assert "secret" not in answer.content.decode()
-    assert Client().get("/health/live").status_code == 200
-
-
-def test_metrics_are_for_this_machines_scraper():
-    answer = Client().get("/metrics")
-    assert answer.status_code == 200
-    assert b"python_info" in answer.content
-
-
-@pytest.mark.django_db
-def test_metrics_are_refused_to_others():
-    far = {"REMOTE_ADDR": "203.0.113.7"}
-    assert Client().get("/metrics", **far).status_code == 403
-    passed_on = Client().get("/metrics", headers={"X-Forwarded-For": "203.0.113.7"})
-    assert passed_on.status_code == 403
-
-
-@pytest.mark.django_db
-def test_metrics_are_shown_to_operators():
-    far = {"REMOTE_ADDR": "203.0.113.7"}
-    client = Client()
-    client.force_login(make_user(permissions=["manage:cubegens"]))
-    assert client.get("/metrics", **far).status_code == 403
-    client.force_login(make_user(permissions=["operate:hub"]))
-    assert client.get("/metrics", **far).status_code == 200
 
 
 @pytest.mark.django_db

@@ -18,7 +18,12 @@ from typing import Any, TypeVar
 CHECKOUT = Path(__file__).resolve().parents[2]
 START_WITHIN_S = 90
 STOP_WITHIN_S = 25
-PROGRAMS = {"web": "gunicorn", "worker": "qcluster", "observer": "observe"}
+PROGRAMS = {
+    "web": "gunicorn",
+    "worker": "qcluster",
+    "observer": "observe",
+    "runner": "jobs.runner serve",
+}
 
 T = TypeVar("T")
 

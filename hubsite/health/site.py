@@ -1,0 +1,162 @@
+"""The site's own parts: its database, its migrations, the disk of its data folder."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sqlite3
+import time
+from pathlib import Path
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db.migrations.executor import MigrationExecutor
+
+from . import heartbeat, parts
+from .database_faults import why_unavailable
+from .parts import WELL, Finding, Part
+
+LEAST_BYTES = 16 * 2**20
+"""With less, SQLite's journal, logs and sockets soon find no space."""
+WRITE_WITHIN_S = 0.3
+BUSY_FOR_S = 15.0
+"""Writers queue for SQLite's lock, so that it is held now and then; so long it is not in use,
+but stuck."""
+
+_busy_since: float | None = None
+
+
+def register() -> None:
+    parts.register(Part("database", database, (parts.SITE,), needs_database=False))
+    parts.register(Part("migrations", migrations, (parts.SITE,)))
+    parts.register(Part("disk", disk, (parts.SERVICES,), needs_database=False))
+
+
+def database() -> Finding:
+    """Whether it answers and can be written: one small row is."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            cursor.fetchone()
+        _write()
+    except (DatabaseError, InterfaceError) as error:
+        why = why_unavailable(error)
+        if why is None and not _has_tables():
+            return WELL  # what lacks is told by the migrations
+        return _unwell(why or "it does not answer")
+    except sqlite3.Error as error:
+        return _of_sqlite(error)
+    return WELL
+
+
+def _unwell(why: str) -> Finding:
+    return Finding(
+        False,
+        f"The database cannot be used: {why}.",
+        "Make space on its disk, or end what holds its lock; look whether it runs, and at its log.",
+    )
+
+
+def _write() -> None:
+    """Write one row, and wait for no lock."""
+    global _busy_since
+    # Within a transaction of this thread, which holds SQLite's lock perhaps, it is part of it.
+    if connection.vendor == "sqlite" and not connection.in_atomic_block:
+        path = Path(str(connection.settings_dict["NAME"])).absolute()
+        # A connection of its own: those of requests wait much longer for the lock.
+        other = sqlite3.connect(
+            f"{path.as_uri()}?mode=rw", uri=True, timeout=WRITE_WITHIN_S, isolation_level=None
+        )
+        try:
+            other.execute("BEGIN IMMEDIATE")
+            other.execute(
+                "INSERT INTO hubsite_heartbeat (part, name, at, since, problem) "
+                "VALUES ('web', '', datetime('now'), datetime('now'), '') "
+                "ON CONFLICT (part, name) DO UPDATE SET at = excluded.at"
+            )
+            other.execute("COMMIT")
+        finally:
+            other.close()
+        _busy_since = None
+        return
+    with transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL lock_timeout = '300ms'")
+                cursor.execute("SET LOCAL statement_timeout = '1s'")
+        heartbeat.beat("web")
+
+
+def _of_sqlite(error: sqlite3.Error) -> Finding:
+    global _busy_since
+    wrapped = DatabaseError(str(error))
+    wrapped.__cause__ = error
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        _busy_since = _busy_since or time.monotonic()
+        if time.monotonic() - _busy_since < BUSY_FOR_S:
+            return WELL
+    why = why_unavailable(wrapped)
+    return WELL if why is None and not _has_tables() else _unwell(why or "it cannot be written")
+
+
+def _has_tables() -> bool:
+    try:
+        return heartbeat.Heartbeat._meta.db_table in connection.introspection.table_names()
+    except (DatabaseError, InterfaceError):
+        return True
+
+
+def migrations() -> Finding:
+    missing = _missing_migrations()
+    if missing:
+        return Finding(False, f"{missing} migrations are not applied.", "Run `manage.py migrate`.")
+    return WELL
+
+
+def _missing_migrations() -> int:
+    try:
+        return _all_applied()
+    except _Missing as missing:
+        return missing.count
+
+
+class _Missing(Exception):
+    """Not kept by the cache: they may be applied soon."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self.count = count
+
+
+@functools.cache
+def _all_applied() -> int:
+    """Passing once is enough: what a running process knows of migrations does not change."""
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if plan:
+        raise _Missing(len(plan))
+    return 0
+
+
+def disk() -> Finding:
+    """Whether the data folder has space, and can be written."""
+    folder = settings.DATA_DIR
+    try:
+        system = os.statvfs(folder)
+    except OSError as error:
+        return Finding(
+            False, f"The data folder cannot be used: {error.strerror}.", f"Look at {folder}."
+        )
+    if system.f_flag & os.ST_RDONLY:
+        return Finding(
+            False, "The disk of the data folder is read-only.", "Mount it for writing again."
+        )
+    free = system.f_bavail * system.f_frsize
+    if free < LEAST_BYTES:
+        return Finding(
+            False,
+            f"The disk of the data folder is full: {free // 2**20} MiB are left.",
+            "Make space there, or give XCUBE_HUB_DATA_DIR a larger disk.",
+        )
+    return WELL
