@@ -107,6 +107,7 @@ def admit(submission: Submission) -> Job:
     resolved = parse(submission).with_output_data_id(f"{job_id}.zarr")
     _check_user_code(submission, resolved)
     quoted = quote(resolved)
+    resolved = resolved.with_zarr_format(quoted.estimate.result.get("zarr_format"))
     _check_limit(submission, quoted)
     try:
         with transaction.atomic():

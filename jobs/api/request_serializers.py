@@ -98,8 +98,8 @@ class CubeConfigSerializer(ClosedSerializer):
     )
     bbox = _list(
         "`[x1, y1, x2, y2]` in units of `crs`: for geographic ones west, south, east, north in "
-        "degrees, with x1 > x2 across the antimeridian; for projected ones easting and northing, "
-        "mostly metres.",
+        "degrees (two cubes, where the area crosses the antimeridian); for projected ones easting "
+        "and northing, mostly metres. It must meet the data.",
         serializers.FloatField(),
         min_length=4,
         max_length=4,
@@ -108,8 +108,8 @@ class CubeConfigSerializer(ClosedSerializer):
         required=False, help_text="Size of a pixel, in units of `crs` per pixel: degrees or metres."
     )
     tile_size = _list(
-        "`[width, height]` of a chunk in pixels, each 1 to 2500.",
-        serializers.IntegerField(min_value=1, max_value=2500),
+        "`[width, height]` of a chunk in pixels, each 2 to 2500.",
+        serializers.IntegerField(min_value=2, max_value=2500),
         min_length=2,
         max_length=2,
     )
@@ -124,7 +124,7 @@ class CubeConfigSerializer(ClosedSerializer):
         min_length=1,
         required=False,
         help_text="Length of a time step: a number and `D`ays, `W`eeks, `M`onths or `Y`ears, such "
-        "as `1D`, `8D`, `1M`. Data within it is aggregated.",
+        "as `1D`, `8D`, `1M`. Accepted, but it changes nothing: the data's own steps are taken.",
     )
     chunks = serializers.DictField(
         child=serializers.IntegerField(min_value=1, allow_null=True),

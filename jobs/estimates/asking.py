@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -39,9 +39,10 @@ _versions: tuple[float, dict[str, str]] | None = None
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a request would make. `result` is xcube's: dataset_descriptor, size_estimation.
+    """What a request would make. `result` has xcube's shape: dataset_descriptor, size_estimation.
 
-    `written` tells what xcube does not count: {"images", "width", "height"}, null if unknown.
+    `written` is the size that the runner measured: {"images", "width", "height"}, null where it
+    cannot look at the inputs. `result` may name the output's `zarr_format`.
     """
 
     result: dict[str, Any]
@@ -50,12 +51,11 @@ class Estimate:
 
     @property
     def size(self) -> CubeSize:
-        """The size to pay for: the larger of what xcube estimates and what was measured."""
-        estimated = CubeSize.of(self.result["dataset_descriptor"])
-        width, height = self.written.get("width"), self.written.get("height")
-        if width and height and width * height > estimated.width * estimated.height:
-            estimated = replace(estimated, width=width, height=height)
-        return replace(estimated, images=max(estimated.images, self.written.get("images") or 0))
+        """The size to pay for: what was measured; what xcube estimates where nothing was."""
+        images, width, height = (self.written.get(n) for n in ("images", "width", "height"))
+        if images and width and height:
+            return CubeSize(images, width, height)
+        return CubeSize.of(self.result["dataset_descriptor"])
 
 
 @counted
@@ -92,6 +92,9 @@ def estimate(
         )
     if kind == "internal":
         raise Refused(f"xcube cannot make a cube of this request: {message}", kind=Kind.UNSUPPORTED)
+    field = answer.get("field")
+    if isinstance(field, str) and message.startswith(f"{field}: "):
+        raise Refused(message.removeprefix(f"{field}: "), field=field)
     raise Refused(message)
 
 

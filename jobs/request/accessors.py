@@ -3,18 +3,18 @@
 xcube looks an `opener_id` up among all that are installed, whatever the store: it must be one of
 the store's own, for datasets, and of the format that the dataset's name tells (else a chunk of
 a cube that a user wrote could be opened as a GDAL file). The parameters of file-system stores
-go on to xarray and zarr unchecked (`engine`, `storage_options`, `fs`, …), so that only harmless
-ones are let through. GDAL and HDF5 files may refer to other files and hosts, and read them
-outside Python: where a caller controls the bytes, only Zarr is read.
+are those of a closed table (parameters.py). GDAL and HDF5 files may refer to other files and
+hosts, and read them outside Python: where a caller controls the bytes, only Zarr is read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from ..stores.catalogue import FILE_SYSTEM_TYPES
 from .errors import FieldError
 from .json_rules import member
+from .parameters import OPEN_PARAMS, WRITE_PARAMS, Kind, param_faults
 from .paths import redirecting_values
 
 EXTENSIONS = {
@@ -28,15 +28,6 @@ WRITTEN_FORMATS = ("zarr", "levels", "netcdf")
 FORMATS_FROM_CALLERS = ("zarr", "levels")
 
 # fmt: off
-OPEN_PARAMS = frozenset({
-    "cache_size", "group", "chunks", "decode_cf", "mask_and_scale", "decode_times",
-    "decode_timedelta", "use_cftime", "concat_characters", "decode_coords", "drop_variables",
-    "consolidated", "data_type", "tile_size", "band_as_variable", "overview_level",
-})
-WRITE_PARAMS = frozenset({
-    "group", "encoding", "consolidated", "append_dim", "zarr_format", "tile_size", "num_levels",
-    "agg_methods", "use_saved_levels", "unlimited_dims", "format",
-})
 REDIRECTING_PARAMS = frozenset({
     "fs", "fs_root", "fs_kwargs", "root", "storage_options", "filename", "filename_or_obj",
     "file", "path", "url", "uri", "href", "base_url", "endpoint", "endpoint_url", "api_url",
@@ -61,30 +52,38 @@ def format_of(data_id: str) -> str | None:
 
 def opener_faults(field: str, config: dict, store_type: str) -> Iterator[FieldError]:
     """Faults of an input's opener_id and open_params on a store of `store_type`."""
+    opener_id, data_id = config.get("opener_id"), config["data_id"]
     yield from _accessor_faults(
-        f"{field}.opener_id",
-        config.get("opener_id"),
-        store_type,
-        tuple(EXTENSIONS),
-        config["data_id"],
+        f"{field}.opener_id", opener_id, store_type, tuple(EXTENSIONS), data_id
     )
-    yield from _param_faults(
-        f"{field}.open_params", config.get("open_params", {}), store_type, OPEN_PARAMS
-    )
+    table = OPEN_PARAMS[_format(opener_id, data_id, OPEN_PARAMS)]
+    params = config.get("open_params", {})
+    yield from _param_faults(f"{field}.open_params", params, store_type, table)
 
 
 def writer_faults(field: str, config: dict, store_type: str) -> Iterator[FieldError]:
-    """Faults of the output's writer_id and write_params on a store of `store_type`."""
+    """Faults of the output's name, writer_id and write_params on a store of `store_type`."""
+    writer_id, data_id = config.get("writer_id"), config.get("data_id", "unnamed.zarr")
     yield from _accessor_faults(
-        f"{field}.writer_id",
-        config.get("writer_id"),
-        store_type,
-        WRITTEN_FORMATS,
-        config.get("data_id", "unnamed.zarr"),
+        f"{field}.writer_id", writer_id, store_type, WRITTEN_FORMATS, data_id
     )
-    yield from _param_faults(
-        f"{field}.write_params", config.get("write_params", {}), store_type, WRITE_PARAMS
-    )
+    is_written = format_of(data_id) in (None, *WRITTEN_FORMATS)
+    if store_type in FILE_SYSTEM_TYPES and not is_written:
+        # xcube would write Zarr, and then open it as what its name says.
+        endings = ", ".join(EXTENSIONS[written][0] for written in WRITTEN_FORMATS)
+        yield FieldError(f"{field}.data_id", f"expected a name that ends with one of {endings}")
+    table = WRITE_PARAMS[_format(writer_id, data_id, WRITE_PARAMS)]
+    params = config.get("write_params", {})
+    yield from _param_faults(f"{field}.write_params", params, store_type, table)
+    if "append_dim" in params and config.get("replace"):
+        yield FieldError(f"{field}.write_params.append_dim", "expected not together with replace")
+
+
+def _format(accessor_id: str | None, data_id: str, formats: Collection[str]) -> str:
+    """The format that xcube opens or writes `data_id` as, Zarr if none is told."""
+    parts = (accessor_id or "").split(":")
+    named = parts[1] if len(parts) == 3 else format_of(data_id)
+    return named if named in formats else "zarr"
 
 
 def _accessor_faults(
@@ -107,16 +106,15 @@ def _accessor_faults(
 
 
 def _param_faults(
-    field: str, params: dict, store_type: str, harmless: frozenset[str]
+    field: str, params: dict, store_type: str, table: dict[str, Kind]
 ) -> Iterator[FieldError]:
     if store_type in _HAVE_FIXED_PARAMS:
-        for key in params:
-            if key not in harmless:
-                names = ", ".join(sorted(harmless))
-                yield FieldError(member(field, key), f"not accepted; expected one of {names}")
+        for name, value in params.items():
+            wrong = list(param_faults(field, {name: value}, table))
+            yield from wrong or redirecting_values(field, {name: value})
     else:
         yield from _redirecting_keys(field, params)
-    yield from redirecting_values(field, params)
+        yield from redirecting_values(field, params)
 
 
 def _redirecting_keys(field: str, value: object) -> Iterator[FieldError]:

@@ -69,6 +69,18 @@ class ResolvedRequest:
         output = {**self.document["output_config"], "data_id": data_id}
         return replace(self, document={**self.document, "output_config": output})
 
+    def with_zarr_format(self, zarr_format: int | None) -> ResolvedRequest:
+        """The same request, to be written in the Zarr format that its inputs need.
+
+        2 is what xcube writes anyway, so only another one is added.
+        """
+        output = self.document["output_config"]
+        params = output.get("write_params", {})
+        if zarr_format in (None, 2) or "zarr_format" in params:
+            return self
+        output = {**output, "write_params": {**params, "zarr_format": zarr_format}}
+        return replace(self, document={**self.document, "output_config": output})
+
     def output_location(self) -> str:
         """Identity of the place that is written: one active job at a time may have it."""
         if self.output_data_id is None:

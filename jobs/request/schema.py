@@ -43,7 +43,7 @@ _PATTERNS = {
     "expected": "a list of at most 100 wildcard patterns",
 }
 
-_TILE = {"type": "integer", "minimum": 1, "maximum": 2500, "expected": "an integer of 1 to 2500"}
+_TILE = {"type": "integer", "minimum": 2, "maximum": 2500, "expected": "an integer of 2 to 2500"}
 _DATE = {"type": ["string", "null"], "expected": "a date YYYY-MM-DD, or null"}
 
 CUBE_CONFIG = _object(
@@ -73,7 +73,7 @@ CUBE_CONFIG = _object(
             "items": _TILE,
             "minItems": 2,
             "maxItems": 2,
-            "expected": "two integers [width, height] of 1 to 2500",
+            "expected": "two integers [width, height] of 2 to 2500",
         },
         "time_range": {
             "type": "array",

@@ -270,9 +270,10 @@ def test_every_input_counts_not_the_first_only(client, headers, deep_cube):
         response = submit(client, headers, request)
         assert response.status_code == 200, response.content
         units[name] = response.json()["units"]
-    assert units["wide"] == 2 * 7 * 2, "2 variables x xcube's 7 days x ceil(36*18/512)"
+    assert units["wide"] == 2 * 6 * 2, "2 variables x 6 days x ceil(36*18/512)"
     assert units["deep"] == 2 * 50 * 1, "2 days x 50 depths x ceil(4*4/512)"
-    assert units["both"] == (2 * 6 + 2 * 50) * 2, "all images of both, at the larger size"
+    steps = 6 + 2
+    assert units["both"] == (2 * steps + 50 * steps) * 2, "the union of times, and of pixels"
 
 
 def test_a_free_store_costs_nothing(client, headers):

@@ -134,12 +134,13 @@ def test_a_run_leaves_nothing_behind_in_the_engine(client, user, headers):
 
 def test_a_job_that_fails_inside_xcube_says_why_and_costs_nothing(client, user, headers):
     request = cubegen_request("bad.zarr")
-    request["output_config"]["write_params"] = {"encoding": {"sst": {"no_such_key": 1}}}
+    # xcube checks this word itself, when all but the writing is done.
+    request["cube_config"] = {"metadata": {"inverse_fine_structure_constant": 1}}
     body = run(client, headers, request)
     assert body["state"] == "FAILED", body
     assert body["reason"] == "XCUBE_ERROR"
     assert body["job_result"]["status"] == "error"
-    assert "no_such_key" in body["job_result"]["message"]
+    assert "must be 137" in body["job_result"]["message"]
     assert "Traceback" not in json.dumps(body["job_result"])
     assert any("Traceback" in line for line in body["output"]), "its owner finds it in the log"
     assert Balance.objects.get(user=user).available == 1000

@@ -357,11 +357,20 @@ def test_write_params_that_lead_elsewhere_are_refused(params):
 # Outputs
 
 
-@pytest.mark.parametrize("data_id", ["x", "a.zarr/b", "a.zarr/b.zarr", "a.nc/b.zarr", "x.tif"])
+@pytest.mark.parametrize("data_id", ["x", "a.zarr/b", "a.zarr/b.zarr", "a.nc/b.zarr"])
 def test_in_a_shared_store_no_output_lies_in_or_around_another(data_id):
     assert list(faults(request(None, {"data_id": data_id}))) == ["output_config.data_id"]
     resolved(request(None, {"store_id": "@home", "data_id": data_id}))
     resolved(request(None, {**s3(), "data_id": data_id}))
+
+
+@pytest.mark.parametrize("data_id", ["x.tif", "f/x.jp2", "x.geotiff"])
+@pytest.mark.parametrize("store", [{"store_id": "@home"}, {}, {"own": True}])
+def test_no_output_is_named_after_a_format_that_is_only_read(data_id, store):
+    """xcube would write Zarr, and then not open it by that name."""
+    output = {**s3(), "data_id": data_id} if store.pop("own", False) else {"data_id": data_id}
+    told = faults(request(None, {**output, **store}))
+    assert list(told) == ["output_config.data_id"]
 
 
 def test_the_hub_names_an_output_that_has_no_name():

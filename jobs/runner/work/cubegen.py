@@ -26,9 +26,9 @@ _MESSAGE_CHARS = 20_000
 
 def generate(payload: dict[str, Any], *, run: RunDir, progress: int, scratch: Path) -> int:
     """Generate the cube and write the result; gives the exit code."""
-    from . import measure
     from .outputs import Writing
     from .stores import NamedStores
+    from .writing import TooLarge, write_at_most
 
     stores = NamedStores()
     writing: Writing | None = None
@@ -40,15 +40,14 @@ def generate(payload: dict[str, Any], *, run: RunDir, progress: int, scratch: Pa
             stores = NamedStores.from_dict(payload["stores"])
             writing = Writing(request, stores, run)
             writing.watch()
-            if payload.get("admitted_cells") is not None:
-                measure.hold_to(payload["admitted_cells"])
+            write_at_most(payload.get("admitted_cells"))
             result = _generate(request, stores, progress)
     except BaseException as error:  # noqa: BLE001 - as `xcube gen2` does
         traceback.print_exc()
         failure = describe(error, store=stores.last_used)
         message = without_roots(failure.message, payload["stores"])
         result = _error_result(error, without_roots(str(error), payload["stores"]), run.root)
-        kind = "cost" if isinstance(error, measure.TooLarge) else failure.kind
+        kind = "cost" if isinstance(error, TooLarge) else failure.kind
         _write(run, "failure.json", {"kind": kind, "message": message})
     else:
         print(result.get("message") or "Done.")

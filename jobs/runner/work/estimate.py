@@ -6,6 +6,7 @@ Runs in an estimator process; changes nothing that the next request would see.
 from __future__ import annotations
 
 import json
+import re
 import traceback
 from typing import Any
 
@@ -13,6 +14,8 @@ from ..record.failures import Failure, describe, without_roots
 from ..record.workload import WorkloadError, check_egress
 from ..system.process import say
 from . import containment, egress, requestcheck
+
+_FIELD = re.compile(r"((?:cube|input|output|code)_configs?[\w.\[\]]*): ")
 
 
 class EstimateTimeout(BaseException):
@@ -47,7 +50,8 @@ def answer(body: dict[str, Any]) -> dict[str, Any]:
         given = body.get("stores") if isinstance(body, dict) else None
         roots = given if isinstance(given, dict) else {}
         message = without_roots(failure.message, roots)
-        return failed(failure._replace(message=message))
+        answer = failed(failure._replace(message=message))
+        return {**answer, "field": _field(error, message)}
     finally:
         forget()
 
@@ -62,22 +66,72 @@ def _check_body(body: Any) -> None:
 
 
 def _estimate(request: dict[str, Any], stores: Any) -> dict[str, Any]:
-    from xcube.core.gen2.local.generator import LocalCubeGenerator
-
-    from .measure import written
     from .stores import output_exists
 
     request = {key: value for key, value in request.items() if key != "callback_config"}
     code = request.pop("code_config", None)
     if code is not None:
         _validate({**request, "code_config": code})
-    measured = written(request, stores)
-    info = LocalCubeGenerator(store_pool=stores, raise_on_error=True).get_cube_info(request)
-    result = info.to_dict()
-    requestcheck.check_answer(result["result"]["dataset_descriptor"].get("dims") or {})
-    result["written"] = measured
+    result = _planned(request, stores) or _as_xcube_estimates(request, stores)
     result["output_exists"] = output_exists(request.get("output_config"), stores)
     return _without_nan(result)
+
+
+def _planned(request: dict[str, Any], stores: Any) -> dict[str, Any] | None:
+    """What the hub has measured itself; None if it cannot look at an input."""
+    from .described import described
+    from .pieces import check_encoding, check_pieces
+    from .plan import plan
+
+    planned = plan(request, stores)
+    if planned is None:
+        return None
+    output = request.get("output_config") or {}
+    written = {"images": planned.images, "width": planned.width, "height": planned.height}
+    check_pieces(planned.chunks, **written, field=f"cube_config.{planned.cut_by}")
+    check_encoding(output.get("write_params") or {}, planned.names)
+    result = described(planned, output)
+    return {"status": "ok", "status_code": 200, "result": result, "written": written}
+
+
+def _as_xcube_estimates(request: dict[str, Any], stores: Any) -> dict[str, Any]:
+    """xcube's estimate, which knows the first input only: others are added up beside it."""
+    from xcube.core.gen2.local.generator import LocalCubeGenerator
+
+    from .plan import plan
+
+    generator = LocalCubeGenerator(store_pool=stores, raise_on_error=True)
+    result = generator.get_cube_info(request).to_dict()
+    first = _size_of(result)
+    written: dict[str, int | None] = {"images": None, "width": None, "height": None}
+    inputs = request.get("input_configs") or []
+    if len(inputs) > 1:
+        sizes = [first]
+        for config in inputs:
+            single = {k: v for k, v in request.items() if k != "input_configs"}
+            single["input_config"] = config
+            try:
+                planned = plan(single, stores)
+            except requestcheck.RequestError:
+                continue  # An input may lack a variable or a time that another has.
+            if planned is not None:
+                sizes.append((planned.images, planned.width, planned.height))
+            elif config is not inputs[0]:
+                sizes.append(_size_of(generator.get_cube_info(single).to_dict()))
+        _, width, height = max(sizes, key=lambda size: size[1] * size[2])
+        written = {"images": sum(s[0] for s in sizes), "width": width, "height": height}
+    result["written"] = written
+    return result
+
+
+def _size_of(info: dict[str, Any]) -> tuple[int, int, int]:
+    """(images, width, height) by xcube's estimate."""
+    descriptor = info["result"]["dataset_descriptor"]
+    dims = descriptor.get("dims") or {}
+    requestcheck.check_answer(dims)
+    images = len(descriptor.get("data_vars") or ()) * max(dims.get("time") or 1, 1)
+    width, height = dims.get("lon") or dims.get("x") or 1, dims.get("lat") or dims.get("y") or 1
+    return images, width, height
 
 
 def _validate(request: dict[str, Any]) -> None:
@@ -105,6 +159,12 @@ def failed(failure: Failure) -> dict[str, Any]:
         "message": failure.message,
         "kind": failure.kind,
     }
+
+
+def _field(error: Exception, message: str) -> str | None:
+    """The field of the request that is at fault, where the message begins with it."""
+    found = _FIELD.match(message)
+    return getattr(error, "field", None) or (found.group(1) if found else None)
 
 
 def forget() -> None:

@@ -16,9 +16,13 @@ _LENGTHS = {"bbox": 4, "tile_size": 2, "time_range": 2}
 
 
 class RequestError(ValueError):
-    """The request cannot be met; the message names the field."""
+    """The request cannot be met; the message begins with the field, which `field` holds too."""
 
     status_code = 400
+
+    def __init__(self, message: str, *, field: str | None = None):
+        super().__init__(message)
+        self.field = field or message.partition(":")[0]
 
 
 def check(request: dict[str, Any]) -> None:

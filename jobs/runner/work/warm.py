@@ -35,10 +35,22 @@ def import_xcube() -> str:
     from xcube.util.plugin import init_plugins
     from xcube.version import version
 
-    from . import codecs, cubegen, estimate, outputs, schemas, standin, stores  # noqa: F401
+    from . import (  # noqa: F401
+        codecs,
+        cubegen,
+        described,
+        estimate,
+        outputs,
+        repairs,
+        schemas,
+        standin,
+        stores,
+        writing,
+    )
 
     init_plugins()
     codecs.disarm()
+    repairs.install()
     schemas.trust_schemas()
     xarray.backends.plugins.list_engines()
     process.library_fds |= linux.open_fds() - before

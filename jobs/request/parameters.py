@@ -1,0 +1,209 @@
+"""The closed table of open and write parameters of file-system stores: names and values.
+
+xcube hands them on to xarray, zarr and netCDF4 unchecked. Of what those take, the table holds
+what is harmless and what the format understands (xcube 1.14: get_open_data_params_schema,
+get_write_data_params_schema). Whatever is not in it is refused, with the field's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import FieldError
+from .json_rules import member
+
+MAX_CACHE_BYTES = 1_000_000_000
+MAX_CHUNK = 1_000_000_000
+MAX_DIMENSIONS = 20
+MAX_NAMES = 1000
+MAX_LEVELS = 20  # 2**20 pixels are more than an image's side may have
+MAX_TILE = 2**14
+AGGREGATIONS = ("auto", "first", "min", "max", "mean", "median", "mode")
+DTYPES = tuple(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64))
+DTYPES += ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a value must be: the sentence that a caller reads, and the test."""
+
+    expected: str
+    accepts: Callable[[Any], bool]
+
+    def faults(self, field: str, value: Any) -> Iterator[FieldError]:
+        if not self.accepts(value):
+            yield FieldError(field, f"expected {self.expected}")
+
+
+@dataclass(frozen=True)
+class Members(Kind):
+    """An object with a few members: all of one kind, or each of its own."""
+
+    each: Kind | dict[str, Kind]
+    most: int = MAX_NAMES
+
+    def faults(self, field: str, value: Any) -> Iterator[FieldError]:
+        if not isinstance(value, dict) or len(value) > self.most:
+            yield FieldError(field, f"expected {self.expected}")
+            return
+        for name, item in value.items():
+            kind = self.each.get(name) if isinstance(self.each, dict) else self.each
+            if kind is None:
+                yield FieldError(member(field, name), _not_accepted(self.each))
+            else:
+                yield from kind.faults(member(field, name), item)
+
+
+def _is_int(value: Any, least: int, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= 256
+
+
+def _is_pair(value: Any, least: int, most: int) -> bool:
+    return (
+        isinstance(value, list) and len(value) == 2 and all(_is_int(v, least, most) for v in value)
+    )
+
+
+def _integer(least: int, most: int) -> Kind:
+    return Kind(f"an integer of {least} to {most}", lambda value: _is_int(value, least, most))
+
+
+def _choice(*choices: Any) -> Kind:
+    shown = " or ".join(repr(choice) for choice in choices)
+    return Kind(shown, lambda value: not isinstance(value, bool) and value in choices)
+
+
+def _pair(least: int) -> Kind:
+    return Kind(
+        f"two integers [width, height] of {least} to {MAX_TILE}",
+        lambda value: _is_pair(value, least, MAX_TILE),
+    )
+
+
+_BOOLEAN = Kind("true or false", lambda value: isinstance(value, bool))
+_NUMBER = Kind("a number", _is_number)
+_TEXT = Kind("a text of 1 to 256 characters", _is_text)
+_DTYPE = _choice(*DTYPES)
+_NAMES = Kind(
+    f"a list of at most {MAX_NAMES} names",
+    lambda value: isinstance(value, list) and len(value) <= MAX_NAMES and all(map(_is_text, value)),
+)
+_CHUNKS = Members(
+    f"an object of at most {MAX_DIMENSIONS} dimensions and their chunk sizes",
+    lambda value: True,
+    Kind(
+        'an integer greater than 0, "auto", or null',
+        lambda value: value is None or value == "auto" or _is_int(value, 1, MAX_CHUNK),
+    ),
+    most=MAX_DIMENSIONS,
+)
+_ENCODING = Members(
+    f"an object of at most {MAX_NAMES} variables, each with an object",
+    lambda value: True,
+    Members(
+        "an object",
+        lambda value: True,
+        {
+            "dtype": _DTYPE,
+            "scale_factor": _NUMBER,
+            "add_offset": _NUMBER,
+            "_FillValue": Kind("a number or null", lambda v: v is None or _is_number(v)),
+            "units": _TEXT,
+            "calendar": _TEXT,
+        },
+    ),
+)
+_AGGREGATION = _choice(*AGGREGATIONS)
+
+
+class _AggMethods(Kind):
+    def faults(self, field: str, value: Any) -> Iterator[FieldError]:
+        if isinstance(value, dict):
+            yield from Members(self.expected, self.accepts, _AGGREGATION).faults(field, value)
+        else:
+            yield from super().faults(field, value)
+
+
+_XARRAY = {
+    "group": _TEXT,
+    "chunks": _CHUNKS,
+    "decode_cf": _BOOLEAN,
+    "mask_and_scale": _BOOLEAN,
+    "decode_times": _BOOLEAN,
+    "decode_timedelta": _BOOLEAN,
+    "use_cftime": _BOOLEAN,
+    "concat_characters": _BOOLEAN,
+    "decode_coords": _BOOLEAN,
+    "drop_variables": _NAMES,
+    "data_type": _choice("dataset"),
+}
+_ZARR = {**_XARRAY, "consolidated": _BOOLEAN, "cache_size": _integer(0, MAX_CACHE_BYTES)}
+_RASTER = {
+    "tile_size": _pair(512),
+    "band_as_variable": _BOOLEAN,
+    "overview_level": _integer(0, 30),
+    "data_type": _choice("dataset"),
+}
+OPEN_PARAMS: dict[str, dict[str, Kind]] = {
+    "zarr": _ZARR,
+    "levels": _ZARR,
+    "netcdf": _XARRAY,
+    "geotiff": _RASTER,
+    "j2k": _RASTER,
+}
+"""Parameters of each format's opener."""
+
+_WRITE_ZARR: dict[str, Kind] = {
+    "group": _TEXT,
+    "encoding": _ENCODING,
+    "consolidated": _BOOLEAN,
+    "append_dim": _TEXT,
+    "zarr_format": _choice(2, 3),
+}
+WRITE_PARAMS: dict[str, dict[str, Kind]] = {
+    "zarr": _WRITE_ZARR,
+    "levels": {
+        "encoding": _ENCODING,
+        "consolidated": _BOOLEAN,
+        "zarr_format": _choice(2, 3),
+        "tile_size": Kind(
+            f"an integer of 2 to {MAX_TILE}, or two [width, height]",
+            lambda value: _is_int(value, 2, MAX_TILE) or _is_pair(value, 2, MAX_TILE),
+        ),
+        "num_levels": _integer(1, MAX_LEVELS),
+        "agg_methods": _AggMethods(
+            "one of " + ", ".join(AGGREGATIONS) + ", or an object of variables and one each",
+            lambda value: isinstance(value, str) and value in AGGREGATIONS,
+        ),
+        "use_saved_levels": _BOOLEAN,
+    },
+    "netcdf": {
+        "encoding": _ENCODING,
+        "unlimited_dims": _NAMES,
+        "format": _choice("NETCDF4", "NETCDF4_CLASSIC"),
+    },
+}
+"""Parameters of each format's writer."""
+
+
+def param_faults(field: str, params: dict, table: dict[str, Kind]) -> Iterator[FieldError]:
+    """Faults of `params` by a format's `table`."""
+    for name, value in params.items():
+        if name not in table:
+            yield FieldError(member(field, name), _not_accepted(table))
+        else:
+            yield from table[name].faults(member(field, name), value)
+
+
+def _not_accepted(table: dict[str, Kind]) -> str:
+    return f"not accepted; expected one of {', '.join(sorted(table))}"
