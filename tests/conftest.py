@@ -15,8 +15,7 @@ from django.conf import settings
 
 from hubsite.engines.local import paths
 from hubsite.engines.local.connection import SocketUnavailable, call
-
-from .servers.missing import missing
+from tests.servers.missing import missing
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 

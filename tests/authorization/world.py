@@ -20,7 +20,7 @@ from accounts.tokens.personal import make_token
 from accounts.tokens.signing_keys import signing_keys
 from jobs.models import State
 from tests.accounts.factories import bearer, make_user
-from tests.accounts.oidc import issuer
+from tests.accounts.sign_on import issuer
 from tests.jobs.factories import make_job
 
 from .endpoints import Endpoint

@@ -17,7 +17,7 @@ from accounts.models import User
 from accounts.sign_on import documents
 from accounts.tokens.hub_tokens import issue_token
 from tests.accounts.factories import make_user
-from tests.accounts.oidc import issuer
+from tests.accounts.sign_on import issuer
 
 from .report import alternate
 

@@ -11,7 +11,7 @@ import pytest
 from hubsite import engines
 from jobs import launching, tasks
 from jobs.models import Job, State
-from tests.jobs.test_api import *  # noqa: F403 - the suite itself
+from tests.jobs.api.test_views import *  # noqa: F403 - the suite itself
 from tests.servers.kubernetes.access import HubAccess, hub_access, new_namespace
 from tests.servers.kubernetes.controlplane import Cluster
 

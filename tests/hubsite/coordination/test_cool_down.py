@@ -26,7 +26,7 @@ def test_it_is_of_one_target_and_one_kind_of_work() -> None:
 
 
 def test_it_ends_with_its_time_or_when_the_target_answers() -> None:
-    COOL_DOWN.start("a", seconds=0)
+    COOL_DOWN.start("a", seconds=-1)
     assert not COOL_DOWN.is_on("a")
     COOL_DOWN.start("a")
     COOL_DOWN.end("a")
