@@ -17,6 +17,7 @@ xcube := .xcube/.installed
 s3 := .s3/.installed
 geodb := .geodb/.installed
 codecs := .codecs/.installed
+openapi := .openapi/.installed
 
 help: ## this list
 	@printf '\n  xcube-hub: generate Earth-observation data cubes as a service\n\n'
@@ -38,6 +39,9 @@ $(geodb): requirements-geodb.txt | $(hub)
 $(codecs): requirements-codecs.txt | $(hub)
 	@deploy/install.sh codecs
 
+$(openapi): requirements-openapi.txt | $(hub)
+	@deploy/install.sh openapi
+
 demo: $(hub) $(xcube) ## start a hub with demo data and generate a cube on it (ONCE=1: then stop)
 	@$(bin)/python deploy/demo.py $(if $(ONCE),--once) $(ARGS)
 
@@ -47,7 +51,7 @@ run: $(hub) ## start the hub: http://localhost:8080/api/v2 (Ctrl-C stops it)
 xcube: $(hub) $(xcube) ## install xcube, which generates the cubes (1 GB, about a minute, once)
 	@echo "xcube is installed: $$(readlink .xcube)"
 
-test: $(hub) $(xcube) $(s3) $(geodb) $(codecs) ## run all tests, or some: make test ARGS=tests/jobs
+test: $(hub) $(xcube) $(s3) $(geodb) $(codecs) $(openapi) ## run all tests, or some: make test ARGS=tests/jobs
 ifeq ($(strip $(ARGS)),)
 	@rm -f .coverage .coverage.*
 	@$(bin)/python tests/tiers.py
@@ -98,8 +102,9 @@ lock: $(hub) ## pin the newest versions of all requirements, with hashes
 	$(compile) requirements-s3.in -o requirements-s3.txt
 	$(compile) requirements-geodb.in -o requirements-geodb.txt
 	$(compile) --no-deps requirements-codecs.in -o requirements-codecs.txt
+	$(compile) requirements-openapi.in -o requirements-openapi.txt
 
 clean: ## remove what was made here; keeps var/ (your data) and the installed xcube
-	rm -rf .venv .xcube .s3 .geodb .codecs build htmlcov .coverage .coverage.* .pytest_cache .ruff_cache \
+	rm -rf .venv .xcube .s3 .geodb .codecs .openapi build htmlcov .coverage .coverage.* .pytest_cache .ruff_cache \
 	    .import_linter_cache var/demo *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,6 +4,7 @@
 #   install.sh xcube   .xcube: xcube, kept in the user's cache and shared by checkouts
 #   install.sh s3      .s3: an S3 server for tests, kept likewise
 #   install.sh geodb   .geodb: the geoDB client for tests, kept likewise
+#   install.sh openapi .openapi: a generator of clients for tests, kept likewise
 #   install.sh codecs  .codecs: an old numcodecs for tests, kept likewise
 # PYTHON chooses the interpreter. Certificates and mirrors are those of the user's pip or uv.
 set -euo pipefail
@@ -115,6 +116,7 @@ case ${1:-} in
     xcube) install_cached xcube "1 GB, about a minute" ;;
     s3) install_cached s3 "an S3 server for tests, a few seconds" ;;
     geodb) install_cached geodb "the geoDB client for tests, half a minute" ;;
+    openapi) install_cached openapi "a generator of clients for tests, a few seconds" ;;
     codecs) install_cached codecs "an old numcodecs for tests, a few seconds" ;;
-    *) sed -n '2,8p' "$0" && exit 2 ;;
+    *) sed -n '2,9p' "$0" && exit 2 ;;
 esac

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from typing import Any
 
 from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -12,6 +13,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from ..models import User
+from ..scopes import SCOPES
 from ..sign_on.bearer import principal_by_token
 from ..sign_on.documents import provider_by_issuer
 from ..tokens.hub_tokens import MAX_TOKEN_BYTES, InvalidToken, Principal, verify_token
@@ -89,13 +91,31 @@ class BearerScheme(OpenApiAuthenticationExtension):
     """How the OpenAPI document describes it; registers itself by being imported."""
 
     target_class = BearerAuthentication
-    name = "bearer"
+    name = ["oauth2", "bearer"]
 
-    def get_security_definition(self, auto_schema) -> dict[str, str]:
-        return {
-            "type": "http",
-            "scheme": "bearer",
-            "bearerFormat": "JWT",
-            "description": "A token from `POST /oauth/token`, or an access token of a provider "
-            "that this hub accepts.",
-        }
+    def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[str]]]:
+        """Either of the two, with the scopes that the view's permissions demand."""
+        permissions = auto_schema.view.get_permissions()
+        scopes = [scope for held in permissions for scope in getattr(held, "scopes", ())]
+        return [{"oauth2": scopes}, {"bearer": []}]
+
+    def get_security_definition(self, auto_schema: Any) -> list[dict[str, Any]]:
+        return [
+            {
+                "type": "oauth2",
+                "description": "A client id and secret of yours, exchanged for a token.",
+                "flows": {
+                    "clientCredentials": {
+                        "tokenUrl": f"/{settings.API_PATH}oauth/token",
+                        "scopes": dict(SCOPES),
+                    }
+                },
+            },
+            {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "JWT",
+                "description": "A token that you have: from `POST /oauth/token`, a personal one, "
+                "or an access token of a provider that this hub accepts.",
+            },
+        ]

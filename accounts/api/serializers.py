@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from hubsite.api.serializers import ProblemSerializer
+
 from ..models import AccessToken, LedgerEntry, SubscriptionEvent, Unit
 from ..scopes import SCOPES
 from ..tokens.personal import DEFAULT_DAYS, LONGEST_DAYS
@@ -37,6 +39,13 @@ class TokenSerializer(serializers.Serializer):
     scope = serializers.CharField(
         required=False, help_text="Granted scopes; only for form-encoded requests."
     )
+
+
+class OAuthProblemSerializer(ProblemSerializer):
+    """An error, as RFC 9457 has it, with the members of RFC 6749, section 5.2."""
+
+    error = serializers.CharField(required=False, help_text="The kind of error, as OAuth calls it.")
+    error_description = serializers.CharField(required=False, help_text="The same as `detail`.")
 
 
 class UnitsSerializer(serializers.Serializer):

@@ -1,23 +1,28 @@
-"""Paths below `/api/v2/`."""
+"""Paths below `/api/v2/`. The contract puts PUT on the collection of subscriptions."""
 
 from django.urls import path
 
-from . import me_views, personal_token_views, subscription_views
-from .views import TokenView
+from .me_views import MeViewSet, MyClientViewSet
+from .personal_token_views import PersonalTokenViewSet
+from .subscription_views import SubscriptionViewSet
+from .token_views import TokenViewSet
 
 urlpatterns = [
-    path("oauth/token", TokenView.as_view(), name="oauth-token"),
-    path("users/me", me_views.MeView.as_view(), name="users-me"),
-    path("users/me/units", me_views.MyUnitsView.as_view()),
-    path("users/me/units/history", me_views.MyMovementsView.as_view()),
-    path("users/me/subscriptions", me_views.MySubscriptionsView.as_view()),
-    path("users/me/clients", me_views.MyClientsView.as_view()),
-    path("users/me/clients/<str:client_id>", me_views.MyClientView.as_view()),
-    path("users/me/tokens", personal_token_views.PersonalTokensView.as_view()),
-    path("users/me/tokens/<slug:token_id>", personal_token_views.PersonalTokenView.as_view()),
-    path("services/<str:service_id>/subscriptions", subscription_views.SubscriptionsView.as_view()),
+    path("oauth/token", TokenViewSet.as_view({"post": "create"}), name="oauth-token"),
+    path("users/me", MeViewSet.as_view({"get": "retrieve", "patch": "update"}), name="users-me"),
+    path("users/me/units", MeViewSet.as_view({"get": "units"})),
+    path("users/me/units/history", MeViewSet.as_view({"get": "movements"})),
+    path("users/me/subscriptions", MeViewSet.as_view({"get": "subscriptions"})),
+    path("users/me/clients", MyClientViewSet.as_view({"get": "list"})),
+    path("users/me/clients/<str:client_id>", MyClientViewSet.as_view({"delete": "revoke"})),
+    path("users/me/tokens", PersonalTokenViewSet.as_view({"get": "list", "post": "create"})),
+    path("users/me/tokens/<slug:token_id>", PersonalTokenViewSet.as_view({"delete": "revoke"})),
+    path(
+        "services/<str:service_id>/subscriptions",
+        SubscriptionViewSet.as_view({"put": "subscribe"}),
+    ),
     path(
         "services/<str:service_id>/subscriptions/<slug:subscription_id>",
-        subscription_views.SubscriptionView.as_view(),
+        SubscriptionViewSet.as_view({"get": "retrieve", "delete": "unsubscribe"}),
     ),
 ]

@@ -155,7 +155,7 @@ class HubSchema(AutoSchema):
             yield 401
         if "bearer" in schemes and self._may_be_forbidden():
             yield 403
-        if "path" in places and schemes != {"runToken"}:  # an unknown job's run is answered 401
+        if "path" in places:
             yield 404
         yield 500
 

@@ -33,6 +33,35 @@ def test_every_operation_says_what_it_does_and_shows_it():
             assert examples(content), f"{name}: {place} has no example"
 
 
+def test_bodies_are_models_that_a_generator_can_name():
+    for name, operation in operations():
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            assert set(content["schema"]) == {"$ref"}, name
+    for name, schema in api_document()["components"]["schemas"].items():
+        assert re.fullmatch(r"([A-Z]+[a-z]+)+", name), name
+        assert not name.endswith("RequestRequest"), name
+        assert not {"oneOf", "anyOf"} & set(schema), name
+
+
+def test_operation_ids_have_one_style():
+    verbs = {"get", "list", "submit", "put", "make", "change", "delete", "revoke", "report"}
+    for _, operation in operations():
+        assert operation["operationId"].split("_")[0] in verbs
+
+
+def test_a_program_signs_in_with_its_client_credentials():
+    api = api_document()
+    scheme = api["components"]["securitySchemes"]["oauth2"]
+    flow = scheme["flows"]["clientCredentials"]
+    assert (scheme["type"], flow["tokenUrl"]) == ("oauth2", "/api/v2/oauth/token")
+    assert "post" in api["paths"][flow["tokenUrl"].removeprefix("/api/v2")]
+    for name, operation in operations():
+        for scopes in (either["oauth2"] for either in operation["security"] if "oauth2" in either):
+            assert set(scopes) <= set(flow["scopes"]), name
+    submit = dict(operations())["PUT /cubegens"]
+    assert {"oauth2": ["manage:cubegens"]} in submit["security"]
+
+
 def test_operation_ids_are_unique_names():
     ids = [operation["operationId"] for _, operation in operations()]
     assert len(set(ids)) == len(ids)
@@ -47,7 +76,8 @@ def test_every_operation_lists_its_errors():
             assert "401" in statuses, name
         if "requestBody" in operation:
             assert {"400", "411", "413", "415"} <= statuses, name
-        if "{" in name and operation["security"] != [{"runToken": []}]:
+            assert operation["requestBody"]["required"] is True, name
+        if "{" in name:
             assert "404" in statuses, name
         for status in statuses:
             if status >= "400":

@@ -1,0 +1,9 @@
+"""How errors of the token endpoint look: problems that are OAuth errors too."""
+
+from __future__ import annotations
+
+from hubsite.api.errors import ErrorShape
+
+from .serializers import OAuthProblemSerializer
+
+OAUTH_ERRORS = ErrorShape(OAuthProblemSerializer)
