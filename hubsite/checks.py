@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import ipaddress
+import locale
 import logging
+import sys
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -203,5 +206,37 @@ def check_public_url(**kwargs: Any) -> list[CheckMessage]:
             "XCUBE_HUB_PUBLIC_URL does not begin with https: tokens would travel in the clear.",
             hint="Put the hub behind TLS and set XCUBE_HUB_PUBLIC_URL=https://….",
             id="hubsite.W001",
+        )
+    ]
+
+
+@register(deploy=True)
+def check_environment(**kwargs: Any) -> list[CheckMessage]:
+    """Without it, none of the other checks of production look at anything."""
+    if settings.PRODUCTION:
+        return []
+    return [
+        Warning(
+            "This is a development hub: it answers to any host name, and may run on SQLite and "
+            "on secrets that it made itself.",
+            hint="Set XCUBE_HUB_ENV=production, then check again.",
+            id="hubsite.W002",
+        )
+    ]
+
+
+@register()
+def check_locale(**kwargs: Any) -> list[CheckMessage]:
+    """Files, names of files and output of programs are UTF-8 everywhere in the hub."""
+    encodings = {locale.getpreferredencoding(False), sys.getfilesystemencoding()}
+    wrong = sorted(name for name in encodings if codecs.lookup(name).name != "utf-8")
+    if not wrong:
+        return []
+    return [
+        Warning(
+            f"The locale's encoding is {wrong[0]}, not UTF-8: files and names that are not ASCII "
+            "cannot be read.",
+            hint="Set LC_ALL=C.UTF-8, or PYTHONUTF8=1.",
+            id="hubsite.W003",
         )
     ]

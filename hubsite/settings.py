@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+from urllib.parse import urlsplit
 
 import environ
 
@@ -42,6 +44,11 @@ XCUBE_VERSION = _pin.partition("\n")[0] or None
 # Runs on this machine report to the address that web binds, past any proxy.
 ALLOWED_HOSTS = [*HUB["XCUBE_HUB_ALLOWED_HOSTS"], *callback_hosts(HUB)]
 API_PATH = "api/v2/"
+
+# A proxy takes the path of the public URL off; links, cookies and redirects have it.
+_public_url = urlsplit(HUB["XCUBE_HUB_PUBLIC_URL"])
+PUBLIC_PATH = _public_url.path
+FORCE_SCRIPT_NAME = PUBLIC_PATH or None
 
 INSTALLED_APPS = [
     "hubsite",
@@ -146,13 +153,14 @@ USE_I18N = False
 USE_TZ = True
 FORMAT_MODULE_PATH = "hubsite.formats"
 
-STATIC_URL = "static/"
+STATIC_URL = f"{PUBLIC_PATH}/static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATIC_ROOT.mkdir(mode=0o700, parents=True, exist_ok=True)  # WhiteNoise warns without it
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 
 SESSION_COOKIE_AGE = HUB["XCUBE_HUB_SESSION_LIFETIME_S"]
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = f"{PUBLIC_PATH}/"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
@@ -163,16 +171,20 @@ if PRODUCTION:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = HUB["XCUBE_HUB_PUBLIC_URL"].startswith("https:")
     # Probes, and runs: these call the hub past the proxy, and look whether it is there first.
+    _prefix = re.escape(f"{PUBLIC_PATH}/".removeprefix("/"))
     SECURE_REDIRECT_EXEMPT = [
-        r"^health/",
-        r"^metrics$",
-        rf"^{API_PATH}$",
-        rf"^{API_PATH}cubegens/[^/]+/(callbacks|code)$",
+        rf"^{_prefix}{pattern}"
+        for pattern in (
+            r"health/",
+            r"metrics$",
+            rf"{API_PATH}$",
+            rf"{API_PATH}cubegens/[^/]+/(callbacks|code)$",
+        )
     ]
     SECURE_HSTS_SECONDS = 31536000
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True
-CSRF_TRUSTED_ORIGINS = [HUB["XCUBE_HUB_PUBLIC_URL"]]
+CSRF_TRUSTED_ORIGINS = [f"{_public_url.scheme}://{_public_url.netloc}"]
 
 # What a request may carry, before anything parses it (hubsite/api/limits.py).
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
@@ -203,7 +215,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": r"/api/v2",
     "SCHEMA_PATH_PREFIX_TRIM": True,
-    "SERVERS": [{"url": "/api/v2"}],
+    "SERVERS": [{"url": f"{PUBLIC_PATH}/api/v2"}],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": False,

@@ -12,6 +12,7 @@ from .health import metrics, probes
 
 admin.site.site_header = "xcube-hub"
 admin.site.site_title = "xcube-hub"
+admin.site.site_url = f"{settings.PUBLIC_PATH}/"
 admin.site.index_title = "Operate the hub"
 admin.site.enable_nav_sidebar = False  # tables need the width
 
@@ -22,7 +23,7 @@ urlpatterns = [
     path(settings.API_PATH, include("accounts.api.urls")),
     path(settings.API_PATH, include("jobs.api.urls")),
     path("", include("accounts.urls")),
-    path("admin", RedirectView.as_view(url="/admin/")),
+    path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("health/live", probes.live),
     path("health/ready", probes.ready, name="health-ready"),

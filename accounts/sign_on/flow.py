@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.crypto import get_random_string
@@ -16,11 +15,12 @@ from mozilla_django_oidc.utils import (
 )
 
 from hubsite.oidc_providers import Provider
+from hubsite.web.addresses import absolute_url
 
 from .documents import publisher
 
 STATES = "oidc_states"
-DEFAULT_PAGE = "/"
+DEFAULT_PAGE = "home"
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def sign_on_of(request: HttpRequest) -> SignOn | None:
 
 def redirect_uri() -> str:
     """The redirect URI that is registered at the providers."""
-    return settings.HUB["XCUBE_HUB_PUBLIC_URL"] + reverse("oidc-callback")
+    return absolute_url(reverse("oidc-callback"))
 
 
 def safe_next(request: HttpRequest) -> str:
@@ -85,4 +85,4 @@ def safe_next(request: HttpRequest) -> str:
     is_ours = url_has_allowed_host_and_scheme(
         wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
-    return wanted if is_ours and len(wanted) <= 2000 else DEFAULT_PAGE
+    return wanted if is_ours and len(wanted) <= 2000 else reverse(DEFAULT_PAGE)

@@ -16,6 +16,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
+from hubsite.web.addresses import absolute_url
+
 from .documents import all_providers, provider_by_key, publisher
 from .flow import safe_next
 from .password import PasswordForm, TooManyLogins
@@ -88,7 +90,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(reverse("signed-out"))
     parameters = {
         "client_id": provider.client_id,
-        "post_logout_redirect_uri": settings.HUB["XCUBE_HUB_PUBLIC_URL"] + reverse("signed-out"),
+        "post_logout_redirect_uri": absolute_url(reverse("signed-out")),
     }
     if id_token:
         parameters["id_token_hint"] = id_token

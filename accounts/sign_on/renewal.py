@@ -61,7 +61,8 @@ class SessionRenewalMiddleware:
 
 def _is_by_token(request: HttpRequest) -> bool:
     """Whether the session plays no part: in the API an Authorization header decides alone."""
-    return "HTTP_AUTHORIZATION" in request.META and request.path.startswith(f"/{settings.API_PATH}")
+    is_api = request.path_info.startswith(f"/{settings.API_PATH}")
+    return is_api and "HTTP_AUTHORIZATION" in request.META
 
 
 def _confirm(request: HttpRequest) -> HttpResponse | None:
@@ -96,7 +97,9 @@ def _confirm(request: HttpRequest) -> HttpResponse | None:
 
 def _is_sign_on(request: HttpRequest) -> bool:
     """Whether the request is a step of signing in or out, which needs the session."""
-    return request.path.startswith(("/oidc/", reverse("login"), reverse("logout")))
+    return request.path_info.startswith("/oidc/") or request.path.startswith(
+        (reverse("login"), reverse("logout"))
+    )
 
 
 def _is_page(request: HttpRequest) -> bool:
@@ -105,5 +108,5 @@ def _is_page(request: HttpRequest) -> bool:
     return (
         request.method == "GET"
         and request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
-        and not request.path.startswith(not_pages)
+        and not request.path_info.startswith(not_pages)
     )

@@ -47,4 +47,4 @@ class CorsMiddleware:
 
     @staticmethod
     def _is_api(request: HttpRequest) -> bool:
-        return request.path.startswith(f"/{settings.API_PATH}")
+        return request.path_info.startswith(f"/{settings.API_PATH}")

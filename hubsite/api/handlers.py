@@ -115,7 +115,7 @@ def _field_errors(detail: Any, path: str = "") -> Iterator[dict[str, str]]:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler404 of the site: the API answers in its own shape, pages in HTML."""
-    if request.path.startswith(f"/{settings.API_PATH}"):
+    if request.path_info.startswith(f"/{settings.API_PATH}"):
         return error_response(request, ApiError("There is nothing here.", status=404))
     return defaults.page_not_found(request, exception)
 
@@ -127,7 +127,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """
     if why := why_unavailable(sys.exception()):
         return _database_unavailable(request, why)
-    if request.path.startswith(f"/{settings.API_PATH}"):
+    if request.path_info.startswith(f"/{settings.API_PATH}"):
         return error_response(
             request,
             ApiError(
@@ -149,7 +149,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 def _database_unavailable(request: HttpRequest, why: str) -> HttpResponse:
     """503 for the API and for pages, the admin's too, and one line in the log."""
     logger.error("The database cannot be used, %s: %s %s", why, request.method, request.path)
-    if request.path.startswith(f"/{settings.API_PATH}"):
+    if request.path_info.startswith(f"/{settings.API_PATH}"):
         error = ApiError(
             "The hub's database cannot be used just now. Nothing was changed; please try again.",
             status=503,

@@ -6,9 +6,9 @@ import functools
 import hashlib
 import json
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import condition, require_safe
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.settings import patched_settings
@@ -70,5 +70,5 @@ def documentation_page(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "api_docs.html",
-        {"document_url": f"/{settings.API_PATH}openapi.json"},
+        {"document_url": reverse("openapi")},
     )

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from .dotenv import read_dotenv
 from .faults import ConfigurationError
@@ -96,6 +97,17 @@ def url(text: str) -> str:
     return text.rstrip("/")
 
 
+def public_url(text: str) -> str:
+    """A URL that links begin with; it may have a path."""
+    value = url(text)
+    parts = urlsplit(value)
+    if parts.query or parts.fragment or parts.username is not None or not parts.hostname:
+        raise ValueError("expected a URL without user, ? and #, such as https://example.org/hub")
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", parts.path):
+        raise ValueError("expected a path of letters, digits and . _ ~ - in the URL")
+    return value
+
+
 def level(text: str) -> str:
     return text.upper()
 
@@ -155,6 +167,14 @@ def file(text: str) -> Path | None:
     return Path(text).expanduser().absolute() if text else None
 
 
+class Values(dict[str, Any]):
+    """Settings that were read so far, name to value; `given` are those that somebody set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: dict[str, str] = {}
+
+
 class Reading(NamedTuple):
     """What the environment says: values, by which name each was given, and odd things to tell."""
 
@@ -173,8 +193,8 @@ def read(
 
     `known` are all names that the hub knows; if given, another `XCUBE_HUB_…` is a fault.
     """
-    values: dict[str, Any] = {}
-    given_by: dict[str, str] = {}
+    values = Values()
+    given_by = values.given
     warnings: list[str] = []
     faults = [] if known is None else unknown_names(environment, known)
     for setting in table:
@@ -249,6 +269,7 @@ __all__ = [
     "ConfigurationError",
     "Reading",
     "Setting",
+    "Values",
     "boolean",
     "comma_list",
     "environment",
@@ -259,6 +280,7 @@ __all__ = [
     "label",
     "level",
     "one_item",
+    "public_url",
     "quantity",
     "read",
     "url",

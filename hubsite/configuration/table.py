@@ -15,12 +15,14 @@ from .bounds import GIB, LARGEST_INTEGER, LARGEST_NUMBER
 from .reading import (
     BASE_DIR,
     Setting,
+    Values,
     boolean,
     comma_list,
     file,
     folder,
     level,
     one_item,
+    public_url,
     url,
     whole_number,
 )
@@ -30,6 +32,21 @@ MOST_ESTIMATORS = 256  # of the runner
 SITE = "Site"
 JOBS = "Cube generation"
 LOCAL = "Local engine"
+
+
+def _local_url(values: Values) -> str:
+    """Where a browser on this machine finds web."""
+    address = values["XCUBE_HUB_ADDRESS"]
+    if address in ("", "0.0.0.0", "::", "127.0.0.1", "::1"):  # noqa: S104
+        address = "localhost"
+    host = f"[{address}]" if ":" in address else address
+    return f"http://{host}:{values['XCUBE_HUB_PORT']}"
+
+
+def _audience(values: Values) -> str:
+    """It follows from nothing that `start` has options for: commands do not know those."""
+    is_given = "XCUBE_HUB_PUBLIC_URL" in values.given
+    return f"{values['XCUBE_HUB_PUBLIC_URL'] if is_given else 'http://localhost'}/api/v2/"
 
 
 def _callback_url(values: dict) -> str:
@@ -109,11 +126,12 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "XCUBE_HUB_PUBLIC_URL",
-        url,
-        lambda values: f"http://localhost:{values['XCUBE_HUB_PORT']}",
-        "Base of the links that the hub gives out, without `/api/v2`.",
+        public_url,
+        _local_url,
+        "Base of the links that the hub gives out, without `/api/v2`. If it has a path, as "
+        "`https://example.org/hub`, a proxy must take that path off.",
         SITE,
-        default_text="`http://localhost:<port>`",
+        default_text="`http://localhost:<port>`, or with the address that web binds",
     ),
     Setting(
         "XCUBE_HUB_ALLOWED_HOSTS",
@@ -198,10 +216,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "XCUBE_HUB_OAUTH_AUD",
         str,
-        lambda values: f"{values['XCUBE_HUB_PUBLIC_URL']}/api/v2/",
+        _audience,
         "The `aud` claim of the hub's own tokens.",
         ACCOUNTS,
-        default_text="`<public URL>/api/v2/`",
+        default_text="`<public URL>/api/v2/`; if that is not set, `http://localhost/api/v2/`",
     ),
     Setting(
         "XCUBE_HUB_TOKEN_LIFETIME_S",

@@ -32,11 +32,10 @@ class Site:
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     def environment(self) -> dict[str, str]:
-        """What tells the parts where the hub is."""
+        """What tells the parts where the hub is; the public URL follows from it, if not set."""
         return {
             "XCUBE_HUB_ADDRESS": self.address,
             "XCUBE_HUB_PORT": str(self.port),
-            "XCUBE_HUB_PUBLIC_URL": self.url,
         }
 
     def welcome(self) -> str:

@@ -22,6 +22,6 @@ class ContentSecurityPolicyMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         if "Content-Security-Policy" not in response:
-            is_docs = request.path.startswith(f"/{settings.API_PATH}ui")
+            is_docs = request.path_info.startswith(f"/{settings.API_PATH}ui")
             response["Content-Security-Policy"] = SWAGGER if is_docs else STRICT
         return response

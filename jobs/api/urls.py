@@ -7,7 +7,7 @@ from .usage_views import UsageViewSet
 from .views import CubegenViewSet, CubeInfoViewSet, UploadedCodeViewSet, VersionViewSet
 
 urlpatterns = [
-    path("users/me/usage", UsageViewSet.as_view({"get": "list"})),
+    path("users/me/usage", UsageViewSet.as_view({"get": "list"}), name="my-usage"),
     path(
         "cubegens",
         CubegenViewSet.as_view({"get": "list", "put": "submit", "delete": "destroy_all"}),

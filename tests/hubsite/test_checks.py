@@ -1,8 +1,13 @@
 """What the hub refuses to start with, and whether it says what to set."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from hubsite import checks
+from hubsite.configuration.reading import BASE_DIR
 from jobs import checks as jobs_checks
 
 GOOD = {
@@ -164,3 +169,36 @@ def test_a_broken_stores_file_is_told(settings, tmp_path):
     settings.HUB = {**settings.HUB, "XCUBE_HUB_STORES": path}
     (error,) = jobs_checks.check_stores_file()
     assert "stores.yaml" in error.msg
+
+
+def test_a_check_for_production_in_development_says_how_to_check_production(settings):
+    settings.PRODUCTION = False
+    (warning,) = checks.check_environment()
+    assert "XCUBE_HUB_ENV=production" in warning.hint
+    settings.PRODUCTION = True
+    assert checks.check_environment() == []
+
+
+@pytest.mark.parametrize(
+    ("environment", "is_told"),
+    [
+        ({"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}, True),
+        ({"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}, True),
+        ({"LC_ALL": "C.UTF-8"}, False),
+        ({"LC_ALL": "C", "PYTHONUTF8": "1"}, False),
+    ],
+)
+def test_a_locale_without_utf_8_is_told(environment, is_told, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=BASE_DIR,
+        env={
+            "PATH": os.environ["PATH"],
+            "XCUBE_HUB_DOTENV": os.devnull,
+            "XCUBE_HUB_DATA_DIR": str(tmp_path),
+            **environment,
+        },
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (b"PYTHONUTF8=1" in done.stderr) == is_told, done.stderr

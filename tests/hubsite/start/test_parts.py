@@ -9,7 +9,8 @@ from argparse import ArgumentTypeError
 import pytest
 
 from hubsite import __version__
-from hubsite.configuration.reading import BASE_DIR
+from hubsite.configuration.reading import BASE_DIR, read
+from hubsite.configuration.table import SETTINGS
 from hubsite.management.commands.start import part_names
 from hubsite.start import parts
 from hubsite.start.readiness import Site
@@ -83,7 +84,7 @@ def test_the_other_parts_get_the_environment_of_the_hub():
 def test_the_url_is_where_a_browser_finds_the_hub(address, url):
     site = Site(address, 8080)
     assert site.url == url
-    assert site.environment()["XCUBE_HUB_PUBLIC_URL"] == url
+    assert read(SETTINGS, site.environment()).values["XCUBE_HUB_PUBLIC_URL"] == url
     assert f"is ready: {url}/api/v2 (docs {url}/api/v2/ui/," in site.welcome()
 
 
@@ -91,6 +92,16 @@ def test_a_configured_public_url_is_kept(settings):
     settings.HUB_GIVEN = frozenset({"XCUBE_HUB_PUBLIC_URL"})
     settings.HUB = {**settings.HUB, "XCUBE_HUB_PUBLIC_URL": "https://hub.example.org"}
     assert Site("0.0.0.0", 80).url == "https://hub.example.org"
+
+
+def test_the_audience_of_tokens_does_not_follow_from_the_options_of_start():
+    """`start --port 18210`, then `issue_token`, which knows nothing of that port."""
+    command = read(SETTINGS, {}).values["XCUBE_HUB_OAUTH_AUD"]
+    for site in (Site("127.0.0.1", 18210), Site("0.0.0.0", 80), Site("192.0.2.7", 8080)):
+        assert read(SETTINGS, site.environment()).values["XCUBE_HUB_OAUTH_AUD"] == command
+    given = {"XCUBE_HUB_PUBLIC_URL": "https://hub.example.org/hub/"}
+    audience = read(SETTINGS, given).values["XCUBE_HUB_OAUTH_AUD"]
+    assert audience == "https://hub.example.org/hub/api/v2/"
 
 
 def test_gunicorn_listens_where_the_settings_say():
