@@ -225,6 +225,11 @@ class CubeInfoResultSerializer(serializers.Serializer):
     dataset_descriptor = DatasetDescriptorSerializer()
     size_estimation = SizeEstimationSerializer()
     cost_estimation = CostEstimationSerializer()
+    zarr_format = serializers.ChoiceField(
+        choices=[2, 3],
+        required=False,
+        help_text="The Zarr format the cube would be written in, if it is written as Zarr.",
+    )
 
 
 class CubeInfoSerializer(ClosedSerializer):

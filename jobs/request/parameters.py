@@ -156,7 +156,7 @@ _RASTER = {
 }
 OPEN_PARAMS: dict[str, dict[str, Kind]] = {
     "zarr": _ZARR,
-    "levels": _ZARR,
+    "levels": {k: v for k, v in _ZARR.items() if k not in ("group", "consolidated")},
     "netcdf": _XARRAY,
     "geotiff": _RASTER,
     "j2k": _RASTER,

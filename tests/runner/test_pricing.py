@@ -280,7 +280,10 @@ def test_what_is_no_cube_is_refused_by_its_name(ask):
     assert (answer["kind"], answer["field"]) == ("request", "input_config.data_id")
 
 
-def test_an_encoding_of_no_variable_is_refused(ask):
+def test_write_parameters_name_what_is_written(ask):
     answer = ask("y2020", write_params={"encoding": {"b": {"dtype": "int16"}}})
     assert answer["field"] == "output_config.write_params.encoding"
     assert "there are 'a', " in answer["message"]
+    answer = ask("y2020", data_id="x.nc", write_params={"unlimited_dims": ["tiem"]})
+    assert answer["field"] == "output_config.write_params.unlimited_dims"
+    assert "there are 'time', " in answer["message"]

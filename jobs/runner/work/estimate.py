@@ -80,7 +80,7 @@ def _estimate(request: dict[str, Any], stores: Any) -> dict[str, Any]:
 def _planned(request: dict[str, Any], stores: Any) -> dict[str, Any] | None:
     """What the hub has measured itself; None if it cannot look at an input."""
     from .described import described
-    from .pieces import check_encoding, check_pieces
+    from .pieces import check_names, check_pieces
     from .plan import plan
 
     planned = plan(request, stores)
@@ -89,7 +89,8 @@ def _planned(request: dict[str, Any], stores: Any) -> dict[str, Any] | None:
     output = request.get("output_config") or {}
     written = {"images": planned.images, "width": planned.width, "height": planned.height}
     check_pieces(planned.chunks, **written, field=f"cube_config.{planned.cut_by}")
-    check_encoding(output.get("write_params") or {}, planned.names)
+    dims = {dim for variable in planned.variables for dim in variable.sizes}
+    check_names(output.get("write_params") or {}, planned.names, dims)
     result = described(planned, output)
     return {"status": "ok", "status_code": 200, "result": result, "written": written}
 

@@ -61,10 +61,11 @@ def check_pieces(chunks: int, images: int, width: int, height: int, field: str) 
         )
 
 
-def check_encoding(write_params: dict[str, Any], names: Collection[str]) -> None:
-    """Encodings are for variables that are written. Raises RequestError."""
-    for name in write_params.get("encoding") or {}:
-        if name not in names:
-            raise refusals.refuse(
-                "output_config.write_params.encoding", refusals.unknown(name, names)
-            )
+def check_names(write_params: dict[str, Any], names: Collection[str], dims: set[str]) -> None:
+    """Write parameters name only variables and dimensions of the cube. Raises RequestError."""
+    for parameter, known in (("encoding", names), ("unlimited_dims", dims)):
+        for name in write_params.get(parameter) or ():
+            if name not in known:
+                raise refusals.refuse(
+                    f"output_config.write_params.{parameter}", refusals.unknown(name, known)
+                )

@@ -145,8 +145,7 @@ def plan(request: dict[str, Any], stores: Any) -> Plan | None:
             return None
         opened.append(_decode(field, dataset))
     _check_names(config.variable_names, [(cube, rest) for cube, _, rest in opened])
-    parts = [_part(config, *decoded) for decoded in opened]
-    return _combined(config, parts)
+    return _combined(config, [_part(config, *decoded) for decoded in opened])
 
 
 def _open(field: str, item: InputConfig, config: CubeConfig, stores: Any) -> Any:

@@ -31,7 +31,7 @@ def unknown_variables(asked: Sequence[str], known: Iterable[str]) -> RequestErro
 
 def unknown(name: str, known: Iterable[str]) -> str:
     """The sentence for one unknown name."""
-    return f"unknown variable {_shown(name)}; {_exist(name, known)}"
+    return f"unknown name {_shown(name)}; {_exist(name, known)}"
 
 
 def unusable_variables(asked: Sequence[str], usable: Iterable[str]) -> RequestError:

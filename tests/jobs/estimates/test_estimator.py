@@ -200,6 +200,56 @@ def test_a_request_at_fault_is_told(client, headers, remote):
     assert (response.status_code, response.json()["message"]) == (400, "no such cube")
 
 
+def test_the_field_at_fault_is_told(client, headers, remote):
+    field, why = "cube_config.variable_names", "unknown variable 'ssd'; there are 'sst', 'chl'"
+    told = {"status": "error", "status_code": 400, "kind": "request", "field": field}
+    remote.answer = json.dumps({**told, "message": f"{field}: {why}"}).encode()
+    for response in (submit(client, headers), info(client, headers)):
+        assert response.status_code == 400
+        assert response.json()["message"] == f"{field}: {why}"
+    # An answer to /info has only the members that xcube's client knows.
+    assert submit(client, headers).json()["errors"] == [{"field": field, "message": why}]
+    assert Job.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("written", "units"),
+    [
+        ({"images": 7, "width": 4, "height": 4}, 7),
+        ({"images": 30, "width": 4, "height": 4}, 30),
+        ({"images": 7, "width": 40, "height": 40}, 7 * 4),
+        ({"images": None, "width": None, "height": None}, 12),
+        ({}, 12),
+    ],
+)
+def test_what_was_measured_decides_the_price(client, headers, user, remote, written, units):
+    """xcube's estimate, here of 12 images of 4 x 4 pixels, counts where nothing was measured."""
+    remote.answer = json.dumps({**ANSWER, "written": written}).encode()
+    assert info(client, headers).json()["result"]["cost_estimation"]["required"] == units
+    assert submit(client, headers).status_code == 200
+    job = Job.objects.get()
+    assert (job.units, job.document.admitted_cells) == (
+        units,
+        (written.get("images") or 12) * (written.get("width") or 4) * (written.get("height") or 4),
+    )
+
+
+@pytest.mark.parametrize(
+    ("told", "asked", "stored"), [(3, {}, 3), (3, {"zarr_format": 2}, 2), (2, {}, None)]
+)
+def test_the_zarr_format_that_was_told_is_the_runs(client, headers, remote, told, asked, stored):
+    remote.answer = json.dumps(
+        {**ANSWER, "result": {**ANSWER["result"], "zarr_format": told}}
+    ).encode()
+    request = cubegen_request("format.zarr")
+    if asked:
+        request["output_config"]["write_params"] = asked
+    assert info(client, headers, request).json()["result"]["zarr_format"] == told
+    assert submit(client, headers, request).status_code == 200
+    output = Job.objects.get().document.request["output_config"]
+    assert output.get("write_params", {}).get("zarr_format") == stored
+
+
 def test_one_that_is_being_replaced_is_asked_again_once(client, headers, remote):
     remote.cuts = 1
     assert submit(client, headers).status_code == 200
