@@ -158,6 +158,19 @@ def remove_output(
     raise Refused(said, kind=Kind.UNAVAILABLE)
 
 
+def probe(name: str, store: dict[str, Any], *, timeout_s: float) -> dict[str, Any]:
+    """Have an estimator open a store and one dataset of it: {"data_id", "dims", "variables"}.
+
+    Raises Refused if it could not.
+    """
+    body = {"store": name, "stores": {name: store}}
+    reply = _call("POST", "/probes", body, timeout_s=timeout_s)
+    if reply.status == 200 and reply.body.get("status") == "ok":
+        return reply.body
+    said = str(reply.body.get("message") or f"HTTP status {reply.status}")[:500]
+    raise Refused(said, kind=Kind.UNAVAILABLE)
+
+
 def versions() -> dict[str, str]:
     """xcube and its plugins, name to version. Raises Refused (UNAVAILABLE)."""
     global _versions

@@ -10,7 +10,9 @@ from django.core.management.base import CommandError
 from hubsite.management.command import HubCommand
 from hubsite.management.output import Column, Output
 from jobs.estimates.cost import Price
+from jobs.stores import looking
 from jobs.stores.catalogue import Store, StoreCatalogue, StoresFileError
+from jobs.stores.looking import Look
 
 EPILOG = """\
 The file maps names, which users write as "@name", to stores:
@@ -34,11 +36,14 @@ The file maps names, which users write as "@name", to stores:
     per_user: false                   # true: each user has a folder below `root`
 
 A relative `root` of a `file` store begins at the folder of the file.
-The exit code is 1 if the file has faults; all of them are listed.
+The exit code is 1 if the file has faults, if the folder of a store that can only be read does
+not exist, or if --probe cannot open a store; all of them are listed. --probe has the runner (or
+the estimator elsewhere) open one dataset of each store, for half a minute at most.
 Credentials are never shown.
 
 examples:
   manage.py check_stores
+  manage.py check_stores --probe
   manage.py check_stores --file deploy/stores.yaml --json
 """
 
@@ -68,6 +73,11 @@ class Command(HubCommand):
             metavar="PATH",
             help="the file to check (default: the setting XCUBE_HUB_STORES)",
         )
+        parser.add_argument(
+            "--probe",
+            action="store_true",
+            help="open one dataset of each store, by the runner or the estimator",
+        )
 
     def run(self, out: Output, options):
         path = options["file"] or _configured_path()
@@ -78,12 +88,22 @@ class Command(HubCommand):
                 catalogue = StoreCatalogue.from_file(path)
             except StoresFileError as error:
                 faults = error.faults
+        looks = _looks(catalogue, probes=options["probe"])
+        absent = [
+            f"@{name}: {look.text}." for name, its in looks.items() for look in its if look.is_fault
+        ]
         if options["json"]:
             out.json(
                 {
                     "file": None if path is None else str(path),
-                    "stores": [_described(store) for store in catalogue],
-                    "faults": faults,
+                    "stores": [
+                        {
+                            **_described(store),
+                            "found": [look.text for look in looks.get(store.name, ())],
+                        }
+                        for store in catalogue
+                    ],
+                    "faults": faults or absent,
                 }
             )
         elif path is None:
@@ -94,9 +114,30 @@ class Command(HubCommand):
         elif not faults:
             count = f"{len(catalogue)} store{'' if len(catalogue) == 1 else 's'}"
             out.table(COLUMNS, map(_row, catalogue), title=f"{count} in {path}")
+            for name, its in looks.items():
+                for look in its:
+                    if not look.is_fault:
+                        out.note(f"@{name}: {look.text}.")
         if faults:
             listed = "\n".join(f"  {fault}" for fault in faults)
             raise CommandError(f"The stores file {path} cannot be used:\n{listed}", returncode=1)
+        if absent:
+            listed = "\n".join(f"  {fault}" for fault in absent)
+            raise CommandError(f"Stores that cannot be used:\n{listed}", returncode=1)
+
+
+def _looks(catalogue: StoreCatalogue, *, probes: bool) -> dict[str, list[Look]]:
+    """What is to be said of each store: its folder, and what a probe of it found."""
+    looks: dict[str, list[Look]] = {}
+    # Runs in a cluster have other folders than this machine.
+    is_here = settings.HUB["XCUBE_HUB_ENGINE"] == "local"
+    for store in catalogue:
+        its = [look] if is_here and (look := looking.root_of(store)) else []
+        if probes and not its:
+            its.append(looking.probe(store))
+        if its:
+            looks[store.name] = its
+    return looks
 
 
 def _row(store: Store) -> tuple:

@@ -17,7 +17,7 @@ from typing import Any
 from ..record.workload import WorkloadError, loads
 from ..system import linux
 from ..system.wire import CONTINUE, Request, RequestReader, WireError, error_response, response
-from ..work import estimate, removal, warm
+from ..work import estimate, probe, removal, warm
 from ..work.cubegen import versions
 
 BODY_LIMIT = 1 << 20
@@ -32,7 +32,7 @@ OWN_STORE_LIMIT_S = 8.0
 """Limit for stores of the caller's own, because their servers may be slow on purpose."""
 
 
-_ANSWERS = {"/estimates": estimate.answer, "/removals": removal.answer}
+_ANSWERS = {"/estimates": estimate.answer, "/removals": removal.answer, "/probes": probe.answer}
 
 
 class Estimator:
@@ -93,7 +93,7 @@ class Estimator:
             return response(200, {"versions": self._versions()})
         answer = _ANSWERS.get(request.path)
         if answer is None:
-            raise WireError(404, "There are only /estimates, /removals and /versions here.")
+            raise WireError(404, "There are only /estimates, /removals, /probes and /versions.")
         if request.method != "POST":
             raise WireError(405, "Only POST is possible here.")
         try:

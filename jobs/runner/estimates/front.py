@@ -30,7 +30,7 @@ ANSWER_BYTES = 4 << 20
 QUEUE_S = 60.0
 FINISH_S = 5.0
 SECRET_CHARS = 32
-_METHODS = {"/estimates": "POST", "/removals": "POST", "/versions": "GET"}
+_METHODS = {"/estimates": "POST", "/removals": "POST", "/probes": "POST", "/versions": "GET"}
 _OPEN = {"/health", "/live"}
 
 
@@ -129,7 +129,7 @@ class Front:
         method = _METHODS.get(request.path)
         if method is None:
             connection.answer(
-                error_response(404, "There are only /estimates, /removals and /versions here.")
+                error_response(404, "There are only /estimates, /removals, /probes and /versions.")
             )
         elif request.method != method:
             connection.answer(error_response(405, f"Only {method} is possible here."))

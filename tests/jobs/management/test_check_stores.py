@@ -76,6 +76,7 @@ def test_json_is_for_programs(stores):
         "writable": False,
         "per_user": False,
         "price": document["stores"][2]["price"],
+        "found": [],
     }
     assert document["stores"][2]["price"]["scheme"] == "free"
     assert "hidden" not in json.dumps(document)
@@ -113,3 +114,62 @@ def test_the_help_explains_the_file():
     text = Command().create_parser("manage.py", "check_stores").format_help()
     for word in ("cost_params", "per_user", "--json", "--file", "examples:", "exit code"):
         assert word in text
+
+
+def test_a_root_that_does_not_exist_is_told(stores, tmp_path, settings):
+    (tmp_path / "a-file").write_text("x")
+    (tmp_path / "there").mkdir()
+    stores.write_text(
+        "there: {store_id: file, store_params: {root: there}, writable: false}\n"
+        "gone: {store_id: file, store_params: {root: gone}, writable: false}\n"
+        "strange: {store_id: file, store_params: {root: a-file}}\n"
+        "new: {store_id: file, store_params: {root: new}}\n"
+    )
+    output = io.StringIO()
+    with pytest.raises(CommandError) as raised:
+        call_command("check_stores", stdout=output, stderr=output)
+    assert raised.value.returncode == 1
+    assert str(raised.value).splitlines()[1:] == [
+        f"  @gone: its root {tmp_path}/gone does not exist.",
+        f"  @strange: its root {tmp_path}/a-file is no folder.",
+    ]
+    assert f"@new: its root {tmp_path}/new does not exist; the first cube makes it." in (
+        output.getvalue()
+    )
+    output = io.StringIO()
+    with pytest.raises(CommandError):
+        call_command("check_stores", "--json", stdout=output)
+    assert len(json.loads(output.getvalue())["faults"]) == 2
+    settings.HUB = {**settings.HUB, "XCUBE_HUB_ENGINE": "kubernetes"}
+    assert "4 stores" in run()  # pods have other folders
+
+
+def test_a_probe_without_a_runner_says_so_and_does_not_hang(stores):
+    with pytest.raises(CommandError, match="@gift: it cannot be opened: Estimates cannot be made"):
+        run("--probe")
+
+
+@pytest.mark.xcube
+def test_a_probe_opens_one_dataset_of_each_store(stores, runner, demo_cube, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken" / "bad.zarr").mkdir(parents=True)
+    (tmp_path / "broken" / "bad.zarr" / ".zgroup").write_text("nonsense")
+    stores.write_text(
+        f"demo: {{store_id: file, store_params: {{root: {demo_cube.parent}}}}}\n"
+        "empty: {store_id: file, store_params: {root: empty}}\n"
+    )
+    shown = run("--probe")
+    assert "@demo: opened demo.zarr (2 variables; " in shown
+    assert "time 6" in shown
+    assert "@empty: opened; it holds no dataset." in shown
+    stores.write_text(
+        "broken: {store_id: file, store_params: {root: broken}}\n"
+        "absent: {store_id: memory, store_params: {root: nowhere}, writable: false}\n"
+        "away: {store_id: s3, store_params: {root: b, storage_options: "
+        "{anon: true, client_kwargs: {endpoint_url: 'http://127.0.0.1:9'}}}}\n"
+    )
+    with pytest.raises(CommandError) as raised:
+        run("--probe")
+    assert "@broken: it cannot be opened: " in str(raised.value)
+    assert "@absent: its root does not exist." in str(raised.value)
+    assert "@away: it cannot be opened: " in str(raised.value)

@@ -1,0 +1,50 @@
+"""Whether the stores of the stores file are there: their folders, and a dataset in each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hubsite.refusals import Refused
+
+from ..estimates import asking
+from .catalogue import Store
+
+PROBE_WITHIN_S = 30.0
+
+
+class Look(NamedTuple):
+    """What was found; `is_fault` if jobs with this store fail."""
+
+    text: str
+    is_fault: bool = False
+
+
+def root_of(store: Store) -> Look | None:
+    """What is to be said of the folder of a `file` store on this machine; None: nothing."""
+    root = store.store_params.get("root")
+    if store.store_id != "file" or not root:
+        return None
+    path = Path(str(root))
+    if path.is_dir():
+        return None
+    if path.exists():
+        return Look(f"its root {path} is no folder", is_fault=True)
+    if store.writable:
+        return Look(f"its root {path} does not exist; the first cube makes it")
+    return Look(f"its root {path} does not exist", is_fault=True)
+
+
+def probe(store: Store) -> Look:
+    """Have an estimator open one dataset of the store, in half a minute at most."""
+    params: dict[str, Any] = {"store_id": store.store_id, "store_params": dict(store.store_params)}
+    try:
+        found = asking.probe(store.name, params, timeout_s=PROBE_WITHIN_S)
+    except Refused as refusal:
+        return Look(f"it cannot be opened: {refusal}", is_fault=True)
+    if found["data_id"] is None and not found.get("has_root", True):
+        return Look("its root does not exist", is_fault=not store.writable)
+    if found["data_id"] is None:
+        return Look("opened; it holds no dataset")
+    sizes = ", ".join(f"{name} {size:,}" for name, size in found["dims"].items())
+    return Look(f"opened {found['data_id']} ({found['variables']} variables; {sizes})")
