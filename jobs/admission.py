@@ -81,14 +81,18 @@ def parse(submission: Submission) -> ResolvedRequest:
         ) from None
 
 
-def quote(resolved: ResolvedRequest) -> Quote:
-    """Estimate and price a request. Holds no transaction: this takes tens of milliseconds."""
+def quote(resolved: ResolvedRequest, *, who: str = "") -> Quote:
+    """Estimate and price a request of `who`, a user id.
+
+    Holds no transaction: this takes tens of milliseconds.
+    """
     began = timezone.now()
     estimated = estimate(
         resolved.for_estimate(),
         stores=resolved.stores,
         egress=resolved.egress,
         uses_own_store=resolved.uses_own_store,
+        who=who,
     )
     try:
         size = estimated.size
@@ -106,7 +110,7 @@ def admit(submission: Submission) -> Job:
     job_id = new_job_id(submission.user.username)
     resolved = parse(submission).with_output_data_id(f"{job_id}.zarr")
     _check_user_code(submission, resolved)
-    quoted = quote(resolved)
+    quoted = quote(resolved, who=submission.user.username)
     resolved = resolved.with_zarr_format(quoted.estimate.result.get("zarr_format"))
     _check_limit(submission, quoted)
     try:

@@ -21,7 +21,7 @@ from django.db import DatabaseError, connection
 from hubsite.oidc_providers import Provider
 
 from ..models import ProviderDocuments
-from .http import TIMEOUT_S, ProviderUnavailable, get_object
+from .http import TIMEOUT_S, ProviderUnavailable, get_object, place_at
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +84,8 @@ class Publisher:
             is_limited = self._is_down
             if not is_limited or self._waiting.acquire(blocking=False):
                 try:
-                    self._wait(self._start_fetching(even_if_tried=True))
+                    with place_at(self.provider):
+                        self._wait(self._start_fetching(even_if_tried=True))
                 finally:
                     if is_limited:
                         self._waiting.release()

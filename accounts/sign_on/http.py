@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import requests
 
 from hubsite.oidc_providers import Provider
+from hubsite.refusals import Refused
+from hubsite.web.waiting import place_to_wait
 
 TIMEOUT_S = 3.0
 
@@ -32,10 +35,23 @@ def post_form(
     provider: Provider, url: str, form: Mapping[str, str], *, auth: tuple[str, str] | None
 ) -> tuple[int, dict[str, Any]]:
     """Status and JSON object of the answer. Raises ProviderUnavailable, also for its faults."""
-    status, found = _call(provider, "POST", url, data=form, auth=auth)
+    with place_at(provider):
+        status, found = _call(provider, "POST", url, data=form, auth=auth)
     if status >= 500:
         raise ProviderUnavailable(f"{provider.title} answers {status}")
     return status, found
+
+
+@contextmanager
+def place_at(provider: Provider) -> Iterator[None]:
+    """Let this request wait for the provider. Raises ProviderUnavailable if too many do."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(place_to_wait(f"provider {provider.key}"))
+        except Refused as refused:
+            message = f"Too many sign-ons wait for {provider.title} just now"
+            raise ProviderUnavailable(message) from refused
+        yield
 
 
 def _call(provider: Provider, method: str, url: str, **options: Any) -> tuple[int, dict[str, Any]]:

@@ -13,6 +13,12 @@ UPLOAD_LIMIT_BYTES = 12 * 1024 * 1024
 """User code (10 MB, contract) and the request beside it."""
 
 
+def most_body_bytes(content_type: str) -> int:
+    """The longest body of that type that any endpoint takes."""
+    is_form = content_type.startswith("multipart/form-data")
+    return UPLOAD_LIMIT_BYTES if is_form else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+
+
 class RequestLimitMiddleware:
     """Refuses bodies without a length, and longer ones than any endpoint takes."""
 
@@ -27,8 +33,7 @@ class RequestLimitMiddleware:
             )
         if not (length.isascii() and length.isdigit()):
             return error_response(request, ApiError("Content-Length is not a number."))
-        is_form = request.META.get("CONTENT_TYPE", "").startswith("multipart/form-data")
-        limit = UPLOAD_LIMIT_BYTES if is_form else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        limit = most_body_bytes(request.META.get("CONTENT_TYPE", ""))
         if int(length) > limit:
             return error_response(
                 request, ApiError(f"The body is larger than {limit} bytes.", status=413)

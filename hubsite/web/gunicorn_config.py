@@ -1,6 +1,7 @@
 """How gunicorn serves the hub. Behind a proxy, FORWARDED_ALLOW_IPS names the proxy."""
 
 import os
+import resource
 
 from hubsite.settings import HUB
 
@@ -12,7 +13,7 @@ bind = (
 )
 backlog = 1024
 
-worker_class = "gthread"
+worker_class = "hubsite.web.serving.worker.Worker"
 workers = HUB["XCUBE_HUB_WEB_WORKERS"]
 threads = HUB["XCUBE_HUB_WEB_THREADS"]
 preload_app = False  # a new process reads the settings of now, and shares no connection
@@ -22,6 +23,14 @@ max_requests_jitter = 20_000
 timeout = 120
 graceful_timeout = 10
 keepalive = 5
+
+# Connections are cheap (no thread waits for one), but each is an open file.
+_files, _most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+if _most_files == resource.RLIM_INFINITY or _most_files > _files:
+    _files = max(_files, 4096 if _most_files < 0 else min(_most_files, 4096))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_files, _most_files))
+worker_connections = min(1000, max(50, _files - 8 * threads - 100))
+sendfile = False  # the main loop sends what a slow reader has not read
 
 limit_request_line = 8190
 limit_request_fields = 100

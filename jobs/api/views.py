@@ -63,7 +63,7 @@ class CubeInfoViewSet(SwitchableViewSet):
     @schema.info
     def estimate(self, request: Request) -> Response:
         submission = _submission(request, _without_code(request.data))
-        quoted = admission.quote(admission.parse(submission))
+        quoted = admission.quote(admission.parse(submission), who=request.user.username)
         return Response(cube_info(request.user, quoted))
 
 

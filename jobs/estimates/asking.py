@@ -19,6 +19,7 @@ from django.conf import settings
 from hubsite.engines.local.connection import Reply, SocketUnavailable, call
 from hubsite.engines.local.paths import estimate_socket
 from hubsite.refusals import Kind, Refused
+from hubsite.web.waiting import place_to_wait
 
 from . import remote
 from .cost import CubeSize
@@ -65,14 +66,15 @@ def estimate(
     stores: dict[str, Any],
     egress: dict[str, Any] | None,
     uses_own_store: bool,
+    who: str = "",
 ) -> Estimate:
-    """Estimate `request` with only `stores` to be had.
+    """Estimate `request` with only `stores` to be had. `who` asks: each has a share of waiting.
 
     Raises Refused: INVALID if the request is at fault, UNAVAILABLE if the estimator or a store
-    of ours cannot be reached.
+    of ours cannot be reached, or too many requests wait (BUSY: too many of `who`).
     """
     body = {"request": request, "stores": stores, "egress": egress}
-    with _own_store_place() if uses_own_store else nullcontext():
+    with place_to_wait(who), _own_store_place() if uses_own_store else nullcontext():
         reply = _call(
             "POST", "/estimates", body, timeout_s=settings.HUB["XCUBE_HUB_ESTIMATE_TIMEOUT_S"]
         )
@@ -175,7 +177,8 @@ def versions() -> dict[str, str]:
     """xcube and its plugins, name to version. Raises Refused (UNAVAILABLE)."""
     global _versions
     if _versions is None or _versions[0] < time.monotonic() - _VERSIONS_KEPT_S:
-        reply = _call("GET", "/versions", None, timeout_s=10)
+        with place_to_wait():
+            reply = _call("GET", "/versions", None, timeout_s=10)
         if reply.status != 200 or not isinstance(reply.body.get("versions"), dict):
             raise _unavailable()
         _versions = (time.monotonic(), reply.body["versions"])

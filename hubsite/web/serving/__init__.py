@@ -1,0 +1,1 @@
+"""Serves HTTP/1.1 without a proxy: slow clients hold no threads."""

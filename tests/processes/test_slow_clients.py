@@ -1,0 +1,186 @@
+"""A hub without a proxy: slow clients, and those that send too much, hold up nobody."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import time
+
+import pytest
+import requests
+
+from .raw import Server, head, read_all
+
+pytestmark = pytest.mark.processes
+
+THREADS = 3
+SLOW_ONES = 60
+TOKEN = "/api/v2/oauth/token"
+LARGE = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
+
+
+@pytest.fixture(scope="module")
+def server(start_hub) -> Server:
+    """One web process of three threads."""
+    return Server(start_hub("--only", "web", "--port", "0", XCUBE_HUB_WEB_THREADS=str(THREADS)))
+
+
+def is_answered(server: Server) -> bool:
+    """Whether requests that need a thread are answered, long before a slow one is given up."""
+    return all(server.get(path, timeout_s=8)[0] == 200 for path in ("/api/v2/", "/", "/login/"))
+
+
+SLOW = {
+    "no byte": b"",
+    "half a request line": b"GET /api",
+    "half a head": b"GET /api/v2/ HTTP/1.1\r\nHost: localhost\r\nX-",
+    "half a body": head("POST", TOKEN, Content_Type="application/json", Content_Length=1000) + b"{",
+    "half a form": head(
+        "PUT",
+        "/api/v2/cubegens/code",
+        Content_Type="multipart/form-data; boundary=x",
+        Content_Length=10_000_000,
+    )
+    + b"--x\r\n",
+}
+
+
+@pytest.mark.parametrize("sent", SLOW.values(), ids=list(SLOW))
+def test_unfinished_requests_hold_up_nobody(server, sent):
+    with contextlib.ExitStack() as stack:
+        for _ in range(SLOW_ONES):
+            stack.enter_context(server.connect(sent))
+        assert is_answered(server)
+
+
+def test_a_head_that_comes_byte_by_byte_is_given_up_all_the_same(server):
+    with server.connect(b"GET /api/v2/ HTTP/1.1\r\n") as client:
+        client.settimeout(0.5)
+        answer = b""
+        for _ in range(120):
+            with contextlib.suppress(TimeoutError):
+                answer += client.recv(65536)
+                break
+            client.sendall(b"X")  # each byte comes well within any time-out of its own
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert is_answered(server)
+
+
+def test_a_body_below_the_least_rate_is_given_up_with_the_reason(server):
+    began = time.monotonic()
+    with server.connect(SLOW["half a body"]) as client:
+        answer = read_all(client)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["status"] == 408
+    assert time.monotonic() - began > 5  # a network that falters is not cut off at once
+
+
+def test_slow_readers_of_answers_hold_up_nobody(server):
+    status, _ = server.get(LARGE)
+    assert status == 200
+    with contextlib.ExitStack() as stack:
+        for _ in range(SLOW_ONES):
+            stack.enter_context(server.connect(head("GET", LARGE), reads=4096))
+        assert is_answered(server)
+
+
+def test_a_slow_reader_gets_the_whole_answer(server):
+    whole = requests.get(f"http://127.0.0.1:{server.address[1]}{LARGE}", timeout=60).content
+    with server.connect(head("GET", LARGE, Connection="close"), reads=4096) as client:
+        time.sleep(1)
+        answer = read_all(client)
+    assert answer.partition(b"\r\n\r\n")[2] == whole
+
+
+def test_more_idle_connections_than_a_process_holds_hold_up_nobody(server):
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(server.connect()) for _ in range(1100)]
+        for client in clients[:200]:
+            with contextlib.suppress(OSError):
+                client.sendall(head("GET", "/health/live"))
+        assert is_answered(server)
+
+
+def test_requests_sent_behind_each_other_are_each_answered(server):
+    with server.connect(head("GET", "/health/live") * 3 + b"GET /health/live HT") as client:
+        client.sendall(b"TP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert read_all(client).count(b"HTTP/1.1 200 OK") == 4
+
+
+def test_a_client_that_sends_no_more_is_answered(server):
+    with server.connect(head("GET", "/health/live")) as client:
+        client.shutdown(1)
+        assert read_all(client).startswith(b"HTTP/1.1 200 OK")
+
+
+# What is too large
+
+
+def put(server: Server, path: str, *, size: int, **headers: str) -> requests.Response:
+    return requests.put(
+        f"http://127.0.0.1:{server.address[1]}{path}",
+        data=b" " * size,
+        headers={name.replace("_", "-"): value for name, value in headers.items()},
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize("megabytes", [2, 20, 50])
+def test_json_that_is_too_large_is_answered_413(server, megabytes):
+    answer = put(server, "/api/v2/cubegens", size=megabytes << 20, Content_Type="application/json")
+    assert answer.status_code == 413
+    assert answer.json()["detail"] == "The body is larger than 1048576 bytes."
+
+
+def test_a_zip_that_is_too_large_is_answered_413(server):
+    answer = requests.put(
+        f"http://127.0.0.1:{server.address[1]}/api/v2/cubegens/code",
+        files={"body": ("r.json", b"{}"), "user_code": ("code.zip", b"P" * (15 << 20))},
+        timeout=120,
+    )
+    assert answer.status_code == 413
+    assert "larger" in answer.json()["detail"]
+
+
+def test_a_large_body_in_chunks_is_answered_411(server):
+    connection = http.client.HTTPConnection(*server.address, timeout=60)
+    pieces = (b" " * 65536 for _ in range(320))
+    connection.request("PUT", "/api/v2/cubegens", body=pieces, encode_chunked=True)
+    answer = connection.getresponse()
+    assert answer.status == 411
+    assert "Content-Length" in json.loads(answer.read())["detail"]
+
+
+def test_who_asks_first_sends_no_body_in_vain(server):
+    """`Expect: 100-continue`: the refusal comes instead of the 100, else the 100 comes."""
+    for size, expected in ((20 << 20, b"HTTP/1.1 413 "), (100, b"HTTP/1.1 100 Continue\r\n\r\n")):
+        asks = head(
+            "POST",
+            TOKEN,
+            Content_Type="application/json",
+            Content_Length=size,
+            Expect="100-continue",
+        )
+        with server.connect(asks) as client:
+            assert client.recv(65536).startswith(expected)
+            if size == 100:
+                client.sendall(b" " * 100)
+                assert client.recv(65536).startswith(b"HTTP/1.1 400 ")
+
+
+def test_what_is_dropped_is_bounded(server):
+    sent = 0
+    headers = {"Content_Type": "application/json", "Content_Length": 1 << 40}
+    with (
+        server.connect(head("PUT", "/api/v2/cubegens", **headers)) as client,
+        pytest.raises(OSError, match="reset|Broken pipe"),
+    ):
+        while sent < 1 << 30:
+            sent += client.send(b" " * 65536)
+    assert sent < 200 << 20
+
+
+def test_a_head_that_is_too_large_is_answered_431(server):
+    with server.connect(b"GET / HTTP/1.1\r\n" + b"X-A: b\r\n" * 40_000) as client:
+        assert client.recv(65536).startswith(b"HTTP/1.1 431 ")
