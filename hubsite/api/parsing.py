@@ -15,6 +15,8 @@ from .errors import ApiError
 
 MAX_DEPTH = 40
 MAX_NUMBER_LENGTH = 40
+MAX_NODES = 20_000
+"""Values and names in one document. The largest that the API takes has some hundreds."""
 
 
 class StrictJSONParser(BaseParser):
@@ -70,6 +72,12 @@ def parse_json(data: bytes) -> Any:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ApiError(f"The body is not UTF-8 text: {error.reason}.") from None
+    # Before anything is made of it: a megabyte of empty lists would be 350,000 objects.
+    if most_nodes(text) > MAX_NODES:
+        raise ApiError(
+            f"The JSON document has more than {MAX_NODES:,} values; expected are at most so many.",
+            status=413,
+        )
     if _depth(text) > MAX_DEPTH:
         raise ApiError(f"The JSON document is nested more than {MAX_DEPTH} levels deep.")
     try:
@@ -84,6 +92,19 @@ def parse_json(data: bytes) -> Any:
         raise ApiError(
             f"The body is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}."
         ) from None
+
+
+def most_nodes(text: str) -> int:
+    """At most so many values and names are in the JSON document `text`.
+
+    Each one but the first follows an opening bracket, a comma or a colon. Only where the marks
+    alone would be too many, those in strings are left out.
+    """
+    marks = sum(map(text.count, "[{,:"))
+    if marks >= MAX_NODES:
+        outside = text.replace("\\\\", "").replace('\\"', "").split('"')[::2]
+        marks = sum(map("".join(outside).count, "[{,:"))
+    return marks + 1
 
 
 def _depth(text: str) -> int:

@@ -148,7 +148,7 @@ class Worker(ThreadWorker):
     def _set_to_work(self, connection: Connection) -> None:
         self._leave_alone(connection)
         connection.state = State.AT_WORK
-        pool = self._probes if connection.head.path in PROBES else self.tpool
+        pool = self._probes if connection.head.path.endswith(PROBES) else self.tpool
         future = pool.submit(self.handle, connection)
         future.add_done_callback(
             lambda done: self.method_queue.defer(self.finish_request, connection, done)
