@@ -139,7 +139,6 @@ class HubSchema(AutoSchema):
         for status in self._common_errors(operation):
             responses.setdefault(str(status), self._common_error(status))
         self._add_headers(responses)
-        self._share_examples(operation.get("requestBody", {}).get("content", {}))
         operation["responses"] = dict(sorted(responses.items()))
         self._register(operation)
         return operation
@@ -190,14 +189,6 @@ class HubSchema(AutoSchema):
                     "description": "Seconds to wait before trying again.",
                     "schema": {"type": "integer"},
                 }
-
-    @staticmethod
-    def _share_examples(content: dict[str, Any]) -> None:
-        """A form with the members of the JSON body has the JSON body's examples."""
-        json = content.get("application/json", {})
-        for other in content.values():
-            if "examples" in json and other["schema"] == json["schema"]:
-                other.setdefault("examples", json["examples"])
 
     def _register(self, document: Any) -> None:
         """Put every component that `document` refers to into the whole document."""
