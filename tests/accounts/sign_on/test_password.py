@@ -71,6 +71,15 @@ def test_a_hub_without_any_way_in_says_so(hub, client):
     assert b"Nobody can sign in at this hub just now" in client.get(LOGIN).content
 
 
+def test_a_hub_without_providers_says_how_users_get_in(hub, client):
+    hub()
+    text = client.get(LOGIN).content.decode()
+    assert "only its operators sign in here" in text
+    assert "client id and secret" in text
+    hub(EDC)
+    assert "only its operators" not in client.get(LOGIN).content.decode()
+
+
 def test_an_unknown_provider_is_no_page(hub, client):
     hub(EDC, API_ONLY)
     assert client.get("/oidc/nobody/").status_code == 404
