@@ -41,7 +41,7 @@ WHERE = {
 }
 OURS = frozenset({"LOST", "EVICTED"})
 REASONS = ("XCUBE_ERROR", "DEADLINE", "OUT_OF_MEMORY", *sorted(OURS))
-SEEDS = range(80)
+SEEDS = range(100)
 STEPS = 36
 
 

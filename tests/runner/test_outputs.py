@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,6 @@ from .runnerprocess import Runner, call, wait_for
 from .test_xcube import cubegen
 
 pytestmark = pytest.mark.xcube
-
-ENDLESS = {"data_id": "cube.levels", "write_params": {"num_levels": 40}}
-"""xcube writes the cube in a moment, then goes on with levels of one pixel."""
 
 
 @pytest.fixture
@@ -38,11 +36,29 @@ def files(folder: Path) -> list[str]:
     return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
 
 
+@pytest.fixture
+def endless(stores, demo_root, tmp_path) -> Any:
+    """Makes the last chunk of the demo cube one that is never read to its end, or, afterwards,
+    what it was."""
+    root = tmp_path / "endless"
+    shutil.copytree(demo_root, root)
+    chunk = sorted((root / "demo.zarr" / "chl").glob("[0-9]*"))[-1]
+    content = chunk.read_bytes()
+    chunk.unlink()
+    os.mkfifo(chunk)
+    stores["demo"]["store_params"]["root"] = str(root)
+
+    def mend() -> None:
+        chunk.unlink()
+        chunk.write_bytes(content)
+
+    return mend
+
+
 def begin_endless(runner: Runner, request_body: Any, stores: Any, out: Path, **fields: Any) -> str:
-    """A run that has written a whole cube and goes on."""
-    request_body["output_config"].update(ENDLESS)
+    """A run that has written most of its cube, and waits for the last chunk."""
     name = runner.launch(cubegen(request_body, stores), **fields)
-    wait_for(lambda: (out / "cube.levels" / "0.zarr" / ".zmetadata").exists(), 60)
+    wait_for(lambda: any((out / "cube.zarr" / "sst").glob("[0-9]*")), 60)
     return name
 
 
@@ -62,8 +78,8 @@ def kill(which: int) -> Any:
     [(stop, "STOPPED"), (kill(1), "LOST"), (kill(0), "LOST"), (None, "DEADLINE")],
     ids=["stopped", "run killed", "supervisor killed", "deadline"],
 )
-def test_a_whole_cube_of_a_run_that_did_not_end_well_is_taken_back(
-    runner, stores, request_body, out, end, reason
+def test_what_a_run_wrote_that_did_not_end_well_is_taken_back(
+    runner, stores, request_body, out, endless, end, reason
 ):
     limits = {"deadline_s": 12} if end is None else {}
     name = begin_endless(runner, request_body, stores, out, **limits)
@@ -71,18 +87,20 @@ def test_a_whole_cube_of_a_run_that_did_not_end_well_is_taken_back(
         end(runner, name)
     run = runner.end_of(name)
     assert (run["phase"], run["reason"], run["wrote"]) == ("FAILED", reason, True), run
-    assert len(files(out)) > 20
-    assert remove(runner, name, stores, "cube.levels") == {"status": "ok", "removed": True}
+    assert len(files(out)) > 5
+    assert remove(runner, name, stores, "cube.zarr") == {"status": "ok", "removed": True}
     assert files(out) == []
-    assert remove(runner, name, stores, "cube.levels") == {"status": "ok", "removed": False}
+    assert remove(runner, name, stores, "cube.zarr") == {"status": "ok", "removed": False}
     runner.delete(name)
 
-    request_body["output_config"] = {"store_id": "@out", "data_id": "cube.levels"}
+    endless()
     again = runner.end_of(runner.launch(cubegen(request_body, stores)))
     assert again["phase"] == "SUCCEEDED", again
 
 
-def test_a_run_that_is_stopped_stays_until_it_is_removed(runner, stores, request_body, out):
+def test_a_run_that_is_stopped_stays_until_it_is_removed(
+    runner, stores, request_body, out, endless
+):
     name = begin_endless(runner, request_body, stores, out)
     stop(runner, name)
     assert runner.end_of(name)["reason"] == "STOPPED"
@@ -90,6 +108,32 @@ def test_a_run_that_is_stopped_stays_until_it_is_removed(runner, stores, request
     assert runner.delete(name) in (200, 202), "its supervisor may still report its end"
     wait_for(lambda: name not in [run["name"] for run in runner.list()["runs"]], 15)
     assert call(runner.control, "POST", f"/runs/{name}/stop")[0] == 404
+
+
+LARGE = """
+import sys, dask.array as da, numpy as np, xarray as xr
+y, x = 4096, 8192
+axes = {"time": np.arange("2010-01-01", "2010-01-13", dtype="datetime64[D]").astype("M8[ns]"),
+        "lat": 90 - (np.arange(y) + 0.5) * 180 / y, "lon": -180 + (np.arange(x) + 0.5) * 360 / x}
+data = da.zeros((12, y, x), chunks=(1, y, x), dtype="float64")
+cube = xr.Dataset({"chl": (("time", "lat", "lon"), data)}, coords=axes)
+cube.to_zarr(sys.argv[1], zarr_format=2, compute=False)
+"""
+
+
+def test_memory_that_runs_out_while_writing(
+    runner, stores, request_body, out, tmp_path, xcube_python
+):
+    script = [str(xcube_python), "-c", LARGE, str(tmp_path / "large" / "demo.zarr")]
+    subprocess.run(script, check=True, timeout=120, capture_output=True)
+    stores["demo"]["store_params"]["root"] = str(tmp_path / "large")
+    request_body["cube_config"] = {"variable_names": ["chl"]}
+    name = runner.launch(cubegen(request_body, stores), memory_bytes=450 << 20)
+    run = runner.end_of(name, timeout_s=120)
+    assert (run["reason"], run["wrote"]) == ("OUT_OF_MEMORY", True), run
+    assert "cube.zarr/.zgroup" in files(out)
+    assert remove(runner, name, stores, "cube.zarr")["removed"]
+    assert files(out) == []
 
 
 @pytest.fixture
@@ -138,13 +182,13 @@ def test_what_existed_before_and_was_not_begun_to_be_replaced_stays(
     assert files(out) == before
 
 
-def test_what_another_run_writes_stays(runner, stores, request_body, out):
+def test_what_another_run_writes_stays(runner, stores, request_body, out, endless):
     name = begin_endless(runner, request_body, stores, out)
-    assert not remove(runner, "another-run", stores, "cube.levels")["removed"]
-    assert (out / "cube.levels").exists()
+    assert not remove(runner, "another-run", stores, "cube.zarr")["removed"]
+    assert (out / "cube.zarr").exists()
     stop(runner, name)
     runner.end_of(name)
-    assert remove(runner, name, stores, "cube.levels")["removed"]
+    assert remove(runner, name, stores, "cube.zarr")["removed"]
 
 
 def test_what_is_added_to_an_existing_dataset_is_not_taken_back(
@@ -226,15 +270,16 @@ def test_a_malformed_removal_is_an_error(runner, stores, change):
     assert (answer["status"], answer["kind"]) == ("error", "request"), answer
 
 
-def test_runs_of_two_tries_of_a_pod_share_a_claim(runner, stores, request_body, out):
+def test_runs_of_two_tries_of_a_pod_share_a_claim(runner, stores, request_body, out, endless):
     """A pod that is tried again replaces what the try before began, and its claim."""
     name = begin_endless(runner, request_body, stores, out)
     os.kill(runner.pids_of(name)[1], signal.SIGKILL)
     runner.end_of(name)
     with contextlib.suppress(OSError):
         runner.delete(name)
-    request_body["output_config"].update(replace=True, write_params={})
+    endless()
+    request_body["output_config"]["replace"] = True
     again = runner.launch(cubegen(request_body, stores))
     assert runner.end_of(again)["phase"] == "SUCCEEDED"
     assert not [f for f in files(out) if f.endswith(".xcube-hub")]
-    assert not remove(runner, name, stores, "cube.levels")["removed"], "it is the second one's"
+    assert not remove(runner, name, stores, "cube.zarr")["removed"], "it is the second one's"

@@ -60,6 +60,11 @@ def own(url, data_id, root="theirs/cubes"):
     }
 
 
+LIST = """
+import sys, s3fs
+options = dict(key="k", secret="s", client_kwargs=dict(endpoint_url=sys.argv[1]))
+print("\\n".join(s3fs.S3FileSystem(**options).find(sys.argv[2])))
+"""
 READ = """
 import sys, xarray as xr
 options = dict(key="k", secret="s", client_kwargs=dict(endpoint_url=sys.argv[1]))
@@ -110,8 +115,7 @@ def test_wrong_keys_or_buckets_are_the_callers_fault(client, user, headers, s3):
     assert Balance.objects.get(user=user).reserved == 0
 
 
-def test_a_store_of_ones_own_that_goes_away_fails_the_job_but_is_charged(client, user, headers):
-    """Else a bucket that refuses the last chunk would make every cube free."""
+def test_a_store_of_ones_own_that_is_gone_before_writing_began_costs_nothing(client, user, headers):
     with contextlib.ExitStack() as stack:
         url = stack.enter_context(s3_server("gone"))
         output = own(url, "lost.zarr", root="gone")
@@ -122,7 +126,26 @@ def test_a_store_of_ones_own_that_goes_away_fails_the_job_but_is_charged(client,
     job.refresh_from_db()
     assert (job.state, job.reason) == (State.FAILED, "XCUBE_ERROR")
     assert "Cannot reach" in job.message
+    assert Balance.objects.get(user=user).available == 1000
+
+
+def test_a_failure_after_writing_into_a_store_of_ones_own_began_is_charged(
+    client, user, headers, s3, settings, xcube_python, endless
+):
+    """Otherwise a bucket that refuses the last chunk would make every cube free."""
+    settings.HUB = {**settings.HUB, "XCUBE_HUB_JOB_DEADLINE_S": 8}
+    request = cubegen_request(
+        input_config={"store_id": "@demo", "data_id": endless.name},
+        output_config=own(s3, "part.zarr"),
+    )
+    body = run(client, headers, request)
+    assert (body["state"], body["reason"]) == ("FAILED", "DEADLINE"), body
     assert Balance.objects.get(user=user).available == 988
+    until(lambda: not Job.objects.claiming().exists())
+    listing = [xcube_python, "-c", LIST, s3, "theirs/cubes"]
+    found = subprocess.run(listing, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert "part.zarr/.zgroup" in found, "it is paid, and stays"
+    assert ".xcube-hub" not in found, "nothing of ours lies in a bucket of theirs"
 
 
 @pytest.mark.parametrize(
