@@ -6,7 +6,7 @@ from django.templatetags.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from .api.information import InformationView
+from .api.information import InformationViewSet
 from .console import home
 from .health import metrics, probes
 
@@ -18,7 +18,10 @@ admin.site.enable_nav_sidebar = False  # tables need the width
 
 urlpatterns = [
     path("", home.home, name="home"),
-    path(settings.API_PATH.rstrip("/"), InformationView.as_view(schema=None)),
+    path(
+        settings.API_PATH.rstrip("/"),
+        InformationViewSet.as_view({"get": "retrieve"}, schema=None),
+    ),
     path(settings.API_PATH, include("hubsite.api.urls")),
     path(settings.API_PATH, include("accounts.api.urls")),
     path(settings.API_PATH, include("jobs.api.urls")),

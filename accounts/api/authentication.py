@@ -106,7 +106,7 @@ class BearerScheme(OpenApiAuthenticationExtension):
                 "description": "A client id and secret of yours, exchanged for a token.",
                 "flows": {
                     "clientCredentials": {
-                        "tokenUrl": f"/{settings.API_PATH}oauth/token",
+                        "tokenUrl": f"{settings.PUBLIC_PATH}/{settings.API_PATH}oauth/token",
                         "scopes": dict(SCOPES),
                     }
                 },

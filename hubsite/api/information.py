@@ -10,55 +10,14 @@ from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
+from rest_framework.viewsets import ViewSet
 
 from hubsite import __version__
 
 from ..health import parts
-from .schema import component
+from .serializers import ServiceInformationSerializer, ServiceStatusSerializer
 
 _STARTED = datetime.now(UTC)
-
-_TIME = {"type": "string", "format": "date-time", "description": "ISO 8601, UTC, with `Z`."}
-_TEXT_OR_NULL = {"type": ["string", "null"]}
-INFORMATION = component(
-    "ServiceInformation",
-    {
-        "type": "object",
-        "required": ["name", "description", "version", "serverStartTime", "serverCurrentTime"],
-        "properties": {
-            "name": {"const": "xcube-gen-api"},
-            "description": {"type": "string"},
-            "version": {"type": "string", "description": "Version of the hub."},
-            "xcubeDockerTag": {**_TEXT_OR_NULL, "description": "Version of xcube, where pinned."},
-            "serverStartTime": _TIME,
-            "serverCurrentTime": _TIME,
-            "serverPID": {"type": "integer"},
-            "chartVersion": _TEXT_OR_NULL,
-            "mockServices": {
-                **_TEXT_OR_NULL,
-                "description": "What `XCUBE_HUB_MOCK_SERVICES` is set to; it means nothing.",
-            },
-            "runLocal": {
-                **_TEXT_OR_NULL,
-                "description": "What `XCUBE_HUB_RUN_LOCAL` is set to; it chose a Kubernetes "
-                "configuration.",
-            },
-        },
-    },
-)
-SERVICE = component(
-    "ServiceStatus",
-    {
-        "type": "object",
-        "required": ["name", "status", "message"],
-        "properties": {
-            "name": {"enum": ["xcube_gen"]},
-            "status": {"enum": ["Ready", "Suspended", "Error"]},
-            "message": {"type": "string"},
-        },
-    },
-)
 
 INFORMATION_EXAMPLE = {
     "name": "xcube-gen-api",
@@ -85,25 +44,25 @@ _ERROR = {
 }
 
 
-class PublicView(APIView):
+class InformationViewSet(ViewSet):
+    """Asks nobody who they are."""
+
     authentication_classes: list = []
     permission_classes = [AllowAny]
 
-
-class InformationView(PublicView):
     @extend_schema(
         operation_id="get_service_information",
         summary="What this service is",
         description="Name, versions, start and time of this service. Public.",
         responses={
             200: OpenApiResponse(
-                INFORMATION,
+                ServiceInformationSerializer,
                 description="About this service.",
                 examples=[OpenApiExample("A hub", value=INFORMATION_EXAMPLE)],
             )
         },
     )
-    def get(self, request: Request) -> Response:
+    def retrieve(self, request: Request) -> Response:
         return Response(
             {
                 "name": "xcube-gen-api",
@@ -119,8 +78,6 @@ class InformationView(PublicView):
             }
         )
 
-
-class ServicesView(PublicView):
     @extend_schema(
         operation_id="list_services",
         summary="Which services are open",
@@ -128,17 +85,17 @@ class ServicesView(PublicView):
         "`Error` with what does not work just now. At most two seconds old. Public.",
         responses={
             200: OpenApiResponse(
-                {"type": "array", "items": SERVICE},
+                ServiceStatusSerializer(many=True),
                 description="The services.",
                 examples=[
-                    OpenApiExample("Open", value=[_READY]),
-                    OpenApiExample("Switched off", value=[_SUSPENDED]),
-                    OpenApiExample("Out of order", value=[_ERROR]),
+                    OpenApiExample("Open", value=_READY),
+                    OpenApiExample("Switched off", value=_SUSPENDED),
+                    OpenApiExample("Out of order", value=_ERROR),
                 ],
             )
         },
     )
-    def get(self, request: Request) -> Response:
+    def services(self, request: Request) -> Response:
         return Response([vars(service) for service in parts.look().services])
 
 

@@ -1,19 +1,16 @@
 """How the API describes itself: each operation with the errors it can give, in our one shape.
 
-Views describe themselves with drf-spectacular's `extend_schema`; bodies that no serializer
-makes are written as JSON Schema and named by `component()`.
+Each app has one module of drf-spectacular's `extend_schema` decorators; bodies are serializers.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework.permissions import SAFE_METHODS, IsAuthenticated
 
@@ -22,9 +19,6 @@ from hubsite.refusals import Refused
 from .errors import PROBLEM, PROBLEMS, ApiError, ErrorShape, shape_of
 from .handlers import as_api_error
 from .pagination import MAX_LIMIT
-
-_REF = "#/components/schemas/"
-_components: dict[str, dict[str, Any]] = {}
 
 TAGS = {
     "Cube generation": "Estimate, submit, watch and cancel cube generations.",
@@ -51,12 +45,6 @@ ERRORS = {
     503: "The hub cannot do this just now; try again after the seconds in `Retry-After`.",
 }
 """What each status tells, unless an operation says it more closely."""
-
-
-def component(name: str, schema: dict[str, Any]) -> dict[str, str]:
-    """Name `schema` in the document's components; returns the reference to it."""
-    _components[name] = schema
-    return {"$ref": _REF + name}
 
 
 def query_number(name: str, default: int, most: int, description: str) -> OpenApiParameter:
@@ -140,7 +128,6 @@ class HubSchema(AutoSchema):
             responses.setdefault(str(status), self._common_error(status))
         self._add_headers(responses)
         operation["responses"] = dict(sorted(responses.items()))
-        self._register(operation)
         return operation
 
     def _common_errors(self, operation: Mapping[str, Any]) -> Iterator[int]:
@@ -189,31 +176,6 @@ class HubSchema(AutoSchema):
                     "description": "Seconds to wait before trying again.",
                     "schema": {"type": "integer"},
                 }
-
-    def _register(self, document: Any) -> None:
-        """Put every component that `document` refers to into the whole document."""
-        for name in _references(document):
-            resolved = ResolvedComponent(
-                name=name,
-                type=ResolvedComponent.SCHEMA,
-                schema=copy.deepcopy(_components[name]),
-                object=name,
-            )
-            if resolved not in self.registry:
-                self.registry.register(resolved)
-                self._register(resolved.schema)
-
-
-def _references(value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        reference = value.get("$ref")
-        if isinstance(reference, str) and reference.removeprefix(_REF) in _components:
-            yield reference.removeprefix(_REF)
-        for item in value.values():
-            yield from _references(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _references(item)
 
 
 class SessionScheme(OpenApiAuthenticationExtension):

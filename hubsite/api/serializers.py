@@ -43,3 +43,36 @@ class ProblemSerializer(serializers.Serializer):
     errors = FieldErrorSerializer(
         many=True, required=False, help_text="Each field that is not valid."
     )
+
+
+class ServiceInformationSerializer(serializers.Serializer):
+    name = serializers.ChoiceField(choices=["xcube-gen-api"])
+    description = serializers.CharField()
+    version = serializers.CharField(help_text="Version of the hub.")
+    xcubeDockerTag = serializers.CharField(  # noqa: N815 - the contract's name
+        required=False, allow_null=True, help_text="Version of xcube, where pinned."
+    )
+    serverStartTime = serializers.DateTimeField(  # noqa: N815
+        help_text="ISO 8601, UTC, with `Z`."
+    )
+    serverCurrentTime = serializers.DateTimeField(  # noqa: N815
+        help_text="ISO 8601, UTC, with `Z`."
+    )
+    serverPID = serializers.IntegerField(required=False)  # noqa: N815
+    chartVersion = serializers.CharField(required=False, allow_null=True)  # noqa: N815
+    mockServices = serializers.CharField(  # noqa: N815
+        required=False,
+        allow_null=True,
+        help_text="What `XCUBE_HUB_MOCK_SERVICES` is set to; it means nothing.",
+    )
+    runLocal = serializers.CharField(  # noqa: N815
+        required=False,
+        allow_null=True,
+        help_text="What `XCUBE_HUB_RUN_LOCAL` is set to; it chose a Kubernetes configuration.",
+    )
+
+
+class ServiceStatusSerializer(serializers.Serializer):
+    name = serializers.ChoiceField(choices=["xcube_gen"])
+    status = serializers.ChoiceField(choices=["Ready", "Suspended", "Error"])
+    message = serializers.CharField()

@@ -3,11 +3,11 @@
 from django.urls import path
 
 from . import openapi
-from .information import InformationView, ServicesView
+from .information import InformationViewSet
 
 urlpatterns = [
-    path("", InformationView.as_view(), name="api-root"),
-    path("services", ServicesView.as_view()),
+    path("", InformationViewSet.as_view({"get": "retrieve"}), name="api-root"),
+    path("services", InformationViewSet.as_view({"get": "services"})),
     path("openapi.json", openapi.openapi_json, name="openapi"),
     path("ui", openapi.documentation_page),
     path("ui/", openapi.documentation_page, name="api-docs"),

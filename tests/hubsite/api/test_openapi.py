@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -60,6 +61,23 @@ def test_a_program_signs_in_with_its_client_credentials():
             assert set(scopes) <= set(flow["scopes"]), name
     submit = dict(operations())["PUT /cubegens"]
     assert {"oauth2": ["manage:cubegens"]} in submit["security"]
+
+
+def test_every_status_that_the_authorization_table_sees_is_described():
+    """The table holds what each kind of caller is really answered (tests/authorization)."""
+    table = Path(__file__).resolve().parents[2] / "authorization" / "expected.txt"
+    compared = 0
+    for line in table.read_text().splitlines():
+        if not (row := re.fullmatch(r"(\w+) +api/v2(\S*)((?: +\d{3})+)", line.strip())):
+            continue
+        method, path, statuses = row.groups()
+        path = re.sub(r"<(\w+)>", r"{\1}", path) or "/"
+        if path in NOT_DESCRIBED:
+            continue
+        described = set(dict(operations())[f"{method} {path}"]["responses"])
+        assert set(statuses.split()) <= described, f"{method} {path}"
+        compared += 1
+    assert compared > 20
 
 
 def test_operation_ids_are_unique_names():
