@@ -49,6 +49,8 @@ class Submission:
     document: Any
     code: bytes | None = None
     idempotency_key: str | None = None
+    retry_of: Job | None = None
+    """The caller's job, which ended without a cube, that this submission repeats."""
 
     @property
     def body_hash(self) -> str:
@@ -146,6 +148,7 @@ def _write(submission: Submission, job_id: str, resolved: ResolvedRequest, quote
         job_id=job_id,
         owner=user,
         client_id=submission.client_id,
+        retry_of=submission.retry_of,
         engine=settings.HUB["XCUBE_HUB_ENGINE"],
         deadline_s=settings.HUB["XCUBE_HUB_JOB_DEADLINE_S"],
         memory_bytes=settings.HUB["XCUBE_HUB_JOB_MEMORY_BYTES"],

@@ -44,11 +44,14 @@ def job_summary(job: Job) -> dict[str, Any]:
 
 def job_detail(job: Job, output: list[str]) -> dict[str, Any]:
     """A job by itself: `output` is empty until it is final, `progress` newest first."""
-    return {
+    detail = {
         **job_summary(job),
         "output": output,
         "progress": [job.progress] if job.progress else [],
     }
+    if job.retry_of_id is not None:
+        detail["retry_of"] = job.retry_of.job_id
+    return detail
 
 
 def submitted(job: Job) -> dict[str, Any]:

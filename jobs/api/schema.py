@@ -73,6 +73,12 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     description="Any text that names this submission. Sent again with the same request within a "
     "day it returns the job that the first made, and charges nothing; with another request 422.",
 )
+RETRY_OF = OpenApiParameter(
+    "retry_of",
+    str,
+    description="The id of your job that this one repeats, if it failed or was cancelled. The two "
+    "are then shown as linked; nothing else changes.",
+)
 _SUBMISSION_ERRORS = (
     examples.INVALID,
     examples.NO_USER_CODE,
@@ -121,7 +127,7 @@ submit = extend_schema(
     "when the job fails or is cancelled before it runs. They are also spent when it is cancelled "
     "while it runs, and when a job with own code fails, unless the fault is the hub's. Needs "
     "`manage:cubegens`, and `process:cubegens` for own code.",
-    parameters=[IDEMPOTENCY_KEY],
+    parameters=[IDEMPOTENCY_KEY, RETRY_OF],
     request=_body(
         CubegenRequestSerializer,
         a_cube=examples.REQUEST,
@@ -138,7 +144,7 @@ submit_code = extend_schema(
     summary="Generate a cube with own code from a zip",
     description="As `PUT /cubegens`, for code that is more than one file. Needs "
     "`process:cubegens`.",
-    parameters=[IDEMPOTENCY_KEY],
+    parameters=[IDEMPOTENCY_KEY, RETRY_OF],
     request={
         "multipart/form-data": OpenApiRequest(
             CubegenCodeFormSerializer,

@@ -151,6 +151,9 @@ class CubegenSerializer(CubegenSummarySerializer):
     progress = CubegenProgressSerializer(
         many=True, help_text="Newest first; empty before the first report."
     )
+    retry_of = serializers.CharField(
+        required=False, help_text="The id of the job that this one repeats, if it repeats one."
+    )
 
 
 class VariableDescriptorSerializer(ClosedSerializer):

@@ -163,7 +163,21 @@ def _submission(request: Request, document: Any, code: bytes | None = None) -> S
         document=document,
         code=code,
         idempotency_key=key,
+        retry_of=_repeated_job(request),
     )
+
+
+def _repeated_job(request: Request) -> Job | None:
+    """The caller's job that `retry_of` names. Raises Refused unless it ended without a cube."""
+    job_id = request.query_params.get("retry_of")
+    if not job_id:
+        return None
+    job = find_job(owner_id=request.user.pk, job_id=job_id)
+    if job is None or job.state not in (State.FAILED, State.CANCELLED):
+        raise Refused(
+            "the id of a job of yours that failed or was cancelled is expected", field="retry_of"
+        )
+    return job
 
 
 def _job_of(request: Request, job_id: str) -> Job:

@@ -99,7 +99,7 @@ def test_info_tells_what_xcube_and_the_price_say(client, headers):
         headers=headers,
     )
     body = response.json()
-    assert set(body) == {"status", "status_code", "result"}
+    assert set(body) == {"status", "status_code", "result", "message", "output"}
     assert body["result"]["cost_estimation"] == {"required": 12, "available": 1000, "limit": 1000}
     assert body["result"]["dataset_descriptor"]["dims"] == {"time": 6, "lat": 4, "lon": 4}
     assert Job.objects.count() == 0
@@ -407,6 +407,43 @@ class TestIdempotencyKey:
         assert submit(client, headers, **{"Idempotency-Key": "x" * 300}).status_code == 400
 
 
+class TestRetryOf:
+    """A job can say which ended one it repeats."""
+
+    @staticmethod
+    def retry(client, headers, job_id, data_id="again.zarr"):
+        return client.put(
+            f"/api/v2/cubegens?retry_of={job_id}",
+            data=cubegen_request(data_id),
+            content_type="application/json",
+            headers=headers,
+        )
+
+    @pytest.mark.parametrize("state", [State.FAILED, State.CANCELLED])
+    def test_both_are_linked(self, client, headers, user, state):
+        first = make_job(user, state=state, is_live=False)
+        answer = self.retry(client, headers, first.job_id)
+        assert answer.status_code == 200
+        assert answer.json()["retry_of"] == first.job_id
+        job_id = answer.json()["job_id"]
+        shown = client.get(f"/api/v2/cubegens/{job_id}", headers=headers).json()
+        assert shown["retry_of"] == first.job_id
+        assert [job.job_id for job in first.retries.all()] == [job_id]
+
+    def test_other_jobs_show_no_such_key(self, client, headers):
+        assert "retry_of" not in submit(client, headers).json()
+
+    def test_only_ones_own_job_without_a_cube_can_be_repeated(self, client, headers, user):
+        others = make_job(make_user(units=10), state=State.FAILED, is_live=False)
+        made = make_job(user, state=State.SUCCEEDED, is_live=False)
+        running = make_job(user, state=State.RUNNING)
+        for job_id in (others.job_id, made.job_id, running.job_id, "x", "%00"):
+            answer = self.retry(client, headers, job_id)
+            assert answer.status_code == 400, job_id
+            assert answer.json()["errors"][0]["field"] == "retry_of"
+        assert Job.objects.exclude(retry_of=None).count() == 0
+
+
 class TestUserCode:
     CODE = {"inline_code": "def f(cube):\n    return cube\n", "callable_ref": "m:f"}
     BOTH = ("manage:cubegens", "process:cubegens")
@@ -556,8 +593,9 @@ class TestReading:
         assert body["job_result"] == {
             "status": "error",
             "status_code": 500,
-            "message": "OUT_OF_MEMORY: Too big.",
+            "message": "Too big.",
         }
+        assert body["reason"] == "OUT_OF_MEMORY"
 
     @pytest.mark.parametrize("method", ["get", "delete"])
     def test_anothers_job_is_as_absent_as_none(self, client, headers, method):
