@@ -63,6 +63,20 @@ CUBES = {
     "projected": ("utm", {}, 8),
     "projected, an area": ("utm", {"bbox": [400000, 5000000, 410000, 5010000]}, 8),
     "projected, to degrees": ("utm", UTM, 8),
+    "to metres, in one tile": (
+        "y2020",
+        {"crs": "EPSG:3857", "bbox": [0, 0, 2_000_000, 1_000_000], "spatial_res": 100_000},
+        4,
+    ),
+    "any types, as they are": ("types", {}, 16),
+    "complex numbers, resampled": (
+        "types",
+        {"variable_names": ["a", "complex"], "bbox": [0, 0, 20, 10], "spatial_res": 0.5},
+        8,
+    ),
+    "more than the globe": ("globe", {"bbox": [-200, -90, 200, 90]}, 4),
+    "the globe, not quite exact": ("globe", {"bbox": [-180.001, 0, 180.001, 90]}, 4),
+    "to the edge": ("globe", {"bbox": [120, 0, 184, 90], "spatial_res": 4}, 4),
     "a time from the attributes": ("covered", {}, 1),
     "odd names": ("names", {"variable_names": ["a b", "x[0]"]}, 8),
     "tiles": ("y2020", {"tile_size": [7, 3], "chunks": {"time": 1, "lat": None}}, 4),
@@ -239,6 +253,14 @@ REFUSED = {
         "bbox",
         ANTIMERIDIAN,
     ),
+    "no numbers": (
+        "types",
+        {"bbox": [0, 0, 20, 10], "spatial_res": 0.5},
+        "variable_names",
+        "cannot be resampled",
+    ),
+    "over the edge of the globe": ("globe", {"bbox": [120, 0, 200, 90]}, "bbox", "antimeridian"),
+    "over its other edge": ("globe", {"bbox": [-200, 0, -120, 90]}, "bbox", "antimeridian"),
     "no chunk": ("y2020", {"chunks": {"lon": None}}, "chunks.lon", "null"),
     "chunks of one pixel": ("y2020", {"chunks": {"lat": 1, "lon": 1}}, "chunks.lat", "at least 2"),
     "tiles of one pixel": ("y2020", {"tile_size": [1, 5]}, "tile_size", "at least 2"),
@@ -276,8 +298,11 @@ def test_no_more_than_ten_names_are_told(ask, odd_root, xcube_python):
 
 
 def test_what_is_no_cube_is_refused_by_its_name(ask):
-    answer = ask("one-pixel")
-    assert (answer["kind"], answer["field"]) == ("request", "input_config.data_id")
+    for name in ("one-pixel", "empty"):
+        answer = ask(name)
+        assert (answer["kind"], answer["field"]) == ("request", "input_config.data_id")
+    assert ask(("y2020", "empty"))["field"] == "input_configs[1].data_id"
+    assert ask("types", data_id="x.nc")["field"] == "output_config.data_id"
 
 
 def test_write_parameters_name_what_is_written(ask):

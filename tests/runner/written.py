@@ -81,6 +81,17 @@ def datasets():
         covered.assign_attrs(time_coverage_start="2020-01-01", time_coverage_end="2020-01-02"),
     )
     yield "timeless", cube(january(2020, 1)).isel(time=0, drop=True)
+    yield (
+        "types",
+        cube(
+            january(2020),
+            text=(("time", "lat", "lon"), np.full((4, H, W), "x")),
+            moment=(("time", "lat", "lon"), np.full((4, H, W), np.datetime64("2020-01-01", "ns"))),
+            complex=(("time", "lat", "lon"), np.full((4, H, W), 1j)),
+        ),
+    )
+    yield "empty", cube(january(2020)).isel(time=slice(0, 0))
+    yield "globe", cube(january(2020), x0=-180.0, width=36, height=9, res=10.0)
     yield "names", cube(january(2020), names=("a b", "ä", "x[0]"))
     yield "east", cube(january(2020), width=36, height=4, res=10.0)
 

@@ -44,7 +44,7 @@ def check(config: CubeConfig, gm: Any) -> None:
             )
         return
     x1, y1, x2, y2 = config.bbox
-    if crs.is_geographic and (x2 < x1 or x1 < -180 or x2 > 180) and _wraps(config.bbox, gm):
+    if crs.is_geographic and _crosses(config.bbox, gm):
         raise refusals.crosses_antimeridian(config.bbox)
     if not (x1 < x2 and y1 < y2):
         raise refusals.refuse(_FIELD, "expected x1 < x2 and y1 < y2")
@@ -63,14 +63,21 @@ def check(config: CubeConfig, gm: Any) -> None:
         raise refusals.beside(config.bbox, data, config.crs or gm.crs.name)
 
 
-def _wraps(bbox: Any, gm: Any) -> bool:
-    """Whether `bbox` leads over the edge of data that ends there."""
+def _crosses(bbox: Any, gm: Any) -> bool:
+    """Whether the area goes on at the other end of the data, where xcube does not look.
+
+    An area that holds all of the data leaves nothing out, however wide it is.
+    """
     x1, _, x2, _ = bbox
-    tolerance = gm.x_res
-    if gm.crs.is_geographic and (gm.x_min < -180 - tolerance or gm.x_max > 180 + tolerance):
-        # The data itself goes on beyond, and is cut there as any.
+    if x2 <= x1:
         return x2 < x1
-    return x2 < x1 or x1 < -180 < x2 or x1 < 180 < x2
+    if not gm.crs.is_geographic:
+        return (x1 < -180 < x2) or (x1 < 180 < x2)
+    edge = gm.x_res / 2
+    east = x1 < 180 and x2 > 180 + edge and x2 - 360 > gm.x_min + edge
+    west = x2 > -180 and x1 < -180 - edge and x1 + 360 < gm.x_max - edge
+    holds_all = x1 <= gm.x_min + edge and x2 >= gm.x_max - edge
+    return (east or west) and not holds_all
 
 
 def check_size(gm: Any) -> None:

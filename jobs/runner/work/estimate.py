@@ -80,7 +80,7 @@ def _estimate(request: dict[str, Any], stores: Any) -> dict[str, Any]:
 def _planned(request: dict[str, Any], stores: Any) -> dict[str, Any] | None:
     """What the hub has measured itself; None if it cannot look at an input."""
     from .described import described
-    from .pieces import check_names, check_pieces
+    from .pieces import check_names, check_pieces, check_types, format_of
     from .plan import plan
 
     planned = plan(request, stores)
@@ -91,6 +91,8 @@ def _planned(request: dict[str, Any], stores: Any) -> dict[str, Any] | None:
     check_pieces(planned.chunks, **written, field=f"cube_config.{planned.cut_by}")
     dims = {dim for variable in planned.variables for dim in variable.sizes}
     check_names(output.get("write_params") or {}, planned.names, dims)
+    written_as = format_of(output.get("data_id"), output.get("writer_id"))
+    check_types(written_as, {v.name: v.dtype for v in planned.variables})
     result = described(planned, output)
     return {"status": "ok", "status_code": 200, "result": result, "written": written}
 

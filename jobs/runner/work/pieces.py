@@ -69,3 +69,14 @@ def check_names(write_params: dict[str, Any], names: Collection[str], dims: set[
                 raise refusals.refuse(
                     f"output_config.write_params.{parameter}", refusals.unknown(name, known)
                 )
+
+
+def check_types(written_as: str, dtypes: dict[str, Any]) -> None:
+    """NetCDF knows no complex numbers. Raises RequestError."""
+    for name, dtype in dtypes.items():
+        if written_as == "netcdf" and dtype.kind == "c":
+            raise refusals.refuse(
+                "output_config.data_id",
+                f"{name!r} has complex numbers, which NetCDF cannot hold; expected a name that "
+                "ends with .zarr",
+            )

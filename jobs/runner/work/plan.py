@@ -171,6 +171,9 @@ def _open(field: str, item: InputConfig, config: CubeConfig, stores: Any) -> Any
 def _decode(field: str, dataset: Any) -> tuple[xr.Dataset, Any, xr.Dataset]:
     """(cube, grid mapping, other variables). Multi-level data gives its first level."""
     dataset = getattr(dataset, "base_dataset", dataset)
+    empty = [str(dim) for dim, size in dataset.sizes.items() if size == 0]
+    if empty:
+        raise refusals.refuse(f"{field}.data_id", f"it is empty: {empty[0]!r} has no elements")
     try:
         return repairs.decode_cube(dataset, normalize=True)
     except DatasetIsNotACubeError as error:
@@ -203,6 +206,8 @@ def _part(config: CubeConfig, cube: xr.Dataset, gm: Any, rest: xr.Dataset) -> Pa
     requestcheck.check_answer(dict(zip(("x", "y"), target.size, strict=True)))
     x, y = gm.xy_dim_names
     resized = not gm.is_close(target)
+    if resized:
+        _check_resampled(cut)
     sizes = {**cut.sizes}
     if resized:
         sizes[x], sizes[y] = target.size
@@ -228,6 +233,17 @@ def _part(config: CubeConfig, cube: xr.Dataset, gm: Any, rest: xr.Dataset) -> Pa
         is_zarr3=is_zarr3,
         coord_names=set(map(str, cut.coords)),
     )
+
+
+def _check_resampled(cube: xr.Dataset) -> None:
+    """Only numbers can be placed on another grid. Raises RequestError."""
+    for name, variable in cube.data_vars.items():
+        if variable.dtype.kind not in "biufc":
+            raise refusals.refuse(
+                "cube_config.variable_names",
+                f"{str(name)!r} is of type {variable.dtype} and cannot be resampled; expected "
+                "only variables of numbers, or no other bbox, crs and spatial_res",
+            )
 
 
 def _timeless(config: CubeConfig, rest: xr.Dataset, x: str, y: str) -> int:

@@ -8,6 +8,7 @@ goes through the same functions as the run, so that both count and write the sam
 - dimensions in another order than (time, …, y, x) made a variable vanish;
 - `time_range` took a step at midnight after its last day too, failed for calendars other than
   ours if one end was open, and gave nothing for times that are not sorted;
+- an image that is one tile was reprojected in memory, by code that fails with float32;
 - of several inputs, one without data in the time range brought its whole grid into the cube.
 """
 
@@ -19,15 +20,17 @@ from typing import Any
 import cftime
 import pandas as pd
 import xarray as xr
-from xcube.core.gen2.local import combiner, generator, opener, subsetter
+from xcube.core.gen2.local import combiner, generator, opener, resamplerxy, subsetter
 from xcube.core.gen2.local.helpers import is_empty_cube
 from xcube.core.normalize import decode_cube as decode_as_xcube
+from xcube.core.resampling import resample_in_space as resample_as_xcube
 
 
 def install() -> None:
     """Repair xcube in this process and all that are forked from it."""
     opener.decode_cube = decode_cube
     subsetter.select_temporal_subset = select_time_range
+    resamplerxy.resample_in_space = resample
     generator.CubesCombiner = Combiner
 
 
@@ -95,6 +98,15 @@ def _moment(day: str, index: Any, *, days: int = 0) -> Any:
         except ValueError:
             continue
     return begin + datetime.timedelta(days=days)
+
+
+def resample(cube: xr.Dataset, *, source_gm: Any, target_gm: Any) -> xr.Dataset | None:
+    """xcube's `resample_in_space`, always in tiles, which are what dask works on."""
+    if not target_gm.is_tiled:
+        width, height = target_gm.size
+        # The image stays one tile; xcube only compares the two sizes.
+        target_gm = target_gm.derive(tile_size=(width + 1, height + 1))
+    return resample_as_xcube(cube, source_gm=source_gm, target_gm=target_gm)
 
 
 class Combiner(combiner.CubesCombiner):
