@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.jobs.conftest import endless  # noqa: F401 - a fixture of the suites here
 from tests.servers.kubernetes import access, node
 from tests.servers.kubernetes.access import HubAccess
 from tests.servers.kubernetes.controlplane import Cluster, ControlPlane, given_cluster

@@ -70,6 +70,38 @@ def world(runner, demo_cube, node_cluster, hub_in, settings):
     engines.get_engine.cache_clear()
 
 
+def begin_endless(client, headers, endless, settings) -> tuple[Job, Path]:
+    """A job whose pod has written most of its cube, and that cube."""
+    subprocess.run(["chmod", "-R", "a+rX", endless.chunk.parent.parent], check=True)
+    given = {"store_id": "@demo", "data_id": endless.name}
+    response = submit(client, headers, cubegen_request("same.zarr", input_config=given))
+    assert response.status_code == 200, response.content
+    job = Job.objects.get(job_id=response.json()["job_id"])
+    cube = settings.DATA_DIR / "cubes" / job.owner.username / "same.zarr"
+    until(lambda: any((cube / "sst").glob("[0-9]*")))
+    return job, cube
+
+
+@pytest.mark.parametrize("end", ["cancel", "deadline"])
+def test_what_a_pod_wrote_that_nobody_pays_for_is_removed(
+    client, user, headers, settings, endless, end
+):
+    if end == "deadline":
+        settings.HUB = {**settings.HUB, "XCUBE_HUB_JOB_DEADLINE_S": 40}
+    job, cube = begin_endless(client, headers, endless, settings)
+    if end == "cancel":
+        client.delete(f"/api/v2/cubegens/{job.job_id}", headers=headers)
+    until(lambda: Job.objects.get(pk=job.pk).is_final, seconds=200)
+    until(lambda: not Job.objects.claiming().exists(), seconds=200)
+    job.refresh_from_db()
+    assert (job.state, job.reason) == (
+        ("CANCELLED", "") if end == "cancel" else ("FAILED", "DEADLINE")
+    )
+    balance = Balance.objects.get(user=user)
+    assert (balance.total, balance.reserved) == (1000, 0)
+    assert list(cube.parent.iterdir()) == []
+
+
 @pytest.fixture
 def coder():
     return make_user(permissions=CODER_SCOPES, units=1000)

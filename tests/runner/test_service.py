@@ -170,6 +170,21 @@ def test_only_what_is_there(service, body):
         assert b" 413 " in sock.recv(1000)
 
 
+def test_a_removal(service, body, stores, tmp_path):
+    """With the same secret; what is left of a run goes, and its claim."""
+    cube = tmp_path / "out" / "cube.zarr"
+    cube.mkdir(parents=True)
+    (cube.parent / ".cube.zarr.xcube-hub").write_text(json.dumps({"run": "a-run"}))
+    output = {"store_id": "@out", "data_id": "cube.zarr"}
+    wanted = {"run": "a-run", "output": output, "stores": {"out": stores["out"]}}
+    for secret, status in (("x" * 32, 401), (SECRET, 200)):
+        reply = remote.call(service.address, secret, "POST", "/removals", wanted, timeout_s=60)
+        assert reply.status == status
+    assert reply.body == {"status": "ok", "removed": True}
+    assert list(cube.parent.iterdir()) == []
+    assert service.get("/removals", Authorization=f"Bearer {SECRET}")[0] == 405
+
+
 def test_silent_and_slow_clients_hold_nobody_up(service, body):
     half = f"POST /estimates HTTP/1.1\r\nAuthorization: Bearer {SECRET}\r\nContent-Length: 9\r\n"
     silent = [service.open(data) for data in (b"", b"G", half.encode()) for _ in range(20)]
