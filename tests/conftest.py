@@ -15,6 +15,7 @@ from django.conf import settings
 
 from hubsite.engines.local import paths
 from hubsite.engines.local.connection import SocketUnavailable, call
+from tests.patience import PATIENCE_S
 from tests.servers.missing import missing
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -45,7 +46,9 @@ def demo_cube(xcube_python: Path) -> Path:
     path = settings.DATA_DIR / "source" / "demo.zarr"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run([xcube_python, "-c", DEMO_CUBE, str(path)], check=True, timeout=120, cwd="/")
+        subprocess.run(
+            [xcube_python, "-c", DEMO_CUBE, str(path)], check=True, timeout=PATIENCE_S, cwd="/"
+        )
     return path
 
 
@@ -55,7 +58,7 @@ def runner(xcube_python: Path) -> Iterator[subprocess.Popen]:
     process = start_runner(xcube_python)
     yield process
     process.send_signal(signal.SIGTERM)
-    process.wait(timeout=20)
+    process.wait(timeout=PATIENCE_S)
 
 
 def start_runner(xcube_python: Path, *options: str) -> subprocess.Popen:
@@ -80,7 +83,7 @@ def start_runner(xcube_python: Path, *options: str) -> subprocess.Popen:
         cwd=settings.DATA_DIR,
         stderr=sys.stderr if os.environ.get("SHOW_RUNNER") else subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"the runner ended with {process.returncode}")
@@ -92,4 +95,4 @@ def start_runner(xcube_python: Path, *options: str) -> subprocess.Popen:
         else:
             return process
     process.kill()
-    raise RuntimeError("the runner did not answer within 90 s")
+    raise RuntimeError("the runner did not answer")

@@ -18,6 +18,7 @@ from jobs.following import make_follower
 from jobs.models import Job, JobDocument, JobLog, State
 from jobs.run_token import run_token
 from tests.accounts.factories import bearer, make_user
+from tests.patience import PATIENCE_S, wait_for
 
 from .conftest import run_queued_tasks
 from .factories import cubegen_request, submit
@@ -47,9 +48,9 @@ def the_engine():
     return get_engine(django_settings.HUB["XCUBE_HUB_ENGINE"])
 
 
-def until(condition, *, seconds=120):
+def until(condition):
     """Do the worker's and the observer's work until `condition()` holds."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE_S
 
     def is_over():
         run_queued_tasks()
@@ -104,23 +105,21 @@ def test_the_cube_equals_the_one_that_plain_xcube_makes(
             xcube_python.parent / "xcube", "gen2", "--stores", "stores.json",
             "-o", "result.json", "request.json",
         ],
-        cwd=tmp_path, check=True, timeout=120, capture_output=True,
+        cwd=tmp_path, check=True, timeout=PATIENCE_S, capture_output=True,
     )  # fmt: skip
     compared = subprocess.run(
         [
             xcube_python, "-c", COMPARE,
             cube_path(settings, user, "north.zarr"), tmp_path / "plain.zarr",
         ],
-        check=True, timeout=120, capture_output=True, text=True,
+        check=True, timeout=PATIENCE_S, capture_output=True, text=True,
     )  # fmt: skip
     assert "'time': 6" in compared.stdout
 
 
 def test_progress_and_log_arrive_by_the_runs_own_reports(client, user, headers):
     body = run(client, headers, cubegen_request("logged.zarr"))
-    deadline = time.monotonic() + 10
-    while not JobLog.objects.exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
+    wait_for(JobLog.objects.exists, pause_s=0.1)
     job = Job.objects.get(job_id=body["job_id"])
     assert [e.to_state for e in job.events.all()] == ["QUEUED", "LAUNCHED", "RUNNING", "SUCCEEDED"]
     assert job.progress["state"]["total_work"] > 0

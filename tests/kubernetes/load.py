@@ -7,6 +7,7 @@ import threading
 import time
 from typing import Any
 
+from tests.patience import PATIENCE_S
 from tests.servers.kubernetes.api import until
 
 from .hub import KubernetesHub, request
@@ -31,7 +32,7 @@ class Load:
     def __enter__(self) -> Load:
         self._thread.start()
         try:
-            until(self._is_busy, "job that runs beside one that waits", within_s=60)
+            until(self._is_busy, "job that runs beside one that waits")
         except BaseException:
             self._is_over.set()
             raise
@@ -39,7 +40,7 @@ class Load:
 
     def __exit__(self, *_: object) -> None:
         self._is_over.set()
-        self._thread.join(timeout=120)
+        self._thread.join(PATIENCE_S)
         if self._error:
             raise self._error
 

@@ -98,7 +98,7 @@ class Stage:
                     ended.setdefault(row["job_id"], now)
             return new in ended and (not waiting or bool(waiting & ended.keys()))
 
-        until(have_moved, "job that ends", within_s=60)
+        until(have_moved, "job that ends")
         backlog = min((ended[name] for name in waiting if name in ended), default=0.0)
         return Recovery(ended[new], backlog)
 
@@ -304,7 +304,7 @@ def test_etcd_is_compacted(stage: Stage, control_plane: ControlPlane) -> None:
             stage.proxy.expire_watches(path=f"/{kind}[?]")
             stage.proxy.answer(410, method="GET", path=f"/{kind}[?]")
         _restart(control_plane, stage.say)
-        until(lambda: not stage.proxy.faults_left, "end of the 410s", within_s=60)
+        until(lambda: not stage.proxy.faults_left, "end of the 410s")
         recovery = stage.recovery(load, since=time.monotonic())
     lists = stage.proxy.count(method="GET", path="/(jobs|pods)[?].*limit=", since=began)
     assert lists >= 4, "each of them made it list"
@@ -350,7 +350,7 @@ def test_the_network_is_cut_in_the_middle_of_creates(stage: Stage) -> None:
                 stage.proxy.lose_requests(method="POST", path=f"/{kind}$")
             stage.proxy.lose_answers(method="DELETE", times=2)
             time.sleep(1.5)
-        until(lambda: not stage.proxy.faults_left, "end of the faults", within_s=60)
+        until(lambda: not stage.proxy.faults_left, "end of the faults")
         recovery = stage.recovery(load, since=time.monotonic())
     assert_nothing_lost_or_twice(
         stage, load, "cut in creates", "12 creates cut, 6 deletes", stage.recovered(recovery)
@@ -372,7 +372,7 @@ def test_the_api_server_refuses_for_a_while(stage: Stage) -> None:
     with stage.load() as load:
         for status, reason, method, path in refusals:
             stage.proxy.answer(status, method=method, path=path, reason=reason, retry_after_s=1)
-        until(lambda: not stage.proxy.faults_left, "end of the refusals", within_s=90)
+        until(lambda: not stage.proxy.faults_left, "end of the refusals")
         recovery = stage.recovery(load, since=time.monotonic())
     assert_nothing_lost_or_twice(
         stage, load, "409, 429, 500", f"{len(refusals)} refusals", stage.recovered(recovery)
@@ -408,7 +408,7 @@ def test_the_namespace_is_deleted(stage: Stage) -> None:
         # As the namespace's end does, but before those that run have ended.
         stage.cluster.api.delete(stage.path("jobs"), propagationPolicy="Background")
         stage.cluster.api.delete(path)
-        until(lambda: not stage.cluster.api.exists(path), "end of the namespace", within_s=60)
+        until(lambda: not stage.cluster.api.exists(path), "end of the namespace")
         rows = load.rows()
         access.new_namespace(stage.cluster, name=stage.namespace)
         stage.renew_access()

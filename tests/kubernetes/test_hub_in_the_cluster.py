@@ -27,6 +27,7 @@ from hubsite.engines.kubernetes.connection import (
     load,
     namespace_of,
 )
+from tests.patience import PATIENCE_S
 from tests.processes.hubprocess import HubProcess
 from tests.servers.kubernetes import access, manifests
 from tests.servers.kubernetes.api import until
@@ -346,10 +347,10 @@ def test_web_lives_at_once_and_is_ready_when_the_worker_has_migrated(
             )
         finally:
             worker.process.terminate()
-            worker.process.wait(timeout=60)
+            worker.process.wait(PATIENCE_S)
     finally:
         web.process.terminate()
-        web.process.wait(timeout=60)
+        web.process.wait(PATIENCE_S)
 
 
 def _started(part: str, stores: Path, folder: Path, more: dict[str, str]) -> HubProcess:

@@ -23,6 +23,7 @@ from tests.jobs import test_main_job as suite
 from tests.jobs.factories import cubegen_request, submit
 from tests.jobs.test_main_job import *  # noqa: F403 - the suite itself
 from tests.jobs.test_main_job import SCOPES, run, until
+from tests.patience import PATIENCE_S
 from tests.servers.kubernetes.access import HubAccess, hub_access, new_namespace
 from tests.servers.kubernetes.images import XCUBE, XCUBE_CONDA
 from tests.servers.kubernetes.node import NodeCluster
@@ -151,7 +152,7 @@ def test_the_unmodified_client_gets_its_cube_from_a_pod(
             "import sys, xarray as xr; c = xr.open_zarr(sys.argv[1]); print(float(c.chl.sum()))",
             suite.cube_path(settings, user, "client.zarr"),
         ],
-        check=True, capture_output=True, text=True, timeout=120,
+        check=True, capture_output=True, text=True, timeout=PATIENCE_S,
     )  # fmt: skip
     assert float(opened.stdout) > 0
     assert Balance.objects.get(user=user).total == 988

@@ -127,7 +127,7 @@ own = NodeCluster(say=print, xcube_python=Path(sys.argv[1]))
 namespace = new_namespace(own)
 pods = f"/api/v1/namespaces/{namespace}/pods"
 own.api.post(pods, script("sleeps", "sleep 600"))
-until(lambda: own.api.get(pods + "/sleeps")["status"]["phase"] == "Running", "pod", within_s=60)
+until(lambda: own.api.get(pods + "/sleeps")["status"]["phase"] == "Running", "pod")
 print(own.folder.name, own.host_address, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -146,7 +146,7 @@ def test_nothing_is_left_of_a_node_whose_test_run_was_killed(
     name, host_address = killed.stdout.splitlines()[-1].split()
     assert host_address != node_cluster.host_address  # two at once do not meet
     folder = node_cluster.folder.parent / name
-    until(lambda: not folder.exists(), "end of the folder", within_s=60)
+    until(lambda: not folder.exists(), "end of the folder")
     assert name not in Path("/proc/self/mounts").read_text()
     assert host_address not in subprocess.check_output(["ip", "-4", "address"], text=True)
     namespaces = [path.name for path in Path("/run/netns").iterdir()]

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE_S
+
 from .runnerprocess import Runner
 
 DEMO = """
@@ -40,7 +42,7 @@ def own_runner(xcube_python: Path) -> Iterator[Runner]:
 def demo_root(xcube_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("demo")
     script = [str(xcube_python), "-c", DEMO, str(root / "demo.zarr")]
-    subprocess.run(script, check=True, timeout=120, capture_output=True)
+    subprocess.run(script, check=True, timeout=PATIENCE_S, capture_output=True)
     return root
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from jobs.runner.system import linux
 from jobs.runner_package import runner_zip
+from tests.patience import PATIENCE_S
 from tests.servers.missing import missing
 
 from .runnerprocess import wait_for
@@ -95,18 +96,18 @@ class Pod:
     def first(self) -> int:
         """Process 1, by its number outside."""
         assert self.process
-        wait_for(lambda: linux.children(self.process.pid), 10)
+        wait_for(lambda: linux.children(self.process.pid))
         return linux.children(self.process.pid)[0]
 
     def child_of(self, name: str) -> int:
         """The run's own process, once it works."""
-        wait_for(lambda: (self.scratch / "runs" / name / "child.json").exists(), 60)
+        wait_for(lambda: (self.scratch / "runs" / name / "child.json").exists())
         return linux.children(self.first)[0]
 
     def close(self) -> None:
         if self.process and self.process.poll() is None:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(PATIENCE_S)
 
 
 def check_namespaces() -> None:

@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.patience import PATIENCE_S, wait_for
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 _numbers = itertools.count()
 
@@ -80,7 +82,7 @@ class Runner:
             "--allow-standins",
             *self.options,
         )
-        give_up = time.monotonic() + 120
+        give_up = time.monotonic() + PATIENCE_S
         while time.monotonic() < give_up:
             if self.process.poll() is not None:
                 raise AssertionError(f"the runner has ended:\n{self.log.read_text()}")
@@ -94,18 +96,18 @@ class Runner:
     def kill(self) -> None:
         assert self.process
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(PATIENCE_S)
 
     def terminate(self) -> int:
         assert self.process
         self.process.terminate()
-        return self.process.wait(20)
+        return self.process.wait(PATIENCE_S)
 
     def close(self) -> None:
         if self.process and self.process.poll() is None:
             for run in self.list()["runs"]:
                 self.delete(run["name"])
-            wait_for(lambda: not self.list()["runs"], 15)
+            wait_for(lambda: not self.list()["runs"])
             self.terminate()
         shutil.rmtree(self.root, ignore_errors=True)
 
@@ -134,7 +136,7 @@ class Runner:
         assert status == 200, answer
         return answer
 
-    def end_of(self, name: str, *, timeout_s: float = 40) -> dict[str, Any]:
+    def end_of(self, name: str, *, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
         """The run once it has ended."""
         give_up = time.monotonic() + timeout_s
         query = ""
@@ -149,7 +151,7 @@ class Runner:
     def pids_of(self, name: str) -> tuple[int, int]:
         """Supervisor and child, once the child works."""
         folder = self.runs / name
-        wait_for(lambda: (folder / "child.json").exists(), 10)
+        wait_for(lambda: (folder / "child.json").exists())
         read = [json.loads((folder / f).read_text()) for f in ("supervisor.json", "child.json")]
         return read[0]["pid"], read[1]["pid"]
 
@@ -162,13 +164,6 @@ def make_workload(payload: dict[str, Any], **fields: Any) -> dict[str, Any]:
 
 def standin(**fields: Any) -> dict[str, Any]:
     return {"kind": "standin", **fields}
-
-
-def wait_for(condition: Any, timeout_s: float) -> None:
-    give_up = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < give_up, "waited in vain"
-        time.sleep(0.02)
 
 
 def is_running(pid: int) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.servers.missing import missing
 
 from .runnerprocess import CHECKOUT, Runner
@@ -78,7 +79,7 @@ def test_the_old_one_runs_the_command_by_itself(xcube_python, old_numcodecs, tmp
     hostile_cube(tmp_path / "cube.zarr", marker=marker, role=role)
     command = [xcube_python, "-c", OPEN, str(tmp_path / "cube.zarr")]
     environment = {**os.environ, "PYTHONPATH": old_numcodecs}
-    subprocess.run(command, env=environment, capture_output=True, timeout=120, check=False)
+    subprocess.run(command, env=environment, capture_output=True, timeout=PATIENCE_S, check=False)
     assert marker.exists()
 
 

@@ -56,7 +56,7 @@ def contents(folder: Path) -> bytes:
 
 def test_runs_on_a_full_disk(small_runner: Runner):
     runner = small_runner.start()
-    wait_for(lambda: (runner.runs / ".cache" / "versions.json").exists(), 60)
+    wait_for(lambda: (runner.runs / ".cache" / "versions.json").exists())
 
     # Neither the spooled workload nor, with a little more room, the run's folder fit.
     for leave in (1, 3):

@@ -14,7 +14,10 @@ import pytest
 
 from jobs.runner.record import rundir
 from jobs.runner.record.workload import parse
+from jobs.runner.run.reporter import END_PAUSES_S
+from jobs.runner.serve.control import MAX_WAIT_S
 from jobs.runner.system import linux
+from tests.patience import PATIENCE_S
 
 from .runnerprocess import Runner, call, is_running, kill, make_workload, standin, wait_for
 
@@ -30,12 +33,10 @@ def test_success_and_exit_code(runner: Runner):
 
 
 def test_deadline(runner: Runner):
-    started = time.monotonic()
-    name = runner.launch(standin(sleep_s=30), deadline_s=0.5)
+    name = runner.launch(standin(sleep_s=3600), deadline_s=0.5)
     run = runner.end_of(name)
     assert (run["phase"], run["reason"]) == ("FAILED", "DEADLINE")
     assert run["message"] == "The run took longer than its 0.5 s."
-    assert time.monotonic() - started < 5
 
 
 def test_a_run_that_ignores_sigterm_is_killed(runner: Runner):
@@ -79,13 +80,13 @@ def test_a_killed_supervisor_takes_the_child_along(runner: Runner, tmp_path: Pat
     run = runner.end_of(name)
     assert (run["phase"], run["reason"]) == ("FAILED", "LOST")
     assert run["message"] == "The run's supervisor ended without a result."
-    wait_for(lambda: not is_running(child), 3)
+    wait_for(lambda: not is_running(child))
 
 
 def test_descendants_end_with_the_run(runner: Runner):
     name = runner.launch(standin(spawn=1234, sleep_s=0.7))
     supervisor, child = runner.pids_of(name)
-    wait_for(lambda: len(linux.descendants(supervisor)) == 2, 5)
+    wait_for(lambda: len(linux.descendants(supervisor)) == 2)
     sleeper = next(pid for pid in linux.descendants(supervisor) if pid != child)
     assert runner.end_of(name)["phase"] == "SUCCEEDED"
     assert not is_running(sleeper)
@@ -96,18 +97,18 @@ def test_deleting_stops_and_removes(runner: Runner):
     _, child = runner.pids_of(name)
     assert runner.delete(name) == 202
     assert runner.delete(name) in (202, 404)
-    wait_for(lambda: not is_running(child), 5)
-    wait_for(lambda: runner.delete(name) == 404, 5)
-    wait_for(lambda: not (runner.runs / name).exists(), 5)
+    wait_for(lambda: not is_running(child))
+    wait_for(lambda: runner.delete(name) == 404)
+    wait_for(lambda: not (runner.runs / name).exists())
     assert (runner.runs / ".ended" / name).exists()
-    wait_for(lambda: not list((runner.runs / ".trash").iterdir()), 5)
+    wait_for(lambda: not list((runner.runs / ".trash").iterdir()))
 
 
 def test_a_late_launch_after_removal_runs_nothing(runner: Runner, tmp_path: Path):
     workload = make_workload(standin(append=str(tmp_path / "ran"), line="x"))
     assert runner.put(workload)[0] == 201
     runner.end_of(workload["name"])
-    wait_for(lambda: runner.delete(workload["name"]) in (200, 404), 5)
+    wait_for(lambda: runner.delete(workload["name"]) in (200, 404))
     assert runner.put(workload) == (200, {"state": "ended"})
     time.sleep(0.5)
     assert (tmp_path / "ran").read_text() == "x\n"
@@ -131,11 +132,11 @@ def test_a_launch_removed_while_the_clerk_has_it_runs_nothing(runner, tmp_path: 
     thread = threading.Thread(target=lambda: answers.append(runner.put(workload)))
     try:
         thread.start()
-        wait_for(lambda: list((runner.runs / ".incoming").iterdir()), 5)
+        wait_for(lambda: list((runner.runs / ".incoming").iterdir()))
         assert runner.delete(workload["name"]) == 404
     finally:
         os.kill(intake, signal.SIGCONT)
-    thread.join(10)
+    thread.join(PATIENCE_S)
     assert answers == [(200, {"state": "ended"})]
     assert not (tmp_path / "ran").exists()
 
@@ -147,7 +148,7 @@ def test_a_launch_removed_when_its_folder_has_just_appeared_runs_nothing(runner,
     assert rundir.create(runner.runs, parts)
     assert runner.delete(workload["name"]) == 404
     assert runner.put(workload) == (200, {"state": "ended"})
-    wait_for(lambda: not (runner.runs / workload["name"]).exists(), 5)
+    wait_for(lambda: not (runner.runs / workload["name"]).exists())
     assert not (tmp_path / "ran").exists()
 
 
@@ -199,11 +200,11 @@ def test_waiting_for_a_change(runner: Runner):
     version = runner.list()["version"]
     started = time.monotonic()
     assert runner.list(f"?since={version}&wait=0.5")["version"] == version
-    assert 0.4 < time.monotonic() - started < 2
+    assert time.monotonic() - started > 0.4
     threading.Timer(0.3, lambda: runner.launch(standin())).start()
     started = time.monotonic()
-    assert runner.list(f"?since={version}&wait=10")["version"] != version
-    assert time.monotonic() - started < 3
+    assert runner.list(f"?since={version}&wait={MAX_WAIT_S}")["version"] != version
+    assert time.monotonic() - started < MAX_WAIT_S / 2
     assert runner.list("?since=1&wait=10")["version"] != 1
 
 
@@ -219,7 +220,7 @@ def test_a_log_keeps_head_and_tail(runner: Runner):
 def test_the_log_of_a_running_run(runner: Runner):
     name = runner.launch(standin(print_lines=3, sleep_s=30))
     lines = ["line 0", "line 1", "line 2"]
-    wait_for(lambda: runner.get(name)["log"] == [{"first_line": 0, "lines": lines}], 8)
+    wait_for(lambda: runner.get(name)["log"] == [{"first_line": 0, "lines": lines}])
     runner.delete(name)
 
 
@@ -247,18 +248,18 @@ def test_reports_reach_the_hub_and_the_token_not_the_child(runner: Runner, store
     try:
         name = runner.launch(standin(print_lines=2, sleep_s=2), report=report)
         _, child = runner.pids_of(name)
-        wait_for(lambda: len(reports) >= 1, 3)
+        wait_for(lambda: len(reports) >= 1)
         assert not memory_holds(child, TOKEN.encode())
         assert not memory_holds(runner.process.pid, TOKEN.encode())
         assert TOKEN not in folder_text(runner.runs / name)
         runner.end_of(name)
-        wait_for(lambda: reports[-1][1]["sender"] == "on_end", 3)
+        wait_for(lambda: reports[-1][1]["sender"] == "on_end")
         assert {token for token, _ in reports} == {f"Bearer {TOKEN}"}
         assert reports[-1][1]["state"]["progress"] == 1
         reports.clear()
         payload = {"kind": "cubegen", "request": request_body, "stores": stores}
         runner.end_of(runner.launch(payload, report=report))
-        wait_for(lambda: reports and reports[-1][1]["sender"] == "on_end", 3)
+        wait_for(lambda: reports and reports[-1][1]["sender"] == "on_end")
         assert reports[-1][1]["state"]["label"].startswith("Generating cube")
         assert "Cube generated" in str([body.get("output") for _, body in reports])
     finally:
@@ -267,11 +268,18 @@ def test_reports_reach_the_hub_and_the_token_not_the_child(runner: Runner, store
 
 
 def test_an_unreachable_hub_does_not_delay_the_end(runner: Runner):
-    report = {"url": "http://127.0.0.1:9/x", "token": TOKEN}
-    started = time.monotonic()
-    run = runner.end_of(runner.launch(standin(), report=report))
-    assert run["phase"] == "SUCCEEDED"
-    assert time.monotonic() - started < 1.5
+    """Not even by half of the pauses between the tries to report it."""
+
+    def took(report: dict[str, str] | None) -> float:
+        started = time.monotonic()
+        run = runner.end_of(runner.launch(standin(), report=report))
+        assert run["phase"] == "SUCCEEDED"
+        return time.monotonic() - started
+
+    unreachable = {"url": "http://127.0.0.1:9/x", "token": TOKEN}
+    pairs = [(took(unreachable), took(None)) for _ in range(4)]
+    later = min(with_hub for with_hub, _ in pairs) - min(without for _, without in pairs)
+    assert later < sum(END_PAUSES_S) / 2
 
 
 def memory_holds(pid: int, needle: bytes) -> bool:
@@ -303,8 +311,8 @@ def test_nothing_leaks_in_fifty_runs(runner: Runner):
     names = [runner.launch(standin()) for _ in range(50)]
     for name in names:
         assert runner.end_of(name)["phase"] == "SUCCEEDED"
-        wait_for(lambda name=name: runner.delete(name) in (200, 404), 5)
-    wait_for(lambda: fds() <= before, 5)
+        wait_for(lambda name=name: runner.delete(name) in (200, 404))
+    wait_for(lambda: fds() <= before)
     children = linux.children(runner.process.pid)
-    wait_for(lambda: not any(linux.read_stat(pid).state == "Z" for pid in children), 3)
+    wait_for(lambda: not any(linux.read_stat(pid).state == "Z" for pid in children))
     assert len(linux.children(runner.process.pid)) <= 3 + len(runner.list()["runs"])

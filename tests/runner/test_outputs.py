@@ -58,7 +58,7 @@ def endless(stores, demo_root, tmp_path) -> Any:
 def begin_endless(runner: Runner, request_body: Any, stores: Any, out: Path, **fields: Any) -> str:
     """A run that has written most of its cube, and waits for the last chunk."""
     name = runner.launch(cubegen(request_body, stores), **fields)
-    wait_for(lambda: any((out / "cube.zarr" / "sst").glob("[0-9]*")), 60)
+    wait_for(lambda: any((out / "cube.zarr" / "sst").glob("[0-9]*")))
     return name
 
 
@@ -106,7 +106,7 @@ def test_a_run_that_is_stopped_stays_until_it_is_removed(
     assert runner.end_of(name)["reason"] == "STOPPED"
     assert call(runner.control, "POST", f"/runs/{name}/stop") == (200, {"state": "ended"})
     assert runner.delete(name) in (200, 202), "its supervisor may still report its end"
-    wait_for(lambda: name not in [run["name"] for run in runner.list()["runs"]], 15)
+    wait_for(lambda: name not in [run["name"] for run in runner.list()["runs"]])
     assert call(runner.control, "POST", f"/runs/{name}/stop")[0] == 404
 
 

@@ -77,7 +77,7 @@ def test_nobody_but_the_supervisor_has_the_token(pod, hub):
     workload = make_workload(standin(sleep_s=1.5), report=hub.report)
     pod.start(workload)
     child = pod.child_of(workload["name"])
-    wait_for(lambda: hub.reports, 10)
+    wait_for(lambda: hub.reports)
     for pid in (pod.first, child):
         environ = Path(f"/proc/{pid}/environ").read_bytes()
         assert TOKEN.encode() not in environ
@@ -265,7 +265,7 @@ class TestStopped:
     def test_while_its_end_is_told(self, pod):
         workload = make_workload(standin(), report={"url": "http://127.0.0.1:9/"})
         pod.start(workload)
-        wait_for(lambda: pod.message.read_bytes(), 60)
+        wait_for(lambda: pod.message.read_bytes())
         os.kill(pod.first, signal.SIGTERM)
         end = pod.end(timeout_s=8)
         assert (end["exited"], end["phase"]) == (0, "SUCCEEDED")
@@ -282,7 +282,7 @@ def test_a_result_that_the_hub_refuses_does_not_lose_the_end(pod, hub, cubegen):
     cubegen["request"]["cube_config"]["variable_names"] = ["nix"]
     workload = make_workload(cubegen, report=hub.report)
     pod.start(workload)
-    wait_for(lambda: hub.reports, 60)
+    wait_for(lambda: hub.reports)
     hub.answers["PUT"] = [400]
     assert pod.end()["result"]["status"] == "warning"
     assert hub.reports[-1]["sender"] == "on_end"

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE_S
+
 from .runnerprocess import Runner
 
 pytestmark = pytest.mark.xcube
@@ -23,7 +25,7 @@ UTM = {"crs": "EPSG:4326", "bbox": [7.8, 45.15, 8.1, 45.2], "spatial_res": 0.01}
 def odd_root(xcube_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("odd")
     command = [xcube_python, str(SCRIPT), "make", str(root)]
-    subprocess.run(command, check=True, timeout=300, capture_output=True)
+    subprocess.run(command, check=True, timeout=PATIENCE_S, capture_output=True)
     return root
 
 
@@ -158,7 +160,9 @@ def cubes(
         assert ended["phase"] == "SUCCEEDED", (name, ended)
         assert ended["result"]["status"] == "ok", (name, ended)
     command = [str(xcube_python), str(SCRIPT), "count", *paths]
-    counted = subprocess.run(command, check=True, timeout=300, capture_output=True, text=True)
+    counted = subprocess.run(
+        command, check=True, timeout=PATIENCE_S, capture_output=True, text=True
+    )
     written = json.loads(counted.stdout)
     return {name: (answers[name], size) for name, size in zip(answers, written, strict=True)}
 
@@ -291,7 +295,7 @@ def test_no_more_than_ten_names_are_told(ask, odd_root, xcube_python):
         "written.cube(written.january(2020), names=names).to_zarr(sys.argv[2], zarr_format=2)"
     )
     command = [xcube_python, "-c", script, str(SCRIPT.parent), str(odd_root / "many.zarr")]
-    subprocess.run(command, check=True, timeout=120, capture_output=True)
+    subprocess.run(command, check=True, timeout=PATIENCE_S, capture_output=True)
     message = ask("many", {"variable_names": ["name17x"]})["message"]
     assert message.count("'name") == 1 + 10  # what was asked for, and ten that exist
     assert message.split("there are ")[1].startswith("'name17'")

@@ -13,7 +13,6 @@ import socket
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from jobs.estimates import remote
 from jobs.runner.estimates import liveness
 from jobs.runner.system import linux
 from jobs.runner_package import runner_zip
+from tests.patience import PATIENCE_S
 
 from .runnerprocess import wait_for
 from .test_xcube import s3_store
@@ -54,9 +54,9 @@ class Service:
             )
 
     def wait(self) -> Service:
-        wait_for(lambda: "at port" in self.log.read_text(), 60)
+        wait_for(lambda: "at port" in self.log.read_text())
         self.port = int(re.search(r"at port (\d+)", self.log.read_text())[1])
-        wait_for(lambda: self.get("/health")[0] == 200, 30)
+        wait_for(lambda: self.get("/health")[0] == 200)
         return self
 
     @property
@@ -88,7 +88,7 @@ class Service:
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(20)
+            self.process.wait(PATIENCE_S)
         shutil.rmtree(self.root, ignore_errors=True)
 
 
@@ -190,7 +190,7 @@ def test_silent_and_slow_clients_hold_nobody_up(service, body):
     silent = [service.open(data) for data in (b"", b"G", half.encode()) for _ in range(20)]
     try:
         assert service.estimate(body, timeout_s=5)[0] == 200
-        wait_for(lambda: all(is_closed(sock) for sock in silent), 20)
+        wait_for(lambda: all(is_closed(sock) for sock in silent))
     finally:
         for sock in silent:
             sock.close()
@@ -216,12 +216,12 @@ def test_health_does_not_wait_for_long_estimates_and_others_have_their_turn(
     threads = [
         threading.Thread(target=lambda b=b: answers.append(service.estimate(b))) for b in bodies
     ]
-    for thread in threads:
+    for number, thread in enumerate(threads, 1):
         thread.start()
-        time.sleep(0.2)
+        wait_for(lambda n=number: sum(service.get("/live")[1][k] for k in ("busy", "waiting")) == n)
     assert service.get("/health") == (200, {"ready": True, "busy": 2, "waiting": 1})
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE_S)
     assert sorted(answer["status"] for _, answer in answers) == ["error", "error", "ok"]
     assert {answer.get("status_code") for _, answer in answers} >= {504}
 
@@ -232,14 +232,14 @@ def test_whoever_has_gone_is_not_estimated_for(service, body, slow_body):
     slow = [threading.Thread(target=service.estimate, args=[slow_body]) for _ in range(2)]
     for thread in slow:
         thread.start()
-    wait_for(lambda: service.get("/live")[1]["busy"] == 2, 5)
+    wait_for(lambda: service.get("/live")[1]["busy"] == 2)
     gone = [service.open(f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data)
             for _ in range(5)]  # fmt: skip
-    wait_for(lambda: service.get("/live")[1]["waiting"] == 5, 5)
+    wait_for(lambda: service.get("/live")[1]["waiting"] == 5)
     for sock in gone:
         sock.close()
     for thread in slow:
-        thread.join(30)
+        thread.join(PATIENCE_S)
     assert service.get("/live")[1] == {"ready": True, "busy": 0, "waiting": 0}
 
 
@@ -252,16 +252,16 @@ def test_an_estimator_that_dies_is_told_and_replaced(service, slow_body, slow_st
     for pid in linux.children(service.process.pid):
         if pid != front:
             os.kill(pid, signal.SIGKILL)
-    thread.join(30)
+    thread.join(PATIENCE_S)
     assert answers == [(503, {"error": "The estimator has ended."})]
-    wait_for(lambda: len(linux.children(service.process.pid)) == 3, 10)
+    wait_for(lambda: len(linux.children(service.process.pid)) == 3)
 
 
 def test_a_front_that_dies_is_replaced(service, body):
     before = service.front
     os.kill(before, signal.SIGKILL)
-    wait_for(lambda: before not in linux.children(service.process.pid), 5)
-    wait_for(lambda: len(linux.children(service.process.pid)) == 3, 10)
+    wait_for(lambda: before not in linux.children(service.process.pid))
+    wait_for(lambda: len(linux.children(service.process.pid)) == 3)
     assert service.estimate(body)[1]["status"] == "ok"
 
 
@@ -279,6 +279,15 @@ def test_another_secret_is_heard_at_once_and_none_lets_nobody_in(service, body):
         service.secret_file.write_text(SECRET)
 
 
+def is_refused(service: Any) -> bool:
+    """Whether nobody listens at its address any more."""
+    try:
+        service.open().close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
 class TestStopped:
     def test_what_has_been_asked_for_is_answered(self, own_service, slow_body, slow_store):
         """A store that answers after a second stands for an estimate that takes one."""
@@ -288,13 +297,11 @@ class TestStopped:
         thread.start()
         first, _ = slow_store.accept()
         own_service.process.terminate()
-        time.sleep(1)
-        with pytest.raises(ConnectionRefusedError):
-            own_service.open()
+        wait_for(lambda: is_refused(own_service))
         refuse(first)
         threading.Thread(target=refuse_all, args=[slow_store], daemon=True).start()
-        assert own_service.process.wait(10) == 0
-        thread.join(10)
+        assert own_service.process.wait(PATIENCE_S) == 0
+        thread.join(PATIENCE_S)
         assert answers
         assert answers[0][1]["kind"] == "store"
 
@@ -310,16 +317,16 @@ class TestStopped:
 
         thread = threading.Thread(target=ask)
         thread.start()
-        wait_for(lambda: own_service.get("/live")[1]["busy"] == 1, 5)
+        wait_for(lambda: own_service.get("/live")[1]["busy"] == 1)
         own_service.process.terminate()
-        assert own_service.process.wait(10) == 0
-        thread.join(10)
+        assert own_service.process.wait(PATIENCE_S) == 0
+        thread.join(PATIENCE_S)
         assert refused
 
     def test_while_xcube_is_imported(self, own_service):
-        wait_for(lambda: "importing xcube" in own_service.log.read_text(), 10)
+        wait_for(lambda: "importing xcube" in own_service.log.read_text())
         own_service.process.terminate()
-        assert own_service.process.wait(10) == 0
+        assert own_service.process.wait(PATIENCE_S) == 0
         assert "ready" not in own_service.log.read_text()
 
 
@@ -347,7 +354,11 @@ def test_it_does_not_start_without_a_secret(xcube_python, tmp_path, secret):
     command += ["--secret-file", str(file), "--cache-dir", str(tmp_path / "c")]
     checkout = Path(__file__).resolve().parents[2]
     ended = subprocess.run(
-        command, env={"PYTHONPATH": str(checkout)}, capture_output=True, timeout=30, text=True
+        command,
+        env={"PYTHONPATH": str(checkout)},
+        capture_output=True,
+        timeout=PATIENCE_S,
+        text=True,
     )
     assert ended.returncode == 1
     assert "secret" in ended.stderr

@@ -12,6 +12,7 @@ import pytest
 
 from jobs.runner.record import rundir
 from jobs.runner.system import linux
+from tests.patience import PATIENCE_S
 
 from .runnerprocess import Runner, is_running, kill, make_workload, standin, wait_for
 
@@ -28,7 +29,7 @@ def test_a_killed_zygote_is_replaced_and_runs_go_on(own_runner: Runner, tmp_path
     version = runner.list()["version"]
     estimators = [p for p in linux.children(runner.process.pid) if p not in dict(pids.values())]
     runner.kill()
-    wait_for(lambda: not any(is_running(pid) for pid in estimators[-1:]), 3)
+    wait_for(lambda: not any(is_running(pid) for pid in estimators[-1:]))
     kill(pids[lost][0])
     (runner.runs / to_delete / "delete").touch()
     unclaimed = prepare_unclaimed(runner, tmp_path)
@@ -40,9 +41,9 @@ def test_a_killed_zygote_is_replaced_and_runs_go_on(own_runner: Runner, tmp_path
     assert runner.end_of(unclaimed)["phase"] == "SUCCEEDED"
     assert runner.pids_of(going_on) == pids[going_on]
     assert is_running(pids[going_on][0])
-    wait_for(lambda: not (runner.runs / to_delete).exists(), 10)
+    wait_for(lambda: not (runner.runs / to_delete).exists())
     assert runner.delete(going_on) == 202
-    wait_for(lambda: not is_running(pids[going_on][1]), 5)
+    wait_for(lambda: not is_running(pids[going_on][1]))
     assert not is_running(pids[lost][1])
     assert [(tmp_path / file).read_text() for file in "abc"] == ["x\n"] * 3
 
@@ -67,13 +68,13 @@ def kill_when_ready(process: subprocess.Popen) -> int | None:
     time.sleep(1)
     code = process.poll()
     process.kill()
-    process.wait(10)
+    process.wait(PATIENCE_S)
     return code
 
 
 def test_a_second_runner_on_the_same_folder_gives_up(runner: Runner):
     second = runner.command("serve", "--socket", "/tmp/x1", "--estimate-socket", "/tmp/x2")
-    assert second.wait(20) == 1
+    assert second.wait(PATIENCE_S) == 1
     assert "another runner owns" in runner.log.read_text()
 
 
@@ -86,7 +87,7 @@ class TestForeground:
     def run(self, runner: Runner, workload_file: Path, **payload) -> subprocess.CompletedProcess:
         workload_file.write_text(json.dumps(make_workload(standin(**payload))))
         process = runner.command("run", "--allow-standins", "--workload", str(workload_file))
-        process.wait(60)
+        process.wait(PATIENCE_S)
         return process
 
     def test_exits_as_the_run_does(self, own_runner: Runner, workload_file: Path):
@@ -96,7 +97,7 @@ class TestForeground:
         assert self.run(own_runner, workload_file, signal=signal.SIGSEGV).returncode == 139
         workload_file.write_text("{}")
         process = own_runner.command("run", "--workload", str(workload_file))
-        assert process.wait(60) == 2
+        assert process.wait(PATIENCE_S) == 2
         assert "name: must be" in own_runner.log.read_text()
 
     def test_sigterm_stops_it(self, own_runner: Runner, workload_file: Path):
@@ -105,12 +106,12 @@ class TestForeground:
         process = own_runner.command("run", "--allow-standins", "--workload", str(workload_file))
         _, child = own_runner_pids(own_runner, workload["name"])
         process.terminate()
-        assert process.wait(10) == 128 + signal.SIGTERM
+        assert process.wait(PATIENCE_S) == 128 + signal.SIGTERM
         status = json.loads((own_runner.runs / workload["name"] / "status.json").read_text())
         assert status["reason"] == "STOPPED"
         assert not is_running(child)
 
 
 def own_runner_pids(runner: Runner, name: str) -> tuple[int, int]:
-    wait_for(lambda: (runner.runs / name / "child.json").exists(), 60)
+    wait_for(lambda: (runner.runs / name / "child.json").exists())
     return runner.pids_of(name)

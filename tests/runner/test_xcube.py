@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE_S
+
 from .runnerprocess import Runner, call, wait_for
 
 pytestmark = pytest.mark.xcube
@@ -36,7 +38,7 @@ def plain_gen2(python: str, folder: Path, stores: Any, request: Any, *options: s
         (folder / f"{name}.json").write_text(json.dumps(content))
     command = [python, "-m", "xcube.cli.main", "gen2", "--stores", "stores.json"]
     command += [*options, "-o", "result.json", "request.json"]
-    subprocess.run(command, cwd=folder, timeout=120, capture_output=True, check=False)
+    subprocess.run(command, cwd=folder, timeout=PATIENCE_S, capture_output=True, check=False)
     return json.loads((folder / "result.json").read_text())
 
 
@@ -155,7 +157,7 @@ def test_a_cube_equals_xcubes(runner, xcube_python, tmp_path, stores, request_bo
     assert run["peak_memory_bytes"] > 1 << 20
     paths = [str(tmp_path / "plain.zarr"), str(tmp_path / "out" / "cube.zarr")]
     subprocess.run([xcube_python, "-c", COMPARE, *paths], check=True, timeout=60)
-    wait_for(lambda: not (runner.runs / name / "scratch").exists(), 5)
+    wait_for(lambda: not (runner.runs / name / "scratch").exists())
     modes = [(Path(path) / ".zgroup").stat().st_mode for path in paths]
     assert modes[0] == modes[1]
 

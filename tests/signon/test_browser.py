@@ -147,11 +147,9 @@ def test_while_the_provider_is_away_a_page_says_so_and_sessions_go_on(
         stranger = chrome.new_context(base_url=live_server.url)
         its = stranger.new_page()
         its.goto("/login/")
-        began = time.monotonic()
         with its.expect_response(re.compile("/oidc/edc/")) as answer:
             its.get_by_role("link", name="Continue with EDC").click()
         assert answer.value.status == 503
-        assert time.monotonic() - began < 15
         assert "EDC does not answer just now" in its.locator("h1").inner_text()
         stranger.close()
     page.goto("/")

@@ -13,6 +13,7 @@ import pytest
 from accounts.models import Service
 from accounts.subscriptions.subscribing import Wish, subscribe
 from accounts.tokens.signing_keys import signing_keys
+from tests.patience import PATIENCE_S
 from tests.servers.geodb import geodb_server
 from tests.servers.missing import missing
 
@@ -68,7 +69,7 @@ def run_client(live_server, geodb, folder: Path, **options) -> dict:
         text=True,
         cwd=folder,  # it reads a .env file where it is started
         env={"PATH": os.environ["PATH"], "HOME": str(folder)},
-        timeout=120,
+        timeout=PATIENCE_S,
     )
     assert run.returncode == 0, run.stderr[-2000:]
     return json.loads(run.stdout.splitlines()[-1])

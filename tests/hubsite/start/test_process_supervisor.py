@@ -18,6 +18,7 @@ from hubsite.start import process_supervisor
 from hubsite.start.process_output import Lines, Output
 from hubsite.start.process_supervisor import Part, Supervisor, describe
 from hubsite.start.readiness import Site, tell_when_ready
+from tests.patience import PATIENCE_S
 
 
 class Stream(io.BytesIO):
@@ -48,7 +49,7 @@ def run(
     stream = stream or Stream()
 
     def stop_in_time() -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while until not in stream.text and time.monotonic() < deadline:
             time.sleep(0.02)
         for _ in range(stops):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
-import time
 
 import pytest
 from django.core.cache import cache
 from django.db import connection
+
+from tests.patience import times_the_work
 
 pytestmark = pytest.mark.django_db
 
@@ -61,25 +62,31 @@ def test_no_codec_is_taken_from_the_content_type(codec, parameter):
 
 
 def test_a_content_type_is_read_quickly():
-    begin = time.process_time()
-    serve(TOKEN, f"{FORM}; charset=punycode", b"client_id=" + b"a" * 500_000)
-    serve(TOKEN, f"{FORM}; x*=punycode''" + "a" * 15_000)
-    serve(TOKEN, f'{FORM}; x="' + ";" * 15_000)
-    assert time.process_time() - begin < 0.5
+    """Nearly as quickly as a harmless one of the same length."""
+
+    def all_of(kind: str, filling: str, body: bytes = b"client_id=" + b"a" * 500_000) -> None:
+        cache.clear()  # else too many tries would be refused unread
+        serve(TOKEN, f"{FORM}; charset={kind}", body)
+        serve(TOKEN, f"{FORM}; x*={kind}''" + "a" * 15_000)
+        serve(TOKEN, f'{FORM}; x="' + filling * 15_000)
+
+    assert times_the_work(lambda: all_of("punycode", ";"), lambda: all_of("utf-8", "a")) < 10
 
 
 def test_pages_read_no_multipart_form():
     part = b"--b\r\nX: y; z*=punycode''" + b"a" * 950 + b"\r\n\r\n\r\n"
     token = "a" * 32
-    begin = time.process_time()
-    status = serve(
-        LOGIN,
-        "multipart/form-data; boundary=b",
-        part * 2_000 + b"--b--\r\n",
-        HTTP_COOKIE=f"csrftoken={token}",
-    )
-    assert status in (400, 403)
-    assert time.process_time() - begin < 1
+
+    def send(parts: int) -> None:
+        status = serve(
+            LOGIN,
+            "multipart/form-data; boundary=b",
+            part * parts + b"--b--\r\n",
+            HTTP_COOKIE=f"csrftoken={token}",
+        )
+        assert status in (400, 403)
+
+    assert times_the_work(lambda: send(2_000), lambda: send(20)) < 10
 
 
 @pytest.mark.parametrize("name", ["sessionid", "csrftoken"])

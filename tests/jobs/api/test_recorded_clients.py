@@ -21,6 +21,7 @@ from jobs.request import parse_request
 from tests.accounts.factories import bearer, make_user
 from tests.api_document import answer_faults, api_document, faults, request_faults
 from tests.jobs.factories import cubegen_request, make_job
+from tests.patience import PATIENCE_S
 
 RECORDED = Path(__file__).resolve().parents[2] / "recorded"
 CLIENT = json.loads((RECORDED / "client.json").read_text())["exchanges"]
@@ -161,7 +162,7 @@ def parsed_by_xcube(xcube_python: Path, *answers: tuple[str, Any]) -> list[str]:
         input=json.dumps(answers),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
         cwd="/",
     )
     assert done.returncode == 0, done.stderr[-2000:]

@@ -11,6 +11,7 @@ import yaml
 from django.core.management import CommandError, call_command
 
 from jobs import runner_package
+from tests.patience import PATIENCE_S
 
 
 def test_it_is_the_same_each_time():
@@ -44,7 +45,7 @@ def test_any_python_can_start_it(tmp_path):
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE_S,
     ).stdout
     assert "--termination-message" in help_text
 

@@ -12,6 +12,7 @@ from jobs.models import Job, JobDocument, State
 from tests.accounts.factories import bearer, make_user
 from tests.jobs.factories import cubegen_request, submit
 from tests.jobs.test_main_job import run, until
+from tests.patience import PATIENCE_S
 from tests.servers.s3 import s3_server
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xcube]
@@ -83,7 +84,7 @@ def test_a_cube_goes_to_the_callers_own_bucket_and_their_secret_nowhere_else(
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     assert "'time': 6" in read.stdout
     document = JobDocument.objects.get(job__job_id=body["job_id"])
@@ -122,7 +123,7 @@ def test_a_store_of_ones_own_that_is_gone_before_writing_began_costs_nothing(cli
         response = submit(client, headers, cubegen_request(output_config=output))
         assert response.status_code == 200, response.content
     job = Job.objects.get()
-    until(lambda: Job.objects.get(pk=job.pk).is_final, seconds=90)
+    until(lambda: Job.objects.get(pk=job.pk).is_final)
     job.refresh_from_db()
     assert (job.state, job.reason) == (State.FAILED, "XCUBE_ERROR")
     assert "Cannot reach" in job.message

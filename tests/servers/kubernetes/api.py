@@ -13,6 +13,8 @@ from kubernetes import client, config
 from kubernetes.client import ApiException
 from urllib3.exceptions import HTTPError
 
+from tests.patience import PATIENCE_S
+
 __all__ = ["Api", "ApiException", "until", "write_kubeconfig"]
 
 TIMEOUT_S = 30
@@ -134,7 +136,7 @@ def write_kubeconfig(
     return path
 
 
-def until(look: Callable[[], T | None], what: str, *, within_s: float = 30) -> T:
+def until(look: Callable[[], T | None], what: str, *, within_s: float = PATIENCE_S) -> T:
     """What `look` finds, as soon as it finds something."""
     deadline = time.monotonic() + within_s
     while not (found := look()):

@@ -13,6 +13,7 @@ import pytest
 from hubsite.engines.base import EngineUnavailable
 from hubsite.engines.kubernetes import client
 from hubsite.engines.kubernetes.client import Api, Refused, Unavailable
+from tests.patience import PATIENCE_S
 from tests.servers.ports import free_port
 
 from .apiserver import ApiServer, Reply, Request, line
@@ -180,7 +181,7 @@ def test_a_server_that_is_not_there_is_unavailable():
 def test_a_server_that_takes_a_call_and_says_nothing_is_unavailable(server, monkeypatch):
     monkeypatch.setitem(Api._open.__kwdefaults__, "timeout", (1.0, 0.2))
     done = threading.Event()
-    server.answer = lambda request, reply: done.wait(20)
+    server.answer = lambda request, reply: done.wait(PATIENCE_S)
     try:
         with pytest.raises(Unavailable, match="timed out"):
             server.api().get(PODS)
@@ -252,7 +253,7 @@ def test_an_event_is_had_as_soon_as_it_comes(server):
     def answer(request: Request, reply: Reply) -> None:
         reply.stream()
         reply.event("ADDED", {"n": 1})
-        assert seen.wait(20)
+        assert seen.wait(PATIENCE_S)
         reply.event("ADDED", {"n": 2})
         reply.end()
 
@@ -301,7 +302,7 @@ def test_a_silent_connection_is_given_up(server, monkeypatch):
     def answer(request: Request, reply: Reply) -> None:
         reply.stream()
         reply.event("ADDED", {"n": 1})
-        done.wait(20)
+        done.wait(PATIENCE_S)
 
     server.answer = answer
     seen = []

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hubsite.engines.kubernetes import client, informer
 from hubsite.engines.kubernetes.client import Refused, Unavailable
 from hubsite.engines.kubernetes.informer import Informer
+from tests.patience import PATIENCE_S
 
 from .apiserver import ApiServer, Reply, Request, World
 
@@ -224,7 +225,7 @@ def test_a_watch_that_falls_silent_is_taken_up_where_it_was(monkeypatch):
     def silent(reply: Reply) -> None:
         reply.stream()
         reply.event("ADDED", item("b", 101))
-        done.wait(20)
+        done.wait(PATIENCE_S)
 
     with Script(silent) as script:
         try:
@@ -541,12 +542,12 @@ def test_a_thread_of_it_ends_when_it_is_stopped():
         found.start()
         _wait(lambda: found.groups() == ["g"])
         found.stop()
-        found.join(20)
+        found.join(PATIENCE_S)
         assert not found.is_alive()
 
 
 def _wait(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < until, "it did not come in time"
         time.sleep(0.01)

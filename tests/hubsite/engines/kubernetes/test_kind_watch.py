@@ -22,12 +22,12 @@ from hubsite.engines.kubernetes.pod_options import PodOptions
 from hubsite.engines.kubernetes.refusals import Refusals, newest_refusal
 from hubsite.engines.kubernetes.run_facts import observe
 from hubsite.engines.kubernetes.runs import RUNS
+from tests.patience import PATIENCE_S
 
 from . import objects, workloads
 from .apiserver import World
 
 Json = dict[str, Any]
-PATIENCE_S = 20.0
 
 
 @pytest.fixture(autouse=True)

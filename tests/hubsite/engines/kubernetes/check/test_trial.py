@@ -15,6 +15,7 @@ import pytest
 
 from hubsite.engines.kubernetes.check.trial import archive
 from hubsite.engines.kubernetes.pod_facts import REFUSED_EXIT
+from tests.patience import PATIENCE_S
 from tests.servers.ports import free_port
 
 
@@ -52,7 +53,7 @@ def run(folder: Path, url: str) -> tuple[int, dict[str, str] | None]:
         ],
         env={"PYTHONPATH": str(folder / "runner.zip")},
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )  # fmt: skip
     assert not done.stderr
