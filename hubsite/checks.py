@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import ipaddress
 import locale
 import logging
 import sys
@@ -13,6 +12,8 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+from hubsite.engines.settings import hub
 
 from .configuration.table import is_loopback
 from .engines.kubernetes.pod_options import Volume
@@ -60,8 +61,7 @@ def check_production(**kwargs: Any) -> list[CheckMessage]:
             "Set DATABASE_URL to a PostgreSQL database.",
         ),
         "E005": (
-            not settings.HUB["XCUBE_HUB_ALLOWED_HOSTS"]
-            or any("*" in host for host in settings.ALLOWED_HOSTS),
+            not hub.allowed_hosts or any("*" in host for host in settings.ALLOWED_HOSTS),
             "the hub answers to any host name, or to none",
             "Set XCUBE_HUB_ALLOWED_HOSTS to the names of this hub.",
         ),
@@ -73,41 +73,13 @@ def check_production(**kwargs: Any) -> list[CheckMessage]:
     ]
 
 
-@register(Tags.security)
-def check_token_secrets(**kwargs: Any) -> list[CheckMessage]:
-    given = settings.HUB["XCUBE_HUB_TOKEN_SECRETS_FILE"]
-    if given and settings.TOKEN_SECRETS:
-        return [
-            Error(
-                "XCUBE_HUB_TOKEN_SECRETS and XCUBE_HUB_TOKEN_SECRETS_FILE are both set.",
-                hint="Set one of them.",
-                id="hubsite.E014",
-            )
-        ]
-    secrets = settings.TOKEN_SECRETS
-    if given and given.is_file():
-        secrets = [line.split()[0] for line in given.read_text().splitlines() if line.strip()]
-    short = [secret for secret in secrets if len(secret) < 32]
-    if not short:
-        return []
-    name = "XCUBE_HUB_TOKEN_SECRETS_FILE" if given else "XCUBE_HUB_TOKEN_SECRETS"
-    return [
-        Error(
-            f"{len(short)} of the keys in {name} is shorter than 32 characters.",
-            hint="Use random texts of at least 32 characters; longer is better.",
-            id="hubsite.E006",
-        )
-    ]
-
-
 @register()
 def check_kubernetes(**kwargs: Any) -> list[CheckMessage]:
     """What the Kubernetes engine needs besides a cluster, which `check_cluster` looks at."""
-    hub = settings.HUB
-    if hub["XCUBE_HUB_ENGINE"] != "kubernetes":
+    if hub.engine != "kubernetes":
         return []
     faults: list[CheckMessage] = []
-    host = urlsplit(hub["XCUBE_HUB_CALLBACK_URL"]).hostname or ""
+    host = urlsplit(hub.callback_url).hostname or ""
     if is_loopback(host):
         faults.append(
             Error(
@@ -116,14 +88,13 @@ def check_kubernetes(**kwargs: Any) -> list[CheckMessage]:
                 id="hubsite.E007",
             )
         )
-    return [*faults, *_volume_faults(hub["XCUBE_HUB_POD_VOLUMES"])]
+    return [*faults, *_volume_faults(hub.pod_volumes)]
 
 
 @register()
 def check_estimator(**kwargs: Any) -> list[CheckMessage]:
     """Whatever runs the jobs: estimators elsewhere answer nobody without their secret."""
-    hub = settings.HUB
-    if not hub["XCUBE_HUB_ESTIMATOR_URL"] or len(hub["XCUBE_HUB_ESTIMATOR_SECRET"] or "") >= 32:
+    if not hub.estimator_url or len(hub.estimator_secret or "") >= 32:
         return []
     return [
         Error(
@@ -157,49 +128,9 @@ def _volume_faults(texts: list[str]) -> Iterator[CheckMessage]:
         )
 
 
-@register()
-def check_geodb(**kwargs: Any) -> list[CheckMessage]:
-    hub = settings.HUB
-    credentials = bool(hub["XCUBE_HUB_GEODB_CLIENT_ID"] and hub["XCUBE_HUB_GEODB_CLIENT_SECRET"])
-    if hub["XCUBE_HUB_GEODB_TOKEN_URL"] and not credentials:
-        return [
-            Error(
-                "XCUBE_HUB_GEODB_TOKEN_URL is set, and nothing to get a token with.",
-                hint="Set XCUBE_HUB_GEODB_CLIENT_ID and XCUBE_HUB_GEODB_CLIENT_SECRET too.",
-                id="hubsite.E015",
-            )
-        ]
-    if credentials and not hub["XCUBE_HUB_GEODB_TOKEN_URL"]:
-        return [
-            Warning(
-                "XCUBE_HUB_GEODB_CLIENT_ID is not used: the hub signs its tokens for geoDB itself.",
-                hint="Remove it, or set XCUBE_HUB_GEODB_TOKEN_URL to where it gets a token.",
-                id="hubsite.W015",
-            )
-        ]
-    return []
-
-
-@register()
-def check_networks(**kwargs: Any) -> list[CheckMessage]:
-    errors: list[CheckMessage] = []
-    for network in settings.HUB["XCUBE_HUB_OWN_STORE_NETWORKS"]:
-        try:
-            ipaddress.ip_network(network)
-        except ValueError as error:
-            errors.append(
-                Error(
-                    f"XCUBE_HUB_OWN_STORE_NETWORKS holds {network!r}: {error}.",
-                    hint="Name networks like 10.1.0.0/16 or fd00::/8, separated by commas.",
-                    id="hubsite.E009",
-                )
-            )
-    return errors
-
-
 @register(deploy=True)
 def check_public_url(**kwargs: Any) -> list[CheckMessage]:
-    if not settings.PRODUCTION or settings.HUB["XCUBE_HUB_PUBLIC_URL"].startswith("https:"):
+    if not settings.PRODUCTION or hub.public_url.startswith("https:"):
         return []
     return [
         Warning(

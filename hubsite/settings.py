@@ -11,7 +11,13 @@ import environ
 
 from . import __version__
 from .configuration.reading import BASE_DIR, ConfigurationError, environment, read
-from .configuration.table import SETTINGS, WITHOUT_MEANING, callback_hosts, known_names
+from .configuration.table import (
+    SETTINGS,
+    WITHOUT_MEANING,
+    callback_hosts,
+    every_setting,
+    known_names,
+)
 from .start.secrets import read_or_make
 
 # What the hub's own processes write is theirs alone; the runner writes cubes, for others.
@@ -19,34 +25,34 @@ ORIGINAL_UMASK = os.umask(0o077)
 
 try:
     _environment = environment()
-    HUB, HUB_GIVEN, HUB_WARNINGS = read(SETTINGS, _environment, known=known_names())
+    _reading = read(SETTINGS, _environment, known=known_names())
 except ConfigurationError as error:
     sys.exit(f"The configuration cannot be used:\n{error}")
+HUB, HUB_GIVEN, HUB_WARNINGS = _reading
+_hub = every_setting(_reading)
 HUB_FORMER_NAMES = {name: given for name, given in HUB_GIVEN.items() if given != name}
 HUB_WITHOUT_MEANING = {name: why for name, why in WITHOUT_MEANING.items() if name in _environment}
 
-DATA_DIR = HUB["XCUBE_HUB_DATA_DIR"]
-PRODUCTION = HUB["XCUBE_HUB_ENV"] == "production"
-DEBUG = HUB["XCUBE_HUB_DEBUG"]
+DATA_DIR = _hub.data_dir
+PRODUCTION = _hub.env == "production"
+DEBUG = _hub.debug
 
-SECRET_KEY_IS_EMBEDDED = not HUB["XCUBE_HUB_SECRET_KEY"]
-SECRET_KEY = HUB["XCUBE_HUB_SECRET_KEY"] or read_or_make(DATA_DIR / "secret-key")
-TOKEN_SECRETS_ARE_EMBEDDED = not (
-    HUB["XCUBE_HUB_TOKEN_SECRETS"] or HUB["XCUBE_HUB_TOKEN_SECRETS_FILE"]
-)
-TOKEN_SECRETS = HUB["XCUBE_HUB_TOKEN_SECRETS"]  # if empty (accounts/tokens/signing_keys.py):
-TOKEN_SECRETS_FILE = HUB["XCUBE_HUB_TOKEN_SECRETS_FILE"] or DATA_DIR / "token-secret"
+SECRET_KEY_IS_EMBEDDED = not _hub.secret_key
+SECRET_KEY = _hub.secret_key or read_or_make(DATA_DIR / "secret-key")
+TOKEN_SECRETS_ARE_EMBEDDED = not (_hub.token_secrets or _hub.token_secrets_file)
+TOKEN_SECRETS = _hub.token_secrets  # if empty (accounts/tokens/signing_keys.py):
+TOKEN_SECRETS_FILE = _hub.token_secrets_file or DATA_DIR / "token-secret"
 
 _pins = BASE_DIR / "requirements-xcube.in"
 _pin = _pins.read_text().partition("xcube-core==")[2] if _pins.is_file() else ""
 XCUBE_VERSION = _pin.partition("\n")[0] or None
 
 # Runs on this machine report to the address that web binds, past any proxy.
-ALLOWED_HOSTS = [*HUB["XCUBE_HUB_ALLOWED_HOSTS"], *callback_hosts(HUB)]
+ALLOWED_HOSTS = [*_hub.allowed_hosts, *callback_hosts(_hub.callback_url)]
 API_PATH = "api/v2/"
 
 # A proxy takes the path of the public URL off; links, cookies and redirects have it.
-_public_url = urlsplit(HUB["XCUBE_HUB_PUBLIC_URL"])
+_public_url = urlsplit(_hub.public_url)
 PUBLIC_PATH = _public_url.path
 FORCE_SCRIPT_NAME = PUBLIC_PATH or None
 
@@ -106,7 +112,7 @@ TEMPLATES = [
 # Database. SQLite: writers queue for the lock at BEGIN (IMMEDIATE) instead of failing when
 # a read turns into a write, and readers are never blocked (WAL). Every commit is synced:
 # what was accepted outlives a power cut.
-_database = environ.Env.db_url_config(HUB["DATABASE_URL"])
+_database = environ.Env.db_url_config(_hub.database_url)
 IS_SQLITE = _database["ENGINE"] == "django.db.backends.sqlite3"
 if IS_SQLITE:
     _database["OPTIONS"] = {
@@ -145,8 +151,8 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 
 EMAIL_TIMEOUT = 10
-if HUB["XCUBE_HUB_EMAIL_URL"]:
-    vars().update(environ.Env.email_url_config(HUB["XCUBE_HUB_EMAIL_URL"]))
+if _hub.email_url:
+    vars().update(environ.Env.email_url_config(_hub.email_url))
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
@@ -160,7 +166,7 @@ STATIC_ROOT.mkdir(mode=0o700, parents=True, exist_ok=True)  # WhiteNoise warns w
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 
-SESSION_COOKIE_AGE = HUB["XCUBE_HUB_SESSION_LIFETIME_S"]
+SESSION_COOKIE_AGE = _hub.session_lifetime_s
 SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = f"{PUBLIC_PATH}/"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -170,7 +176,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 if PRODUCTION:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    SECURE_SSL_REDIRECT = HUB["XCUBE_HUB_PUBLIC_URL"].startswith("https:")
+    SECURE_SSL_REDIRECT = _hub.public_url.startswith("https:")
     # Probes, and runs: these call the hub past the proxy, and look whether it is there first.
     _prefix = re.escape(f"{PUBLIC_PATH}/".removeprefix("/"))
     SECURE_REDIRECT_EXEMPT = [
@@ -256,7 +262,7 @@ LOGGING = {
     },
     "filters": {"faults": {"()": "hubsite.web.log_filters.NotOverload"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["stderr"], "level": HUB["XCUBE_HUB_LOG_LEVEL"]},
+    "root": {"handlers": ["stderr"], "level": _hub.log_level},
     "loggers": {
         "django-q": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
         "django.request": {"level": "ERROR", "filters": ["faults"]},

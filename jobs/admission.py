@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.units import ledger
 from hubsite.coordination.wake_up import wake_up
 from hubsite.refusals import FieldError, Kind, Refused
+from jobs.settings import hub
 
 from . import vault
 from .estimates.asking import Estimate, estimate
@@ -149,9 +149,9 @@ def _write(submission: Submission, job_id: str, resolved: ResolvedRequest, quote
         owner=user,
         client_id=submission.client_id,
         retry_of=submission.retry_of,
-        engine=settings.HUB["XCUBE_HUB_ENGINE"],
-        deadline_s=settings.HUB["XCUBE_HUB_JOB_DEADLINE_S"],
-        memory_bytes=settings.HUB["XCUBE_HUB_JOB_MEMORY_BYTES"],
+        engine=hub.engine,
+        deadline_s=hub.job_deadline_s,
+        memory_bytes=hub.job_memory_bytes,
         has_user_code=resolved.has_user_code,
         uses_own_store=resolved.uses_own_store,
         can_remove_output=resolved.can_remove_output,
@@ -215,8 +215,8 @@ def _check_user_code(submission: Submission, resolved: ResolvedRequest) -> None:
             "You don't have access to using byoa code: process:cubegens is needed.",
             kind=Kind.FORBIDDEN,
         )
-    is_local = settings.HUB["XCUBE_HUB_ENGINE"] == "local"
-    if is_local and not settings.HUB["XCUBE_HUB_LOCAL_USER_CODE"]:
+    is_local = hub.engine == "local"
+    if is_local and not hub.local_user_code:
         raise Refused(
             "this hub does not run users' code, because its engine cannot isolate it",
             field="code_config",
@@ -225,7 +225,7 @@ def _check_user_code(submission: Submission, resolved: ResolvedRequest) -> None:
 
 
 def _check_limit(submission: Submission, quoted: Quote) -> None:
-    limit = settings.HUB["XCUBE_HUB_PROCESS_LIMIT"]
+    limit = hub.process_limit
     if quoted.units > limit:
         raise _too_expensive(
             f"Number of required punits ({quoted.units}) is greater than the absolute limit of "
@@ -304,9 +304,9 @@ def _too_expensive(detail: str, *, required: int, available: int) -> Refused:
         title="Not enough processing units",
         required=required,
         available=available,
-        limit=settings.HUB["XCUBE_HUB_PROCESS_LIMIT"],
+        limit=hub.process_limit,
     )
 
 
 def _most_jobs() -> int:
-    return settings.HUB["XCUBE_HUB_JOBS_PER_USER"]
+    return hub.jobs_per_user

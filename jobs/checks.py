@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from typing import Any
 
-from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
+
+from jobs.settings import hub
 
 from .stores.catalogue import StoresFileError, load_catalogue
 
 
 @register()
 def check_xcube(**kwargs: Any) -> list[CheckMessage]:
-    hub = settings.HUB
-    if hub["XCUBE_HUB_ENGINE"] != "local" and hub["XCUBE_HUB_ESTIMATOR_URL"]:
+    if hub.engine != "local" and hub.estimator_url:
         return []  # nothing of xcube runs here
-    python = hub["XCUBE_HUB_XCUBE_PYTHON"]
+    python = hub.xcube_python
     if os.access(python, os.X_OK):
         return []
     return [
@@ -42,3 +43,20 @@ def check_stores_file(**kwargs: Any) -> list[CheckMessage]:
             )
         ]
     return []
+
+
+@register()
+def check_networks(**kwargs: Any) -> list[CheckMessage]:
+    errors: list[CheckMessage] = []
+    for network in hub.own_store_networks:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            errors.append(
+                Error(
+                    f"XCUBE_HUB_OWN_STORE_NETWORKS holds {network!r}: {error}.",
+                    hint="Name networks like 10.1.0.0/16 or fd00::/8, separated by commas.",
+                    id="hubsite.E009",
+                )
+            )
+    return errors

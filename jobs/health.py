@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 from django_q.models import OrmQ
 
@@ -15,6 +14,7 @@ from hubsite.engines.local.paths import control_socket
 from hubsite.health import parts, probes
 from hubsite.health.heartbeat import Heard, heard
 from hubsite.health.parts import WELL, Finding, Part, Service
+from jobs.settings import hub
 
 from .estimates import remote
 from .models import Job
@@ -36,7 +36,7 @@ def register() -> None:
             XCUBE_GEN,
             ready="Cubes can be generated.",
             unable="Cubes cannot be generated just now.",
-            suspended=lambda: SUSPENDED if settings.HUB["CUBEGENS_SILENT"] else None,
+            suspended=lambda: SUSPENDED if hub.cubegens_silent else None,
         )
     )
     probes.detail("observers", leases)
@@ -45,13 +45,12 @@ def register() -> None:
 
 def estimator() -> Finding:
     """Whether the runner on this machine answers, or the estimators elsewhere do."""
-    hub = settings.HUB
-    url = hub["XCUBE_HUB_ESTIMATOR_URL"]
+    url = hub.estimator_url
     try:
         if url:
             reply = remote.call(
                 url,
-                hub["XCUBE_HUB_ESTIMATOR_SECRET"] or "",
+                hub.estimator_secret or "",
                 "GET",
                 "/health",
                 timeout_s=ANSWER_WITHIN_S,
@@ -73,7 +72,7 @@ def estimator() -> Finding:
 
 
 def follower() -> Finding:
-    told = heard("follower", settings.HUB["XCUBE_HUB_ENGINE"])
+    told = heard("follower", hub.engine)
     if told.is_alive:
         return Finding(True, since=told.since)
     return Finding(
@@ -86,7 +85,7 @@ def follower() -> Finding:
 
 def engine() -> Finding:
     """As the follower, which asks it all the time, finds it."""
-    name = settings.HUB["XCUBE_HUB_ENGINE"]
+    name = hub.engine
     told = heard("engine", name)
     if told.is_alive and not told.problem:
         return Finding(True, since=told.since)
@@ -109,7 +108,7 @@ def worker() -> Finding:
     told = heard("worker")
     if told.is_alive:
         return Finding(True, since=told.since)
-    if not heard("follower", settings.HUB["XCUBE_HUB_ENGINE"]).is_alive:
+    if not heard("follower", hub.engine).is_alive:
         return Finding(
             False,
             "It is not known whether the worker works: the follower, which gives it work, is away.",

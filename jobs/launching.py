@@ -10,7 +10,6 @@ import logging
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Count, F, Q, Window
 from django.db.models.functions import RowNumber
@@ -20,6 +19,7 @@ from hubsite.coordination import lock
 from hubsite.coordination.cool_down import CoolDown
 from hubsite.engines import find_engine
 from hubsite.engines.base import Applied, Engine, Outcome, Run
+from jobs.settings import hub
 
 from . import lifecycle, vault
 from .models import Job, JobQuerySet, Reason, State
@@ -195,7 +195,7 @@ def choose(engine: str, free: int) -> list[Job]:
         .annotate(n=Count("id"))
         .values_list("owner", "n")
     )
-    most = settings.HUB["XCUBE_HUB_RUNNING_PER_USER"] or free + sum(running.values())
+    most = hub.running_per_user or free + sum(running.values())
     ranked = (
         Job.objects.on(engine)
         .due()

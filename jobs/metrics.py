@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db.models import Count, Min
 from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from hubsite.health import metrics
+from jobs.settings import hub
 
 from .models import FINAL_STATES, Job, JobEvent, State
 
@@ -60,11 +60,8 @@ def _oldest_queued() -> Metric:
 
 def _places() -> Iterator[Metric]:
     places = GaugeMetricFamily("hub_places", "Jobs that may run at once.", labels=["engine"])
-    hub = settings.HUB
-    name = hub["XCUBE_HUB_ENGINE"]
-    places.add_metric(
-        [name], hub["XCUBE_HUB_LOCAL_RUNS" if name == "local" else "XCUBE_HUB_POD_PLACES"]
-    )
+    name = hub.engine
+    places.add_metric([name], hub.local_runs if name == "local" else hub.pod_places)
     yield places
     used = GaugeMetricFamily("hub_places_used", "Places that jobs hold.", labels=["engine"])
     held = dict(Job.objects.placed().order_by().values_list("engine").annotate(n=Count("pk")))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
-
 from hubsite.engines.base import Code, Container, Program, Report, Run
+from jobs.settings import hub
 
 from . import vault
 from .models import Job, JobDocument
@@ -26,9 +25,9 @@ def resolve_for(user_id: str, request: CubegenRequest) -> ResolvedRequest:
         request,
         catalogue=load_catalogue(),
         user_id=user_id,
-        own_store_types=settings.HUB["XCUBE_HUB_OWN_STORE_TYPES"],
-        own_store_networks=settings.HUB["XCUBE_HUB_OWN_STORE_NETWORKS"],
-        own_store_pixels_per_punit=settings.HUB["XCUBE_HUB_OWN_STORE_PIXELS_PER_PUNIT"],
+        own_store_types=hub.own_store_types,
+        own_store_networks=hub.own_store_networks,
+        own_store_pixels_per_punit=hub.own_store_pixels_per_punit,
     )
 
 
@@ -43,7 +42,7 @@ def build_run(job: Job) -> Run:
     if document.credentials is not None:
         request = unredact(request, vault.unseal(document.credentials))
     resolved = resolve_for(job.owner.username, parse_request(request, uploaded=code is not None))
-    url = f"{settings.HUB['XCUBE_HUB_CALLBACK_URL']}/cubegens/{job.job_id}"
+    url = f"{hub.callback_url}/cubegens/{job.job_id}"
     return Run(
         name=job.job_id,
         attempt=job.attempt,

@@ -12,6 +12,8 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from accounts.settings import hub
+
 from ..models import User
 from ..scopes import SCOPES
 from ..sign_on.bearer import principal_by_token
@@ -57,7 +59,7 @@ def principal_of(text: str) -> Principal:
     issuer = _claimed_issuer(text)
     if provider := provider_by_issuer(issuer):
         return principal_by_token(provider, text)
-    if issuer not in (None, settings.HUB["XCUBE_HUB_TOKEN_ISSUER"]):
+    if issuer not in (None, hub.token_issuer):
         raise InvalidToken("Auth provider unknown: the token's issuer is not accepted here")
     return verify_token(text)
 

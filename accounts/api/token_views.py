@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.http import QueryDict
 from rest_framework.parsers import FormParser
 from rest_framework.permissions import AllowAny
@@ -10,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
+from accounts.settings import hub
 from hubsite.api.parsing import StrictJSONParser
 
 from ..models import Client
@@ -46,7 +46,7 @@ class TokenViewSet(ViewSet):
             scopes = scopes.intersection(wanted)
             if not scopes:
                 raise invalid_scope()
-        lifetime_s = settings.HUB["XCUBE_HUB_TOKEN_LIFETIME_S"]
+        lifetime_s = hub.token_lifetime_s
         token = issue_token(client.owner, client=client, scopes=scopes, lifetime_s=lifetime_s)
         answer = {"access_token": token, "token_type": "bearer"}
         if isinstance(request.data, QueryDict):

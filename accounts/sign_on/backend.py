@@ -10,7 +10,7 @@ from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 
-from hubsite.oidc_providers import Provider
+from accounts.sign_on.providers import Provider
 
 from ..models import User
 from ..tokens.hub_tokens import InvalidToken

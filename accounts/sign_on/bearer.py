@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hubsite.oidc_providers import FROM_ACCOUNT, Provider
+from accounts.sign_on.providers import FROM_ACCOUNT, Provider
 
 from ..tokens.hub_tokens import InvalidToken, Principal
 from .claims import claimed_values, mapped_roles, person, roles_for

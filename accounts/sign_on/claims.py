@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hubsite.oidc_providers import ClaimPath, Provider
+from accounts.sign_on.providers import ClaimPath, Provider
 
 _MOST_LENGTH = 255
 

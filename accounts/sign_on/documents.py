@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import jwt
-from django.conf import settings
 from django.db import DatabaseError, connection
 
-from hubsite.oidc_providers import Provider
+from accounts.settings import hub
+from accounts.sign_on.providers import Provider
 
 from ..models import ProviderDocuments
 from .http import TIMEOUT_S, ProviderUnavailable, get_object, place_at
@@ -232,7 +232,7 @@ def forget_all() -> None:
 
 
 def all_providers() -> tuple[Provider, ...]:
-    return settings.HUB["XCUBE_HUB_OIDC_PROVIDERS"]
+    return hub.oidc_providers
 
 
 def provider_by_issuer(issuer: object) -> Provider | None:

@@ -14,7 +14,7 @@ from mozilla_django_oidc.utils import (
     generate_code_challenge,
 )
 
-from hubsite.oidc_providers import Provider
+from accounts.sign_on.providers import Provider
 from hubsite.web.addresses import absolute_url
 
 from .documents import publisher

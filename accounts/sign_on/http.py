@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 
-from hubsite.oidc_providers import Provider
+from accounts.sign_on.providers import Provider
 from hubsite.refusals import Refused
 from hubsite.web.waiting import place_to_wait
 

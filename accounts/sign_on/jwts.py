@@ -7,7 +7,7 @@ from typing import Any
 
 import jwt
 
-from hubsite.oidc_providers import Provider
+from accounts.sign_on.providers import Provider
 
 from ..tokens.hub_tokens import LEEWAY_S, InvalidToken, reason
 from .claims import is_subject

@@ -16,7 +16,7 @@ from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from hubsite.oidc_providers import Provider
+from accounts.sign_on.providers import Provider
 
 from ..models import Identity, User
 from ..roles import forget_permissions, permission_rows

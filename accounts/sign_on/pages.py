@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -16,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.settings import hub
 from hubsite.web.addresses import absolute_url
 
 from .documents import all_providers, provider_by_key, publisher
@@ -35,12 +35,12 @@ class LoginPage(LoginView):
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         providers = _browser_providers()
         is_plain = not request.user.is_authenticated and not request.GET.get("ended")
-        if len(providers) == 1 and not settings.HUB["XCUBE_HUB_PASSWORD_LOGIN"] and is_plain:
+        if len(providers) == 1 and not hub.password_login and is_plain:
             return HttpResponseRedirect(_sign_in_url(providers[0].key, safe_next(request)))
         return super().get(request, *args, **kwargs)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if not settings.HUB["XCUBE_HUB_PASSWORD_LOGIN"]:
+        if not hub.password_login:
             return self.render_to_response(self.get_context_data(form=None), status=403)
         try:
             return super().post(request, *args, **kwargs)
@@ -71,7 +71,7 @@ class LoginPage(LoginView):
                 {"title": provider.title, "url": _sign_in_url(provider.key, next_url)}
                 for provider in _browser_providers()
             ],
-            has_password_login=settings.HUB["XCUBE_HUB_PASSWORD_LOGIN"],
+            has_password_login=hub.password_login,
             next_url=next_url,
             has_ended=bool(self.request.GET.get("ended")),
         )

@@ -12,11 +12,12 @@ import time
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.cache import cache
 from django.http import HttpRequest
+
+from accounts.settings import hub
 
 from ..models import User
 
@@ -47,7 +48,7 @@ class PasswordBackend(ModelBackend):
         **credentials: Any,
     ) -> User | None:
         account = username or credentials.get(User.USERNAME_FIELD)
-        if not settings.HUB["XCUBE_HUB_PASSWORD_LOGIN"] or account is None or password is None:
+        if not hub.password_login or account is None or password is None:
             return None
         address = request.META.get("REMOTE_ADDR", "") if request else ""
         check_tries(account, address)
@@ -57,7 +58,7 @@ class PasswordBackend(ModelBackend):
         return user
 
     def get_user(self, user_id: int) -> User | None:
-        return super().get_user(user_id) if settings.HUB["XCUBE_HUB_PASSWORD_LOGIN"] else None
+        return super().get_user(user_id) if hub.password_login else None
 
 
 class PasswordForm(AuthenticationForm):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 
-from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -13,7 +12,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from mozilla_django_oidc.views import OIDCAuthenticationCallbackView
 
-from hubsite.oidc_providers import Provider
+from accounts.settings import hub
+from accounts.sign_on.providers import Provider
 
 from .documents import provider_by_key, publisher
 from .flow import SignOn, begin, safe_next, sign_on_of
@@ -76,9 +76,7 @@ class CallbackView(OIDCAuthenticationCallbackView):
 
     @staticmethod
     def get_settings(attr, *args):
-        return {
-            "OIDC_RENEW_ID_TOKEN_EXPIRY_SECONDS": settings.HUB["XCUBE_HUB_SESSION_RENEWAL_S"]
-        }.get(attr, *args)
+        return {"OIDC_RENEW_ID_TOKEN_EXPIRY_SECONDS": hub.session_renewal_s}.get(attr, *args)
 
     @property
     def success_url(self) -> str:
@@ -142,7 +140,7 @@ def _unavailable(
         {
             "provider": provider,
             "next": next_url,
-            "has_password_login": settings.HUB["XCUBE_HUB_PASSWORD_LOGIN"],
+            "has_password_login": hub.password_login,
         },
         status=503,
     )

@@ -16,7 +16,8 @@ from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-from hubsite.oidc_providers import Provider
+from accounts.settings import hub
+from accounts.sign_on.providers import Provider
 
 from .documents import provider_by_key, publisher
 from .flow import begin
@@ -70,7 +71,7 @@ def _confirm(request: HttpRequest) -> HttpResponse | None:
     session, now = request.session, time.time()
     if SIGNED_IN_AT not in session or _is_sign_on(request):
         return None
-    if now >= session[SIGNED_IN_AT] + settings.HUB["XCUBE_HUB_SESSION_LIFETIME_S"]:
+    if now >= session[SIGNED_IN_AT] + hub.session_lifetime_s:
         logout(request)
         return None
     if PROVIDER not in session:
@@ -90,7 +91,7 @@ def _confirm(request: HttpRequest) -> HttpResponse | None:
             return None
     its = publisher(provider)
     its.current()
-    if overdue_s >= settings.HUB["XCUBE_HUB_SESSION_RENEWAL_S"] and not its.is_down:
+    if overdue_s >= hub.session_renewal_s and not its.is_down:
         logout(request)
     return None
 

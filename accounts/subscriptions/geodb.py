@@ -15,7 +15,8 @@ import urllib.request
 from typing import Any
 
 import jwt
-from django.conf import settings
+
+from accounts.settings import hub
 
 from ..models import Subscription
 from ..tokens.signing_keys import signing_keys
@@ -30,14 +31,14 @@ class GeodbError(Exception):
 
 
 def is_configured() -> bool:
-    return bool(settings.HUB["XCUBE_HUB_GEODB_URL"])
+    return bool(hub.geodb_url)
 
 
 def register(subscription: Subscription) -> None:
     """Make geoDB know the subscriber. May be repeated. Raises GeodbError."""
     row = _row(subscription)
-    path = urllib.parse.quote(settings.HUB["XCUBE_HUB_GEODB_PATH"].strip("/"), safe="/")
-    url = f"{settings.HUB['XCUBE_HUB_GEODB_URL']}/{path}"
+    path = urllib.parse.quote(hub.geodb_path.strip("/"), safe="/")
+    url = f"{hub.geodb_url}/{path}"
     headers = {"Authorization": f"Bearer {_token()}", "Prefer": "return=minimal"}
     status, answer = _call("POST", url, [row], headers)
     if status == 409:
@@ -58,7 +59,7 @@ def _row(subscription: Subscription) -> dict[str, Any]:
         "$cells": int(subscription.units),
         "$email": subscription.user.email,
     }
-    template = settings.HUB["XCUBE_HUB_GEODB_PAYLOAD"]
+    template = hub.geodb_payload
     return {
         name: values.get(item, item) if isinstance(item, str) else item
         for name, item in template.items()
@@ -66,43 +67,41 @@ def _row(subscription: Subscription) -> dict[str, Any]:
 
 
 def _role_column() -> str:
-    template = settings.HUB["XCUBE_HUB_GEODB_PAYLOAD"]
+    template = hub.geodb_payload
     return next(name for name, item in template.items() if item == "$role")
 
 
 def _token() -> str:
     """A token of the role that may write: from where the operator says, or our own."""
-    hub = settings.HUB
-    if hub["XCUBE_HUB_GEODB_TOKEN_URL"]:
+    if hub.geodb_token_url:
         return _fetched_token()
     now = int(time.time())
     claims = {
-        "iss": hub["XCUBE_HUB_TOKEN_ISSUER"],
-        "aud": [hub["XCUBE_HUB_OAUTH_AUD"]],
+        "iss": hub.token_issuer,
+        "aud": [hub.oauth_aud],
         "sub": "xcube-hub",
         "iat": now,
         "exp": now + _TOKEN_LIFETIME_S,
-        hub["XCUBE_HUB_GEODB_ROLE_CLAIM"]: hub["XCUBE_HUB_GEODB_ADMIN_ROLE"],
+        hub.geodb_role_claim: hub.geodb_admin_role,
     }  # no jti: the hub itself does not take it
     return jwt.encode(claims, signing_keys()[0], algorithm="HS256")
 
 
 def _fetched_token() -> str:
-    hub = settings.HUB
     body = {
-        "client_id": hub["XCUBE_HUB_GEODB_CLIENT_ID"],
-        "client_secret": hub["XCUBE_HUB_GEODB_CLIENT_SECRET"],
-        "audience": hub["XCUBE_HUB_GEODB_AUDIENCE"],
+        "client_id": hub.geodb_client_id,
+        "client_secret": hub.geodb_client_secret,
+        "audience": hub.geodb_audience,
         "grant_type": "client_credentials",
     }
-    status, answer = _call("POST", hub["XCUBE_HUB_GEODB_TOKEN_URL"], body, {})
+    status, answer = _call("POST", hub.geodb_token_url, body, {})
     try:
         token = json.loads(answer)["access_token"]
     except (ValueError, KeyError, TypeError):
         token = None
     is_text = isinstance(token, str) and token.isascii() and token.isprintable()
     if status != 200 or not is_text or " " in token:
-        raise GeodbError(f"no token for geoDB: {hub['XCUBE_HUB_GEODB_TOKEN_URL']} said {status}")
+        raise GeodbError(f"no token for geoDB: {hub.geodb_token_url} said {status}")
     return token
 
 

@@ -16,9 +16,10 @@ from types import MappingProxyType
 from typing import Any
 
 import jwt
-from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
+
+from accounts.settings import hub
 
 from ..models import AccessToken, Client, Service, Subscription, User
 from ..models.user_ids import user_id_of
@@ -62,8 +63,8 @@ def issue_token(
     """A new token of `user`'s with those of `scopes` that the user has the permission for."""
     claims = {}
     if role := geodb_role_of(user):
-        claims[settings.HUB["XCUBE_HUB_GEODB_ROLE_CLAIM"]] = role
-    lifetime_s = lifetime_s or settings.HUB["XCUBE_HUB_TOKEN_LIFETIME_S"]
+        claims[hub.geodb_role_claim] = role
+    lifetime_s = lifetime_s or hub.token_lifetime_s
     return sign(make_row(user, client=client, scopes=scopes, lifetime_s=lifetime_s), claims)
 
 
@@ -86,8 +87,8 @@ def make_row(
 def sign(row: AccessToken, more: Mapping[str, str] = MappingProxyType({})) -> str:
     """The token of `row`, with `more` claims."""
     claims = {
-        "iss": settings.HUB["XCUBE_HUB_TOKEN_ISSUER"],
-        "aud": [settings.HUB["XCUBE_HUB_OAUTH_AUD"]],
+        "iss": hub.token_issuer,
+        "aud": [hub.oauth_aud],
         "sub": row.user.user_id,
         "email": row.user.email,
         "scope": " ".join(row.scopes),
@@ -129,7 +130,7 @@ def verify_token(text: str) -> Principal:
 
 
 def _takes_old_tokens() -> bool:
-    until = settings.HUB["XCUBE_HUB_OLD_TOKENS_UNTIL"]
+    until = hub.old_tokens_until
     return until is not None and timezone.now().date() <= until
 
 
@@ -175,8 +176,8 @@ def _checked_claims(text: str) -> Mapping[str, Any]:
     claims = _verified_claims(
         text,
         tuple(signing_keys()),
-        settings.HUB["XCUBE_HUB_TOKEN_ISSUER"],
-        settings.HUB["XCUBE_HUB_OAUTH_AUD"],
+        hub.token_issuer,
+        hub.oauth_aud,
         required,
     )
     if claims["exp"] <= time.time() - LEEWAY_S:  # it may have been remembered

@@ -6,10 +6,11 @@ from __future__ import annotations
 import logging
 from smtplib import SMTPException
 
-from django.conf import settings
 from django.core.mail import send_mail
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
+
+from accounts.settings import hub
 
 from ..models import Balance, LedgerEntry
 
@@ -18,15 +19,15 @@ logger = logging.getLogger(__name__)
 
 def is_low(balance: Balance) -> bool:
     """Whether its user should be told. Of one who never had units nothing is low."""
-    return balance.pk is not None and balance.available < settings.HUB["XCUBE_HUB_LOW_UNITS"]
+    return balance.pk is not None and balance.available < hub.low_units
 
 
 def notify_low(most: int = 200) -> int:
     """Send the e-mails that are due; returns how many."""
-    threshold = settings.HUB["XCUBE_HUB_LOW_UNITS"]
+    threshold = hub.low_units
     is_enough = Q(total__gte=F("reserved") + threshold)
     Balance.objects.filter(is_enough).exclude(low_noticed_at=None).update(low_noticed_at=None)
-    if not settings.HUB["XCUBE_HUB_EMAIL_URL"] or not threshold:
+    if not hub.email_url or not threshold:
         return 0
     had_some = LedgerEntry.objects.filter(user=OuterRef("user"), delta_total__gt=0)
     low = (
@@ -45,9 +46,9 @@ def _notify(balance: Balance) -> bool:
         send_mail(
             "Few processing units are left",
             f"You have {balance.available} processing units left at "
-            f"{settings.HUB['XCUBE_HUB_PUBLIC_URL']}.\n\nJobs that cost more are refused until "
+            f"{hub.public_url}.\n\nJobs that cost more are refused until "
             "you have more. Your account there shows what was spent.\n",
-            settings.HUB["XCUBE_HUB_EMAIL_FROM"],
+            hub.email_from,
             [balance.user.email],
         )
     except (OSError, SMTPException) as error:

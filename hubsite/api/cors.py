@@ -7,6 +7,8 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from hubsite.configuration.site import hub
+
 METHODS = "GET, POST, PUT, DELETE, OPTIONS"
 HEADERS = "Authorization, Content-Type, Idempotency-Key"
 EXPOSED = "Link, X-Total-Count, Retry-After, WWW-Authenticate, Location"
@@ -17,7 +19,7 @@ class CorsMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
-        self.origins = frozenset(settings.HUB["XCUBE_HUB_CORS_ORIGINS"])
+        self.origins = frozenset(hub.cors_origins)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         origin = request.headers.get("Origin")

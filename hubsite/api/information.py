@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from hubsite import __version__
+from hubsite.engines.settings import hub
 
 from ..health import parts
 from .serializers import ServiceInformationSerializer, ServiceStatusSerializer
@@ -72,9 +73,9 @@ class InformationViewSet(ViewSet):
                 "serverStartTime": _time_text(_STARTED),
                 "serverCurrentTime": _time_text(datetime.now(UTC)),
                 "serverPID": os.getpid(),
-                "chartVersion": settings.HUB["XCUBE_HUB_CHART_VERSION"],
-                "mockServices": settings.HUB["XCUBE_HUB_MOCK_SERVICES"],
-                "runLocal": settings.HUB["XCUBE_HUB_RUN_LOCAL"],
+                "chartVersion": hub.chart_version,
+                "mockServices": hub.mock_services,
+                "runLocal": hub.run_local,
             }
         )
 

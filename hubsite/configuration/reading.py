@@ -29,7 +29,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent.parent
 class Setting:
     """One row of the table.
 
-    `default` is a value or a function of the settings read so far (name to value).
+    `default` is a value, or a function of the settings read so far: of the `room` that declares
+    the row, else of a dictionary of names to values.
     `minimum` and `maximum` bound a number; both are allowed.
     `former` names are those of the service we replace; they still work and are logged.
     `former_type` reads their values, where these were written differently;
@@ -52,6 +53,7 @@ class Setting:
     choices: tuple[str, ...] = ()
     minimum: int | None = None
     maximum: int | None = None
+    room: Callable[..., Any] | None = None
 
     @property
     def range_text(self) -> str:
@@ -59,6 +61,12 @@ class Setting:
         if self.maximum is None:
             return "" if self.minimum is None else f"{self.minimum} or more"
         return f"{self.minimum or 0} to {self.maximum}"
+
+    def default_value(self, values: Values) -> Any:
+        """The default, given the settings read so far."""
+        if not callable(self.default):
+            return self.default
+        return self.default(self.room(values, values.given) if self.room else values)
 
     @property
     def former_path_text(self) -> str:
@@ -200,8 +208,7 @@ def read(
     for setting in table:
         given, text = _find(setting, environment)
         if given is None:
-            default = setting.default
-            values[setting.name] = default(values) if callable(default) else default
+            values[setting.name] = setting.default_value(values)
             if half := _half_a_path(setting, environment):
                 warnings.append(half)
             continue
@@ -214,7 +221,7 @@ def read(
             faults.append(
                 f"{given}{shown}: {reason}; set it to a value of type {setting.type_name}."
             )
-            values[setting.name] = None
+            values[setting.name] = setting.default_value(values)  # others may follow from it
     if faults:
         raise ConfigurationError("\n".join(faults))
     return Reading(values, given_by, warnings)

@@ -7,6 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from hubsite.configuration.site import hub
+
 from .. import __version__
 from ..health import parts
 
@@ -14,7 +16,7 @@ from ..health import parts
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """What this hub is, where its doors are, and how to submit a first cube."""
-    public_url = settings.HUB["XCUBE_HUB_PUBLIC_URL"]
+    public_url = hub.public_url
     return render(
         request,
         "home.html",

@@ -8,6 +8,8 @@ from collections.abc import Collection, Mapping
 
 from django.conf import settings
 
+from hubsite.engines.settings import hub
+
 from ..configuration.reading import BASE_DIR
 from ..engines.local.paths import control_socket, estimate_socket, runs_dir
 from .process_supervisor import Part
@@ -37,12 +39,11 @@ def wanted(only: Collection[str], without: Collection[str]) -> list[str]:
 
 def _needs_runner() -> bool:
     """It runs the jobs, or answers estimates at least."""
-    hub = settings.HUB
-    return hub["XCUBE_HUB_ENGINE"] == "local" or not hub["XCUBE_HUB_ESTIMATOR_URL"]
+    return hub.engine == "local" or not hub.estimator_url
 
 
 def has_xcube() -> bool:
-    python = settings.HUB["XCUBE_HUB_XCUBE_PYTHON"]
+    python = hub.xcube_python
     return python is not None and os.access(python, os.X_OK)
 
 
@@ -68,11 +69,11 @@ def make_part(name: str, *, environment: Mapping[str, str]) -> Part:
 
 def _runner_argv() -> list[str]:
     return [
-        str(settings.HUB["XCUBE_HUB_XCUBE_PYTHON"]), "-m", "jobs.runner", "serve",
+        str(hub.xcube_python), "-m", "jobs.runner", "serve",
         "--socket", str(control_socket()),
         "--estimate-socket", str(estimate_socket()),
         "--runs-dir", str(runs_dir()),
-        "--estimators", str(settings.HUB["XCUBE_HUB_ESTIMATORS"]),
+        "--estimators", str(hub.estimators),
     ]  # fmt: skip
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
+from hubsite.configuration.site import hub
+
 from .. import __version__
 
 LATE_AFTER_S = 30.0
@@ -27,7 +29,7 @@ class Site:
     def url(self) -> str:
         """Base of all links: as configured, else as a browser on this machine finds it."""
         if "XCUBE_HUB_PUBLIC_URL" in settings.HUB_GIVEN:
-            return settings.HUB["XCUBE_HUB_PUBLIC_URL"]
+            return hub.public_url
         host = "localhost" if self.address in _ANY | _LOCAL else self.address
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 

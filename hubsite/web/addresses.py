@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from django.conf import settings
+from hubsite.configuration.site import hub
 
 
 def absolute_url(path: str) -> str:
@@ -12,5 +12,5 @@ def absolute_url(path: str) -> str:
 
     It has the path of the public URL already: a proxy takes that off before it asks the hub.
     """
-    public = urlsplit(settings.HUB["XCUBE_HUB_PUBLIC_URL"])
+    public = urlsplit(hub.public_url)
     return f"{public.scheme}://{public.netloc}{path}"

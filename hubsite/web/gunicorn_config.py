@@ -3,19 +3,18 @@
 import os
 import resource
 
-from hubsite.settings import HUB
+from hubsite import settings
+from hubsite.configuration.site import SiteSettings
 
-_address = HUB["XCUBE_HUB_ADDRESS"]
-bind = (
-    f"[{_address}]:{HUB['XCUBE_HUB_PORT']}"
-    if ":" in _address
-    else (f"{_address}:{HUB['XCUBE_HUB_PORT']}")
-)
+hub = SiteSettings(settings.HUB)
+
+_address = hub.address
+bind = f"[{_address}]:{hub.port}" if ":" in _address else (f"{_address}:{hub.port}")
 backlog = 1024
 
 worker_class = "hubsite.web.serving.worker.Worker"
-workers = HUB["XCUBE_HUB_WEB_WORKERS"]
-threads = HUB["XCUBE_HUB_WEB_THREADS"]
+workers = hub.web_workers
+threads = hub.web_threads
 preload_app = False  # a new process reads the settings of now, and shares no connection
 max_requests = 100_000
 max_requests_jitter = 20_000
@@ -36,7 +35,7 @@ limit_request_line = 8190
 limit_request_fields = 100
 limit_request_field_size = 16380  # a bearer token with many permissions is long
 
-loglevel = "debug" if HUB["XCUBE_HUB_LOG_LEVEL"] == "DEBUG" else "warning"
+loglevel = "debug" if hub.log_level == "DEBUG" else "warning"
 accesslog = None
 errorlog = "-"
 control_socket_disable = True

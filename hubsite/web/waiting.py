@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.conf import settings
+from hubsite.configuration.site import hub
 
 from ..refusals import Kind, Refused
 
@@ -29,7 +29,7 @@ _waiting: Counter[str] = Counter()
 
 def most_waiting() -> int:
     """Places of this process."""
-    return max(1, settings.HUB["XCUBE_HUB_WEB_THREADS"] // 2)
+    return max(1, hub.web_threads // 2)
 
 
 def most_of_one() -> int:

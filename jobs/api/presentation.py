@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
-
 from accounts.units import ledger
+from jobs.settings import hub
 
 from ..admission import Quote
 from ..models import Job, Reason, State
@@ -73,7 +72,7 @@ def cube_info(user: Any, quoted: Quote) -> dict[str, Any]:
             "cost_estimation": {
                 "required": quoted.units,
                 "available": ledger.available(user),
-                "limit": settings.HUB["XCUBE_HUB_PROCESS_LIMIT"],
+                "limit": hub.process_limit,
             },
         },
     }

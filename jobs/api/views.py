@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 from rest_framework.parsers import MultiPartParser
@@ -18,6 +17,7 @@ from accounts.api.permissions import HasScope, scopes_of
 from hubsite.api.pagination import MAX_LIMIT, page, query_integer
 from hubsite.api.parsing import parse_document
 from hubsite.refusals import FieldError, Kind, Refused
+from jobs.settings import hub
 
 from .. import admission, lifecycle, logs
 from ..admission import Submission
@@ -38,7 +38,7 @@ class SwitchableViewSet(ViewSet):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        if settings.HUB["CUBEGENS_SILENT"]:
+        if hub.cubegens_silent:
             raise Refused(
                 "Cubegens resources are switched off on this service.", kind=Kind.UNSUPPORTED
             )

@@ -20,6 +20,7 @@ from hubsite.engines.local.connection import Reply, SocketUnavailable, call
 from hubsite.engines.local.paths import estimate_socket
 from hubsite.refusals import Kind, Refused
 from hubsite.web.waiting import place_to_wait
+from jobs.settings import hub
 
 from . import remote
 from .cost import CubeSize
@@ -75,9 +76,7 @@ def estimate(
     """
     body = {"request": request, "stores": stores, "egress": egress}
     with place_to_wait(who), _own_store_place() if uses_own_store else nullcontext():
-        reply = _call(
-            "POST", "/estimates", body, timeout_s=settings.HUB["XCUBE_HUB_ESTIMATE_TIMEOUT_S"]
-        )
+        reply = _call("POST", "/estimates", body, timeout_s=hub.estimate_timeout_s)
     answer = reply.body
     if reply.status not in _ANSWERS or (reply.status == 200 and not _is_answer(answer)):
         logger.error("the estimator answered with HTTP status %d: %.500s", reply.status, answer)
@@ -120,7 +119,7 @@ def _own_store_place() -> Iterator[None]:
     places are locked files: they count for all web processes, and a dead one frees its own.
     """
     give_up = time.monotonic() + OWN_STORE_WAIT_S
-    places = max(1, settings.HUB["XCUBE_HUB_ESTIMATORS"] // 2)
+    places = max(1, hub.estimators // 2)
     while True:
         for number in range(places):
             path = settings.DATA_DIR / f"own-store-{number}.lock"
@@ -186,7 +185,7 @@ def versions() -> dict[str, str]:
 
 
 def _is_remote() -> bool:
-    return bool(settings.HUB["XCUBE_HUB_ESTIMATOR_URL"])
+    return bool(hub.estimator_url)
 
 
 def _call(method: str, path: str, body: Any, *, timeout_s: float) -> Reply:
@@ -194,8 +193,8 @@ def _call(method: str, path: str, body: Any, *, timeout_s: float) -> Reply:
     try:
         if _is_remote():
             reply = remote.call(
-                settings.HUB["XCUBE_HUB_ESTIMATOR_URL"],
-                settings.HUB["XCUBE_HUB_ESTIMATOR_SECRET"] or "",
+                hub.estimator_url,
+                hub.estimator_secret or "",
                 method,
                 path,
                 body,

@@ -23,6 +23,8 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from jobs.settings import hub
+
 from ..estimates.cost import Price
 
 # xcube's stores over a file system: they have a `root`, and openers `type:format:<protocol>`.
@@ -155,7 +157,7 @@ def load_catalogue() -> StoreCatalogue:
     """
     from django.conf import settings
 
-    path = settings.HUB["XCUBE_HUB_STORES"]
+    path = hub.stores
     if path is None:
         return StoreCatalogue()
     try:

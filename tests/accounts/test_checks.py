@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from accounts import checks
-from hubsite.oidc_providers import Provider
-from hubsite.units_settings import email_url
+from accounts.sign_on.providers import Provider
+from accounts.units.settings import email_url
 
 BEARER_ONLY = Provider(key="idp", issuer="https://idp.example.org/", audiences=("hub",))
 BROWSERS = Provider(key="idp", issuer="https://idp.example.org/", client_id="hub")

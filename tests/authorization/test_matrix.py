@@ -14,7 +14,7 @@ from django.core.cache import cache
 from django.db import transaction
 
 from accounts.sign_on import documents
-from hubsite.oidc_providers import Provider
+from accounts.sign_on.providers import Provider
 
 from .endpoints import Endpoint, endpoints
 from .world import CALLERS, MUST_NOT_SEE, SECRET, World, make_world

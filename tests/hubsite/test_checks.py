@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from accounts import checks as accounts_checks
 from hubsite import checks
 from hubsite.configuration.reading import BASE_DIR
 from jobs import checks as jobs_checks
@@ -59,7 +60,7 @@ def test_development_may_have_it_all(production):
 
 def test_short_token_secrets_are_refused(settings):
     settings.TOKEN_SECRETS = ["x" * 32, "short"]
-    (error,) = checks.check_token_secrets()
+    (error,) = accounts_checks.check_token_secrets()
     assert "XCUBE_HUB_TOKEN_SECRETS" in error.msg
 
 
@@ -67,12 +68,12 @@ def test_keys_lie_in_one_place_and_are_long_there_too(settings, tmp_path):
     path = tmp_path / "keys"
     settings.TOKEN_SECRETS = []
     settings.HUB = {**settings.HUB, "XCUBE_HUB_TOKEN_SECRETS_FILE": path}
-    assert checks.check_token_secrets() == []  # it will be made
+    assert accounts_checks.check_token_secrets() == []  # it will be made
     path.write_text(f"{'x' * 32}\nshort 2026-01-01T00:00:00Z\n")
-    (error,) = checks.check_token_secrets()
+    (error,) = accounts_checks.check_token_secrets()
     assert "1 of the keys in XCUBE_HUB_TOKEN_SECRETS_FILE" in error.msg
     settings.TOKEN_SECRETS = ["x" * 32]
-    (error,) = checks.check_token_secrets()
+    (error,) = accounts_checks.check_token_secrets()
     assert "both set" in error.msg
 
 
@@ -82,12 +83,12 @@ def test_tokens_for_geodb_are_signed_or_fetched_and_not_half_of_it(settings):
     unset = settings.HUB
     for given, expected in ((url, ["E015"]), (pair, ["W015"]), ({**url, **pair}, []), ({}, [])):
         settings.HUB = {**unset, **given}
-        assert [fault.id.rpartition(".")[2] for fault in checks.check_geodb()] == expected
+        assert [fault.id.rpartition(".")[2] for fault in accounts_checks.check_geodb()] == expected
 
 
 def test_networks_must_be_networks(settings):
     settings.HUB = {**settings.HUB, "XCUBE_HUB_OWN_STORE_NETWORKS": ["10.0.0.0/8", "10.1/33"]}
-    (error,) = checks.check_networks()
+    (error,) = jobs_checks.check_networks()
     assert "10.1/33" in error.msg
 
 

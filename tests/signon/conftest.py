@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page
 from accounts.roles import permission_rows
 from accounts.scopes import ROLES
 from accounts.sign_on import documents
-from hubsite.oidc_providers import Provider
+from accounts.sign_on.providers import Provider
 from tests.servers.browser import chromium
 from tests.servers.keycloak import Keycloak, Realm, keycloak
 

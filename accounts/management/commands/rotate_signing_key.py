@@ -13,6 +13,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from accounts.models import AccessToken
+from accounts.settings import hub
 from accounts.tokens import signing_keys
 from accounts.tokens.signing_keys import Key
 from hubsite.management.command import HubCommand
@@ -98,7 +99,7 @@ def _what_to_set() -> tuple[dict[str, Any], str]:
 
 def _is_needed(key: Key, since: datetime | None) -> bool:
     """Whether a token that it signed is still good."""
-    until = settings.HUB["XCUBE_HUB_OLD_TOKENS_UNTIL"]
+    until = hub.old_tokens_until
     if until is not None and timezone.now().date() <= until:
         return True  # tokens without a row may be of any key
     tokens = AccessToken.objects.filter(revoked_at=None, expires_at__gt=timezone.now() - SLACK)

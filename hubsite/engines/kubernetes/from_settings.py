@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.conf import settings
+from hubsite.engines.settings import hub
 
 from .connection import Source, choose_source
 from .engine import KubernetesEngine
@@ -15,42 +15,40 @@ def make_engine(name: str) -> KubernetesEngine:
         name=name,
         source=source,
         options=pod_options(),
-        places=settings.HUB["XCUBE_HUB_POD_PLACES"],
+        places=hub.pod_places,
     )
 
 
 def source() -> Source:
     """Raises NotConfigured."""
-    hub = settings.HUB
     return choose_source(
-        run_local=hub["XCUBE_HUB_RUN_LOCAL"],
-        kubeconfig=hub["KUBECONFIG"],
-        context=hub["XCUBE_HUB_KUBE_CONTEXT"],
-        namespace=hub["XCUBE_HUB_NAMESPACE"],
+        run_local=hub.run_local,
+        kubeconfig=hub.kubeconfig,
+        context=hub.kube_context,
+        namespace=hub.namespace,
     )
 
 
 def pod_options() -> PodOptions:
     """Raises ValueError where XCUBE_HUB_POD_VOLUMES cannot be understood."""
-    hub = settings.HUB
     return PodOptions(
-        image=hub["XCUBE_HUB_POD_IMAGE"],
-        instance=hub["XCUBE_HUB_INSTANCE"],
-        pull_policy=hub["XCUBE_HUB_POD_PULL_POLICY"],
-        pull_secrets=hub["XCUBE_HUB_POD_PULL_SECRETS"],
-        python=hub["XCUBE_HUB_POD_PYTHON"],
-        env_secret=hub["XCUBE_HUB_POD_ENV_SECRET"],
-        env_config_map=hub["XCUBE_HUB_POD_ENV_CONFIG_MAP"],
-        volumes=[Volume.parse(text) for text in hub["XCUBE_HUB_POD_VOLUMES"]],
-        annotations=hub["XCUBE_HUB_POD_ANNOTATIONS"],
-        node_selector=hub["XCUBE_HUB_POD_NODE_SELECTOR"],
-        tolerations=hub["XCUBE_HUB_POD_TOLERATIONS"],
-        priority_class=hub["XCUBE_HUB_POD_PRIORITY_CLASS"],
-        runtime_class=hub["XCUBE_HUB_POD_RUNTIME_CLASS"],
-        user_id=hub["XCUBE_HUB_POD_USER_ID"],
-        cpu_request=hub["XCUBE_HUB_POD_CPU_REQUEST"],
-        cpu_limit=hub["XCUBE_HUB_POD_CPU_LIMIT"],
-        scratch_bytes=hub["XCUBE_HUB_POD_SCRATCH_BYTES"],
-        retries=hub["XCUBE_HUB_POD_RETRIES"],
-        pending_s=hub["XCUBE_HUB_POD_PENDING_S"],
+        image=hub.pod_image,
+        instance=hub.instance,
+        pull_policy=hub.pod_pull_policy,
+        pull_secrets=hub.pod_pull_secrets,
+        python=hub.pod_python,
+        env_secret=hub.pod_env_secret,
+        env_config_map=hub.pod_env_config_map,
+        volumes=[Volume.parse(text) for text in hub.pod_volumes],
+        annotations=hub.pod_annotations,
+        node_selector=hub.pod_node_selector,
+        tolerations=hub.pod_tolerations,
+        priority_class=hub.pod_priority_class,
+        runtime_class=hub.pod_runtime_class,
+        user_id=hub.pod_user_id,
+        cpu_request=hub.pod_cpu_request,
+        cpu_limit=hub.pod_cpu_limit,
+        scratch_bytes=hub.pod_scratch_bytes,
+        retries=hub.pod_retries,
+        pending_s=hub.pod_pending_s,
     )

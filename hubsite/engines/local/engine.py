@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from django.conf import settings
 from django.utils import timezone
+
+from hubsite.engines.settings import hub
 
 from ..base import (
     MADE,
@@ -49,7 +50,7 @@ class LocalRuns(Place[Run, RunFact]):
 
     @property
     def capacity(self) -> int:
-        return settings.HUB["XCUBE_HUB_LOCAL_RUNS"]
+        return hub.local_runs
 
     def apply_one(self, spec: Run) -> Applied:
         reply = _call("PUT", _url(spec.name), _to_wire(spec))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from hubsite.engines.kubernetes import from_settings
 from hubsite.engines.kubernetes.check.cluster import Asked, check_cluster
 from hubsite.engines.kubernetes.check.rows import Outcome, Row, has_failed
+from hubsite.engines.settings import hub
 from hubsite.management.command import HubCommand
 from hubsite.management.output import Column, Output, Styled
 
@@ -49,9 +49,9 @@ class Command(HubCommand):
         asked = Asked(
             source=from_settings.source,
             options=from_settings.pod_options,
-            engine=settings.HUB["XCUBE_HUB_ENGINE"],
-            callback_url=settings.HUB["XCUBE_HUB_CALLBACK_URL"],
-            memory_bytes=settings.HUB["XCUBE_HUB_JOB_MEMORY_BYTES"],
+            engine=hub.engine,
+            callback_url=hub.callback_url,
+            memory_bytes=hub.job_memory_bytes,
             trial_s=options["trial_s"] if options["trial"] else None,
         )
         rows = list(check_cluster(asked))

@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from hubsite.engines.settings import hub
 from hubsite.start import parts
 from hubsite.start.process_output import Output
 from hubsite.start.process_supervisor import Part, Supervisor
@@ -58,18 +59,17 @@ class Command(BaseCommand):
         return parser
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        hub = settings.HUB
         parser.add_argument(
             "-a",
             "--address",
-            default=hub["XCUBE_HUB_ADDRESS"],
+            default=hub.address,
             help="address to listen on; 0.0.0.0 is any (XCUBE_HUB_ADDRESS, now %(default)s)",
         )
         parser.add_argument(
             "-p",
             "--port",
             type=int,
-            default=hub["XCUBE_HUB_PORT"],
+            default=hub.port,
             help="port to listen on; 0 takes a free one (XCUBE_HUB_PORT, now %(default)s)",
         )
         parser.add_argument(
@@ -135,7 +135,7 @@ def start(*, address: str, port: int, names: list[str], migrate: bool) -> int:
 def without_runner(names: list[str], tell: Callable[[str], None]) -> list[str]:
     """The rest of the parts, for xcube is not installed."""
     lack = (
-        f"There is no xcube at {settings.HUB['XCUBE_HUB_XCUBE_PYTHON']}: no cube can be "
+        f"There is no xcube at {hub.xcube_python}: no cube can be "
         "generated. Run `make xcube` and start again."
     )
     rest = [name for name in names if name != parts.RUNNER]

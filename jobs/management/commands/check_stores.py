@@ -10,6 +10,7 @@ from django.core.management.base import CommandError
 from hubsite.management.command import HubCommand
 from hubsite.management.output import Column, Output
 from jobs.estimates.cost import Price
+from jobs.settings import hub
 from jobs.stores import looking
 from jobs.stores.catalogue import Store, StoreCatalogue, StoresFileError
 from jobs.stores.looking import Look
@@ -130,7 +131,7 @@ def _looks(catalogue: StoreCatalogue, *, probes: bool) -> dict[str, list[Look]]:
     """What is to be said of each store: its folder, and what a probe of it found."""
     looks: dict[str, list[Look]] = {}
     # Runs in a cluster have other folders than this machine.
-    is_here = settings.HUB["XCUBE_HUB_ENGINE"] == "local"
+    is_here = hub.engine == "local"
     for store in catalogue:
         its = [look] if is_here and (look := looking.root_of(store)) else []
         if probes and not its:
@@ -147,7 +148,7 @@ def _row(store: Store) -> tuple:
 
 def _configured_path() -> Path | None:
     """None where the setting is left to its default and there is no file (see load_catalogue)."""
-    path = settings.HUB["XCUBE_HUB_STORES"]
+    path = hub.stores
     if path is None or "XCUBE_HUB_STORES" in settings.HUB_GIVEN or path.exists():
         return path
     return None

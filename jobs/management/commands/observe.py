@@ -7,11 +7,11 @@ import signal
 import threading
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from hubsite.engines import NAMES, get_engine
 from jobs.following import make_follower
+from jobs.settings import hub
 
 STOP_WITHIN_S = 3.0
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--engine",
             choices=NAMES,
-            default=settings.HUB["XCUBE_HUB_ENGINE"],
+            default=hub.engine,
             help="which engine to watch (default: %(default)s); another one while its jobs end, "
             "after XCUBE_HUB_ENGINE was changed",
         )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from accounts.sign_on import documents
-from hubsite.oidc_providers import Provider
+from accounts.sign_on.providers import Provider
 
 from . import issuer
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from accounts.sign_on.documents import publisher
-from hubsite.oidc_providers import Provider
+from accounts.sign_on.providers import Provider
 
 ISSUER = "https://tenant.example.org/"
 AUDIENCE = "https://hub.example.org/api/v2/"

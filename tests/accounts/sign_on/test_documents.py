@@ -15,7 +15,7 @@ from accounts.models import ProviderDocuments
 from accounts.sign_on import documents
 from accounts.sign_on.documents import fetch, publisher, usable_keys
 from accounts.sign_on.http import ProviderUnavailable
-from hubsite.oidc_providers import Provider
+from accounts.sign_on.providers import Provider
 from tests.patience import PATIENCE_S, comes_back, wait_for
 
 from .issuer import jwk, key, token

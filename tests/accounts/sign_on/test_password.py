@@ -10,7 +10,7 @@ from django.test import Client
 
 from accounts.sign_on import documents, renewal
 from accounts.sign_on.password import TRIES_PER_ACCOUNT, TRIES_PER_ADDRESS
-from hubsite.oidc_providers import Provider
+from accounts.sign_on.providers import Provider
 from tests.accounts.factories import make_user
 
 pytestmark = pytest.mark.django_db

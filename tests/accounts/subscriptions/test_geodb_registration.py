@@ -16,10 +16,10 @@ from accounts import tasks
 from accounts.models import GeodbRegistration, Service, Subscription, User
 from accounts.subscriptions import geodb_registration
 from accounts.subscriptions.geodb_registration import pause_s, register
+from accounts.subscriptions.settings import GeodbSettings
 from accounts.subscriptions.subscribing import Wish, subscribe, unsubscribe
 from accounts.tokens.signing_keys import signing_keys
 from hubsite.configuration.reading import ConfigurationError, read
-from hubsite.geodb_settings import GEODB_SETTINGS
 from tests.accounts.factories import bearer, make_user
 from tests.servers.geodb import geodb_server
 
@@ -230,7 +230,7 @@ def test_the_payload_is_the_operators(geodb, user, settings):
 )
 def test_a_payload_that_cannot_be_is_told_at_the_start(text):
     with pytest.raises(ConfigurationError, match="XCUBE_HUB_GEODB_PAYLOAD"):
-        read(GEODB_SETTINGS, {"XCUBE_HUB_GEODB_PAYLOAD": text})
+        read(GeodbSettings.rows, {"XCUBE_HUB_GEODB_PAYLOAD": text})
 
 
 def test_the_former_names_still_work():
@@ -239,7 +239,7 @@ def test_the_former_names_still_work():
         "GEODB_ADMIN_CLIENT_ID": "id",
         "GEODB_ADMIN_CLIENT_SECRET": "secret",
     }
-    values = read(GEODB_SETTINGS, given).values
+    values = read(GeodbSettings.rows, given).values
     assert values["XCUBE_HUB_GEODB_URL"] == "https://geodb.example.org"
     assert values["XCUBE_HUB_GEODB_CLIENT_ID"] == "id"
     assert values["XCUBE_HUB_GEODB_CLIENT_SECRET"] == "secret"

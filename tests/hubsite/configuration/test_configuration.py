@@ -276,7 +276,8 @@ def test_probes_and_runs_are_not_redirected_in_production(path):
 
 def test_without_the_file_of_pins_the_version_of_xcube_is_unknown(tmp_path):
     """As in an installation that is no checkout."""
-    shutil.copytree(BASE_DIR / "hubsite", tmp_path / "hubsite")
+    for app in ("hubsite", "accounts", "jobs"):
+        shutil.copytree(BASE_DIR / app, tmp_path / app)
     done = subprocess.run(
         [sys.executable, "-c", "from hubsite import settings; print(settings.XCUBE_VERSION)"],
         env={"PATH": os.environ["PATH"], "XCUBE_HUB_DOTENV": os.devnull},

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
+from accounts.sign_on.providers import former_providers, oidc_providers
 from hubsite.configuration.reading import ConfigurationError, read
 from hubsite.configuration.table import SETTINGS
-from hubsite.oidc_providers import former_providers, oidc_providers
 
 FULL = {
     "key": "edc",

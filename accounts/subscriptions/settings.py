@@ -1,14 +1,13 @@
-"""Settings of the geoDB server that subscribers are registered at: part of the table in
-`settings_table.py`."""
+"""Settings of the geoDB server that subscribers are registered at."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from .configuration.reading import Setting, url
-
-GEODB = "geoDB"
+from hubsite.configuration.reading import url
+from hubsite.configuration.rooms import setting
+from hubsite.configuration.site import SiteSettings
 
 PLACEHOLDERS = ("$role", "$plan", "$start_date", "$cells", "$email")
 
@@ -33,82 +32,84 @@ def payload(text: str) -> dict[str, Any]:
     return value
 
 
-GEODB_SETTINGS: tuple[Setting, ...] = (
-    Setting(
+class GeodbSettings(SiteSettings):
+    """The geoDB: its address, what is written there, and with which token."""
+
+    section = "geoDB"
+
+    geodb_url: str | None = setting(
         "XCUBE_HUB_GEODB_URL",
         url,
         None,
-        "The geoDB's PostgREST, with its port. Without it subscribers wait to be registered.",
-        GEODB,
         former=("GEODB_SERVER_URL", "GEODB_POSTGREST_REST_URL"),
         default_text="none",
-    ),
-    Setting(
+    )
+    """The geoDB's PostgREST, with its port. Without it subscribers wait to be registered."""
+
+    geodb_path: str = setting(
         "XCUBE_HUB_GEODB_PATH",
         str,
         "geodb_user_info",
-        "The table of users there.",
-        GEODB,
-    ),
-    Setting(
+    )
+    """The table of users there."""
+
+    geodb_payload: dict[str, Any] = setting(
         "XCUBE_HUB_GEODB_PAYLOAD",
         payload,
         DEFAULT_PAYLOAD,
-        "What is written there: a JSON object. `$role`, `$plan`, `$start_date`, `$cells` and "
-        "`$email` are replaced; what else it holds is sent as it is. The geoDB published in 2024 "
-        'has no `cells` and wants `permissions`: `{"user_name": "$role", "start_date": '
-        '"$start_date", "subscription": "$plan", "permissions": "read"}`.',
-        GEODB,
         default_text="role, start date, plan and cells, as the service before sent them",
-    ),
-    Setting(
+    )
+    """What is written there: a JSON object. `$role`, `$plan`, `$start_date`, `$cells` and
+    `$email` are replaced; what else it holds is sent as it is. The geoDB published in 2024 has
+    no `cells` and wants `permissions`: `{"user_name": "$role", "start_date": "$start_date",
+    "subscription": "$plan", "permissions": "read"}`."""
+
+    geodb_admin_role: str = setting(
         "XCUBE_HUB_GEODB_ADMIN_ROLE",
         str,
         "geodb_admin",
-        "The database role that may write there. The hub signs a token of a minute for it, with "
-        "the key it shares with PostgREST.",
-        GEODB,
-    ),
-    Setting(
+    )
+    """The database role that may write there. The hub signs a token of a minute for it, with
+    the key it shares with PostgREST."""
+
+    geodb_token_url: str | None = setting(
         "XCUBE_HUB_GEODB_TOKEN_URL",
         url,
         None,
-        "Where a token to write there is fetched with client credentials, where the hub shall not "
-        "sign it itself.",
-        GEODB,
         default_text="none: the hub signs it",
-    ),
-    Setting(
+    )
+    """Where a token to write there is fetched with client credentials, where the hub shall not
+    sign it itself."""
+
+    geodb_client_id: str | None = setting(
         "XCUBE_HUB_GEODB_CLIENT_ID",
         str,
         None,
-        "The client id for XCUBE_HUB_GEODB_TOKEN_URL.",
-        GEODB,
         former=("GEODB_ADMIN_CLIENT_ID",),
         default_text="none",
-    ),
-    Setting(
+    )
+    """The client id for XCUBE_HUB_GEODB_TOKEN_URL."""
+
+    geodb_client_secret: str | None = setting(
         "XCUBE_HUB_GEODB_CLIENT_SECRET",
         str,
         None,
-        "The client secret for XCUBE_HUB_GEODB_TOKEN_URL.",
-        GEODB,
         former=("GEODB_ADMIN_CLIENT_SECRET",),
         default_text="none",
         secret=True,
-    ),
-    Setting(
+    )
+    """The client secret for XCUBE_HUB_GEODB_TOKEN_URL."""
+
+    geodb_audience: str = setting(
         "XCUBE_HUB_GEODB_AUDIENCE",
         str,
         "https://geodb.brockmann-consult.de",
-        "The audience asked for at XCUBE_HUB_GEODB_TOKEN_URL.",
-        GEODB,
-    ),
-    Setting(
+    )
+    """The audience asked for at XCUBE_HUB_GEODB_TOKEN_URL."""
+
+    geodb_role_claim: str = setting(
         "XCUBE_HUB_GEODB_ROLE_CLAIM",
         str,
         "https://geodb.brockmann-consult.de/dbrole",
-        "The claim of tokens that PostgREST takes the role from (its `jwt-role-claim-key`).",
-        GEODB,
-    ),
-)
+    )
+    """The claim of tokens that PostgREST takes the role from (its `jwt-role-claim-key`)."""

@@ -1,0 +1,15 @@
+"""Settings of the accounts' rooms, as one object: `from accounts.settings import hub`."""
+
+from __future__ import annotations
+
+from .sign_on.settings import SignOnSettings
+from .subscriptions.settings import GeodbSettings
+from .tokens.settings import TokenSettings
+from .units.settings import UnitsSettings
+
+
+class AccountsSettings(TokenSettings, SignOnSettings, UnitsSettings, GeodbSettings):
+    """Everything about accounts, and the site's own settings."""
+
+
+hub = AccountsSettings()

@@ -1,0 +1,117 @@
+"""A room's settings: declared beside the room that uses them, read as typed attributes.
+
+    class ShipSettings(SiteSettings):
+        section = "Ships"
+
+        most_ships: int = setting("XCUBE_HUB_MOST_SHIPS", whole_number, 10, minimum=1)
+        '''Ships that may be at sea at once.'''
+
+    hub = ShipSettings()
+
+`hub.most_ships` is the value of now. The docstring below a declaration is what people read in
+docs/configuration.md and in `show_settings`. A room inherits from the rooms that it may import,
+so that its `hub` has their settings too.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import sys
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from .reading import Setting
+
+
+class _Declared:
+    """A declaration in a room's class; read from an instance it is the value."""
+
+    def __init__(self, name: str, kind: Callable[[str], Any], default: Any, **options: Any) -> None:
+        self.name = name
+        self._row = (kind, default, options)
+
+    def row(self, *, text: str, room: type[Room]) -> Setting:
+        """The row of the table; a default that follows from other settings is given the room."""
+        kind, default, options = self._row
+        return Setting(
+            self.name,
+            kind,
+            default,
+            text,
+            room.section,
+            room=room if callable(default) else None,
+            **options,
+        )
+
+    def __get__(self, instance: Room | None, owner: type[Room]) -> Any:
+        return self if instance is None else instance.values[self.name]
+
+
+def setting(name: str, kind: Callable[[str], Any], default: Any, **options: Any) -> Any:
+    """Declare a setting. `kind` reads its text; `default` is a value, or a function of the room.
+
+    `options` are the other members of `reading.Setting`.
+    """
+    return _Declared(name, kind, default, **options)
+
+
+class Room:
+    """Base of the rooms' settings."""
+
+    section: ClassVar[str] = ""
+    """The heading of the room in docs/configuration.md."""
+    rows: ClassVar[tuple[Setting, ...]] = ()
+    """What the room itself declares, for the table."""
+
+    def __init__(
+        self, values: Mapping[str, Any] | None = None, given: Collection[str] = ()
+    ) -> None:
+        """Of `values`, some of which were `given`; without them, of Django's settings."""
+        self._values = values
+        self._given = given
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        declared = [(name, it) for name, it in vars(cls).items() if isinstance(it, _Declared)]
+        texts = _docstrings(cls) if declared else {}
+        cls.rows = tuple(it.row(text=texts.get(name, ""), room=cls) for name, it in declared)
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """By name. Tests replace them: `settings.HUB = {**settings.HUB, "XCUBE_HUB_…": value}`."""
+        if self._values is not None:
+            return self._values
+        from django.conf import settings
+
+        return settings.HUB
+
+    def is_given(self, name: str) -> bool:
+        """Whether somebody set it; else it has its default."""
+        if self._values is not None:
+            return name in self._given
+        from django.conf import settings
+
+        return name in settings.HUB_GIVEN
+
+
+def _docstrings(room: type[Room]) -> dict[str, str]:
+    """The string below each declaration, which Python itself does not keep."""
+    (body,) = [
+        node.body
+        for node in ast.walk(_tree(sys.modules[room.__module__].__file__))
+        if isinstance(node, ast.ClassDef) and node.name == room.__name__
+    ]
+    texts = {}
+    for declaration, below in zip(body, body[1:], strict=False):
+        if isinstance(declaration, ast.AnnAssign) and isinstance(declaration.target, ast.Name):
+            match below:
+                case ast.Expr(value=ast.Constant(value=str(text))):
+                    texts[declaration.target.id] = " ".join(text.split())
+    return texts
+
+
+@functools.cache
+def _tree(file: str) -> ast.Module:
+    return ast.parse(Path(file).read_text(encoding="utf-8"))
