@@ -28,6 +28,7 @@ def of_jobs() -> Iterator[Metric]:
     yield _by_reason()
     yield _oldest_queued()
     yield from _places()
+    yield _outputs_to_remove()
     yield _lags()
 
 
@@ -55,6 +56,14 @@ def _oldest_queued() -> Metric:
     age = max(0.0, (timezone.now() - oldest).total_seconds()) if oldest else 0.0
     return GaugeMetricFamily(
         "hub_oldest_queued_job_seconds", "For how long the oldest queued job waits.", value=age
+    )
+
+
+def _outputs_to_remove() -> Metric:
+    return GaugeMetricFamily(
+        "hub_outputs_to_remove",
+        "Outputs of failed jobs that are still to be removed.",
+        value=Job.objects.filter(removal_due_at__isnull=False).count(),
     )
 
 

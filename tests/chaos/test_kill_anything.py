@@ -167,12 +167,9 @@ def test_kill_anything(seed: int, tmp_path: Path, xcube_python: Path, demo_cube:
     bills = dict(facts["bills"])
     assert len(facts["bills"]) == len(bills) == JOBS, "each was billed once"
     for job in jobs:
-        if ends[job["job_id"]] != ("LAUNCHED", "CANCELLED"):  # by whether it had begun
-            is_charged = ends[job["job_id"]][1] == "SUCCEEDED" or ends[job["job_id"]] == (
-                "RUNNING",
-                "CANCELLED",
-            )
-            assert bills[job["job_id"]] == ("settle" if is_charged else "release")
+        origin, end = ends[job["job_id"]]
+        if end != "CANCELLED" or origin == "QUEUED":  # else by whether its run had succeeded
+            assert bills[job["job_id"]] == ("settle" if end == "SUCCEEDED" else "release")
     charged = sum(job["units"] for job in jobs if bills[job["job_id"]] == "settle")
     assert (facts["total"], facts["reserved"]) == (UNITS - charged, 0)
 

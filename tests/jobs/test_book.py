@@ -453,6 +453,30 @@ def test_one_run_that_cannot_be_recorded_does_not_keep_others_from_it(
     assert (odd.state, odd.reason, odd.is_live) == (State.FAILED, Reason.LOST, False)
 
 
+def test_jobs_that_cannot_be_billed_or_ended_do_not_keep_others_from_it(
+    observer, engine, monkeypatch, caplog
+):
+    broken, odd, good = (launched() for _ in range(3))
+    Balance.objects.filter(user=broken.owner).update(reserved=0)  # as after a repair by hand
+    engine.show(broken.job_id, Phase.FAILED, reason="XCUBE_ERROR", started_at=timezone.now())
+    for job in (odd, good):
+        lifecycle.cancel(job, actor="test")
+    close = lifecycle.close
+
+    def close_some(job, **facts):
+        if job.job_id == odd.job_id:
+            raise ValueError("nobody expected this")
+        return close(job, **facts)
+
+    monkeypatch.setattr(lifecycle, "close", close_some)
+    look(observer, asked_at=timezone.now() + timedelta(seconds=1))
+    for job in (broken, good):
+        job.refresh_from_db()
+        assert (job.is_final, job.is_live) == (True, False)
+    assert f"{broken.job_id} ended, but cannot be billed" in caplog.text
+    assert f"{odd.job_id}: its run is gone, but it cannot be ended" in caplog.text
+
+
 def test_objects_are_asked_to_be_removed_once_and_not_into_a_long_queue(observer, engine):
     job = launched()
     engine.show(job.job_id, Phase.SUCCEEDED, started_at=timezone.now(), result=OK)
