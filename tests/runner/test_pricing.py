@@ -12,7 +12,7 @@ import pytest
 
 from tests.patience import PATIENCE_S
 
-from .runnerprocess import Runner
+from .runnerprocess import CHECKOUT, Runner
 
 pytestmark = pytest.mark.xcube
 
@@ -316,3 +316,41 @@ def test_write_parameters_name_what_is_written(ask):
     answer = ask("y2020", data_id="x.nc", write_params={"unlimited_dims": ["tiem"]})
     assert answer["field"] == "output_config.write_params.unlimited_dims"
     assert "there are 'time', " in answer["message"]
+
+
+UNSEEN = """
+import json, sys
+from jobs.runner.work import warm
+from jobs.runner.system import linux
+linux.thread_count = lambda: 1
+warm.import_xcube()
+from jobs.runner.work import estimate, plan
+seen = plan._open
+def unseen(field, item, config, stores):
+    return None if item.data_id in sys.argv[3:] else seen(field, item, config, stores)
+plan._open = unseen
+body = json.loads(sys.argv[1])
+print(json.dumps([estimate.answer(body), sys.argv[2]]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("inputs", "unseen", "images"),
+    [
+        (("y2020",), ["y2020"], None),
+        (("y2020", "other"), ["y2020"], 5 + 2),
+        (("other", "y2020"), ["y2020"], 2 + 5),
+        (("y2020", "other", "y2019"), ["y2020", "y2019"], 5 + 2 + 5),
+    ],
+)
+def test_xcubes_estimate_counts_where_the_hub_cannot_look(
+    xcube_python, stores, inputs, unseen, images
+):
+    """It tells of 5 daily steps in `y2020`, of which there are 4."""
+    names = [f"{name}.zarr" for name in unseen]
+    body_ = json.dumps({"request": body(inputs), "stores": stores})
+    command = [str(xcube_python), "-c", UNSEEN, body_, "", *names]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, cwd=CHECKOUT)
+    answer, _ = json.loads(done.stdout.splitlines()[-1])
+    assert answer["status"] == "ok", answer
+    assert answer["written"]["images"] == images

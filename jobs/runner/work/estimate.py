@@ -105,11 +105,11 @@ def _as_xcube_estimates(request: dict[str, Any], stores: Any) -> dict[str, Any]:
 
     generator = LocalCubeGenerator(store_pool=stores, raise_on_error=True)
     result = generator.get_cube_info(request).to_dict()
-    first = _size_of(result)
+    _size_of(result)
     written: dict[str, int | None] = {"images": None, "width": None, "height": None}
     inputs = request.get("input_configs") or []
     if len(inputs) > 1:
-        sizes = [first]
+        sizes = []
         for config in inputs:
             single = {k: v for k, v in request.items() if k != "input_configs"}
             single["input_config"] = config
@@ -119,7 +119,7 @@ def _as_xcube_estimates(request: dict[str, Any], stores: Any) -> dict[str, Any]:
                 continue  # An input may lack a variable or a time that another has.
             if planned is not None:
                 sizes.append((planned.images, planned.width, planned.height))
-            elif config is not inputs[0]:
+            else:
                 sizes.append(_size_of(generator.get_cube_info(single).to_dict()))
         _, width, height = max(sizes, key=lambda size: size[1] * size[2])
         written = {"images": sum(s[0] for s in sizes), "width": width, "height": height}
@@ -128,7 +128,7 @@ def _as_xcube_estimates(request: dict[str, Any], stores: Any) -> dict[str, Any]:
 
 
 def _size_of(info: dict[str, Any]) -> tuple[int, int, int]:
-    """(images, width, height) by xcube's estimate."""
+    """(images, width, height) by xcube's estimate. Raises RequestError if it is too large."""
     descriptor = info["result"]["dataset_descriptor"]
     dims = descriptor.get("dims") or {}
     requestcheck.check_answer(dims)
