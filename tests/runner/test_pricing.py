@@ -318,6 +318,18 @@ def test_write_parameters_name_what_is_written(ask):
     assert "there are 'time', " in answer["message"]
 
 
+def test_no_input_is_opened_in_too_many_chunks(runner, stores):
+    request = body("larger", {"tile_size": [40, 20]})
+    for chunks, is_refused in (({"time": 1, "lat": 2, "lon": 2}, True), ({"time": 1}, False)):
+        request["input_config"]["open_params"] = {"chunks": chunks}
+        answer = runner.estimate({"request": request, "stores": stores})
+        if is_refused:
+            assert answer["field"] == "input_config.open_params.chunks"
+            assert "opened in 800 chunks; expected at most 256" in answer["message"]
+        else:
+            assert answer["status"] == "ok", answer
+
+
 UNSEEN = """
 import json, sys
 from jobs.runner.work import warm

@@ -5,6 +5,7 @@ Pure: knows names and numbers only.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from typing import Any
 
@@ -58,6 +59,25 @@ def check_pieces(chunks: int, images: int, width: int, height: int, field: str) 
             field,
             f"the cube would be cut into {chunks:,} chunks, each a file; expected at most "
             f"{most:,}: make the chunks larger",
+        )
+
+
+def check_opened(field: str, dataset: Any) -> None:
+    """An input is opened in no more chunks than it may be written in: each is a step of work.
+
+    Raises RequestError.
+    """
+    variables = [v for v in dataset.data_vars.values() if v.ndim >= 2 and v.chunks]
+    chunks = sum(math.prod(map(len, v.chunks)) for v in variables)
+    most = sum(
+        CHUNKS_PER_BLOCK * math.prod(v.shape[:-2]) * -(-v.shape[-2] * v.shape[-1] // BLOCK)
+        for v in variables
+    )
+    if chunks > most:
+        raise refusals.refuse(
+            field,
+            f"the data would be opened in {chunks:,} chunks; expected at most {most:,}: make "
+            "the chunks larger",
         )
 
 

@@ -158,10 +158,12 @@ def _open(field: str, item: InputConfig, config: CubeConfig, stores: Any) -> Any
     opener_id = item.opener_id or CubeOpener._get_opener_id(item, store)
     known = store.get_open_data_params_schema(item.data_id).properties
     shared = {name: value for name, value in config.to_dict().items() if name in known}
+    given = item.open_params or {}
     try:
-        return store.open_data(
-            item.data_id, **{**(item.open_params or {}), "opener_id": opener_id, **shared}
-        )
+        dataset = store.open_data(item.data_id, **{**given, "opener_id": opener_id, **shared})
+        if given.get("chunks"):
+            pieces.check_opened(f"{field}.open_params.chunks", dataset)
+        return dataset
     except KeyError as error:
         raise refusals.refuse(field, f"cannot be opened: {error}") from error
     except TypeError as error:
