@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from hubsite.coordination.wake_up import ask
@@ -37,15 +37,14 @@ class JobBook(Book[RunFact]):
         self._engine = engine
 
     def record(self, facts: Sequence[RunFact]) -> Recorded:
-        rows = Job.objects.filter(job_id__in=[fact.name for fact in facts])
-        jobs = {job.job_id: job for job in rows}
-        known = [fact for fact in facts if fact.name in jobs]
+        jobs = self._jobs(facts)
+        known = [(jobs[fact.name], fact) for fact in facts if fact.name in jobs]
         were_live = {job.pk for job in jobs.values() if job.is_live}
-        useless = {fact.name for fact in known if self._is_useless(jobs[fact.name], fact)}
+        useless = self._record_all(known)
         return Recorded(
             useless=useless,
             unknown={fact.name for fact in facts} - jobs.keys(),
-            has_freed=any(not job.is_live for job in jobs.values() if job.pk in were_live),
+            has_freed=any(not job.is_live for job, _ in known if job.pk in were_live),
         )
 
     def absent(self, known: Collection[str], *, asked_at: datetime) -> Recorded:
@@ -67,10 +66,57 @@ class JobBook(Book[RunFact]):
         )
         return all(ask("jobs.tasks.remove_objects", some, self._engine.name) for some in portions)
 
+    @staticmethod
+    def _jobs(facts: Sequence[RunFact]) -> dict[str, Job]:
+        rows = Job.objects.filter(job_id__in=[fact.name for fact in facts])
+        return {job.job_id: job for job in rows}
+
+    def _record_all(self, known: Sequence[tuple[Job, RunFact]]) -> set[str]:
+        """Record these facts together, because each transaction costs as much as many rows.
+
+        Gives the names of objects that are of no further use.
+        """
+        lifecycle.begin_all(_begins(known), actor=ACTOR)
+        _note_seen([job for job, fact in known if _is_first_sight(job, fact)])
+        changed = [(job, fact) for job, fact in known if not _is_recorded(job, fact)]
+        useless = {job.job_id for job, fact in known if job.is_final and _is_recorded(job, fact)}
+        self._read_logs(changed)
+        if len(changed) < 2:
+            return useless | {job.job_id for job, fact in changed if self._is_useless(job, fact)}
+        try:
+            with transaction.atomic():
+                Job.objects.lock([job.pk for job, _ in changed])
+                return useless | {j.job_id for j, fact in changed if self.record_one(j, fact)}
+        except InterfaceError:
+            raise
+        except Exception as error:  # noqa: BLE001 - each by itself says which one it was
+            logger.info("%d facts are recorded one by one: %s", len(changed), error)
+            for job, _ in changed:
+                job.refresh_from_db()
+            return useless | {job.job_id for job, fact in changed if self._is_useless(job, fact)}
+
+    def _read_logs(self, changed: Sequence[tuple[Job, RunFact]]) -> None:
+        """Keep the logs of ended runs that the engine has at hand.
+
+        An end must not wait for a node: `removal` reads the other logs before their objects go.
+        And no transaction must wait for an engine, so this is done before.
+        """
+        for job, fact in changed:
+            if not fact.phase.is_final or job.is_final or fact.attempt != job.attempt:
+                continue
+            if log := self._engine.runs.log(job.job_id, most_lines=logs.MOST_LINES, wait_s=0):
+                try:
+                    logs.append_missing(job, log)
+                except (OperationalError, InterfaceError):
+                    raise
+                except Exception:
+                    logger.exception("%s: its log cannot be recorded", job.job_id)
+
     def _is_useless(self, job: Job, fact: RunFact) -> bool:
         """Record one fact. True if the run's object is of no further use."""
         try:
-            return self.record_one(job, fact)
+            with transaction.atomic():
+                return self.record_one(job, fact)
         except (OperationalError, InterfaceError, EngineUnavailable):
             raise
         except Exception:
@@ -104,10 +150,6 @@ class JobBook(Book[RunFact]):
 
     def _finish(self, job: Job, fact: RunFact) -> bool:
         """End the job in the way that its run ended. True if the row is final afterwards."""
-        # Only what the engine has at hand: an end must not wait for a node. `removal` reads the
-        # log of the others before their objects go.
-        if log := self._engine.runs.log(job.job_id, most_lines=logs.MOST_LINES, wait_s=0):
-            logs.append_missing(job, log)
         ended: dict[str, Any] = {"finished_at": fact.finished_at or timezone.now()}
         if fact.result is not None or job.result is None:
             # The run's own report may say more than an engine has room for.
@@ -169,6 +211,39 @@ class JobBook(Book[RunFact]):
         if job.made_at is not None:
             return job.made_at >= asked_at
         return asked_at - job.finished_at < LAUNCH_LASTS
+
+
+def _begins(known: Sequence[tuple[Job, RunFact]]) -> list[tuple[Job, datetime]]:
+    """The jobs whose runs began, as far as their rows do not know it yet, and when."""
+    return [
+        (job, fact.started_at or timezone.now())
+        for job, fact in known
+        if job.state == State.LAUNCHED and fact.attempt == job.attempt and _has_begun(fact)
+    ]
+
+
+def _is_first_sight(job: Job, fact: RunFact) -> bool:
+    """Whether the object of this job, which has not ended, is seen for the first time."""
+    is_under_way = job.state in (State.LAUNCHED, State.RUNNING)
+    return is_under_way and job.seen_at is None and fact.attempt == job.attempt
+
+
+def _note_seen(jobs: Sequence[Job]) -> None:
+    now = timezone.now()
+    for job in jobs:
+        job.seen_at = now
+    Job.objects.filter(pk__in=[job.pk for job in jobs], seen_at=None).update(seen_at=now)
+
+
+def _is_recorded(job: Job, fact: RunFact) -> bool:
+    """Whether the row holds all that this fact says, so that nothing is to be written."""
+    if fact.attempt != job.attempt:
+        return False
+    if job.is_final:
+        return not job.is_live
+    is_same = not fact.phase.is_final and fact.phase != Phase.STUCK and job.seen_at is not None
+    is_begun = job.state == State.RUNNING or not _has_begun(fact)
+    return is_same and is_begun and job.message == (fact.message or "")
 
 
 def show_why(job: Job, message: str) -> None:

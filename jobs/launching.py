@@ -103,7 +103,10 @@ def launch(engine: Engine, jobs: Sequence[Job]) -> bool:
                 return False
         return True
     finally:
-        Job.objects.filter(pk__in=made).update(made_at=timezone.now())
+        if made:
+            with transaction.atomic():
+                Job.objects.lock(made)  # the follower may change the same rows
+                Job.objects.filter(pk__in=made).update(made_at=timezone.now())
 
 
 def _is_reachable(engine: Engine, applied: Sequence[tuple[Job, Applied]]) -> bool:

@@ -12,10 +12,12 @@ A final state is never left. A repeated or late step changes nothing.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Case, DateTimeField, Value, When
 from django.utils import timezone
 
 from accounts.units import ledger
@@ -97,6 +99,34 @@ def move(
             if fields.get("removal_due_at"):
                 wake_up(REMOVAL_TASK)
             JobDocument.objects.filter(job=job).update(credentials=None)
+    return True
+
+
+def begin_all(begins: Sequence[tuple[Job, datetime]], *, actor: str) -> bool:
+    """Make the step LAUNCHED → RUNNING for many jobs at once, each with when its run began.
+
+    False if one of them has left LAUNCHED meanwhile: then nothing is written, and `move` makes
+    the step for each.
+    """
+    if not begins:
+        return True
+    pks, now = [job.pk for job, _ in begins], timezone.now()
+    times = [When(pk=job.pk, then=Value(began)) for job, began in begins]
+    changes = {"state": State.RUNNING, "reason": "", "message": "", "seen_at": now}
+    with transaction.atomic():
+        Job.objects.lock(pks)
+        launched = Job.objects.filter(pk__in=pks, state=State.LAUNCHED)
+        began_at = Case(*times, output_field=DateTimeField())
+        if launched.update(**changes, started_at=began_at) != len(begins):
+            transaction.set_rollback(True)
+            return False
+        JobEvent.objects.bulk_create(
+            JobEvent(job=job, from_state=State.LAUNCHED, to_state=State.RUNNING, actor=actor)
+            for job, _ in begins
+        )
+    for job, began in begins:
+        for name, value in {**changes, "started_at": began}.items():
+            setattr(job, name, value)
     return True
 
 

@@ -37,7 +37,7 @@ ASK_AGAIN_S = 10.0
 """The worker is asked again to remove an object that is still there after this time."""
 ORPHAN_GRACE_S = 60.0
 """An object without a row is removed after this time: its row may be on its way."""
-AT_ONCE = 50
+AT_ONCE = 25
 """Facts that are recorded together. Between two portions the worker is asked to go on."""
 GONE_AT_ONCE = 500
 """Most objects that are gone were removed by the hub: their rows need nothing but a look."""
@@ -158,14 +158,15 @@ class Follower(Generic[FactT]):
                 facts.append(seen)
             if self._is_stopping():
                 return
-        self.record(facts)
+        # Ends take the longest to record. What others wait for must not wait for them.
+        self.record(sorted(facts, key=lambda fact: fact.phase.is_final))
         self.note_gone(gone)
         self._ask_worker()
 
     def compare(self, level: Level[FactT]) -> None:
         """Compare everything that exists with everything that should."""
         # What has changed first: others see it in the rows, and wait for it.
-        self.record(sorted(level.facts, key=self._is_new, reverse=True))
+        self.record(sorted(level.facts, key=self._urgency))
         known = {fact.name for fact in level.facts}
         self._note(self._book.absent(known, asked_at=level.asked_at))
         self._ask_worker()
@@ -210,6 +211,9 @@ class Follower(Generic[FactT]):
     def _is_new(self, fact: Fact) -> bool:
         """Whether a row may change by it: an object changes more often than its fact does."""
         return self._fingerprints.get(fact.name) != fact.fingerprint
+
+    def _urgency(self, fact: Fact) -> tuple[bool, bool]:
+        return (not self._is_new(fact), fact.phase.is_final)
 
     def _note(self, recorded: Recorded) -> None:
         self._useless |= dict.fromkeys(recorded.useless)

@@ -435,16 +435,15 @@ def test_one_run_that_cannot_be_recorded_does_not_keep_others_from_it(
     observer, engine, monkeypatch
 ):
     odd, good = launched(), launched()
-    keep = logs.append_missing
+    move = lifecycle.move
 
-    def append_missing(job, chunks):
-        if job.job_id == odd.job_id:
+    def move_but_one(job, to, **fields):
+        if job.job_id == odd.job_id and to == State.SUCCEEDED:
             raise ValueError("nobody expected this")
-        keep(job, chunks)
+        return move(job, to, **fields)
 
-    monkeypatch.setattr("jobs.book.logs.append_missing", append_missing)
+    monkeypatch.setattr(lifecycle, "move", move_but_one)
     for job in (odd, good):
-        engine.logs[job.job_id] = [LogChunk(0, ["a line"])]
         engine.show(job.job_id, Phase.SUCCEEDED, started_at=timezone.now(), result=OK)
     look(observer)
     odd.refresh_from_db()
@@ -475,6 +474,48 @@ def test_jobs_that_cannot_be_billed_or_ended_do_not_keep_others_from_it(
         assert (job.is_final, job.is_live) == (True, False)
     assert f"{broken.job_id} ended, but cannot be billed" in caplog.text
     assert f"{odd.job_id}: its run is gone, but it cannot be ended" in caplog.text
+
+
+def test_a_log_that_cannot_be_stored_fails_no_job(observer, engine, monkeypatch):
+    monkeypatch.setattr("jobs.book.logs.append_missing", lambda job, log: 1 / 0)
+    job = launched()
+    engine.logs[job.job_id] = [LogChunk(0, ["a line"])]
+    engine.show(job.job_id, Phase.SUCCEEDED, started_at=timezone.now(), result=OK)
+    look(observer)
+    assert Job.objects.get(pk=job.pk).state == State.SUCCEEDED
+
+
+def test_many_runs_that_begin_at_once_make_the_step_one_by_one_where_one_has_left_it(
+    observer, engine
+):
+    """Its owner cancelled one after the follower had read its row."""
+    first, second = launched(), launched()
+    stale = [Job.objects.get(pk=job.pk) for job in (first, second)]
+    lifecycle.cancel(second, actor="user")
+    began = timezone.now()
+    assert not lifecycle.begin_all([(job, began) for job in stale], actor="observer")
+    assert [job.state for job in stale] == [State.LAUNCHED, State.LAUNCHED]
+    assert Job.objects.get(pk=first.pk).state == State.LAUNCHED, "all of them, or none"
+    for job in stale:
+        engine.show(job.job_id, Phase.RUNNING, started_at=began)
+    look(observer)
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert (first.state, first.started_at) == (State.RUNNING, began)
+    assert (second.state, second.started_at) == (State.CANCELLED, began)
+    assert [event.to_state for event in first.events.all()] == ["QUEUED", "RUNNING"]
+
+
+def test_what_happened_together_is_recorded_each_at_its_own_time(observer, engine):
+    jobs = [launched() for _ in range(4)]
+    times = [timezone.now() - timedelta(seconds=number) for number in range(4)]
+    for job, began in zip(jobs, times, strict=True):
+        engine.show(job.job_id, Phase.RUNNING, started_at=began)
+    look(observer)
+    rows = [Job.objects.get(pk=job.pk) for job in jobs]
+    assert [(row.state, row.started_at) for row in rows] == [(State.RUNNING, t) for t in times]
+    assert all(row.seen_at for row in rows)
+    assert {row.events.last().actor for row in rows} == {"observer"}
 
 
 def test_objects_are_asked_to_be_removed_once_and_not_into_a_long_queue(observer, engine):

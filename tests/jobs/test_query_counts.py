@@ -82,12 +82,12 @@ def test_a_launched_job_takes_two_statements(told: Told) -> None:
 
 @pytest.mark.parametrize(
     ("phase", "count"),
-    [(Phase.PENDING, 1), (Phase.RUNNING, 2), (Phase.SUCCEEDED, 9)],
+    [(Phase.PENDING, 0), (Phase.RUNNING, 0), (Phase.SUCCEEDED, 9)],
 )
 def test_a_recorded_fact_takes_few_statements(
     watching: Follower, told: Told, monkeypatch: pytest.MonkeyPatch, phase: Phase, count: int
 ) -> None:
-    """All rows are read at once; an end writes its row, event, bill and balance."""
+    """Rows are read, seen and begun together; an end writes its row, event, bill and balance."""
     monkeypatch.setattr(following, "ASK_EVERY_S", 1000.0)  # the worker is asked in the first turn
 
     def measure(number: int) -> int:
@@ -98,6 +98,18 @@ def test_a_recorded_fact_takes_few_statements(
         return statements(watching.look)
 
     assert each(measure) == count
+
+
+@pytest.mark.django_db(transaction=True)
+def test_ends_that_come_together_are_one_transaction(watching: Follower, told: Told) -> None:
+    """Each commit waits for the disk: it costs as much as all that is written to end a job."""
+    for job in jobs(following.AT_ONCE, state=State.RUNNING, seen_at=timezone.now()):
+        told.facts.append(told.show(job.job_id, Phase.SUCCEEDED, started_at=timezone.now()))
+    with CaptureQueriesContext(connection) as captured:
+        watching.look()
+    assert Job.objects.filter(state=State.SUCCEEDED).count() == following.AT_ONCE
+    commits = [query for query in captured.captured_queries if query["sql"] == "COMMIT"]
+    assert 1 <= len(commits) <= 2, "the ends, and what is asked of the worker"
 
 
 def test_an_object_that_changes_without_news_for_its_row_takes_none(
