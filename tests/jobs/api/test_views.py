@@ -330,8 +330,8 @@ def test_a_cube_that_another_made_during_the_estimate_is_not_replaced(client, he
     other = make_user(permissions=SCOPES, units=1000)
     quote = admission.quote
 
-    def quote_slowly(resolved):
-        quoted = quote(resolved)
+    def quote_slowly(resolved, **asking):
+        quoted = quote(resolved, **asking)
         monkeypatch.setattr(admission, "quote", quote)
         theirs = submit(client, bearer(other, SCOPES), cubegen_request(**shared("race.zarr")))
         assert theirs.status_code == 200
@@ -371,8 +371,8 @@ class TestIdempotencyKey:
         ledger.override(user, units, key="test")
         quote, answers = admission.quote, []
 
-        def quote_slowly(resolved):
-            quoted = quote(resolved)
+        def quote_slowly(resolved, **asking):
+            quoted = quote(resolved, **asking)
             monkeypatch.setattr(admission, "quote", quote)
             answers.append(submit(client, headers, request, **{"Idempotency-Key": "k1"}))
             return quoted
