@@ -7,6 +7,8 @@ import sys
 from argparse import ArgumentTypeError
 
 import pytest
+from gunicorn.util import load_class
+from gunicorn.workers.gthread import ThreadWorker
 
 from hubsite import __version__
 from hubsite.configuration.reading import BASE_DIR, read
@@ -106,7 +108,7 @@ def test_the_audience_of_tokens_does_not_follow_from_the_options_of_start():
 
 def test_gunicorn_listens_where_the_settings_say():
     assert gunicorn_config.bind == "127.0.0.1:8080"
-    assert gunicorn_config.worker_class == "gthread"
+    assert issubclass(load_class(gunicorn_config.worker_class), ThreadWorker)
 
 
 @pytest.mark.parametrize(
