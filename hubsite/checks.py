@@ -1,4 +1,4 @@
-"""System checks: what must be set before the hub starts, each told in a sentence."""
+"""System checks of the site's settings; each message says what to set."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _logged = False
 
 
 def log_former_names() -> None:
-    """Tell once which settings were given by names of the old service."""
+    """Report once which settings were given by names of the old service."""
     global _logged
     if _logged:
         return
@@ -39,7 +39,7 @@ def log_former_names() -> None:
 
 @register(Tags.security)
 def check_production(**kwargs: Any) -> list[CheckMessage]:
-    """Refuse what only a development hub may have."""
+    """Refuse settings in production that only a development hub may have."""
     if not settings.PRODUCTION:
         return []
     faults = {
@@ -75,7 +75,7 @@ def check_production(**kwargs: Any) -> list[CheckMessage]:
 
 @register()
 def check_kubernetes(**kwargs: Any) -> list[CheckMessage]:
-    """What the Kubernetes engine needs besides a cluster, which `check_cluster` looks at."""
+    """Check the settings of the Kubernetes engine; `check_cluster` checks the cluster itself."""
     if hub.engine != "kubernetes":
         return []
     faults: list[CheckMessage] = []
@@ -93,7 +93,7 @@ def check_kubernetes(**kwargs: Any) -> list[CheckMessage]:
 
 @register()
 def check_estimator(**kwargs: Any) -> list[CheckMessage]:
-    """Whatever runs the jobs: estimators elsewhere answer nobody without their secret."""
+    """Estimators on other machines need a secret, whichever engine runs the jobs."""
     if not hub.estimator_url or len(hub.estimator_secret or "") >= 32:
         return []
     return [
@@ -143,7 +143,7 @@ def check_public_url(**kwargs: Any) -> list[CheckMessage]:
 
 @register(deploy=True)
 def check_environment(**kwargs: Any) -> list[CheckMessage]:
-    """Without it, none of the other checks of production look at anything."""
+    """Check `XCUBE_HUB_ENV`, because the other checks of production depend on it."""
     if settings.PRODUCTION:
         return []
     return [
@@ -158,7 +158,7 @@ def check_environment(**kwargs: Any) -> list[CheckMessage]:
 
 @register()
 def check_locale(**kwargs: Any) -> list[CheckMessage]:
-    """Files, names of files and output of programs are UTF-8 everywhere in the hub."""
+    """Python must use UTF-8 for files, names of files and output of programs."""
     encodings = {locale.getpreferredencoding(False), sys.getfilesystemencoding()}
     wrong = sorted(name for name in encodings if codecs.lookup(name).name != "utf-8")
     if not wrong:

@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def execute(program: str, arguments: Sequence[str]) -> None:
-    """Run one command; `help` is ours, because Django's lists every library's as well."""
+    """Run one command. `help` is our own, because Django's also lists commands of libraries."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hubsite.settings")
     from django.core.management import execute_from_command_line
 

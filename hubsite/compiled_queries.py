@@ -1,7 +1,7 @@
-"""Queries that Django compiles to SQL once, for statements that run at every request.
+"""Queries that Django compiles to SQL only once, for statements of every request.
 
-Compiling a query takes Django several times as long as the database needs to run it. A
-`CompiledQuery` keeps the SQL, and puts other parameters into it at each call:
+Compiling a query takes several times as long as running it in the database. A `CompiledQuery`
+keeps the SQL, and fills in the parameters of each call:
 
     _JOB = CompiledQuery(
         lambda job_id, owner_id: Job.objects.filter(job_id=job_id, owner_id=owner_id).order_by(),

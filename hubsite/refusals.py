@@ -31,8 +31,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class FieldError:
-    """One fault: `field` is a path such as `input_configs[0].data_id` (empty: the whole
-    request), `message` says what is expected there."""
+    """One invalid field: `message` says what is expected there.
+
+    `field` is a path such as `input_configs[0].data_id`, or empty for the whole request.
+    """
 
     field: str
     message: str
@@ -42,10 +44,10 @@ class FieldError:
 
 
 class Refused(Exception):
-    """What was asked for is not done; nothing has changed.
+    """A request is refused, and nothing was changed.
 
     With `field`, `message` says what is expected of that field, and the sentence names both.
-    `errors` lists the fields instead if there are several, or if the sentence says it better.
+    `errors` lists the fields instead if there are several, or if the sentence should be another.
     `retry_after_s`: when to try again. `members` are further members of an API answer.
     """
 

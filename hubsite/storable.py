@@ -1,6 +1,6 @@
-"""Makes what comes from outside storable: no database takes every text that JSON can carry.
+"""Makes JSON from outside storable: no database stores every text that JSON can contain.
 
-PostgreSQL refuses NUL characters, no UTF-8 file takes lone surrogates, no JSON column NaN.
+PostgreSQL refuses NUL characters. Lone surrogates are not valid in UTF-8, nor NaN in JSON.
 """
 
 from __future__ import annotations

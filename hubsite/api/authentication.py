@@ -1,4 +1,4 @@
-"""The browser's session as a way into the API: safe methods freely, others with CSRF token."""
+"""Session authentication for the API; unsafe methods need a CSRF token."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from rest_framework.request import Request
 from .errors import invalid_field
 
 ACT_FOR = "X-Act-For"
-"""Header that names the user in whose name an operator asks (accounts/api/acting.py)."""
+"""Header by which an operator acts for another user (accounts/api/acting.py)."""
 
 
 class SessionAuthentication(authentication.SessionAuthentication):
-    """DRF's own. Only asked where no Authorization header was sent: that decides alone."""
+    """DRF's own. It is used only if no Authorization header was sent, which would decide alone."""
 
     def authenticate(self, request: Request) -> tuple[Any, None] | None:
         found = super().authenticate(request)

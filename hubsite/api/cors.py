@@ -1,4 +1,4 @@
-"""Cross-origin calls: browsers' apps (cate) call with a bearer token, never with cookies."""
+"""CORS: web apps such as cate call the API with a bearer token, never with cookies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EXPOSED = "Link, X-Total-Count, Retry-After, WWW-Authenticate, Location"
 
 
 class CorsMiddleware:
-    """Answers preflights and marks answers of the API; `Allow-Credentials` is never sent."""
+    """Answers preflight requests and adds CORS headers; `Allow-Credentials` is never sent."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

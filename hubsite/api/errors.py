@@ -21,7 +21,9 @@ PROBLEM = "application/problem+json"
 
 
 class ApiError(Exception):
-    """An answer with a 4xx or 5xx status: what HTTP alone knows. The domain raises `Refused`.
+    """An answer with a 4xx or 5xx status.
+
+    For reasons that belong to HTTP alone; the domain raises `Refused` instead.
 
     `errors` lists invalid fields as `{"field", "message"}`; `extra` are further members.
     """
@@ -54,9 +56,9 @@ def invalid_field(field: str, message: str) -> ApiError:
 
 
 def problem_body(error: ApiError, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """The body of an error: what RFC 9457 (problem details) asks for, and `message`.
+    """The body of an error: the members of RFC 9457 (problem details), and `message`.
 
-    `kwargs` are those of the URL: a view's own shape may name what was asked for.
+    `kwargs` are those of the URL, because a view's own shape may name what was requested.
     """
     body: dict[str, Any] = {
         "type": "about:blank",
@@ -73,9 +75,9 @@ def problem_body(error: ApiError, kwargs: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class ErrorShape:
-    """How a view tells errors: `body` makes the JSON object that `serializer` describes.
+    """How a view reports errors: `body` makes the JSON object that `serializer` describes.
 
-    A view whose client needs other members has its own as `error_shape`.
+    A view whose client needs other members sets its own shape as `error_shape`.
     """
 
     serializer: type[Serializer] = ProblemSerializer
@@ -86,7 +88,7 @@ PROBLEMS = ErrorShape()
 
 
 def shape_of(view: Any) -> ErrorShape:
-    """How this view, or this class of views, tells errors."""
+    """The error shape of this view, or of this class of views."""
     return getattr(view, "error_shape", PROBLEMS)
 
 

@@ -1,4 +1,4 @@
-"""Every exception that is an answer becomes one, in the shape of `errors.py`."""
+"""Exception handlers of the API and of the site: make error answers of exceptions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ STATUSES = {
 
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's hook: every exception of a view that is an answer becomes one, in the view's shape."""
+    """DRF's exception handler: makes the error answer in the view's shape."""
     error = as_api_error(exc)
     if error is None:
         return None
@@ -56,7 +56,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
 
 
 def as_api_error(exc: Exception) -> ApiError | None:
-    """What `exc` tells the caller; None for a fault of ours."""
+    """The answer that `exc` stands for; None if it is a fault in our code."""
     if isinstance(exc, ApiError):
         return exc
     if isinstance(exc, Refused):
@@ -123,7 +123,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """handler500 of the site; the traceback is in the log, never in the answer.
 
-    A database that cannot be used is no fault of the request, and needs no traceback.
+    If the database cannot be used, the answer is 503, and no traceback is logged.
     """
     if why := why_unavailable(sys.exception()):
         return _database_unavailable(request, why)
@@ -139,7 +139,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """handler400: malformed hosts, paths and forms, found before a view is called."""
+    """handler400 of the site: malformed hosts, paths and forms, found before any view runs."""
     if why := why_unavailable(exception):
         return _database_unavailable(request, why)
     error = as_api_error(exception) or ApiError("The request could not be understood.")
@@ -147,7 +147,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def _database_unavailable(request: HttpRequest, why: str) -> HttpResponse:
-    """503 for the API and for pages, the admin's too, and one line in the log."""
+    """Answer 503, in the API and on all pages, and write one line to the log."""
     logger.error("The database cannot be used, %s: %s %s", why, request.method, request.path)
     if request.path_info.startswith(f"/{settings.API_PATH}"):
         error = ApiError(
@@ -156,6 +156,6 @@ def _database_unavailable(request: HttpRequest, why: str) -> HttpResponse:
             headers={"Retry-After": str(RETRY_AFTER_S)},
         )
         return error_response(request, error)
-    # Without the request: whose page it is would be asked of the database.
+    # The template gets no request, because it would load the user from the database.
     page = loader.render_to_string("503.html")
     return HttpResponse(page, status=503, headers={"Retry-After": str(RETRY_AFTER_S)})

@@ -1,4 +1,4 @@
-"""What this service is, and which of its services are open: public, for clients and monitors."""
+"""Public information: version, and which services are open, for clients and monitors."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _ERROR = {
 
 
 class InformationViewSet(ViewSet):
-    """Asks nobody who they are."""
+    """Needs no authentication."""
 
     authentication_classes: list = []
     permission_classes = [AllowAny]

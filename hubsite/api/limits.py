@@ -1,4 +1,4 @@
-"""What a request may weigh, decided from its headers before anything reads the body."""
+"""The largest body of a request, checked by its headers before anything reads the body."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from django.http import HttpRequest, HttpResponse
 from .errors import ApiError, error_response
 
 UPLOAD_LIMIT_BYTES = 12 * 1024 * 1024
-"""User code (10 MB, contract) and the request beside it."""
+"""User code (at most 10 MB), and the JSON request that is sent with it."""
 
 
 def most_body_bytes(content_type: str) -> int:
-    """The longest body of that type that any endpoint takes."""
+    """The longest body of that content type that any endpoint accepts."""
     is_form = content_type.startswith("multipart/form-data")
     return UPLOAD_LIMIT_BYTES if is_form else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
 
 class RequestLimitMiddleware:
-    """Refuses bodies without a length, and longer ones than any endpoint takes."""
+    """Refuses bodies without a length, and bodies that are too long for every endpoint."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -1,5 +1,7 @@
-"""The API speaks JSON, whatever the Accept header says: no client gets a 406 for a reason
-it could not act on."""
+"""The API answers JSON whatever the Accept header says, and never 406.
+
+A client could do nothing about a 406.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from rest_framework.negotiation import BaseContentNegotiation
 
 class AlwaysJSON(BaseContentNegotiation):
     def select_parser(self, request: Any, parsers: list) -> Any:
-        """The parser of the request's content type; a body without one is taken as JSON."""
+        """The parser of the request's content type; without a content type, that of JSON."""
         from rest_framework.utils.mediatypes import media_type_matches
 
         given = request.content_type or parsers[0].media_type

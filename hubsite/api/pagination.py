@@ -1,4 +1,4 @@
-"""Lists are plain arrays: `limit` and `offset` choose a part, headers tell of the rest."""
+"""Paging: lists are JSON arrays; `limit` and `offset` choose a part, headers say the rest."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def query_integer(request: Request, name: str, default: int, *, most: int) -> in
 
 
 def page(request: Request, queryset: QuerySet) -> tuple[QuerySet, dict[str, str]]:
-    """The part of `queryset` that was asked for, and the headers to send with it."""
+    """The requested part of `queryset`, and the headers to send with it."""
     limit = query_integer(request, "limit", MAX_LIMIT, most=MAX_LIMIT)
     offset = query_integer(request, "offset", 0, most=10**9)
     total = queryset.count()

@@ -29,14 +29,14 @@ class StrictJSONParser(BaseParser):
 
 
 class MendingJSONParser(StrictJSONParser):
-    """Mends texts that cannot be stored: for runs, whose reports must not be refused."""
+    """Replaces characters that cannot be stored, because reports of runs must be accepted."""
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         return storable(parse_json(stream.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)))
 
 
 def parse_document(data: bytes) -> Any:
-    """The JSON document in `data`, all of which can be stored. Raises ApiError."""
+    """The JSON document in `data`. Raises ApiError also if a text in it cannot be stored."""
     document = parse_json(data)
     if storable(document) != document:
         message = "a text without NUL and half surrogate pairs is expected"
@@ -46,7 +46,7 @@ def parse_document(data: bytes) -> Any:
 
 
 def _unstorable(value: Any, place: str = "") -> Iterator[str]:
-    """Where in `value` texts are that cannot be stored; a name by the object that has it."""
+    """Paths in `value` of texts that cannot be stored; for a name, the path of its object."""
     if isinstance(value, dict):
         for name, item in value.items():
             if storable(name) == name:
@@ -61,7 +61,7 @@ def _unstorable(value: Any, place: str = "") -> Iterator[str]:
 
 
 def parse_json(data: bytes) -> Any:
-    """The JSON document in `data`. Raises ApiError (400, 413) telling what is wrong with it."""
+    """The JSON document in `data`. Raises ApiError (400, 413) that says what is wrong with it."""
     if len(data) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
         raise ApiError(
             f"The body is larger than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes.", status=413
@@ -72,7 +72,7 @@ def parse_json(data: bytes) -> Any:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ApiError(f"The body is not UTF-8 text: {error.reason}.") from None
-    # Before anything is made of it: a megabyte of empty lists would be 350,000 objects.
+    # Count before parsing, because a megabyte of empty lists would become 350,000 objects.
     if most_nodes(text) > MAX_NODES:
         raise ApiError(
             f"The JSON document has more than {MAX_NODES:,} values; expected are at most so many.",
@@ -95,10 +95,10 @@ def parse_json(data: bytes) -> Any:
 
 
 def most_nodes(text: str) -> int:
-    """At most so many values and names are in the JSON document `text`.
+    """An upper bound of the values and names in the JSON document `text`.
 
-    Each one but the first follows an opening bracket, a comma or a colon. Only where the marks
-    alone would be too many, those in strings are left out.
+    Each one but the first follows an opening bracket, a comma or a colon. Marks inside strings
+    are left out only if there would be too many with them.
     """
     marks = sum(map(text.count, "[{,:"))
     if marks >= MAX_NODES:
@@ -108,7 +108,7 @@ def most_nodes(text: str) -> int:
 
 
 def _depth(text: str) -> int:
-    """Deepest nesting, counted without recursion; brackets in strings only make it larger."""
+    """An upper bound of the nesting depth, without recursion; brackets in strings count too."""
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return 0
     depth = deepest = 0

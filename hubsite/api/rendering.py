@@ -1,4 +1,4 @@
-"""Writing JSON answers."""
+"""The renderer of JSON answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rest_framework.renderers import BaseRenderer
 
 
 class JSONRenderer(BaseRenderer):
-    """Plain, strict JSON; answers whatever the client says it accepts."""
+    """Strict JSON, whatever the client's Accept header says."""
 
     media_type = "application/json"
     format = "json"

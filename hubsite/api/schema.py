@@ -1,4 +1,4 @@
-"""How the API describes itself: each operation with the errors it can give, in our one shape.
+"""The OpenAPI description: each operation with its possible errors, in our one shape.
 
 Each app has one module of drf-spectacular's `extend_schema` decorators; bodies are serializers.
 """
@@ -44,7 +44,7 @@ ERRORS = {
     500: "A fault of the hub. Its operators find the reason in the log.",
     503: "The hub cannot do this just now; try again after the seconds in `Retry-After`.",
 }
-"""What each status tells, unless an operation says it more closely."""
+"""The description of each status, unless an operation has a more precise one."""
 
 
 def query_number(name: str, default: int, most: int, description: str) -> OpenApiParameter:
@@ -80,7 +80,7 @@ PAGE = [
 def problem_responses(
     *errors: ApiError | Refused, shape: ErrorShape = PROBLEMS, **kwargs: str
 ) -> dict[tuple[int, str], OpenApiResponse]:
-    """For `extend_schema(responses=…)`: each of `errors` as a view of this `shape` tells it.
+    """For `extend_schema(responses=…)`: each of `errors` in the `shape` of the view.
 
     Several with the same status become examples of one response. `kwargs` are the parts of
     the path that the shape may name.
@@ -108,7 +108,7 @@ def _title(text: str) -> str:
 
 
 class HubSchema(AutoSchema):
-    """Adds to every operation what the hub's middleware and base classes can answer."""
+    """Adds the answers of the hub's middleware and base classes to every operation."""
 
     def get_tags(self) -> list[str]:
         first = self.path.removeprefix(f"/{settings.API_PATH}").split("/")[0]
@@ -146,7 +146,7 @@ class HubSchema(AutoSchema):
         yield 500
 
     def _may_be_forbidden(self) -> bool:
-        """By a missing scope, or by a missing CSRF token."""
+        """Whether it can answer 403: for a missing scope, or a missing CSRF token."""
         is_safe = self.method in SAFE_METHODS
         return not is_safe or any(
             type(permission) is not IsAuthenticated for permission in self.view.get_permissions()
@@ -179,7 +179,7 @@ class HubSchema(AutoSchema):
 
 
 class SessionScheme(OpenApiAuthenticationExtension):
-    """The browser's session in the document; registers itself by being imported."""
+    """Session authentication in the OpenAPI document; importing the module registers it."""
 
     target_class = "hubsite.api.authentication.SessionAuthentication"
     name = "session"

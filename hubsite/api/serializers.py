@@ -9,11 +9,11 @@ from rest_framework import serializers
 
 
 class ClosedSerializer(serializers.Serializer):
-    """An object without other members than its fields: clients refuse what they do not know."""
+    """An object that has only these members, because clients refuse members unknown to them."""
 
 
 class _ClosedExtension(OpenApiSerializerExtension):
-    """Says so in the API document; registers itself by being imported."""
+    """Describes closed objects in the OpenAPI document; importing the module registers it."""
 
     target_class = ClosedSerializer
     match_subclasses = True
@@ -32,8 +32,10 @@ class FieldErrorSerializer(serializers.Serializer):
 
 
 class ProblemSerializer(serializers.Serializer):
-    """Every error, as RFC 9457 (problem details) has it. `message` repeats `detail` for the
-    geoDB client."""
+    """Every error, as RFC 9457 (problem details) describes it.
+
+    `message` repeats `detail` for the geoDB client.
+    """
 
     type = serializers.CharField(help_text="Always `about:blank`.")
     title = serializers.CharField(help_text="The kind of error.")

@@ -1,7 +1,7 @@
-"""The `.env` file: lines `NAME=value`, read as common tools read them, but never guessed at.
+"""Reads the `.env` file: lines `NAME=value`, in the syntax that common tools use.
 
-The readers of libraries skip what they do not understand. A skipped `XCUBE_HUB_ENV=production`
-would start a development hub, so each line that cannot be read is a fault here, with its number.
+Libraries skip lines that they do not understand. But a skipped `XCUBE_HUB_ENV=production` would
+start a development hub. So here each line that cannot be read is a fault, with its number.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
 
 
 def read_dotenv(path: Path) -> dict[str, str]:
-    """Names and values in the file at `path`. Raises ConfigurationError, with all faults.
+    """Names and values in the file at `path`. Raises ConfigurationError with all faults.
 
-    Blanks around names and values, `export `, a byte-order mark, comments (behind a value after
-    a blank) and both kinds of quotes are understood; a quoted value may have several lines.
+    It understands spaces around names and values, `export `, a byte-order mark, comments (after
+    a value and a space, too) and both kinds of quotes. A quoted value may have several lines.
     """
     try:
         data = path.read_bytes()
@@ -43,7 +43,7 @@ def read_dotenv(path: Path) -> dict[str, str]:
 
 
 class _Reader:
-    """Goes through the text once; `at` is where it stands."""
+    """Parses the text in one pass; `at` is the current position."""
 
     def __init__(self, path: Path, text: str) -> None:
         self._path = path

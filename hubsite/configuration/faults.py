@@ -1,5 +1,5 @@
-"""What is raised if the configuration cannot be used."""
+"""The exception for a configuration that cannot be used."""
 
 
 class ConfigurationError(ValueError):
-    """A setting cannot be used; the message says what to set, one sentence a line."""
+    """Settings cannot be used; each line of the message is a sentence that says what to set."""

@@ -1,4 +1,4 @@
-"""`docs/configuration.md`, made from the table of settings."""
+"""Writes `docs/configuration.md` from the table of settings."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _TYPES = {
 
 
 def markdown(table: Iterable[Setting], without_meaning: Mapping[str, str]) -> str:
-    """The page for readers of the repository, by section."""
+    """The whole page as Markdown, one section for each room."""
     settings = list(table)
     parts = [_HEAD]
     for section in dict.fromkeys(setting.section for setting in settings):
@@ -81,7 +81,7 @@ def _row(setting: Setting) -> str:
 
 
 def type_name(setting: Setting) -> str:
-    """What kind of value it takes, in a word or two."""
+    """The kind of value that the setting takes, in one or two words."""
     return _TYPES.get(setting.type_name, "text")
 
 

@@ -1,7 +1,7 @@
 """The one table of the hub's settings: name, type, default, meaning, former names.
 
 `settings.py` reads it, `docs/configuration.md` is made from it
-(`manage.py show_settings --markdown`), and the system checks tell from it what to set.
+(`manage.py show_settings --markdown`), and the system checks use it to say what to set.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ BASE_DIR = Path(__file__).resolve().parent.parent.parent
 class Setting:
     """One row of the table.
 
-    `default` is a value, or a function of the settings read so far: of the `room` that declares
-    the row, else of a dictionary of names to values.
-    `minimum` and `maximum` bound a number; both are allowed.
-    `former` names are those of the service we replace; they still work and are logged.
-    `former_type` reads their values, where these were written differently;
-    `former_path` names variables that were the parts of one path; `former_join` makes the text
-    of other former variables, which `former_text` names.
+    `default` is a value, or a function of the settings read so far. The function gets the
+    `room` that declares the row; without a room, a dictionary from names to values.
+    `minimum` and `maximum` bound a number; both are allowed values.
+    `former` are names of the old service; they still work, and their use is logged.
+    `former_type` reads values of former names if these were written differently.
+    `former_path` names variables that together were one path. `former_join` makes one text of
+    the former variables that `former_text` names.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Setting:
 
     @property
     def range_text(self) -> str:
-        """Which numbers it takes; empty if any."""
+        """The allowed numbers in words; empty if every number is allowed."""
         if self.maximum is None:
             return "" if self.minimum is None else f"{self.minimum} or more"
         return f"{self.minimum or 0} to {self.maximum}"
@@ -73,7 +73,7 @@ class Setting:
         return " with ".join(self.former_path)
 
     def value(self, text: str, *, is_former: bool = False) -> Any:
-        """`text` as this setting means it. Raises ValueError."""
+        """The value that `text` means for this setting. Raises ValueError."""
         kind = self.former_type if is_former and self.former_type else self.type
         value = kind(text)
         if self.choices and value not in self.choices:
@@ -139,12 +139,12 @@ def comma_list(text: str) -> list[str]:
 
 
 def one_item(text: str) -> list[str]:
-    """A list of `text` as it is, with its commas."""
+    """A comma-separated list, as the text that was given."""
     return [text]
 
 
 def whole_number(text: str) -> int:
-    """An integer; `1e4` is one too, as operators of the old service write it."""
+    """An integer; `1e4` is allowed, because settings of the old service are written so."""
     number = float(text)
     if not number.is_integer():
         raise ValueError("expected a whole number")
@@ -176,7 +176,7 @@ def file(text: str) -> Path | None:
 
 
 class Values(dict[str, Any]):
-    """Settings that were read so far, name to value; `given` are those that somebody set."""
+    """The settings read so far, from name to value; `given` are those that an operator set."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -184,7 +184,7 @@ class Values(dict[str, Any]):
 
 
 class Reading(NamedTuple):
-    """What the environment says: values, by which name each was given, and odd things to tell."""
+    """The result of reading: values, the name by which each was given, and remarks to report."""
 
     values: dict[str, Any]
     given: dict[str, str]
@@ -221,15 +221,18 @@ def read(
             faults.append(
                 f"{given}{shown}: {reason}; set it to a value of type {setting.type_name}."
             )
-            values[setting.name] = setting.default_value(values)  # others may follow from it
+            values[setting.name] = setting.default_value(values)  # later defaults may use it
     if faults:
         raise ConfigurationError("\n".join(faults))
     return Reading(values, given_by, warnings)
 
 
 def _find(setting: Setting, environment: Mapping[str, str]) -> tuple[str | None, str]:
-    """By which name `setting` is given, and its text. Empty is unset, but for a list: an empty
-    list closes what its default opens."""
+    """The name by which `setting` is given, and its text.
+
+    An empty text counts as unset. A list may be empty, because that can close what its default
+    opens.
+    """
     for name in (setting.name, *setting.former):
         if text := environment.get(name):
             return name, text

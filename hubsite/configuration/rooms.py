@@ -1,4 +1,4 @@
-"""A room's settings: declared beside the room that uses them, read as typed attributes.
+"""Settings are declared beside the code (the room) that uses them, as typed attributes.
 
     class ShipSettings(SiteSettings):
         section = "Ships"
@@ -8,9 +8,9 @@
 
     hub = ShipSettings()
 
-`hub.most_ships` is the value of now. The docstring below a declaration is what people read in
-docs/configuration.md and in `show_settings`. A room inherits from the rooms that it may import,
-so that its `hub` has their settings too.
+`hub.most_ships` is the present value. The docstring below a declaration is shown in
+docs/configuration.md and by `show_settings`. A room inherits from the rooms that it may import,
+so its `hub` has their settings too.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from .reading import Setting
 
 
 class _Declared:
-    """A declaration in a room's class; read from an instance it is the value."""
+    """The declaration of a setting in a room's class; an instance has the value instead."""
 
     def __init__(self, name: str, kind: Callable[[str], Any], default: Any, **options: Any) -> None:
         self.name = name
         self._row = (kind, default, options)
 
     def row(self, *, text: str, room: type[Room]) -> Setting:
-        """The row of the table; a default that follows from other settings is given the room."""
+        """The row of the table; a default that is a function gets the room."""
         kind, default, options = self._row
         return Setting(
             self.name,
@@ -58,17 +58,17 @@ def setting(name: str, kind: Callable[[str], Any], default: Any, **options: Any)
 
 
 class Room:
-    """Base of the rooms' settings."""
+    """Base class of a room's settings; the module's docstring shows a subclass."""
 
     section: ClassVar[str] = ""
-    """The heading of the room in docs/configuration.md."""
+    """The heading of the section in docs/configuration.md."""
     rows: ClassVar[tuple[Setting, ...]] = ()
-    """What the room itself declares, for the table."""
+    """The settings that the room itself declares, for the table."""
 
     def __init__(
         self, values: Mapping[str, Any] | None = None, given: Collection[str] = ()
     ) -> None:
-        """Of `values`, some of which were `given`; without them, of Django's settings."""
+        """Read from `values`, of which `given` were set; without them, from Django's settings."""
         self._values = values
         self._given = given
 
@@ -80,7 +80,7 @@ class Room:
 
     @property
     def values(self) -> Mapping[str, Any]:
-        """By name. Tests replace them: `settings.HUB = {**settings.HUB, "XCUBE_HUB_…": value}`."""
+        """Values by name. Tests set `settings.HUB = {**settings.HUB, "XCUBE_HUB_…": value}`."""
         if self._values is not None:
             return self._values
         from django.conf import settings
@@ -88,7 +88,7 @@ class Room:
         return settings.HUB
 
     def is_given(self, name: str) -> bool:
-        """Whether somebody set it; else it has its default."""
+        """Whether an operator set it; otherwise it has its default."""
         if self._values is not None:
             return name in self._given
         from django.conf import settings

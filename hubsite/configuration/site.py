@@ -17,7 +17,7 @@ from hubsite.configuration.rooms import Room, setting
 
 
 def _local_url(hub: SiteSettings) -> str:
-    """Where a browser on this machine finds web."""
+    """The URL under which a browser on this machine reaches the web process."""
     address = hub.address
     if address in ("", "0.0.0.0", "::", "127.0.0.1", "::1"):  # noqa: S104
         address = "localhost"
@@ -86,7 +86,7 @@ class SiteSettings(Room):
         default_text="`http://localhost:<port>`, or with the address that web binds",
     )
     """Base of the links that the hub gives out, without `/api/v2`. If it has a path, as
-    `https://example.org/hub`, a proxy must take that path off."""
+    `https://example.org/hub`, the proxy must remove that path from requests."""
 
     allowed_hosts: list[str] = setting(
         "XCUBE_HUB_ALLOWED_HOSTS",
@@ -94,7 +94,7 @@ class SiteSettings(Room):
         lambda hub: ["*"] if hub.env == "development" else [],
         default_text="any in development",
     )
-    """Host names the hub answers to, separated by commas."""
+    """Host names under which the hub answers, separated by commas."""
 
     cors_origins: list[str] = setting(
         "XCUBE_HUB_CORS_ORIGINS",
@@ -137,7 +137,7 @@ class SiteSettings(Room):
         "INFO",
         choices=("DEBUG", "INFO", "WARNING", "ERROR"),
     )
-    """How much the hub's processes tell."""
+    """Least severe level of messages that the hub's processes log."""
 
     chart_version: str | None = setting(
         "XCUBE_HUB_CHART_VERSION",

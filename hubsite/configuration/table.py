@@ -23,8 +23,8 @@ ROOMS = (
     "hubsite.engines.settings",
     "jobs.settings",
 )
-"""The modules that declare settings, as text: the site imports no app. What a default follows
-from comes before it."""
+"""The modules that declare settings. They are text, because the site imports no app. A module
+comes after those whose settings its defaults use."""
 
 
 def _rooms() -> Iterator[type[Room]]:
@@ -39,14 +39,14 @@ SETTINGS: tuple[Setting, ...] = tuple(row for room in _rooms() for row in room.r
 
 
 def every_setting(reading: Reading) -> Any:
-    """All settings as attributes, for Django's own settings, which serve all rooms."""
+    """All settings as attributes, for Django's settings, which are made from all rooms."""
     rooms = list(_rooms())
     leaves = [room for room in rooms if not any(room in other.__mro__[1:] for other in rooms)]
     return type("EverySetting", tuple(leaves), {})(reading.values, reading.given)
 
 
 def callback_hosts(callback_url: str) -> list[str]:
-    """The host that runs call, if it is this machine and not a name that operators must list."""
+    """The host that runs call, if it is a name of this machine; else operators must list it."""
     host = urlsplit(callback_url).hostname or ""
     if not is_loopback(host) or host == "localhost":
         return []
@@ -54,7 +54,7 @@ def callback_hosts(callback_url: str) -> list[str]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine itself reaches it by that name or address."""
+    """Whether the name or address can only be reached from this machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -107,7 +107,7 @@ WITHOUT_MEANING: dict[str, str] = {
 
 
 def known_names() -> frozenset[str]:
-    """Every name beginning with XCUBE_HUB_ that means or meant a setting."""
+    """Every name beginning with XCUBE_HUB_ that is, or was, the name of a setting."""
     joined = {
         name for row in SETTINGS for name in re.findall(r"XCUBE_HUB_[A-Z0-9_]+", row.former_text)
     }

@@ -1,4 +1,4 @@
-"""Names that look like settings of the hub and are none: a typing error must not go unnoticed."""
+"""Finds misspelt settings: names that look like settings of the hub, but are not."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _OF_A_SERVICE = re.compile(
 
 NOT_SETTINGS = frozenset(
     {
-        "XCUBE_HUB_DOTENV",  # names the file that settings may be in
-        # Between a run and its runner; here only if the hub itself was started by a run.
+        "XCUBE_HUB_DOTENV",  # names the file that settings are read from
+        # The runner sets these for a run; here only if a run started the hub.
         "XCUBE_HUB_RUN_TOKEN",
         "XCUBE_HUB_RUN_RETRIES",
         "XCUBE_HUB_RUNNER_ENVIRONMENT",
     }
 )
-"""They may be set, and are not suggested."""
+"""Names that may be set, but are never suggested."""
 
 
 def unknown_names(environment: Mapping[str, str], known: Collection[str]) -> list[str]:
-    """A sentence for each `XCUBE_HUB_…` of `environment` that is none of the `known` names.
+    """A sentence for each `XCUBE_HUB_…` in `environment` that is not one of the `known` names.
 
-    The case of letters does not matter here: `xcube_hub_env` is meant as a setting, and is none.
+    Names in small letters are found too: `xcube_hub_env` is meant as a setting, but is not one.
     """
     return [
         _sentence(name, known)
@@ -55,7 +55,7 @@ def _sentence(name: str, known: Iterable[str]) -> str:
 
 
 def _nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is written most like it; the prefix, which all have, does not count."""
+    """The most similar known name, compared without the prefix that all names share."""
     rests = [one.removeprefix(PREFIX) for one in known if one.startswith(PREFIX)]
     rest = name.removeprefix(PREFIX)
     near = difflib.get_close_matches(rest, rests, n=1, cutoff=0.6)

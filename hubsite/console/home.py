@@ -1,4 +1,4 @@
-"""The hub's own pages for people; everything else they need is the API and the admin."""
+"""The hub's home page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..health import parts
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """What this hub is, where its doors are, and how to submit a first cube."""
+    """Says what this hub is, links the API and the admin, and shows a first submission."""
     public_url = hub.public_url
     return render(
         request,

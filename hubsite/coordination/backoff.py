@@ -1,4 +1,4 @@
-"""How long to wait before the next try: ever longer, up to a limit."""
+"""Back-off: wait longer after each failure, up to a limit."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Backoff:
     first_s: float
     longest_s: float
     jitter: float = 0.0
-    """The part of a pause that is left to chance, so that many do not come back at once."""
+    """The random part of a pause, so that many clients do not retry at the same moment."""
 
     def pause_s(self, failures: int) -> float:
-        """Seconds to wait after the so-many-th failure in a row (1 is the first)."""
+        """Seconds to wait after this many failures in a row (1: after the first)."""
         pause = min(self.longest_s, self.first_s * 2 ** min(max(failures, 1) - 1, 60))
         return pause * (1 - random.uniform(0, self.jitter))  # noqa: S311

@@ -1,4 +1,4 @@
-"""Which errors of the database are its condition, not a fault of ours: full, locked, not there."""
+"""Recognizes database errors that are no bug: the database is full, locked or unreachable."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SQLITE = {
     sqlite3.SQLITE_NOTADB: "its file is damaged",
     sqlite3.SQLITE_CORRUPT: "its file is damaged",
 }
-"""By the primary result code; SQLITE_ERROR (a wrong statement, a missing table) is ours."""
+"""By SQLite's primary result code. SQLITE_ERROR (wrong statement, missing table) is our bug."""
 
 _SQLSTATES = {
     "08": _UNREACHABLE,  # connection exceptions
@@ -34,14 +34,14 @@ _SQLSTATES = {
     "53": "it lacks resources",  # too many connections
     "53100": _FULL,
     "55P03": _LOCKED,
-    "57": _UNREACHABLE,  # it shuts down or starts up, or an operator cancelled the statement
+    "57": _UNREACHABLE,  # it stops or starts, or an operator cancelled the statement
     "58": "its disk fails",
 }
 """By PostgreSQL's code, or its class (https://www.postgresql.org/docs/current/errcodes-appendix.html)."""
 
 
 def why_unavailable(error: BaseException | None) -> str | None:
-    """What is the matter with the database, if that is why `error` was raised; else None."""
+    """The condition of the database that caused `error`; None if `error` has another cause."""
     for one in _chain(error):
         if isinstance(one, DatabaseError | InterfaceError):
             return _why(one)
@@ -49,7 +49,7 @@ def why_unavailable(error: BaseException | None) -> str | None:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and what led to it: a session that cannot be saved raises one of its own."""
+    """The error and its causes, because e.g. Django's session raises an error of its own."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -65,5 +65,5 @@ def _why(error: DatabaseError | InterfaceError) -> str | None:
     state = getattr(cause, "sqlstate", None)
     if state is not None:
         return _SQLSTATES.get(state) or _SQLSTATES.get(state[:2])
-    # psycopg names no code for a connection that failed or was lost.
+    # psycopg gives no code if a connection fails or is lost.
     return _UNREACHABLE if isinstance(error, OperationalError | InterfaceError) else None

@@ -1,7 +1,7 @@
-"""Heartbeats: a part that works says so in a row, every few seconds.
+"""Heartbeats: every few seconds, a working part of the hub writes so into a database row.
 
-Web reads the rows, so no request asks another process. All times are the database's, because the
-parts may be on machines whose clocks differ.
+The web process reads the rows, so no request has to ask another process. All times are the
+database's, because the parts may run on machines whose clocks differ.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 STALE_AFTER = timedelta(seconds=30)
-"""A part that has not said anything for so long counts as gone: a tick of the worker or a turn
-of the follower takes seconds, and is repeated every five."""
+"""A part without a heartbeat for this long counts as stopped. A tick of the worker or a turn of
+the follower takes seconds, and is repeated every five seconds."""
 EVERY_S = 4.0
 
 
 class Heartbeat(models.Model):
-    """The last word of one part: `worker`, or `follower` and `engine` with an engine's name."""
+    """The last heartbeat of a part: `worker`, or `follower` and `engine` with the engine's name."""
 
     part = models.CharField(max_length=40)
     name = models.CharField(max_length=63, blank=True)
@@ -55,7 +55,7 @@ class Pulse:
         self._problem: str | None = None
 
     def beat(self, problem: str = "") -> None:
-        """Say that the part works, or what keeps it from it. Raises DatabaseError."""
+        """Record that the part works, or why it cannot. Raises DatabaseError."""
         if problem == self._problem and time.monotonic() < self._next:
             return
         beat(self._part, self._name, problem=problem)
@@ -63,27 +63,27 @@ class Pulse:
 
 
 class FollowerPulse:
-    """The heartbeats that a follower writes: its own, and that of the engine which it asks."""
+    """The heartbeats that a follower writes: its own, and that of its engine."""
 
     def __init__(self, engine: str) -> None:
         self._follower = Pulse("follower", engine)
         self._engine = Pulse("engine", engine)
 
     def turn(self) -> None:
-        """A turn begins. Raises DatabaseError."""
+        """Record that a turn begins. Raises DatabaseError."""
         self._follower.beat()
 
     def engine_answers(self) -> None:
         self._engine.beat()
 
     def engine_fails(self, problem: str) -> None:
-        """The engine did not answer. If that cannot be written either, nothing is lost."""
+        """Record that the engine did not answer. A database error is ignored."""
         with contextlib.suppress(DatabaseError, InterfaceError):
             self._engine.beat(problem)
 
 
 def beat(part: str, name: str = "", *, problem: str = "") -> None:
-    """Write one heartbeat; `since` is kept while it says the same without a gap."""
+    """Write one heartbeat; `since` stays as long as the same is reported without a gap."""
     problem = problem[:500]
     row = Heartbeat.objects.filter(part=part, name=name)
     goes_on = row.filter(problem=problem, at__gt=Now() - STALE_AFTER, at__lte=Now())
@@ -94,14 +94,14 @@ def beat(part: str, name: str = "", *, problem: str = "") -> None:
 
 
 class Heard:
-    """What the heartbeat of a part tells, by the database's clock."""
+    """The health of a part according to its heartbeat, by the database's clock."""
 
     def __init__(self, row: Heartbeat | None) -> None:
         self.problem = row.problem if row else ""
         self.was_ever = row is not None
         age: timedelta | None = row.age if row else None
-        # One from the future was written while a clock was wrong. It proves nothing, and the
-        # next one of a part that works replaces it within seconds.
+        # A heartbeat from the future was written while a clock was wrong. It proves nothing. If
+        # the part works, its next heartbeat replaces this one within seconds.
         self.is_alive = age is not None and timedelta(0) <= age <= STALE_AFTER
         self.silent_since: datetime | None = row.at if row and age and age > STALE_AFTER else None
         self.since: datetime | None = row.since if row and self.is_alive else self.silent_since

@@ -1,6 +1,6 @@
-"""Metrics for Prometheus, for this machine's scraper and for operators only.
+"""Metrics for Prometheus; only a scraper on this machine and operators may read them.
 
-Besides what django-prometheus counts, gauges of our own. Apps register them:
+Besides the metrics of django-prometheus there are gauges of our own. Apps register them:
 
     metrics.register(collect)   # a function that yields prometheus_client metrics
 """
@@ -24,7 +24,7 @@ from .database_faults import why_unavailable
 logger = logging.getLogger(__name__)
 
 KEPT_S = 10.0
-"""Counting a million jobs takes a while; scrapers come every 15 s or more seldom."""
+"""Counting a million jobs takes a while, and scrapers ask every 15 s or more rarely."""
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
@@ -33,7 +33,7 @@ Collect = Callable[[], Iterable[Metric]]
 
 
 class _Ours:
-    """What apps registered, as a collector of prometheus_client."""
+    """The gauges that apps registered, as one collector of prometheus_client."""
 
     def __init__(self) -> None:
         self._kept_s: dict[Collect, float] = {}
@@ -56,7 +56,7 @@ class _Ours:
                 try:
                     metrics = list(collect())
                 except Exception as error:
-                    # One that fails must not hide the others.
+                    # A gauge that fails must not hide the others.
                     why = why_unavailable(error)
                     logger.warning(
                         "The metrics of %s are missing: %s",
@@ -77,12 +77,12 @@ _registry.register(_ours)
 
 
 def register(collect: Collect, *, kept_s: float = KEPT_S) -> None:
-    """Have `/metrics` show what `collect` yields, asked at most once in `kept_s` seconds."""
+    """Make `/metrics` show what `collect` yields. It is called at most once in `kept_s` seconds."""
     _ours.add(collect, kept_s)
 
 
 def forget() -> None:
-    """Collect anew the next time."""
+    """Forget what was collected, so that the next request collects again."""
     _ours.forget()
 
 
@@ -91,7 +91,7 @@ def _gauge(name: str, help_text: str, value: float) -> GaugeMetricFamily:
 
 
 def of_parts() -> Iterator[Metric]:
-    """Which parts work, and which services are open."""
+    """Gauges that say which parts work, and which services are open."""
     view = parts.look()
     up = GaugeMetricFamily("hub_part_up", "1 if the part does its work.", labels=["part"])
     since = GaugeMetricFamily(
@@ -119,7 +119,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 def _is_local(request: HttpRequest) -> bool:
-    """From this machine, and not by a proxy on it that passes on somebody's request."""
+    """Whether the request comes from this machine itself, not from a client through a proxy."""
     if any(name in request.headers for name in _FORWARDED):
         return False
     return request.META.get("REMOTE_ADDR") in _LOOPBACK

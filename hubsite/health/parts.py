@@ -1,11 +1,11 @@
-"""What each part of the hub can do now: the one place that knows, and that all views read.
+"""The health of each part and service of the hub: the one place that all views read.
 
 Apps register their parts and services in `AppConfig.ready`:
 
     parts.register(Part("worker", "Worker", worker_check, needed_by=("xcube_gen",)))
     parts.offer(Service("xcube_gen", ready="Cubes can be generated.", ...))
 
-`look()` is cheap: what was found is kept for two seconds, and only one thread looks at a time.
+`look()` is cheap: its result is kept for two seconds, and only one thread checks at a time.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ logger = logging.getLogger(__name__)
 
 KEPT_S = 2.0
 SITE = "site"
-"""What every service needs, and without which web is not ready."""
+"""Parts that every service needs. Without one of them the web process is not ready."""
 SERVICES = "services"
-"""What every service needs, but not the rest of web."""
+"""Parts that every service needs, but the rest of the web process does not."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """How a part is: if it is not well, what is wrong, what to do, and since when."""
+    """The health of a part; if it is not well: what is wrong, what to do, and since when."""
 
     is_ok: bool
     message: str = ""
@@ -44,8 +44,11 @@ WELL = Finding(True)
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the hub. `check` is bounded in time, and asks nobody but the database,
-    unless `needs_database` is false."""
+    """A part of the hub and how to check it.
+
+    `check` must end within a bounded time. It may ask the database and nothing else; with
+    `needs_database` false, not even that.
+    """
 
     name: str
     check: Callable[[], Finding]
@@ -55,7 +58,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Service:
-    """What the hub offers; `suspended` gives the sentence of operators who switched it off."""
+    """A service of the hub. If operators have switched it off, `suspended` returns why."""
 
     name: str
     ready: str
@@ -67,20 +70,20 @@ class Service:
 class ServiceStatus:
     name: str
     status: str
-    """Ready, Suspended or Error."""
+    """The state of a service: Ready, Suspended or Error."""
     message: str
 
 
 @dataclass(frozen=True)
 class View:
-    """What was found, at one moment."""
+    """The health of all parts and services at one moment."""
 
     findings: Mapping[str, Finding]
     services: tuple[ServiceStatus, ...]
 
     @property
     def is_ready(self) -> bool:
-        """Whether web can serve requests at all."""
+        """Whether the web process can serve requests at all."""
         return all(self.findings[name].is_ok for name in _needed_by(SITE))
 
     @property
@@ -96,7 +99,7 @@ _since: dict[str, tuple[bool, datetime]] = {}
 
 
 def register(part: Part) -> None:
-    """Called by apps when they are ready; parts are looked at in this order."""
+    """Register a part, in `AppConfig.ready`. Parts are checked in the order of registration."""
     _parts[part.name] = part
     forget()
 
@@ -107,17 +110,17 @@ def offer(service: Service) -> None:
 
 
 def forget() -> None:
-    """Look anew the next time."""
+    """Forget the last result, so that the next `look()` checks again."""
     global _kept
     _kept = None
 
 
 def look() -> View:
-    """How everything is; at most about two seconds old."""
+    """The health of everything, at most about two seconds old."""
     kept = _kept
     if kept is not None and time.monotonic() < kept[0]:
         return kept[1]
-    # While another thread looks, an older view is better than a request that waits.
+    # While another thread checks, answer with the older result instead of waiting.
     if not _lock.acquire(blocking=kept is None):
         return kept[1]
     try:
@@ -155,7 +158,7 @@ def _checked(part: Part) -> Finding:
 
 
 def _with_since(name: str, finding: Finding) -> Finding:
-    """If the part does not know since when it is so, since this process saw it first."""
+    """Fill in `since` with the time when this process first saw it, if the part has no time."""
     now = timezone.now()
     was_ok, since = _since.get(name, (None, now))
     if was_ok is not finding.is_ok:

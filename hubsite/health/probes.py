@@ -1,4 +1,4 @@
-"""Whether this web process is alive, and what the hub can do: asked by whatever runs it."""
+"""Health probes over HTTP: liveness and readiness of the web process, and all parts."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ def detail(name: str, tell: Callable[[], Any]) -> None:
 
 @require_safe
 def live(request: HttpRequest) -> JsonResponse:
-    """200 as long as the process answers: what fails here only a restart can mend."""
+    """Liveness: 200 as long as the process answers. If it does not, only a restart helps."""
     return JsonResponse({"status": "alive"})
 
 
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
-    """200 if web can serve requests, else 503: for what sends requests here."""
+    """Readiness: 200 if the web process can serve requests, else 503. For load balancers."""
     view = parts.look()
     return _answer(view, is_well=view.is_ready)
 
 
 @require_safe
 def whole(request: HttpRequest) -> JsonResponse:
-    """200 if every part works, else 503: for what calls an operator."""
+    """200 if every part works, else 503. For monitoring that alerts an operator."""
     view = parts.look()
     return _answer(view, is_well=view.is_whole)
 

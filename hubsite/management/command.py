@@ -15,8 +15,8 @@
             else:
                 out.line(f"{count} jobs")
 
-`run` returns the exit status: None or 0 if the command did what it was asked, 1 if there was
-nothing to do. A `CommandError`, or the domain's `Refused`, ends it with status 1 and its sentence.
+`run` returns the exit status: None or 0 if the command did its work, 1 if there was nothing to
+do. If it raises `CommandError`, or `Refused`, the command prints the sentence and exits with 1.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ NOTHING_DONE = 1
 
 
 class _KeepsLines(DjangoHelpFormatter, RawDescriptionHelpFormatter):
-    """Help whose examples stay as they are written."""
+    """Prints help texts and keeps the line breaks of the examples."""
 
 
 class HubCommand(BaseCommand, ABC):
-    """A command that prints by `Output`, and knows `--json` if it prints a result."""
+    """Base class of a command: prints by `Output`, and takes `--json` if it prints a result."""
 
     group = "Hub"
     """Heading under which `xcube-hub help` lists it."""
@@ -69,7 +69,7 @@ class HubCommand(BaseCommand, ABC):
             add_json_argument(parser)
 
     def execute(self, *args: Any, **options: Any) -> Any:
-        """Like Django's, but an error's text cannot move the cursor, and a refusal is one."""
+        """Like Django's, but `Refused` is an error too, and error texts cannot move the cursor."""
         try:
             return super().execute(*args, **options)
         except Refused as refused:

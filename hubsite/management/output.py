@@ -1,9 +1,9 @@
-"""How every command of the hub prints: one place, so that all look and behave the same.
+"""The output of commands: tables, JSON and notes, the same for every command of the hub.
 
-- On a terminal: a table that fits its width, with colours. Elsewhere: plain columns, one row a
-  line, so that `grep`, `awk` and `cut` work.
+- On a terminal: a table that fits its width, with colours. Elsewhere: plain columns, one line for
+  each row, so that `grep`, `awk` and `cut` work.
 - With `--json`: one JSON value and nothing else on standard output.
-- Text from outside is never markup and moves no cursor (`terminal_text`).
+- Text from outside is never taken as markup and cannot move the cursor (`terminal_text`).
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from rich.text import Text
 from .terminal_text import one_line, some_lines
 
 LEAST_WIDTH = 40
-"""A terminal that says it is narrower gets tables of this width."""
+"""Tables are at least this wide, even if the terminal is narrower."""
 
 
 @dataclass(frozen=True)
 class Styled:
-    """A cell with a style of rich; the style shows on a terminal only."""
+    """A cell with a style of rich; the style is used on a terminal only."""
 
     text: str
     style: str
@@ -40,10 +40,11 @@ Cell = str | int | bool | datetime | Styled | None
 
 @dataclass(frozen=True)
 class Column:
-    """`is_copied`: people copy this value, so it is never broken over lines on a terminal.
+    """A column of a table, and how it fits the width of a terminal.
 
-    `is_cut`: what does not fit the terminal's line is cut off and marked by an ellipsis.
-    `share` is the part of the width that a long column may take, relative to the others.
+    `is_copied`: people copy the values, so they are never broken over lines.
+    `is_cut`: what does not fit is cut off and marked by an ellipsis.
+    `share`: the part of the width that a long column may take, relative to the others.
     """
 
     heading: str
@@ -80,7 +81,7 @@ class Output:
 
     @property
     def width(self) -> int:
-        """Columns of the terminal."""
+        """The width of the terminal in characters."""
         return max(shutil.get_terminal_size((120, 24)).columns, LEAST_WIDTH)
 
     def line(self, text: object = "") -> None:
@@ -88,7 +89,7 @@ class Output:
         self._stdout.write(some_lines(text))
 
     def note(self, text: object) -> None:
-        """Print what is no result, such as a warning or progress, on standard error."""
+        """Print a warning or progress on standard error, because it is not the result."""
         self._stderr.write(some_lines(text), style_func=str)
 
     def raw(self, text: str, *, ending: str = "\n") -> None:
@@ -100,7 +101,7 @@ class Output:
         self._stdout.write(json.dumps(value, indent=2, default=_json_default))
 
     def fields(self, values: Mapping[str, Cell]) -> None:
-        """Print `name: value` a line."""
+        """Print one line `name: value` for each member."""
         for name, value in values.items():
             self._stdout.write(f"{name}: {one_line(cell_text(value))}")
 
@@ -112,9 +113,10 @@ class Output:
         title: str = "",
         empty: str = "",
     ) -> None:
-        """Print a table; if there are no rows, the sentence `empty` on standard error.
+        """Print a table. If there are no rows, print the sentence `empty` on standard error.
 
-        So is the title where the table is plain columns, which programs read.
+        The title goes to standard error too if the output is plain columns, because programs
+        read these.
         """
         all_columns = [c if isinstance(c, Column) else Column(c) for c in columns]
         all_rows = [list(row) for row in rows]
@@ -172,7 +174,7 @@ class Output:
 
 
 def _widest(rows: Sequence[Sequence[Cell]], index: int) -> int:
-    """Columns that the longest line of a column's cells takes."""
+    """The width in characters of the longest line in a column's cells."""
     lines = (line for row in rows for line in some_lines(cell_text(row[index])).splitlines())
     return max(map(cell_len, lines), default=0)
 

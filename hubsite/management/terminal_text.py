@@ -10,11 +10,12 @@ from __future__ import annotations
 import unicodedata
 
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Controls, formats (direction, zero width), half surrogates, line and paragraph separators."""
+"""Unicode categories: control, format (direction, zero width), surrogate, line and paragraph
+separator."""
 
 
 def one_line(text: object) -> str:
-    """`text` on one line; also tabs and line ends are shown as escapes."""
+    """`text` on one line: tabs and line ends are shown as escapes, too."""
     return _escaped(str(text), kept="")
 
 

@@ -1,7 +1,7 @@
-"""Becomes another program that gets SIGTERM when its parent dies, however that ends.
+"""Runs a program that gets SIGTERM when its parent dies, even if the parent is killed.
 
 Run as a script: `python end_with_parent.py <pid of the parent> <program> [argument …]`.
-Between fork and exec no Python may run in a process with threads; hence a program of its own.
+It is a script, because a process with threads must not run Python between fork and exec.
 """
 
 import ctypes

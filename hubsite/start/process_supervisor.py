@@ -1,7 +1,7 @@
-"""Keeps the parts of the hub running: starts, restarts and stops them as one.
+"""Supervises the processes of the hub: starts, restarts and stops them together.
 
-Each part is a process group of its own, so that a Ctrl-C in the terminal reaches only this
-process, which then ends the parts in order. A part that ends by itself is started again.
+Each part is a process group of its own. So a Ctrl-C in the terminal reaches only this process,
+which then ends the parts in order. A part that ends by itself is started again.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ class _Child:
 
 
 class Supervisor:
-    """Runs `parts` until it is told to stop.
+    """Runs `parts` until a signal stops it.
 
-    `once_started` is awaited beside them, for instance to tell when the hub answers.
+    `once_started` is awaited meanwhile, for instance to report when the hub answers.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Supervisor:
         self._stopping.set()
 
     async def _keep(self, part: Part) -> None:
-        """Have this part running, again and again, until the hub stops."""
+        """Run this part, and restart it whenever it ends, until the hub stops."""
         pause = FIRST_PAUSE_S
         while not self._stopping.is_set():
             child = self._start(part)
@@ -142,11 +142,11 @@ class Supervisor:
         child = _Child(part, process, pipe, Lines(self._output, part.name), loop.create_future())
         self._children.add(child)
         loop.add_reader(pipe, self._read, child)
-        self._reap()  # it may have ended before it was in the set
+        self._reap()  # it may have ended before it was added to the set
         return child
 
     def _read(self, child: _Child) -> None:
-        """Pass on what the child has written."""
+        """Forward the output of the child."""
         try:
             data = os.read(child.pipe, 64 * 1024)
         except BlockingIOError:
@@ -155,7 +155,7 @@ class Supervisor:
         if not data:
             asyncio.get_running_loop().remove_reader(child.pipe)
         if self._output.is_gone:
-            self._stopping.set()  # nobody reads any more
+            self._stopping.set()  # no one reads the output any more
 
     def _reap(self) -> None:
         for child in self._children:
@@ -171,12 +171,12 @@ class Supervisor:
                 self._output.tell(f"{child.part.name} did not stop in time; it is killed.")
                 child.signal_group(signal.SIGKILL)
         status = await child.ended
-        child.signal_group(signal.SIGKILL)  # what it left behind
+        child.signal_group(signal.SIGKILL)  # processes that the part has left behind
         self._close(child)
         return status
 
     def _close(self, child: _Child) -> None:
-        """Take what is left in the pipe; a grandchild may hold it open, so do not wait."""
+        """Read the rest of the pipe without waiting, because a grandchild may keep it open."""
         asyncio.get_running_loop().remove_reader(child.pipe)
         with contextlib.suppress(BlockingIOError):
             while data := os.read(child.pipe, 64 * 1024):
@@ -186,7 +186,7 @@ class Supervisor:
         self._children.discard(child)
 
     async def _until_stopping(self, future: asyncio.Future) -> None:
-        """Until `future` is done or the hub stops, whichever comes first."""
+        """Wait until `future` is done or the hub stops, whichever happens first."""
         stop = asyncio.create_task(self._stopping.wait())
         await asyncio.wait({future, stop}, return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
@@ -197,7 +197,7 @@ class Supervisor:
 
 
 def describe(status: int) -> str:
-    """An exit status as `subprocess` gives it, in words."""
+    """The exit status in words; negative numbers are signals, as `subprocess` gives them."""
     if status < 0:
         return f"was ended by {signal.Signals(-status).name}"
     return f"ended with exit status {status}"

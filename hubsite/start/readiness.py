@@ -1,4 +1,4 @@
-"""Where the hub is reached, and when it answers there."""
+"""The address at which the hub is reached, and waiting until it answers."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Site:
 
     @property
     def url(self) -> str:
-        """Base of all links: as configured, else as a browser on this machine finds it."""
+        """The base of all links: as configured, else the URL for a browser on this machine."""
         if "XCUBE_HUB_PUBLIC_URL" in settings.HUB_GIVEN:
             return hub.public_url
         host = "localhost" if self.address in _ANY | _LOCAL else self.address
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     def environment(self) -> dict[str, str]:
-        """What tells the parts where the hub is; the public URL follows from it, if not set."""
+        """Variables that give the parts the address; the public URL follows if it is not set."""
         return {
             "XCUBE_HUB_ADDRESS": self.address,
             "XCUBE_HUB_PORT": str(self.port),
@@ -48,7 +48,7 @@ class Site:
         )
 
     async def answers(self) -> bool:
-        """True if web answers a request at all."""
+        """Whether the web process answers a request at all."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.address, self.address)  # noqa: S104
         writer = None
         try:
@@ -65,13 +65,13 @@ class Site:
 
 
 def _known_host() -> str:
-    """A name that the hub answers to; else it would log a stranger's."""
+    """A host name under which the hub answers, because it logs a warning for all others."""
     names = (name for name in settings.ALLOWED_HOSTS if name[:1] not in (".", "*"))
     return next(names, "localhost")
 
 
 async def tell_when_ready(site: Site, tell: Callable[[str], None]) -> None:
-    """Say where everything is as soon as web answers; say so once if that takes long."""
+    """Print the URLs as soon as web answers; print one note if that takes long."""
     late_at = time.monotonic() + LATE_AFTER_S
     while not await site.answers():
         if time.monotonic() > late_at:

@@ -1,4 +1,4 @@
-"""Secrets that the embedded default makes for itself, once, in the data folder (mode 0600)."""
+"""Generates secrets of a development hub once, as files of mode 0600 in the data folder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def read_or_make(path: Path, *, length: int = 64) -> str:
-    """The secret in `path`; made there if missing, by exactly one of several processes."""
+    """The secret in the file `path`; if it is missing, exactly one process makes it."""
     try:
         return path.read_text().strip()
     except FileNotFoundError:
@@ -20,7 +20,7 @@ def read_or_make(path: Path, *, length: int = 64) -> str:
         stream.flush()
         os.fsync(stream.fileno())
     try:
-        os.link(draft, path)  # fails if another process was first: its secret is the one
+        os.link(draft, path)  # fails if another process was first; then its secret is used
     except FileExistsError:
         pass
     finally:

@@ -1,4 +1,4 @@
-"""What must hold before the hub starts; each fault is told in a sentence that says what to do."""
+"""Checks before the hub starts; each fault is a sentence that says what to do."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class CannotStart(Exception):
 
 
 def check_configuration(tell: Callable[[str], None]) -> None:
-    """Run the system checks: warnings are told, errors raise CannotStart."""
+    """Run the system checks: print warnings, raise CannotStart for errors."""
     found = checks.run_checks(include_deployment_checks=settings.PRODUCTION)
     found = [message for message in found if not message.is_silenced()]
     for message in found:
@@ -44,7 +44,7 @@ def _sentence(message: checks.CheckMessage) -> str:
 
 
 def lock_parts(names: Collection[str]) -> ExitStack:
-    """Keep a second `start` of these parts off this data folder, until the result is closed."""
+    """Lock the data folder against a second `start` of these parts; close the result to unlock."""
     settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
     with ExitStack() as locks:
         for name in names:
@@ -73,7 +73,7 @@ def _lock_part(name: str) -> IO[str]:
 def free_port(address: str, port: int, tell: Callable[[str], None]) -> int:
     """`port` if web can listen there, a free one if `port` is 0; else CannotStart.
 
-    A port in use is waited for a while: the web of a hub that was killed may be ending.
+    If the port is in use, wait a while: web processes of a killed hub may be ending.
     """
     if not 0 <= port <= 65535:
         raise CannotStart(f"{port} is not a port. Choose one from 1 to 65535: start --port 8080")
@@ -113,9 +113,9 @@ def _why_not(error: OSError, address: str, port: int) -> str:
 
 
 def migrate_database(tell: Callable[[str], None]) -> None:
-    """Bring the database up to date, and say so if there is something to do.
+    """Apply missing migrations, and print a line if there are any.
 
-    One after the other, where parts are started on their own at the same time.
+    If parts are started separately at the same time, they do this one after the other.
     """
     settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
     with (settings.DATA_DIR / "migrate.lock").open("a") as lock:

@@ -1,4 +1,4 @@
-"""Addresses of the hub for others: providers, e-mails, people."""
+"""Absolute URLs of the hub, for identity providers, e-mails and people."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hubsite.configuration.site import hub
 def absolute_url(path: str) -> str:
     """The public URL of a path that `reverse` made.
 
-    It has the path of the public URL already: a proxy takes that off before it asks the hub.
+    `path` already begins with the path of the public URL; a proxy removes it from requests.
     """
     public = urlsplit(hub.public_url)
     return f"{public.scheme}://{public.netloc}{path}"

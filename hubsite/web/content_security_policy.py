@@ -12,7 +12,7 @@ STRICT = (
     "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
 SWAGGER = STRICT.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
-"""Swagger UI sets style attributes; its scripts are files of ours."""
+"""Swagger UI sets style attributes, so these are allowed. Its scripts are files of the hub."""
 
 
 class ContentSecurityPolicyMiddleware:

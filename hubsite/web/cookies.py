@@ -1,4 +1,4 @@
-"""Which cookies the hub reads at all."""
+"""Middleware that drops malformed session and CSRF cookies."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _OURS = re.compile(r"[A-Za-z0-9]+")
 
 
 class CookieMiddleware:
-    """Drops session and CSRF cookies that are not ours by their looks.
+    """Drops session and CSRF cookies whose values the hub cannot have made.
 
-    A session's key goes into a query, and PostgreSQL fails on a NUL, which a quoted cookie can
-    hold.
+    The key of a session is used in a query. A quoted cookie can contain a NUL character, for
+    which PostgreSQL fails.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

@@ -15,7 +15,7 @@ backlog = 1024
 worker_class = "hubsite.web.serving.worker.Worker"
 workers = hub.web_workers
 threads = hub.web_threads
-preload_app = False  # a new process reads the settings of now, and shares no connection
+preload_app = False  # a new process reads the present settings, and shares no connection
 max_requests = 100_000
 max_requests_jitter = 20_000
 

@@ -8,10 +8,10 @@ from django.http import HttpRequest, HttpResponse
 
 
 class HeadMiddleware:
-    """Leaves out the body of an answer to HEAD and keeps its headers, its length too.
+    """Removes the body of an answer to HEAD and keeps its headers, Content-Length included.
 
-    Outermost, because other middleware makes answers as well. Gunicorn would drop the body
-    itself, and log a warning for each.
+    It is the outermost middleware, because other middleware makes answers too. Gunicorn would
+    drop the body, but log a warning each time.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

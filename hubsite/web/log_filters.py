@@ -1,10 +1,10 @@
-"""What the log leaves out."""
+"""Filters of the log."""
 
 import logging
 
 
 class NotOverload(logging.Filter):
-    """Drops answers 503: the caller was told to come back, nothing is broken here."""
+    """Drops lines about answers 503, because these are expected: the caller tries again."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return getattr(record, "status_code", None) != 503

@@ -1,13 +1,13 @@
-"""How many requests of a web process may wait for something outside it.
+"""Limits how many requests of a web process wait for another system at the same time.
 
-A request holds one of the process's threads. If all of them waited for a slow store or provider,
-nothing else would be answered. So a request takes a place before it waits:
+A request occupies one of the process's threads. If all threads waited for a slow store or
+identity provider, nothing else would be answered. So a request takes a place before it waits:
 
     with place_to_wait(user.username):
         reply = ask_the_estimator()
 
-There are places for half of the threads, and for a quarter by one name. Without a free one the
-request is refused at once.
+There are half as many places as threads. One name can hold half of the places. If no place is
+free, the request is refused at once.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ _waiting: Counter[str] = Counter()
 
 
 def most_waiting() -> int:
-    """Places of this process."""
+    """The number of places of this process."""
     return max(1, hub.web_threads // 2)
 
 
 def most_of_one() -> int:
-    """Places that one name can hold."""
+    """The number of places that one name can hold."""
     return max(1, most_waiting() // 2)
 
 
 @contextmanager
 def place_to_wait(who: str = "") -> Iterator[None]:
-    """Hold a place; nobody in particular (empty `who`) has a share like everyone.
+    """Hold a place for `who`. All callers without a name (empty `who`) share one name.
 
     Raises Refused: UNAVAILABLE if all places are taken, BUSY if `who` holds its share.
     """

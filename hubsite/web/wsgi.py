@@ -1,4 +1,4 @@
-"""What gunicorn serves, and how a request's Content-Type is read before any of our code."""
+"""The WSGI application; makes every request UTF-8, whatever its Content-Type says."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ LONGEST_CONTENT_TYPE = 512
 class Utf8Request(WSGIRequest):
     """A request whose text is UTF-8, whatever its headers say.
 
-    Django takes any of Python's codecs from them: some need quadratic time, others fail, and
-    both before any middleware has a say.
+    Django would use any of Python's codecs that the headers name. Some need quadratic time,
+    others fail, and both happen before any middleware is called.
     """
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
@@ -26,12 +26,14 @@ class Utf8Request(WSGIRequest):
         # `name*=charset''text` (RFC 2231) names a codec too; no parameter of ours needs it.
         if "*" in content_type or len(content_type) > LONGEST_CONTENT_TYPE:
             content_type = content_type.partition(";")[0][:LONGEST_CONTENT_TYPE]
-            meta["CONTENT_TYPE"] = content_type  # parsers read it again
+            meta["CONTENT_TYPE"] = content_type  # parsers will read it again
         self.content_type, self.content_params = parse_header_parameters(content_type)
 
     def parse_file_upload(self, META: dict[str, Any], post_data: Any) -> Any:
-        """Pages, which anybody may post to, have no form that uploads; the API's parser, which
-        does not come here, reads after it knows the caller. Headers of parts name codecs too."""
+        """Refuse uploads in forms: no page has one, and headers of their parts name codecs too.
+
+        The API does not use this method; its parser reads after it has authenticated the caller.
+        """
         raise MultiPartParserError("Pages take no multipart forms.")
 
 

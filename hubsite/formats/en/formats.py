@@ -1,5 +1,7 @@
-"""How pages write times: to the second, sortable, in UTC. (A language's own formats go before
-settings, so this is the place.)"""
+"""How pages write times: in UTC, to the second, sortable.
+
+It is not in the settings, because Django prefers the formats of a language to them.
+"""
 
 DATETIME_FORMAT = "Y-m-d H:i:s"
 DATE_FORMAT = "Y-m-d"

@@ -1,4 +1,4 @@
-"""`manage.py check_cluster`: is the Kubernetes cluster as the hub needs it?"""
+"""`manage.py check_cluster`: checks whether the Kubernetes cluster has what the hub needs."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Command(HubCommand):
 
 
 def _remedies(rows: list[Row]) -> str:
-    """Each mend once, in one line, so that commands can be copied."""
+    """Each remedy once and on one line, so that commands can be copied."""
     rows_by_mend: dict[str, list[Row]] = {}
     for row in rows:
         if row.mend:

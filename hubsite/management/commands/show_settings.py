@@ -1,4 +1,4 @@
-"""`manage.py show_settings`: every setting, its value now, and what it means."""
+"""`manage.py show_settings`: every setting, its present value, and what it means."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STARS = "********"
 
 
 WIDE = 150
-"""A narrower terminal gets the value below the setting's name."""
+"""On a narrower terminal the value is below the setting's name."""
 COLUMNS = (
     Column("Setting", is_copied=True),
     Column("Value", share=2),
@@ -76,7 +76,7 @@ def _as_document(setting: Any) -> dict[str, str]:
 
 
 def _shown(setting: Any) -> str:
-    """Its present value, as one would write it in `.env`; a secret's never."""
+    """The present value as it would be written in `.env`; secrets are never shown."""
     value = settings.HUB[setting.name]
     if setting.secret:
         return STARS if value else ""

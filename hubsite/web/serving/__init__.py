@@ -1,1 +1,1 @@
-"""Serves HTTP/1.1 without a proxy: slow clients hold no threads."""
+"""An HTTP/1.1 server that needs no proxy, because slow clients occupy no threads."""

@@ -1,4 +1,4 @@
-"""One client's connection: what it sent, what it has still to read, and until when it may wait."""
+"""One client's connection: received bytes, bytes still to send, and the deadline."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ HEAD_S = 10.0
 
 GRACE_S = 10.0
 LEAST_BYTES_PER_S = 10_000
-"""A body, and an answer, may take GRACE_S and what its bytes take at this rate."""
+"""A body or an answer may take GRACE_S plus the time that its bytes need at this rate."""
 
 PIECE = 64 * 1024
 
 
 class State(enum.Enum):
-    """What a connection does."""
+    """The state of a connection."""
 
-    IDLE = enum.auto()  # no byte of a request is here
+    IDLE = enum.auto()  # no byte of a request has arrived
     HEAD = enum.auto()
     BODY = enum.auto()
-    AT_WORK = enum.auto()  # a thread has it
-    ANSWER = enum.auto()  # the client has still to read
-    LEAVING = enum.auto()  # what still comes is dropped
+    AT_WORK = enum.auto()  # a thread handles the request
+    ANSWER = enum.auto()  # the client has not read all of the answer yet
+    LEAVING = enum.auto()  # whatever still arrives is dropped
 
 
 class Connection:
-    """What gunicorn's worker calls a TConn; no method waits for the client."""
+    """Takes the place of gunicorn's TConn; no method waits for the client."""
 
     is_http2 = False
     initialized = data_ready = True
@@ -55,7 +55,7 @@ class Connection:
         self.begin(State.IDLE, FIRST_BYTE_S)
 
     def init(self) -> None:
-        """Nothing is left to be done: there is no TLS here."""
+        """Does nothing, because there is no TLS here."""
 
     def begin(self, state: State, within_s: float) -> None:
         self.state = state
@@ -64,17 +64,17 @@ class Connection:
         self.deadline = self.began + within_s
 
     def move(self, count: int) -> None:
-        """`count` bytes of a body, or of an answer, have passed."""
+        """Extend the deadline: `count` bytes of a body or an answer were transferred."""
         self.moved += count
         self.deadline = self.began + GRACE_S + self.moved / LEAST_BYTES_PER_S
 
     def take_back(self) -> None:
-        """What the parser has read beyond its request is the beginning of the next one."""
+        """Put back what the parser has read beyond its request; it belongs to the next one."""
         self.inbox.data[:0] = self.parser.unreader.take_buffered()
 
 
 class Inbox:
-    """What has arrived, for a parser that would read from a socket. It never waits."""
+    """Received bytes in the form of a socket, for gunicorn's parser. Reading never waits."""
 
     def __init__(self) -> None:
         self.data = bytearray()
@@ -94,7 +94,7 @@ class Parser(RequestParser):
 
     def __next__(self) -> Any:
         request = super().__next__()
-        request._expected_100_continue = False  # it was told before the body was read
+        request._expected_100_continue = False  # "100 Continue" was sent before the body
         if self._connection.is_cut:
             request.force_close()
         return request
@@ -103,10 +103,10 @@ class Parser(RequestParser):
 
 
 class Outbox:
-    """The socket as a thread sees it: what the client does not take at once is kept.
+    """The socket that a thread writes to: keeps what the client does not accept at once.
 
-    The main loop sends it, so no thread waits for a slow reader. Answers of the hub have a few
-    megabytes at most.
+    The main loop sends the rest, so no thread waits for a slow reader. Answers of the hub have a
+    few megabytes at most.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -128,7 +128,7 @@ class Outbox:
         return len(data)
 
     def flush(self) -> int:
-        """Send what the client takes now; how many bytes that was."""
+        """Send as much as the client accepts now; returns the number of bytes."""
         sent = 0
         with self._lock:
             view = memoryview(self.rest)
@@ -148,7 +148,7 @@ class Outbox:
         return sent
 
     def shutdown(self, how: int) -> None:
-        """The main loop ends connections: it does not wait for them either."""
+        """Does nothing, because the main loop ends connections."""
         raise OSError("The main loop closes this connection")
 
     def setblocking(self, flag: bool) -> None:
@@ -161,4 +161,4 @@ class Outbox:
         return self._sock.fileno()
 
     def close(self) -> None:
-        """The main loop closes it."""
+        """Does nothing, because the main loop closes the socket."""

@@ -1,6 +1,6 @@
-"""What must be known about a request before a thread works on it: its end, and its path.
+"""Finds the end, the path and the body length of a request, before a thread handles it.
 
-Gunicorn's parser decides what the request means. This only decides when to begin.
+Gunicorn's parser decides what the request means. This module only decides when it is complete.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _TYPE = re.compile(rb"\r\ncontent-type:[ \t]*([^\r\n]*)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Head:
-    """Request line and headers: `size` bytes, and what follows them.
+    """Request line and headers, `size` bytes together, and the length of the body.
 
-    `body_bytes` is None if the headers do not tell the length: the body is chunked, or they are
-    wrong.
+    `body_bytes` is None if the headers do not give the length, because the body is chunked or
+    the headers are wrong.
     """
 
     size: int

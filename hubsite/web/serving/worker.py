@@ -1,12 +1,12 @@
-"""A gunicorn worker whose threads wait for no client.
+"""A gunicorn worker whose threads never wait for a slow client.
 
-Gunicorn's `gthread` gives a connection to a thread as soon as its first byte is there: sixty
-clients that send half a header each stop a hub of 48 threads, and so do slow bodies and slow
-readers. It also closes connections in its main loop, and waits up to two seconds for each.
+Gunicorn's `gthread` gives a connection to a thread as soon as its first byte has arrived. So
+sixty clients that each send half a header stop a hub of 48 threads; slow bodies and slow readers
+do the same. It also closes connections in its main loop, and waits up to two seconds for each.
 
-Here the main loop reads a request to its end before a thread gets it, and sends what the client
-has not read of the answer. Each wait has a deadline (connection.py). Probes have threads of
-their own. Everything else is gunicorn's: parser, WSGI, start, stop, restarts.
+Here the main loop reads the whole request before a thread gets it, and sends the part of the
+answer that the client has not read yet. Each wait has a deadline (connection.py). Probes have
+threads of their own. Gunicorn does everything else: parser, WSGI, start, stop, restarts.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PROBES = (b"/health/live", b"/health/ready")
 PROBE_THREADS = 2
 
 MOST_BUFFERED_BYTES = 128 * 1024 * 1024
-"""Of all bodies that arrive, in one process. Small requests go on beyond it."""
+"""Limit of all bodies being received in one process. Small requests are read beyond it, too."""
 SMALL_BYTES = 64 * 1024
 
 MOST_DROPPED_BYTES = 64 * 1024 * 1024
@@ -62,7 +62,7 @@ class Worker(ThreadWorker):
     # From the first byte to a thread
 
     def accept(self, listener: socket.socket) -> None:
-        """Take new connections; when there are too many, for the one that is idle the longest."""
+        """Accept new connections; if there are too many, drop the longest idle one for each."""
         for _ in range(_MOST_ACCEPTED_AT_ONCE):
             if self.nr_conns >= self.worker_connections and not self._drop_an_idle_one():
                 return
@@ -81,7 +81,7 @@ class Worker(ThreadWorker):
             )
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        """Accept until the end: a full worker drops an idle connection for a new one."""
+        """Whether to accept connections: always, because a full worker drops idle ones."""
         super().set_accept_enabled(enabled or (self.alive and self._has_idle_ones()))
 
     def _has_idle_ones(self) -> bool:
@@ -157,7 +157,7 @@ class Worker(ThreadWorker):
     # From the answer to the next request, or to the end
 
     def finish_request(self, connection: Connection, future: futures.Future) -> None:
-        """A thread is done with the connection (called in the main loop)."""
+        """Called in the main loop when a thread has finished with the connection."""
         try:
             connection.keeps_alive = bool(not future.cancelled() and future.result())
         except Exception:
@@ -179,7 +179,7 @@ class Worker(ThreadWorker):
             self._leave(connection)
             return
         connection.take_back()
-        if connection.inbox.data:  # the next request came behind this one
+        if connection.inbox.data:  # the client has already sent its next request
             connection.begin(State.HEAD, HEAD_S)
             self._look(connection)
             return
@@ -194,10 +194,10 @@ class Worker(ThreadWorker):
         self._send(connection)
 
     def _leave(self, connection: Connection) -> None:
-        """Say that nothing follows, and drop what the client still sends.
+        """Shut down our side, and drop what the client still sends.
 
-        A client that sends a large body reads the answer only after it. If the connection were
-        closed before, the kernel would reset it, and the answer would be lost.
+        A client that sends a large body reads the answer only after sending it. If the
+        connection were closed earlier, the kernel would reset it, and the answer would be lost.
         """
         connection.inbox.data.clear()
         try:
@@ -258,10 +258,10 @@ class Worker(ThreadWorker):
             self._close(connection)
 
     def murder_pending(self) -> None:
-        """There are none: `murder_keepalived` looks at all."""
+        """Does nothing, because `murder_keepalived` checks all connections."""
 
     def _cap_keepalive(self, deadline: float) -> None:
-        """A stopping worker keeps idle connections for a moment only."""
+        """Close idle connections soon after the worker was asked to stop."""
         for connection in self._connections:
             if connection.state in (State.IDLE, State.LEAVING):
                 connection.deadline = min(connection.deadline, deadline)
