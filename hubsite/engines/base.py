@@ -355,7 +355,7 @@ class Place(ABC, Generic[SpecT, FactT]):
             raise
         except Exception:
             # One that fails in an unforeseen way must not hide what became of the others.
-            logger.exception("%s could not be applied; it will be tried again", spec)
+            logger.exception("%s could not be applied; it will be tried again", spec.name)
             return Applied(Outcome.WAITS)
 
 
