@@ -92,8 +92,8 @@ def test_what_a_pod_wrote_that_nobody_pays_for_is_removed(
     job, cube = begin_endless(client, headers, endless, settings)
     if end == "cancel":
         client.delete(f"/api/v2/cubegens/{job.job_id}", headers=headers)
-    until(lambda: Job.objects.get(pk=job.pk).is_final, seconds=200)
-    until(lambda: not Job.objects.claiming().exists(), seconds=200)
+    until(lambda: Job.objects.get(pk=job.pk).is_final)
+    until(lambda: not Job.objects.claiming().exists())
     job.refresh_from_db()
     assert (job.state, job.reason) == (
         ("CANCELLED", "") if end == "cancel" else ("FAILED", "DEADLINE")

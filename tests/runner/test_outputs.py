@@ -81,7 +81,7 @@ def kill(which: int) -> Any:
 def test_what_a_run_wrote_that_did_not_end_well_is_taken_back(
     runner, stores, request_body, out, endless, end, reason
 ):
-    limits = {"deadline_s": 12} if end is None else {}
+    limits = {"deadline_s": 15} if end is None else {}
     name = begin_endless(runner, request_body, stores, out, **limits)
     if end:
         end(runner, name)

@@ -134,7 +134,7 @@ def test_a_failure_after_writing_into_a_store_of_ones_own_began_is_charged(
     client, user, headers, s3, settings, xcube_python, endless
 ):
     """Otherwise a bucket that refuses the last chunk would make every cube free."""
-    settings.HUB = {**settings.HUB, "XCUBE_HUB_JOB_DEADLINE_S": 8}
+    settings.HUB = {**settings.HUB, "XCUBE_HUB_JOB_DEADLINE_S": 15}
     request = cubegen_request(
         input_config={"store_id": "@demo", "data_id": endless.name},
         output_config=own(s3, "part.zarr"),
