@@ -1,9 +1,9 @@
-"""Runs all tests in tiers, some side by side, and fails if any fails: `make test`.
+"""Runs all tests in tiers, in lanes side by side, and fails if any fails: `make test`.
 
-The plain tier shares the cores among its tests, which wait now and then. Then come those that
-mostly wait: tests that measure time, and beside them those with a cluster. Meanwhile the
-cluster's programs are built, if that has not been done. Each tier's output is in
-build/tests/TIER.log, printed when it ends.
+Most tests of processes, of clusters and of browsers wait; the plain ones compute. So they run at
+the same time, and the plain ones are nice: whoever has waited goes on at once. A lane runs its
+tiers one after the other, so that each server starts once. The lanes with a cluster begin when
+its programs have been built. Each tier's output is in build/tests/TIER.log, printed when it ends.
 """
 
 from __future__ import annotations
@@ -21,47 +21,58 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 LOGS = CHECKOUT / "build" / "tests"
 COVERED = 90
 
-# Tests that start and kill hubs, runners and a Keycloak, and measure time: one after the other.
-TIMED = ("tests/runner", "tests/processes", "tests/chaos", "tests/signon")
+# Tests that start and kill hubs, runners and a Keycloak.
+RUNNER = "tests/runner"
+PROCESSES = ("tests/processes", "tests/chaos", "tests/signon")
+FAULTS = "tests/kubernetes/test_hub_faults.py"
 ALONE = "not benchmark and not kubernetes and not node"
 TIERS = {
-    "plain": ("-m", ALONE, "-n", "3", *(f"--ignore={path}" for path in TIMED)),
-    "timed": ("-m", ALONE, *TIMED),
-    "kubernetes": ("-m", "kubernetes and not node and not benchmark"),
+    "plain": ("-m", ALONE, "-n", "3", *(f"--ignore={path}" for path in (RUNNER, *PROCESSES))),
+    "runner": ("-m", ALONE, RUNNER),
+    "processes": ("-m", ALONE, *PROCESSES),
+    "benchmarks": ("-m", "benchmark and not kubernetes", "tests/benchmarks"),
+    "faults": ("-m", "kubernetes", FAULTS),
+    "kubernetes": ("-m", "kubernetes and not node and not benchmark", f"--ignore={FAULTS}"),
     "node": ("-m", "node and not benchmark"),
+    "cluster-benchmarks": ("-m", "benchmark and kubernetes", "tests/benchmarks"),
 }
+LANES = (("plain",), ("runner", "benchmarks"), ("processes",))
+# The fault tests wait for outages to end: long, and beside a cluster that works meanwhile.
+CLUSTER_LANES = (("faults",), ("kubernetes", "node", "cluster-benchmarks"))
+NICE = {"plain": 5}
 
 
 def main() -> int:
     shutil.rmtree(LOGS, ignore_errors=True)
     LOGS.mkdir(parents=True)
-    failed: list[str] = []
     preparing = start("programs", ["-m", "tests.servers.kubernetes", ".xcube/bin/python"], nice=19)
-    run("plain", failed=failed)
-    with ThreadPoolExecutor() as beside:
-        timed = beside.submit(run, "timed", failed=failed)
+    with ThreadPoolExecutor(len(LANES) + len(CLUSTER_LANES)) as beside:
+        lanes = [beside.submit(run_lane, tiers) for tiers in LANES]
         # Without the programs the tests say what is missing: skipped here, failed in CI.
         preparing.wait()
         show("programs", "Programs and images of the cluster")
-        for tier in ("kubernetes", "node"):
-            run(tier, failed=failed)
-        timed.result()
+        lanes += [beside.submit(run_lane, tiers) for tiers in CLUSTER_LANES]
+        failed = [tier for lane in lanes for tier in lane.result()]
     failed += coverage()
     print(f"\nFailed: {', '.join(failed)}" if failed else "\nAll tests passed.", flush=True)
     return 1 if failed else 0
 
 
-def run(tier: str, *, failed: list[str]) -> None:
-    """Run a tier to its end; add it to `failed` if it does."""
+def run_lane(tiers: Sequence[str]) -> list[str]:
+    """Run these tiers one after the other; returns those that fail."""
+    return [tier for tier in tiers if not run(tier)]
+
+
+def run(tier: str) -> bool:
+    """Run a tier to its end; whether it passed."""
     print(f"The {tier} tests run: {log_of(tier).relative_to(CHECKOUT)}", flush=True)
     started = time.monotonic()
     options = ["-m", "pytest", "--color=no", "--durations=15", "--durations-min=5"]
     options += ["--cov", "--cov-report=", *TIERS[tier]]
-    status = start(tier, options).wait()
+    status = start(tier, options, nice=NICE.get(tier, 0)).wait()
     took = f"{time.monotonic() - started:.0f} s"
-    if status:
-        failed.append(tier)
     show(tier, f"The {tier} tests {'failed' if status else 'passed'} after {took}")
+    return status == 0
 
 
 def start(name: str, arguments: Sequence[str], *, nice: int = 0) -> subprocess.Popen[bytes]:
@@ -69,7 +80,11 @@ def start(name: str, arguments: Sequence[str], *, nice: int = 0) -> subprocess.P
         return subprocess.Popen(
             ["nice", "-n", str(nice), sys.executable, *arguments],
             cwd=CHECKOUT,
-            env={**os.environ, "COVERAGE_FILE": str(LOGS / f"coverage-{name}")},
+            env={
+                **os.environ,
+                "COVERAGE_FILE": str(LOGS / f"coverage-{name}"),
+                "BENCHMARK_SMOKE": "1",  # whole ones: make bench
+            },
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
