@@ -17,6 +17,8 @@ from typing import Any
 
 from tests.patience import PATIENCE_S, wait_for
 
+from . import measured
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 _numbers = itertools.count()
 
@@ -62,11 +64,12 @@ class Runner:
         self.process: subprocess.Popen | None = None
 
     def command(self, *arguments: str) -> subprocess.Popen:
-        environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "A_SECRET": "hub-secret"}
+        path = measured.program(self.root / "program")
+        environment = {**os.environ, "PYTHONPATH": str(path), "A_SECRET": "hub-secret"}
         environment |= self.environment
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                [self.python, "-m", "jobs.runner", *arguments, "--runs-dir", str(self.runs)],
+                [self.python, "-P", "-m", "jobs.runner", *arguments, "--runs-dir", str(self.runs)],
                 env=environment,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
