@@ -7,6 +7,8 @@ from datetime import date, datetime
 
 from rest_framework import serializers
 
+from hubsite.visible_text import hidden_fault
+
 MAX_LENGTH = 1024
 
 
@@ -29,7 +31,7 @@ class PrintableField(TextField):
 
     def to_internal_value(self, data: object) -> str:
         text = super().to_internal_value(data)
-        if not text.isprintable():
+        if hidden_fault(text):
             self.fail("unprintable")
         return text
 

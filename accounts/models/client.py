@@ -5,8 +5,11 @@ from __future__ import annotations
 import uuid
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
+
+from hubsite.visible_text import hidden_fault
 
 
 def new_hex_id() -> str:
@@ -38,6 +41,12 @@ class Client(models.Model):
 
     def __str__(self) -> str:
         return self.name or self.client_id
+
+    def clean(self) -> None:
+        """Refuse names with characters that do not show."""
+        faults = {name: hidden_fault(getattr(self, name)) for name in ("name", "client_id")}
+        if any(faults.values()):
+            raise ValidationError({name: fault for name, fault in faults.items() if fault})
 
     @property
     def is_live(self) -> bool:

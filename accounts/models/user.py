@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from django.contrib.auth.models import AbstractUser, BaseUserManager
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
 from django.db.models.functions import Lower
+
+from hubsite.visible_text import hidden_fault
 
 from ..scopes import OPERATE_HUB, SCOPES
 from .user_ids import user_id_of
@@ -106,7 +109,13 @@ class User(AbstractUser):
         return self.email
 
     def clean(self) -> None:
-        """Keep the e-mail as it was given (Django would change the case of its domain)."""
+        """Keep the e-mail as it was given (Django would change the case of its domain).
+
+        Refuse names with characters that do not show.
+        """
+        faults = {name: hidden_fault(getattr(self, name)) for name in ("first_name", "last_name")}
+        if any(faults.values()):
+            raise ValidationError({name: fault for name, fault in faults.items() if fault})
 
     def save(self, *args, **kwargs) -> None:
         if self._state.adding and not self.username:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from accounts.sign_on.providers import ClaimPath, Provider
+from hubsite.oidc_providers import ClaimPath, Provider
+from hubsite.visible_text import without_hidden
 
 _MOST_LENGTH = 255
 
@@ -31,8 +33,8 @@ def person(provider: Provider, claims: Mapping[str, Any]) -> Person:
         subject=claims["sub"],
         email=email if "@" in email and len(email) <= 254 else "",
         email_is_verified=_is_verified(claims, provider.email_verified_claims),
-        first_name=_text(claims.get("given_name"))[:150],
-        last_name=_text(claims.get("family_name"))[:150],
+        first_name=without_hidden(_text(claims.get("given_name")))[:150],
+        last_name=without_hidden(_text(claims.get("family_name")))[:150],
         roles=roles_for(provider, values),
         is_staff=not values.isdisjoint(provider.staff_roles),
     )

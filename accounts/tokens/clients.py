@@ -17,6 +17,9 @@ from django.contrib.auth.hashers import check_password, make_password
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
+from hubsite.refusals import Refused
+from hubsite.visible_text import hidden_fault
+
 from ..models import Client, User
 from ..models.client import new_hex_id
 
@@ -35,8 +38,12 @@ def create_client(
 ) -> tuple[Client, str]:
     """A new client and its secret, which nobody can read again.
 
-    Without `secret` one is made. Raises IntegrityError if `client_id` is taken.
+    Without `secret` one is made. Raises IntegrityError if `client_id` is taken, and Refused if a
+    name has characters that do not show.
     """
+    for field, text in (("name", name), ("client_id", client_id or "")):
+        if fault := hidden_fault(text):
+            raise Refused(fault, field=field)
     new = secret if isinstance(secret, NewSecret) else NewSecret(secret)
     client = Client.objects.create(
         client_id=client_id or new_hex_id(),

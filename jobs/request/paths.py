@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote
 
+from hubsite.visible_text import hidden_fault
+
 from .errors import FieldError
 from .json_rules import member
 
@@ -39,6 +41,8 @@ def path_fault(text: str, *, longest: int = MAX_DATA_ID) -> str | None:
 def _plain_path_fault(text: str) -> str | None:
     if _CONTROL.search(text):
         return "expected a name without control characters"
+    if fault := hidden_fault(text):
+        return fault
     if text != text.strip():
         return "expected a name without blanks around it"
     if "\\" in text:

@@ -1,0 +1,40 @@
+"""Names must show what they are: no characters that hide, reorder, or cannot be seen.
+
+A right-to-left override makes `gnp.exe` look like `exe.png`, and a zero-width space makes two
+names look like one. All names that people give, and others read, are checked here.
+"""
+
+from __future__ import annotations
+
+_BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Letters and marks by category that show nothing: fillers, joiners, an empty Braille cell."""
+
+_VARIATION_SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
+
+EXPECTED = "expected visible characters only"
+
+
+def is_visible(character: str) -> bool:
+    """Whether the character shows: no control, format or private one, no separator but a blank.
+
+    `str.isprintable` leaves out all of Unicode's categories Other and Separator, and so every
+    bidirectional control and zero-width character.
+    """
+    return (
+        character.isprintable()
+        and character not in _BLANK_LETTERS
+        and not any(ord(character) in selectors for selectors in _VARIATION_SELECTORS)
+    )
+
+
+def hidden_fault(text: str) -> str | None:
+    """Why `text` is no name: it has a character that does not show. None if all do."""
+    if text.isascii() and text.isprintable():
+        return None
+    hidden = next((character for character in text if not is_visible(character)), None)
+    return hidden and f"{EXPECTED}, not U+{ord(hidden):04X}"
+
+
+def without_hidden(text: str) -> str:
+    """`text` without characters that do not show, for names that come from elsewhere."""
+    return "".join(filter(is_visible, text))
