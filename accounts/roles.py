@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from django.contrib.auth.models import Group, Permission
 
+from hubsite.refusals import Kind, Refused
+
 from .models import User
 from .scopes import ROLES, SCOPES
 
@@ -13,6 +15,21 @@ from .scopes import ROLES, SCOPES
 def permissions_of(user: User) -> frozenset[str]:
     """The scopes that `user` holds now, directly or by a role; none if inactive."""
     return frozenset(scope for scope in SCOPES if user.has_perm(f"accounts.{scope}"))
+
+
+def hold_user(user: User, *scopes: str) -> User:
+    """Lock the row of `user` until the transaction ends, and look again: what is true now.
+
+    Call it first in each transaction that writes something of a user's after the request has
+    waited for anything: meanwhile the person may have been deleted, or lost a role. Raises
+    Refused unless the account is still active, under the same id, and holds all `scopes`.
+    """
+    now = User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
+    if now is None or not now.is_active or now.username != user.username:
+        raise Refused("This account is active no longer.", kind=Kind.FORBIDDEN)
+    if missing := sorted(set(scopes) - permissions_of(now)) if scopes else []:
+        raise Refused(f"Your account no longer has {' '.join(missing)}.", kind=Kind.FORBIDDEN)
+    return now
 
 
 def permission_rows(scopes: Iterable[str]) -> list[Permission]:

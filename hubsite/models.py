@@ -1,6 +1,7 @@
 """The site's own tables, for Django to find."""
 
+from .coordination.failures import TryCount
 from .coordination.lock import Lock
 from .health.heartbeat import Heartbeat
 
-__all__ = ["Heartbeat", "Lock"]
+__all__ = ["Heartbeat", "Lock", "TryCount"]

@@ -12,6 +12,8 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from accounts.roles import hold_user
+from accounts.scopes import MANAGE_CUBEGENS, PROCESS_CUBEGENS
 from accounts.units import ledger
 from hubsite.coordination.wake_up import wake_up
 from hubsite.refusals import FieldError, Kind, Refused
@@ -134,7 +136,8 @@ def admit(submission: Submission) -> Job:
 
 def _write(submission: Submission, job_id: str, resolved: ResolvedRequest, quoted: Quote) -> Job:
     """The short transaction: reservation, row, document, first event, wake-up."""
-    user = submission.user
+    needs_code = (PROCESS_CUBEGENS,) if resolved.has_user_code else ()
+    user = hold_user(submission.user, MANAGE_CUBEGENS, *needs_code)
     ledger.reserve(user, quoted.units, reference=job_id, key=f"reserve:{job_id}")
     if Job.objects.owned_by(user).filter(is_live=True).count() >= _most_jobs():
         raise Refused(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 from rest_framework.request import Request
@@ -11,12 +12,13 @@ from rest_framework.viewsets import ViewSet
 from hubsite.api.pagination import page
 
 from ..models import LedgerEntry, User
+from ..roles import hold_user
 from ..units.expiry import expiring_next
 from ..units.ledger import balance_of
 from ..units.notices import is_low
 from . import schema
 from .errors import unknown_client
-from .permissions import scopes_of
+from .permissions import ReadsOrOwnsAccount, scopes_of
 from .serializers import (
     MovementSerializer,
     MyClientSerializer,
@@ -29,6 +31,8 @@ from .serializers import (
 class MeViewSet(ViewSet):
     """Who the caller is, what they may do, and what they have to spend."""
 
+    permission_classes = [ReadsOrOwnsAccount]
+
     @schema.get_me
     def retrieve(self, request: Request) -> Response:
         return Response(_me(request))
@@ -38,7 +42,9 @@ class MeViewSet(ViewSet):
         serializer = NameSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         if names := serializer.validated_data:
-            User.objects.filter(pk=request.user.pk).update(**names)
+            with transaction.atomic():
+                hold_user(request.user)
+                User.objects.filter(pk=request.user.pk).update(**names)
             for name, value in names.items():
                 setattr(request.user, name, value)
         return Response(_me(request))
@@ -90,6 +96,8 @@ class MeViewSet(ViewSet):
 
 class MyClientViewSet(ViewSet):
     """Client ids that programs of the caller sign in with."""
+
+    permission_classes = [ReadsOrOwnsAccount]
 
     @schema.list_clients
     def list(self, request: Request) -> Response:

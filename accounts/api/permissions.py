@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -19,6 +19,25 @@ def scopes_of(request: Request) -> frozenset[str]:
     if isinstance(request.auth, Principal):
         return request.auth.scopes
     return permissions_of(request.user)
+
+
+class ReadsOrOwnsAccount(BasePermission):
+    """Everyone reads their own account; a personal token changes nothing of it.
+
+    A personal token was made for some program, with few scopes. It must not revoke its owner's
+    clients and tokens, or make others. A session, a client's token and a provider's may.
+    """
+
+    message = (
+        "A personal token makes no others, and changes nothing of its owner's account: sign in, or "
+        "use a client id and secret."
+    )
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        if not request.user.is_authenticated:
+            return False
+        may_change = not isinstance(request.auth, Principal) or request.auth.may_change_account
+        return request.method in SAFE_METHODS or may_change
 
 
 class _HasScopes(BasePermission):

@@ -11,7 +11,7 @@ from hubsite.api.pagination import page
 from ..tokens.personal import make_token, maker_of, revoke_token, tokens_of
 from . import schema
 from .errors import unknown_token
-from .permissions import scopes_of
+from .permissions import ReadsOrOwnsAccount, scopes_of
 from .serializers import (
     NewPersonalTokenSerializer,
     PersonalTokenRequestSerializer,
@@ -20,6 +20,8 @@ from .serializers import (
 
 
 class PersonalTokenViewSet(ViewSet):
+    permission_classes = [ReadsOrOwnsAccount]
+
     @schema.list_tokens
     def list(self, request: Request) -> Response:
         part, headers = page(request, tokens_of(request.user))

@@ -9,14 +9,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from accounts.settings import hub
 from hubsite.api.parsing import StrictJSONParser
 
 from ..models import Client
 from ..roles import permissions_of
+from ..tokens.client_tokens import token_of
 from ..tokens.clients import check_is_slow, check_secret, find_client
-from ..tokens.hub_tokens import issue_token
-from ..tokens.limits import TooManyTries, check_tries, count_failure
+from ..tokens.limits import TooManyTries, count_token_request, count_try
 from . import schema
 from .client_authentication import token_request
 from .error_shapes import OAUTH_ERRORS
@@ -46,11 +45,14 @@ class TokenViewSet(ViewSet):
             scopes = scopes.intersection(wanted)
             if not scopes:
                 raise invalid_scope()
-        lifetime_s = hub.token_lifetime_s
-        token = issue_token(client.owner, client=client, scopes=scopes, lifetime_s=lifetime_s)
+        try:
+            count_token_request(client)
+        except TooManyTries as error:
+            raise slow_down(error) from None
+        token, left_s = token_of(client, scopes)
         answer = {"access_token": token, "token_type": "bearer"}
         if isinstance(request.data, QueryDict):
-            answer |= {"expires_in": lifetime_s, "scope": " ".join(sorted(scopes))}
+            answer |= {"expires_in": left_s, "scope": " ".join(sorted(scopes))}
         return Response(answer)
 
     def finalize_response(self, request, response, *args, **kwargs):
@@ -61,14 +63,18 @@ class TokenViewSet(ViewSet):
 
 
 def _authenticated_client(client_id: str, secret: str, address: str) -> Client:
+    """The client with this secret. A slow check is counted before it is made."""
     client = find_client(client_id)
     try:
-        if check_is_slow(client, client_id):
-            check_tries(client, address)
-        if check_secret(client, client_id, secret):
-            return client
-        check_tries(client, address)
+        if not check_is_slow(client, client_id):
+            if check_secret(client, client_id, secret):
+                return client
+            count_try(client, address)
+            raise invalid_client()
+        tries = count_try(client, address)
     except TooManyTries as error:
         raise slow_down(error) from None
-    count_failure(client, address)
+    if check_secret(client, client_id, secret):
+        tries.give_back()
+        return client
     raise invalid_client()

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from accounts.sign_on.providers import ClaimPath, Provider
-from hubsite.oidc_providers import ClaimPath, Provider
 from hubsite.visible_text import without_hidden
 
 _MOST_LENGTH = 255

@@ -27,6 +27,9 @@ from .claims import Person
 logger = logging.getLogger(__name__)
 
 
+SWITCHED_OFF = "This account of the hub is switched off; ask an operator of the hub"
+
+
 class SignOnRefused(Exception):
     """The sign-on is refused; the message tells the person why, in ASCII."""
 
@@ -46,17 +49,22 @@ def identify(provider: Provider, person: Person) -> Identity:
         )
         raise SignOnRefused(refusal)
     if not identity.user.is_active:
-        raise SignOnRefused("This account of the hub is switched off; ask an operator of the hub")
+        raise SignOnRefused(SWITCHED_OFF)
     return identity
 
 
 def keep_in_step(identity: Identity, provider: Provider, person: Person) -> None:
     """Update the user after a sign-on: e-mail, roles and staff status of the provider.
 
+    Raises SignOnRefused if the user was deleted, or the identity moved, since `identify`.
+
     What operators gave by hand stays. Only what an earlier sign-on brought is taken away again.
     """
     with transaction.atomic():
         user = User.objects.select_for_update().get(pk=identity.user_id)
+        is_linked = Identity.objects.filter(pk=identity.pk, user=user).exists()
+        if not (user.is_active and is_linked):  # deleted since, or switched off, or moved
+            raise SignOnRefused(SWITCHED_OFF)
         _follow_email(user, identity, provider, person)
         _follow_roles(user, identity, person.roles)
         _follow_staff(user, identity, person.is_staff)
@@ -99,6 +107,8 @@ def _link(provider: Provider, person: Person, identity: Identity) -> str | None:
     except ValidationError:
         return f"{provider.title} tells an e-mail address that is none. {wait}"
     user = User.objects.select_for_update().get(pk=user.pk)
+    if user.email.lower() != person.email.lower():  # deleted, or renamed, since it was found
+        return f"The account of this e-mail address has just changed. {wait}"
     if not is_new and is_privileged(user):
         return f"This e-mail address is that of an operator of the hub. {wait}"
     if user.is_service_account:

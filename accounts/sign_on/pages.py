@@ -16,11 +16,12 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.settings import hub
+from hubsite.coordination.failures import TooManyTries
 from hubsite.web.addresses import absolute_url
 
 from .documents import all_providers, provider_by_key, publisher
 from .flow import safe_next
-from .password import PasswordForm, TooManyLogins
+from .password import PasswordForm
 from .renewal import ID_TOKEN, PROVIDER, remember_sign_on
 
 
@@ -44,7 +45,7 @@ class LoginPage(LoginView):
             return self.render_to_response(self.get_context_data(form=None), status=403)
         try:
             return super().post(request, *args, **kwargs)
-        except TooManyLogins as error:
+        except TooManyTries as error:
             response = self.render_to_response(
                 self.get_context_data(form=PasswordForm(request), too_many=True), status=429
             )

@@ -1,23 +1,21 @@
 """Signing in with a password: for operators only, a few tries at a time, and not at all if so set.
 
-Failures are counted per process, in Django's cache, before the slow hash: by address, and more
-closely by address and account. Nobody can lock an operator out from another address; behind a
-proxy that is the proxy's, for everybody.
+Tries are counted in the database, for all processes, before the slow hash, and given back if the
+password was right: by address, and more closely by address and account. Nobody can lock an
+operator out from another address; behind a proxy that is the proxy's, for everybody.
 """
 
 from __future__ import annotations
 
-import hashlib
-import time
 from typing import Any
 
 from django import forms
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.forms import AuthenticationForm
-from django.core.cache import cache
 from django.http import HttpRequest
 
 from accounts.settings import hub
+from hubsite.coordination.failures import Limit, count
 
 from ..models import User
 
@@ -26,14 +24,6 @@ TRIES_PER_ACCOUNT = 5
 TRIES_PER_ADDRESS = 30
 
 ONLY_OPERATORS = "A password is for operators of this hub; please sign in with a provider."
-
-
-class TooManyLogins(Exception):
-    """No further try before the window ends; its end is `retry_after_s` away."""
-
-    def __init__(self) -> None:
-        self.retry_after_s = WINDOW_S - int(time.time()) % WINDOW_S
-        super().__init__("Too many failed tries")
 
 
 class PasswordBackend(ModelBackend):
@@ -51,10 +41,10 @@ class PasswordBackend(ModelBackend):
         if not hub.password_login or account is None or password is None:
             return None
         address = request.META.get("REMOTE_ADDR", "") if request else ""
-        check_tries(account, address)
+        tries = count(_limits(account, address))
         user = super().authenticate(request, username=account, password=password)
-        if user is None:
-            count_failure(account, address)
+        if user is not None:
+            tries.give_back()
         return user
 
     def get_user(self, user_id: int) -> User | None:
@@ -62,7 +52,7 @@ class PasswordBackend(ModelBackend):
 
 
 class PasswordForm(AuthenticationForm):
-    """Raises TooManyLogins while it is validated."""
+    """Raises TooManyTries while it is validated."""
 
     error_messages = {
         **AuthenticationForm.error_messages,
@@ -83,28 +73,11 @@ class PasswordForm(AuthenticationForm):
             raise forms.ValidationError(ONLY_OPERATORS, code="only_operators")
 
 
-def check_tries(account: str, address: str) -> None:
-    """Raises TooManyLogins where too many failed in this window."""
-    for key, most in _counters(account, address):
-        if cache.get(key, 0) >= most:
-            raise TooManyLogins
-
-
-def count_failure(account: str, address: str) -> None:
-    for key, _ in _counters(account, address):
-        if not cache.add(key, 1, timeout=WINDOW_S):
-            try:
-                cache.incr(key)
-            except ValueError:  # it ended between the two calls
-                cache.set(key, 1, timeout=WINDOW_S)
-
-
-def _counters(account: str, address: str) -> list[tuple[str, int]]:
-    window = int(time.time()) // WINDOW_S
-    name = hashlib.sha256(account.strip().lower().encode()).hexdigest()[:32]
+def _limits(account: str, address: str) -> list[Limit]:
+    name = account.strip().lower()
     return [
-        (f"login-tries:{window}:{address}", TRIES_PER_ADDRESS),
-        (f"login-tries:{window}:{address}:{name}", TRIES_PER_ACCOUNT),
+        Limit(f"login {address} {name}", TRIES_PER_ACCOUNT, WINDOW_S),
+        Limit(f"login {address}", TRIES_PER_ADDRESS, WINDOW_S),
     ]
 
 

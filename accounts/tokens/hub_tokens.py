@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 import jwt
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.settings import hub
@@ -43,7 +43,8 @@ class InvalidToken(Exception):
 class Principal:
     """Who asks by a token, and what the request may do.
 
-    `actor` is the operator who asks in the user's name (acting.py).
+    `actor` is the operator who asks in the user's name (acting.py). A client's token and a
+    provider's may change the account itself; one that was made for some purpose may not.
     """
 
     user: User
@@ -51,6 +52,7 @@ class Principal:
     jti: str
     client_id: str | None
     actor: User | None = None
+    may_change_account: bool = True
 
 
 def issue_token(
@@ -61,14 +63,12 @@ def issue_token(
     lifetime_s: int | None = None,
 ) -> str:
     """A new token of `user`'s with those of `scopes` that the user has the permission for."""
-    claims = {}
-    if role := geodb_role_of(user):
-        claims[hub.geodb_role_claim] = role
     lifetime_s = lifetime_s or hub.token_lifetime_s
-    return sign(make_row(user, client=client, scopes=scopes, lifetime_s=lifetime_s), claims)
+    row = new_row(user, client=client, scopes=scopes, lifetime_s=lifetime_s)
+    return sign(row, more_claims(user))
 
 
-def make_row(
+def new_row(
     user: User, *, client: Client | None, scopes: Iterable[str], lifetime_s: int, name: str = ""
 ) -> AccessToken:
     """The row of a token to be signed; with a `name`, of a personal one."""
@@ -102,6 +102,12 @@ def sign(row: AccessToken, more: Mapping[str, str] = MappingProxyType({})) -> st
     return jwt.encode(claims, signing_keys()[0], algorithm=ALGORITHM)
 
 
+def more_claims(user: User) -> dict[str, str]:
+    """The claims of a token that geoDB may take too."""
+    role = geodb_role_of(user)
+    return {hub.geodb_role_claim: role} if role else {}
+
+
 def geodb_role_of(user: User) -> str:
     """The database role of a user who subscribes to geoDB; else empty."""
     subscription = Subscription.objects.live().filter(user=user, service=Service.GEODB).first()
@@ -126,6 +132,7 @@ def verify_token(text: str) -> Principal:
         scopes=row.held & row.scopes,
         jti=jti,
         client_id=row.client_id,
+        may_change_account=row.client_id is not None and not row.is_personal,
     )
 
 
@@ -155,11 +162,15 @@ def revoke_tokens(rows: QuerySet[AccessToken]) -> int:
 
 
 def delete_expired_tokens(*, older_than_s: int = 3600, batch: int = 500) -> int:
-    """Delete rows of tokens that expired `older_than_s` ago, `batch` at a time; how many."""
+    """Delete rows of tokens that expired `older_than_s` ago, or were revoked a day ago.
+
+    Deletes `batch` at a time; returns how many.
+    """
     before = timezone.now() - timedelta(seconds=older_than_s)
+    revoked_before = timezone.now() - timedelta(days=1)
     deleted = 0
     while pks := list(
-        AccessToken.objects.filter(expires_at__lt=before)
+        AccessToken.objects.filter(Q(expires_at__lt=before) | Q(revoked_at__lt=revoked_before))
         .order_by("expires_at")
         .values_list("pk", flat=True)[:batch]
     ):

@@ -1,47 +1,40 @@
-"""How often a wrong client secret may be tried, before guessing costs the hub or a client.
+"""How often a client secret may be tried, and how many tokens may be asked for.
 
-Counted per process and minute, in Django's cache. Only failures count. A secret with a fast
-hash is checked whatever the count, so that nobody can lock the client of another out; one
-with a slow hash is not, since each try costs the time of a password hash.
+A secret with a slow hash may be guessable, and each try costs the time of a password hash: its
+tries are counted before they are checked. A secret with a fast hash has 256 random bits: it is
+checked whatever the count, so that no one can lock the client of another out.
 
 A client that exists is counted by itself, at each address: behind a proxy one address is
-everybody's, and whoever guesses at one client must not lock out the others. Ids of no client
-are counted together, by address: those that one can invent are without number.
+everyone's, and who guesses at one client must not lock out the others. Ids of no client are
+counted together, by address, because anyone can invent any number of them.
 """
 
 from __future__ import annotations
 
-import time
+from hubsite.coordination.failures import Counted, Limit, TooManyTries, count
 
-from django.core.cache import cache
+from ..models import Client, User
 
-from ..models import Client
+__all__ = ["TooManyTries", "count_new_token", "count_token_request", "count_try"]
 
 FAILED_TRIES_PER_MINUTE = 30
-_WINDOW_S = 60
+TOKENS_PER_MINUTE = 300
+"""For one client: five calls a second, each with a token of its own."""
+NEW_TOKENS_PER_HOUR = 60
+"""Personal ones, for one user. At most 50 are live, but revoked ones have rows too."""
 
 
-class TooManyTries(Exception):
-    def __init__(self) -> None:
-        self.retry_after_s = _WINDOW_S - int(time.time()) % _WINDOW_S
-        super().__init__("Too many failed tries; wait a minute")
+def count_try(client: Client | None, address: str) -> Counted:
+    """Count a try of a client's secret. Raises TooManyTries."""
+    name = f"client secret {address} {client.pk if client else ''}"
+    return count([Limit(name, FAILED_TRIES_PER_MINUTE, 60)])
 
 
-def check_tries(client: Client | None, address: str) -> None:
-    """Raises TooManyTries where too many failed in this minute."""
-    if cache.get(_key(client, address), 0) >= FAILED_TRIES_PER_MINUTE:
-        raise TooManyTries
+def count_token_request(client: Client) -> None:
+    """Count a request that gets a token. Raises TooManyTries."""
+    count([Limit(f"token of client {client.pk}", TOKENS_PER_MINUTE, 60)])
 
 
-def count_failure(client: Client | None, address: str) -> None:
-    key = _key(client, address)
-    if not cache.add(key, 1, timeout=_WINDOW_S):
-        try:
-            cache.incr(key)
-        except ValueError:  # it ended between the two calls
-            cache.set(key, 1, timeout=_WINDOW_S)
-
-
-def _key(client: Client | None, address: str) -> str:
-    minute = int(time.time()) // _WINDOW_S
-    return f"token-tries:{minute}:{address}:{client.pk if client else ''}"
+def count_new_token(user: User) -> None:
+    """Count a personal token. Raises TooManyTries."""
+    count([Limit(f"personal token of {user.pk}", NEW_TOKENS_PER_HOUR, 3600)])

@@ -46,6 +46,7 @@ class TokenRow:
     scopes: frozenset[str]
     held: frozenset[str]
     client_id: str | None
+    is_personal: bool
     is_revoked: bool
 
 
@@ -54,7 +55,7 @@ def find_token(jti: str) -> TokenRow | None:
     row = _TOKEN.first(jti=jti)
     if row is None:
         return None
-    (scopes, revoked_at, client_id, client_scopes, client_revoked_at, *rest) = row
+    (scopes, revoked_at, is_personal, client_id, client_scopes, client_revoked_at, *rest) = row
     user, held = user_and_held(rest)
     granted = frozenset(scopes)
     if client_id is not None:
@@ -64,6 +65,7 @@ def find_token(jti: str) -> TokenRow | None:
         scopes=granted,
         held=held,
         client_id=client_id,
+        is_personal=bool(is_personal),
         is_revoked=revoked_at is not None or client_revoked_at is not None,
     )
 
@@ -118,6 +120,7 @@ _TOKEN = CompiledQuery(
         .values_list(
             "scopes",
             "revoked_at",
+            "is_personal",
             "client__client_id",
             "client__scopes",
             "client__revoked_at",

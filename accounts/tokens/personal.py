@@ -12,10 +12,12 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from hubsite.refusals import Kind, Refused
+from hubsite.visible_text import hidden_fault
 
 from ..models import AccessToken, Client, User
-from ..roles import permissions_of
-from .hub_tokens import Principal, make_row, revoke_tokens, sign
+from ..roles import hold_user, permissions_of
+from .hub_tokens import Principal, new_row, revoke_tokens, sign
+from .limits import NEW_TOKENS_PER_HOUR, TooManyTries, count_new_token
 
 MOST_TOKENS = 50
 LONGEST_DAYS = 366
@@ -64,17 +66,27 @@ def make_token(
 
     `scopes` must be among `allowed`: what the request that asks for it may do itself.
     """
+    if fault := hidden_fault(name):
+        raise Refused(fault, field="name")
     wanted = set(scopes)
     missing = sorted(wanted - (permissions_of(user) if allowed is None else allowed))
     if missing:
         raise Refused(f"you do not have {', '.join(missing)}", field="scopes")
     if not 1 <= days <= LONGEST_DAYS:
         raise Refused(f"a number from 1 to {LONGEST_DAYS} is expected", field="expires_in_days")
+    try:
+        count_new_token(user)
+    except TooManyTries as error:
+        raise Refused(
+            f"You made {NEW_TOKENS_PER_HOUR} tokens within an hour; please wait.",
+            kind=Kind.BUSY,
+            retry_after_s=error.retry_after_s,
+        ) from None
     with transaction.atomic():
-        User.objects.select_for_update(no_key=True).get(pk=user.pk)  # or two pass the limit
+        user = hold_user(user, *wanted)  # or two pass the limit
         if tokens_of(user).count() >= MOST_TOKENS:
             raise Refused(f"You have {MOST_TOKENS} tokens; revoke one first.", kind=Kind.FORBIDDEN)
-        row = make_row(user, client=client, scopes=wanted, lifetime_s=days * 86400, name=name)
+        row = new_row(user, client=client, scopes=wanted, lifetime_s=days * 86400, name=name)
     return row, sign(row)
 
 

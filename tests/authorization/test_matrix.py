@@ -10,7 +10,6 @@ import re
 from pathlib import Path
 
 import pytest
-from django.core.cache import cache
 from django.db import transaction
 
 from accounts.sign_on import documents
@@ -49,7 +48,6 @@ def world(settings, monkeypatch) -> World:
 
     monkeypatch.setattr(documents, "fetch", away)
     documents.forget_all()
-    cache.clear()
     settings.HUB = {**settings.HUB, "XCUBE_HUB_OIDC_PROVIDERS": (EDC,)}
     return make_world()
 
@@ -62,7 +60,6 @@ def answer(world: World, caller: str, endpoint: Endpoint, *, missing: bool = Fal
             response.content.decode()
         )  # fmt: skip
         transaction.set_rollback(True)
-    cache.clear()
     return response
 
 

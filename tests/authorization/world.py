@@ -13,6 +13,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 
 from accounts.models import Identity, User
+from accounts.roles import permissions_of
 from accounts.sign_on.renewal import SIGNED_IN_AT
 from accounts.tokens.clients import create_client
 from accounts.tokens.hub_tokens import issue_token
@@ -29,6 +30,7 @@ CALLERS = (
     "anonymous",
     "stranger",  # signed in, without any permission
     "owner",
+    "program",  # a personal token of the owner's
     "other",  # with the owner's permissions
     "operator",
     "expired",  # a token of the owner's
@@ -123,7 +125,8 @@ def make_world() -> World:
     for name, user in world.users.items():
         world.cookies[name] = _session(user)
         if name != "no-csrf":
-            world.headers[name] = bearer(user)
+            world.headers[name] = _client_token(user)
+    world.headers["program"] = _header(make_token(owner, name="x", scopes=MINE, days=3)[1])
     claims = jwt.decode(issue_token(owner, scopes=MINE), options={"verify_signature": False})
     past = {**claims, "exp": int(time.time()) - 3600}
     world.headers["expired"] = _header(jwt.encode(past, signing_keys()[0]))
@@ -143,6 +146,11 @@ def _session(user: User) -> str:
     session[SIGNED_IN_AT] = int(time.time())
     session.save()
     return session.session_key
+
+
+def _client_token(user: User) -> dict[str, str]:
+    client, _ = create_client(user, scopes=permissions_of(user))
+    return bearer(user, client=client)
 
 
 def _header(token: str) -> dict[str, str]:

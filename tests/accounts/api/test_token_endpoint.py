@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import base64
 import json
+import time
+from datetime import timedelta
 from urllib.parse import urlencode
 
 import jwt
 import pytest
 from django.conf import settings
-from django.core.cache import cache
 from django.test import Client as HttpClient
+from django.utils import timezone
 
-from accounts.models import AccessToken
-from accounts.tokens import limits
-from accounts.tokens.hub_tokens import verify_token
+from accounts.api import token_views
+from accounts.deletion import forget_person
+from accounts.models import AccessToken, Client
+from accounts.tokens import client_tokens, limits
+from accounts.tokens.hub_tokens import InvalidToken, verify_token
+from hubsite.coordination import failures
 from tests.accounts.factories import make_client, make_user
 
 pytestmark = pytest.mark.django_db
 
 URL = "/api/v2/oauth/token"
 FORM = "application/x-www-form-urlencoded"
-
-
-@pytest.fixture(autouse=True)
-def _no_failures_counted():
-    cache.clear()
 
 
 @pytest.fixture
@@ -252,14 +252,25 @@ def test_a_client_id_is_not_a_pattern(pair):
         assert_oauth_error(response, 401, "invalid_client")
 
 
-def test_after_30_wrong_secrets_in_a_minute_one_must_wait(pair, monkeypatch):
-    monkeypatch.setattr(limits.time, "time", lambda: 1_000_020.0)
+@pytest.fixture
+def at_minute(monkeypatch):
+    """Stops the clock within one minute, some minutes from now."""
+    first = (int(time.time()) // 60 + 1) * 60 + 5
+
+    def stop(minute: int) -> None:
+        monkeypatch.setattr(failures.time, "time", lambda: first + 60.0 * minute)
+
+    stop(0)
+    return stop
+
+
+def test_after_30_wrong_secrets_in_a_minute_one_must_wait(pair, at_minute):
     for _ in range(30):
         assert post_json({**pair, "client_secret": "wrong"}).status_code == 401
     response = post_json({**pair, "client_secret": "wrong"})
     assert_oauth_error(response, 429, "slow_down")
     assert 1 <= int(response["Retry-After"]) <= 60
-    monkeypatch.setattr(limits.time, "time", lambda: 1_000_080.0)
+    at_minute(1)
     assert post_json({**pair, "client_secret": "wrong"}).status_code == 401
 
 
@@ -269,7 +280,7 @@ def test_nobody_locks_out_a_client_whose_secret_the_hub_made(pair):
     assert post_json(pair).status_code == 200
 
 
-def test_slow_hashes_are_not_computed_for_invented_ids_without_end(monkeypatch):
+def test_slow_hashes_are_not_computed_for_invented_ids_without_end(at_minute, monkeypatch):
     for number in range(30):  # each with an id of its own: counted by address
         wrong = {"client_id": f"Invented-{number}", "client_secret": "wrong"}
         assert post_json(wrong).status_code == 401
@@ -278,7 +289,9 @@ def test_slow_hashes_are_not_computed_for_invented_ids_without_end(monkeypatch):
     assert post_json(wrong).status_code == 429
 
 
-def test_slow_hashes_are_not_computed_for_a_client_that_was_guessed_at_too_often(user, monkeypatch):
+def test_slow_hashes_are_not_computed_for_a_client_that_was_guessed_at_too_often(
+    user, at_minute, monkeypatch
+):
     make_client(user, client_id="Migrated", secret="given")  # noqa: S106
     good = {"client_id": "Migrated", "client_secret": "given"}
     for _ in range(30):
@@ -299,19 +312,95 @@ def test_who_guesses_behind_the_same_proxy_does_not_lock_out_other_clients(user)
     assert post_json(good).status_code == 200
 
 
-def test_successes_are_not_counted(user):
+def test_successes_are_not_counted(user, at_minute):
     make_client(user, client_id="Migrated", secret="given")  # noqa: S106
     for _ in range(32):
         response = post_json({"client_id": "Migrated", "client_secret": "given"})
         assert response.status_code == 200
 
 
-def test_failures_at_many_addresses_make_none_forgotten(monkeypatch):
-    monkeypatch.setattr(limits.time, "time", lambda: 1_000_020.0)
-    cache.clear()
+def test_failures_at_many_addresses_make_none_forgotten(at_minute):
     for _ in range(limits.FAILED_TRIES_PER_MINUTE):
-        limits.count_failure(None, "192.0.2.1")
-    for number in range(2000):
-        limits.count_failure(None, f"2001:db8::{number:x}")
+        limits.count_try(None, "192.0.2.1")
+    for number in range(300):
+        limits.count_try(None, f"2001:db8::{number:x}")
     with pytest.raises(limits.TooManyTries):
-        limits.check_tries(None, "192.0.2.1")
+        limits.count_try(None, "192.0.2.1")
+
+
+# Many tokens
+
+
+def test_a_client_that_fetches_a_token_for_each_call_gets_one_row(pair):
+    texts = {post_json(pair).json()["access_token"] for _ in range(20)}
+    assert AccessToken.objects.count() == 1
+    assert all(verify_token(text).client_id == pair["client_id"] for text in texts)
+
+
+def test_a_token_that_is_revoked_or_has_other_scopes_is_not_given_again(pair):
+    first = post_json(pair).json()["access_token"]
+    AccessToken.objects.update(revoked_at=timezone.now())
+    second = post_json(pair).json()["access_token"]
+    assert verify_token(second)
+    with pytest.raises(InvalidToken):
+        verify_token(first)
+    Client.objects.update(scopes=[])
+    third = verify_token(post_json(pair).json()["access_token"])
+    assert third.scopes == frozenset()
+    assert AccessToken.objects.count() == 3
+
+
+def test_a_token_with_a_tenth_of_its_life_behind_it_is_not_given_again(pair, settings):
+    lifetime = timedelta(seconds=settings.HUB["XCUBE_HUB_TOKEN_LIFETIME_S"])
+    post_json(pair)
+    now = timezone.now() - lifetime / 9
+    AccessToken.objects.update(issued_at=now, expires_at=now + lifetime)
+    post_json(pair)
+    assert AccessToken.objects.count() == 2
+
+
+def test_of_a_clients_tokens_only_the_newest_stay(pair, monkeypatch):
+    monkeypatch.setattr(client_tokens, "MOST_LIVE", 5)
+    monkeypatch.setattr(client_tokens, "_recent", lambda *_: None)
+    texts = [post_json(pair).json()["access_token"] for _ in range(8)]
+    assert AccessToken.objects.count() == 5
+    assert verify_token(texts[-5])
+    with pytest.raises(InvalidToken):
+        verify_token(texts[0])
+
+
+def test_beyond_the_rate_a_client_must_wait_and_others_go_on(pair, user, at_minute):
+    for _ in range(limits.TOKENS_PER_MINUTE):
+        limits.count_token_request(Client.objects.get())
+    response = post_json(pair)
+    assert_oauth_error(response, 429, "slow_down")
+    assert 1 <= int(response["Retry-After"]) <= 60
+    other, secret = make_client(user)
+    answer = post_json({"client_id": other.client_id, "client_secret": secret})
+    assert answer.status_code == 200
+
+
+def test_a_client_revoked_while_its_secret_is_checked_gets_no_token(pair, monkeypatch):
+    check = token_views.check_secret
+
+    def slowly(client, *rest):
+        is_right = check(client, *rest)
+        Client.objects.update(revoked_at=timezone.now())
+        return is_right
+
+    monkeypatch.setattr(token_views, "check_secret", slowly)
+    assert post_json(pair).status_code == 403
+    assert not AccessToken.objects.exists()
+
+
+def test_a_person_deleted_while_a_secret_is_checked_gets_no_token(pair, monkeypatch):
+    check = token_views.check_secret
+
+    def slowly(client, *rest):
+        is_right = check(client, *rest)
+        forget_person(client.owner, actor="test")
+        return is_right
+
+    monkeypatch.setattr(token_views, "check_secret", slowly)
+    assert post_json(pair).status_code == 403
+    assert not AccessToken.objects.exists()

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
+import django.contrib.auth.hashers
 import pytest
-from django.core.cache import cache
+from django.db import connection
 from django.test import Client
 
 from accounts.sign_on import documents, renewal
 from accounts.sign_on.password import TRIES_PER_ACCOUNT, TRIES_PER_ADDRESS
 from accounts.sign_on.providers import Provider
+from hubsite.coordination import failures
 from tests.accounts.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +28,6 @@ API_ONLY = Provider(key="api", name="API", issuer="https://api.example.org", aud
 
 @pytest.fixture(autouse=True)
 def _no_tries_so_far():
-    cache.clear()
     documents.forget_all()
 
 
@@ -289,3 +293,27 @@ def test_no_header_keeps_a_session_on_pages_beyond_its_end(hub, client, operator
     session[renewal.SIGNED_IN_AT] = 0
     session.save()
     assert "/login/" in client.get(path, headers=headers).url
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_40_wrong_passwords_at_once_only_5_are_looked_at(hub, operator, monkeypatch):
+    hub()
+    looked_at = []
+    verify = django.contrib.auth.hashers.verify_password
+    monkeypatch.setattr(
+        "django.contrib.auth.hashers.verify_password",
+        lambda *args, **options: looked_at.append(args) or verify(*args, **options),
+    )
+    now = time.time()  # one window for all
+    monkeypatch.setattr(failures, "time", SimpleNamespace(time=lambda: now))
+
+    def attempt(_: int) -> int:
+        try:
+            return log_in(Client(), password="wrong").status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = Counter(pool.map(attempt, range(40)))
+    assert statuses == {400: TRIES_PER_ACCOUNT, 429: 40 - TRIES_PER_ACCOUNT}
+    assert len(looked_at) == TRIES_PER_ACCOUNT

@@ -63,7 +63,9 @@ def test_it_opens_no_geodb(user):
 
 def test_it_is_revoked_by_its_owner_only(user, by_client):
     made = post(by_client).json()
-    stranger = bearer(make_user())
+    stranger = make_user()
+    client, _ = make_client(stranger)
+    stranger = bearer(stranger, client=client)
     assert HttpClient().delete(f"{URL}/{made['id']}", headers=stranger).status_code == 404
     assert verify_token(made["token"])
     assert HttpClient().delete(f"{URL}/{made['id']}", headers=by_client).json() == made["id"]
@@ -193,3 +195,53 @@ def test_one_that_a_clients_token_made_makes_no_others_either(by_client):
     response = post({"Authorization": f"Bearer {made['token']}"}, {**ASKED, "expires_in_days": 366})
     assert response.status_code == 403
     assert "A personal token makes no others" in response.json()["detail"]
+
+
+# What one may not do with it
+
+
+@pytest.mark.parametrize("method", ["PATCH", "DELETE client", "DELETE token", "POST token"])
+@pytest.mark.parametrize("kind", ["personal", "by a client", "by an operator's command"])
+def test_it_changes_nothing_of_its_owners_account(user, by_client, method, kind):
+    """Nor does any token without a client: it was made for some purpose."""
+    client = user.clients.get()
+    other, _ = make_token(user, name="other", scopes=["manage:cubegens"], days=1)
+    text = {
+        "personal": lambda: make_token(user, name="x", scopes=["manage:cubegens"], days=1)[1],
+        "by a client": lambda: post(by_client).json()["token"],
+        "by an operator's command": lambda: issue_token(user, scopes=["manage:cubegens"]),
+    }[kind]()
+    verb, path, body = {
+        "PATCH": ("PATCH", "/api/v2/users/me", {"first_name": "Mallory"}),
+        "DELETE client": ("DELETE", f"/api/v2/users/me/clients/{client.client_id}", {}),
+        "DELETE token": ("DELETE", f"{URL}/{other.jti}", {}),
+        "POST token": ("POST", URL, ASKED),
+    }[method]
+
+    def ask(headers):
+        return (
+            HttpClient()
+            .generic(verb, path, json.dumps(body), content_type="application/json", headers=headers)
+            .status_code
+        )
+
+    assert ask({"Authorization": f"Bearer {text}"}) == 403
+    user.refresh_from_db(), client.refresh_from_db(), other.refresh_from_db()
+    assert (user.first_name, client.revoked_at, other.revoked_at) == ("", None, None)
+    assert ask(by_client) in (200, 201)
+
+
+def test_it_reads_its_owners_account(user):
+    text = make_token(user, name="x", scopes=["manage:cubegens"], days=1)[1]
+    answer = HttpClient().get("/api/v2/users/me", headers={"Authorization": f"Bearer {text}"})
+    assert answer.status_code == 200
+
+
+def test_who_makes_and_revokes_them_without_end_must_wait(user, by_client, monkeypatch):
+    monkeypatch.setattr("accounts.tokens.limits.NEW_TOKENS_PER_HOUR", 3)
+    for _ in range(3):
+        made = post(by_client).json()
+        assert HttpClient().delete(f"{URL}/{made['id']}", headers=by_client).status_code == 200
+    answer = post(by_client)
+    assert answer.status_code == 429
+    assert 1 <= int(answer["Retry-After"]) <= 3600
