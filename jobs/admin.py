@@ -1,4 +1,4 @@
-"""Jobs in the admin: operators see everything about them, and cancel; nothing is edited."""
+"""Jobs in the admin: operators see all fields and can cancel jobs, but edit nothing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class UncountedPaginator(Paginator):
 
 
 class EngineFilter(admin.SimpleListFilter):
-    """By the engines that there are; asking the rows would read all of them."""
+    """Filter by engine. It lists the known engines, because reading them from the rows is slow."""
 
     title = parameter_name = "engine"
 
@@ -57,7 +57,7 @@ class JobEventInline(admin.TabularInline):
     verbose_name_plural = "Events"
 
     def has_view_permission(self, request: HttpRequest, obj: Job | None = None) -> bool:
-        return True  # of who may see the job
+        return True  # for everyone who may see the job
 
     def has_add_permission(self, request: HttpRequest, obj: Job | None = None) -> bool:
         return False
@@ -156,7 +156,7 @@ class JobAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Job], search_term: str
     ) -> tuple[QuerySet[Job], bool]:
-        """One indexed column for each kind of text; all at once would read every row."""
+        """Search one indexed column, chosen by the kind of text; `OR` would read every row."""
         term = search_term.strip()
         if not term:
             return queryset, False
@@ -207,7 +207,7 @@ class JobAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Cancel", permissions=["operate"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
-        """End the chosen jobs as their owners could; the worker ends their runs."""
+        """Cancel the chosen jobs, as their owners could; the worker ends their runs."""
         cancelled = [
             job for job in queryset.active() if lifecycle.cancel(job, actor=request.user.username)
         ]
@@ -221,7 +221,7 @@ class JobAdmin(ReadOnlyAdmin):
 
 
 def _of_document(job: Job, name: str) -> Any:
-    """One column of it: uploaded code, in another, weighs up to 10 MB."""
+    """One column of the job's document; uploaded code, in another column, has up to 10 MB."""
     return JobDocument.objects.filter(job=job).values_list(name, flat=True).first()
 
 

@@ -1,7 +1,7 @@
-"""The jobs as a book: facts about runs become the life of jobs.
+"""Records facts about runs in the rows of their jobs.
 
-This is the one place where a run's end becomes its job's end. Each step is guarded, so two
-followers, or a follower and the job's owner, may do the same at once.
+This is the only place where the end of a run becomes the end of its job. Each step is a guarded
+update, so two followers, or a follower and the job's owner, may do the same at the same time.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 ACTOR = "observer"
 LAUNCH_LASTS = timedelta(seconds=60)
-"""The worker's ticks are ended after this time, and the launches that they had begun."""
+"""After this time the worker's ticks are killed, and so are the launches that they began."""
 REMOVED_AT_ONCE = 100
 
 
@@ -72,9 +72,9 @@ class JobBook(Book[RunFact]):
         return {job.job_id: job for job in rows}
 
     def _record_all(self, known: Sequence[tuple[Job, RunFact]]) -> set[str]:
-        """Record these facts together, because each transaction costs as much as many rows.
+        """Record these facts in one transaction, because a transaction costs as much as many rows.
 
-        Gives the names of objects that are of no further use.
+        Returns the names of objects that are no longer needed.
         """
         lifecycle.begin_all(_begins(known), actor=ACTOR)
         _note_seen([job for job, fact in known if _is_first_sight(job, fact)])
@@ -96,10 +96,10 @@ class JobBook(Book[RunFact]):
             return useless | {job.job_id for job, fact in changed if self._is_useless(job, fact)}
 
     def _read_logs(self, changed: Sequence[tuple[Job, RunFact]]) -> None:
-        """Keep the logs of ended runs that the engine has at hand.
+        """Store the logs of ended runs, as far as the engine has them already.
 
-        An end must not wait for a node: `removal` reads the other logs before their objects go.
-        And no transaction must wait for an engine, so this is done before.
+        Recording an end must not wait for a node, so `removal` reads the other logs before it
+        deletes their objects. This runs before the transaction, which must not wait for an engine.
         """
         for job, fact in changed:
             if not fact.phase.is_final or job.is_final or fact.attempt != job.attempt:
@@ -113,7 +113,7 @@ class JobBook(Book[RunFact]):
                     logger.exception("%s: its log cannot be recorded", job.job_id)
 
     def _is_useless(self, job: Job, fact: RunFact) -> bool:
-        """Record one fact. True if the run's object is of no further use."""
+        """Record one fact. True if the run's object is no longer needed."""
         try:
             with transaction.atomic():
                 return self.record_one(job, fact)
@@ -125,11 +125,11 @@ class JobBook(Book[RunFact]):
             return fact.phase.is_final and give_up(job)
 
     def record_one(self, job: Job, fact: RunFact) -> bool:
-        """Bring one fact into its row. True if the run's object is of no further use."""
+        """Write one fact into its row. True if the run's object is no longer needed."""
         if fact.attempt != job.attempt:
             return fact.attempt < job.attempt
         if job.state == State.QUEUED:
-            return False  # a copy of the database older than the engine; the launch finds it
+            return False  # the database was restored from a backup; the launch finds the object
         if job.state == State.LAUNCHED and _has_begun(fact):
             began = fact.started_at or timezone.now()
             if not lifecycle.move(
@@ -138,7 +138,7 @@ class JobBook(Book[RunFact]):
                 job.refresh_from_db()  # another follower was first, or its owner cancelled it
         if job.is_final:
             closing.note(job, fact)
-            return True  # a run under way is ended first, and then seen here once more
+            return True  # `removal` ends a running run first; then it is seen here once more
         if job.seen_at is None:
             Job.objects.filter(pk=job.pk, seen_at=None).update(seen_at=timezone.now())
         if fact.phase.is_final:
@@ -149,10 +149,10 @@ class JobBook(Book[RunFact]):
         return False
 
     def _finish(self, job: Job, fact: RunFact) -> bool:
-        """End the job in the way that its run ended. True if the row is final afterwards."""
+        """End the job as its run ended. True if the row is final afterwards."""
         ended: dict[str, Any] = {"finished_at": fact.finished_at or timezone.now()}
         if fact.result is not None or job.result is None:
-            # The run's own report may say more than an engine has room for.
+            # The run's own report may contain more than the engine can store.
             ended["result"] = {**(job.result or {}), **(_shown(fact.result) or {})} or None
         if fact.phase == Phase.SUCCEEDED:
             message = (fact.result or {}).get("message") or ""
@@ -172,7 +172,7 @@ class JobBook(Book[RunFact]):
         return job.is_final
 
     def _vanished(self, times: dict[str, datetime]) -> Recorded:
-        """The engine has no object of these jobs, at the time given for each."""
+        """Record that the engine had no object of these jobs, at the time given for each."""
         rows = Job.objects.on(self._engine.name).placed().filter(job_id__in=times)
         has_freed = False
         for job in rows:
@@ -187,7 +187,7 @@ class JobBook(Book[RunFact]):
         return Recorded(has_freed=has_freed)
 
     def vanish(self, job: Job, *, asked_at: datetime) -> None:
-        """The engine had no object of this job at `asked_at`: it is gone, or not yet there."""
+        """Record that the engine had no object of this job at `asked_at`: deleted or not made."""
         if job.is_final:
             if job.finished_at and job.finished_at < asked_at:
                 if job.seen_at is None and self._may_still_come(job, asked_at):
@@ -195,15 +195,15 @@ class JobBook(Book[RunFact]):
                 closing.note_gone(job)
         elif job.seen_at is not None and job.seen_at < asked_at - timedelta(seconds=1):
             if self._engine.runs.exists(job.job_id):
-                return  # the clock or the watch of another follower was wrong
+                return  # the clock or the watch cache of another follower was wrong
             message = "The run vanished from the engine before it had ended."
             lifecycle.fail(job, Reason.LOST, message, actor=ACTOR)
 
     def _may_still_come(self, job: Job, asked_at: datetime) -> bool:
-        """Whether an object of this ended job, which was never seen, may exist or still appear.
+        """Whether an object of this ended job may exist or appear, although none was ever seen.
 
-        Its launch may be under way, so the engine is told that it must come to nothing. Until
-        that is sure, no other job may have its place and its output.
+        A launch may still be in progress, so the engine is asked to remove the object. Until the
+        engine is sure, no other job may get this job's place and output.
         """
         removal = self._engine.runs.remove([job.job_id])[job.job_id]
         if removal is not Removal.MAY_STILL_APPEAR or job.finished_at is None:
@@ -214,7 +214,7 @@ class JobBook(Book[RunFact]):
 
 
 def _begins(known: Sequence[tuple[Job, RunFact]]) -> list[tuple[Job, datetime]]:
-    """The jobs whose runs began, as far as their rows do not know it yet, and when."""
+    """The jobs whose runs have begun although their rows do not say so yet, and when."""
     return [
         (job, fact.started_at or timezone.now())
         for job, fact in known
@@ -236,7 +236,7 @@ def _note_seen(jobs: Sequence[Job]) -> None:
 
 
 def _is_recorded(job: Job, fact: RunFact) -> bool:
-    """Whether the row holds all that this fact says, so that nothing is to be written."""
+    """Whether the row already holds all of this fact, so that nothing needs to be written."""
     if fact.attempt != job.attempt:
         return False
     if job.is_final:
@@ -253,14 +253,14 @@ def show_why(job: Job, message: str) -> None:
 
 
 def abandon(job: Job, fact: RunFact) -> bool:
-    """End a job whose run will not begin. It keeps its place until its object is gone."""
+    """Fail a job whose run will not begin. It keeps its place until its object is deleted."""
     message = fact.message or "The run did not begin in time."
     lifecycle.fail(job, _reason(fact), message, actor=ACTOR, is_over=False)
     return True
 
 
 def give_up(job: Job) -> bool:
-    """End a job whose run is over but whose result cannot be stored."""
+    """Fail a job whose run is over but whose result cannot be stored."""
     job.refresh_from_db()
     if not job.is_final:
         message = "The run ended, but what it said could not be kept."
@@ -275,14 +275,14 @@ def _has_begun(fact: RunFact) -> bool:
 
 
 def _reason(fact: RunFact) -> str:
-    """The job's reason: that of the engine or of the program, else the program's own failure."""
+    """Why the job failed: the reason in the fact if there is one, else that xcube failed."""
     if fact.reason in Reason.values:
         return fact.reason
     return Reason.LOST if fact.reason == EngineReason.STOPPED else Reason.XCUBE_ERROR
 
 
 def _shown(result: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What the owner sees of a result. The stack trace is in the log."""
+    """The part of a result that the owner sees. The stack trace is in the log."""
     if result is None:
         return None
     return {key: value for key, value in result.items() if key not in ("traceback", "output")}

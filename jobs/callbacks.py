@@ -1,8 +1,8 @@
-"""What a run reports about itself: progress and log lines. Data, never an end.
+"""Callbacks: a run reports its progress and log lines. A report never ends a job.
 
-Written once a second by xcube's own workers, every few seconds by our runner; both are
-answered fast and always, for a refused last report would make xcube fail a good run.
-The last report of a run in a pod carries its result besides.
+xcube's own workers report once a second, our runner every few seconds. Both always get a fast
+answer, because xcube would fail a good run if its last report were refused. The last report of a
+run in a pod also contains its result.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ RESULT_STATUSES = ("ok", "warning", "error")
 
 @dataclass(frozen=True)
 class Report:
-    """What a report says. `fault`: its result is none that can be kept."""
+    """The content of a report. `fault` says why its result cannot be stored, if it cannot."""
 
     progress: dict[str, Any]
     chunk: LogChunk | None = None
@@ -40,19 +40,19 @@ class Report:
 
 
 def accept(job: Job, body: Any) -> list[dict[str, Any]]:
-    """Keep a report if the job's run is not over; returns the progress, newest first.
+    """Store a report if the job's run is not over; returns the progress, newest first.
 
-    Raises Refused. Of a report whose result cannot be kept all else is kept.
+    Raises Refused. If the result cannot be stored, the rest of the report is stored.
     """
     report = parse(body)
-    # A run that reports has begun, whoever sees it first.
+    # A run that reports has begun, even if the follower has not seen that yet.
     news: dict[str, Any] = {"started_at": Coalesce("started_at", timezone.now())}
     if report.result is not None:
         news["result"] = report.result
     running = Job.objects.filter(pk=job.pk, state__in=(State.LAUNCHED, State.RUNNING))
     if not running.update(progress=report.progress, **news):
-        # A cancelled job's bill is open while its run may exist: it counts whether that began,
-        # and whether its cube was complete.
+        # A cancelled job is not billed while its run may exist. The bill depends on whether the
+        # run began, and whether its cube was complete.
         if job.is_live:
             Job.objects.filter(pk=job.pk, is_live=True).update(**news)
         return [job.progress] if job.progress else []
@@ -64,7 +64,7 @@ def accept(job: Job, body: Any) -> list[dict[str, Any]]:
 
 
 def parse(report: Any) -> Report:
-    """What a callback's body says. Raises Refused."""
+    """The content of a callback's body. Raises Refused."""
     if not isinstance(report, dict):
         raise _wrong("", "an object with sender and state is expected")
     sender = report.get("sender")
@@ -93,7 +93,7 @@ def parse(report: Any) -> Report:
 
 
 def _result(result: Any) -> dict[str, Any] | None:
-    """A run's result as xcube gives it, without traceback and output. Raises Refused."""
+    """A run's result as xcube made it, without traceback and output. Raises Refused."""
     if result is None:
         return None
     if not isinstance(result, dict):
@@ -166,7 +166,7 @@ def _number(value: Any, field: str) -> float:
 
 
 def _error(value: Any) -> bool | str:
-    """xcube sends false, a text, or [type, message, traceback lines]: the message is kept."""
+    """The error message of what xcube sends: false, a text, or [type, message, traceback]."""
     if isinstance(value, list):
         return ": ".join(part for part in value[:2] if isinstance(part, str))[:2000]
     if isinstance(value, str):

@@ -16,7 +16,7 @@ from .stores.catalogue import StoresFileError, load_catalogue
 @register()
 def check_xcube(**kwargs: Any) -> list[CheckMessage]:
     if hub.engine != "local" and hub.estimator_url:
-        return []  # nothing of xcube runs here
+        return []  # xcube does not run on this machine
     python = hub.xcube_python
     if os.access(python, os.X_OK):
         return []

@@ -1,8 +1,8 @@
-"""What the engine says of a run whose job is over already, brought into the row.
+"""Records the outcome of a run whose job has already ended.
 
-A job can end before its run does: its owner cancels it, or it is given up. What its run came to
-decides then what it costs and what is removed. So whoever removes an object asks the engine
-first: the object is the only proof.
+A job can end before its run: its owner cancels it, or the hub gives it up. The outcome of the
+run then decides what the job costs and what is removed. So before an object is deleted, the
+engine is asked about it, because the object is the only proof.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from .models import Job
 
 
 def note(job: Job, fact: RunFact) -> None:
-    """Record what is known of the run of this final job; close the job if its run is over."""
+    """Record the facts about the run of this final job; close the job if its run is over."""
     if not job.is_live or fact.attempt != job.attempt:
-        return  # what ended long ago is seen again and again until its object is gone
+        return  # an ended run is seen again and again until its object is deleted
     note_begin(job, fact)
     if fact.phase.is_final:
         status = lifecycle.status_of(fact.result)
@@ -31,24 +31,26 @@ def note(job: Job, fact: RunFact) -> None:
 
 
 def note_begin(job: Job, fact: RunFact) -> None:
-    """A job that was ended before it was seen to run has run after all: it is billed so, even if
-    its object is gone before its end is seen."""
+    """Record that the run had begun, although the job ended before that was seen.
+
+    It is billed so, even if its object is deleted before the end of the run is seen.
+    """
     if job.started_at is None and fact.started_at is not None:
         job.started_at = fact.started_at
         Job.objects.filter(pk=job.pk, started_at=None).update(started_at=job.started_at)
 
 
 def note_gone(job: Job) -> None:
-    """The object of this final job is gone: what was recorded of its run is all there will be."""
+    """Close this final job after its object was deleted; nothing more can be learnt of its run."""
     if job.is_live:
         lifecycle.close(job, has_run=job.started_at is not None)
 
 
 def record_before_removal(runs: Place[Run, RunFact], job: Job) -> bool:
-    """Record what the engine knows of this job's run. True if its object may be removed then.
+    """Record what the engine knows of this job's run. True if its object may be removed now.
 
-    A run that is under way is only ended: the follower sees what it came to, and has its object
-    removed after that. Raises EngineUnavailable.
+    If the run is still in progress, it is only ended. The follower then sees the outcome, and
+    asks for the removal of the object. Raises EngineUnavailable.
     """
     if not (job.is_final and job.is_live):
         return True

@@ -1,4 +1,4 @@
-"""What becomes of the jobs of a person who is deleted: who and what goes, the numbers stay."""
+"""Deletes a person's data from their jobs: names and content go, the numbers stay."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .tasks import remove_soon
 
 
 def stop(user: User) -> int:
-    """Cancel the user's jobs; how many have a run that is not over yet."""
+    """Cancel the user's jobs; returns how many have a run that is not over yet."""
     jobs = Job.objects.owned_by(user)
     cancelled = [job for job in jobs.active() if lifecycle.cancel(job, actor="hub")]
     remove_soon(job for job in cancelled if job.is_live)
@@ -22,7 +22,7 @@ def stop(user: User) -> int:
 
 
 def forget(user: User, old: str, new: str) -> None:
-    """Jobs keep their times, states and units, under ids that tell nobody."""
+    """Keep the times, states and units of the jobs, under ids that identify no one."""
     jobs = Job.objects.owned_by(user)
     if jobs.claiming().exists():
         raise StillBusy("a job came in meanwhile")

@@ -1,4 +1,4 @@
-"""What cube generation needs, for the site's health: estimates, the worker, follower, engine."""
+"""Health checks of cube generation: estimates, the worker, the follower, the engine."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def follower() -> Finding:
 
 
 def engine() -> Finding:
-    """As the follower, which asks it all the time, finds it."""
+    """The engine's health as its follower, which asks it continually, has recorded it."""
     name = hub.engine
     told = heard("engine", name)
     if told.is_alive and not told.problem:
@@ -130,7 +130,7 @@ def _silent(told: Heard) -> str:
 
 
 def leases() -> list[dict[str, Any]]:
-    """Each follower's lease: in how many seconds it ends, below zero if no one renews it."""
+    """Seconds until each follower's lease ends; negative if no one renews it."""
     now = timezone.now()
     locks = Lock.objects.filter(name__startswith=LEASE_PREFIX).order_by("name")
     return [

@@ -1,4 +1,4 @@
-"""A caller's job by its id, and a run's job for its reports: in statements compiled once.
+"""The two most frequent queries of jobs, compiled once: a caller's job, a run's job.
 
 Clients poll their job every second, and runs report every few seconds.
 """
@@ -25,10 +25,10 @@ _RUN = CompiledQuery(
 
 
 def find_job(*, owner_id: int, job_id: str) -> Job | None:
-    """The job of that id if it is this owner's; another's is as absent as none."""
+    """The job of that id if it belongs to this owner, else None."""
     return _OWN_JOB.first(job_id=job_id, owner_id=owner_id)
 
 
 def find_run(job_id: str) -> Job | None:
-    """The job of that id with what a report of its run needs; other columns are deferred."""
+    """The job of that id with the columns that a callback needs; the others are deferred."""
     return _RUN.first(job_id=job_id)

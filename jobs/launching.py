@@ -1,7 +1,7 @@
-"""Which queued jobs run next, and making their objects in the engine.
+"""Launches queued jobs: chooses the next ones, and makes their objects in the engine.
 
-The row moves first (QUEUED → LAUNCHED) under one lock, so that limits are exact; the object is
-made afterwards. If that was cut off, `launch_missing` makes the objects that are missing.
+The row moves first (QUEUED → LAUNCHED) under one lock, so that limits are exact. The object is
+made afterwards. If the process dies in between, `launch_missing` makes the missing objects.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ logger = logging.getLogger(__name__)
 
 ACTOR = "worker"
 COOL_DOWN = CoolDown("launching", seconds=4)
-"""After an engine was unreachable; shorter than the time between two sweeps, which ends it."""
+"""The cool-down after an engine was unreachable; shorter than the time between two sweeps."""
 UNMADE_AFTER = timedelta(seconds=10)
-"""A launch that was cut off is repeated after this long."""
+"""A launch that was interrupted is repeated after this time."""
 MOST_AT_ONCE = 500
-"""A tick takes seconds; the next one does the rest."""
+"""A tick should take seconds; the next one launches the rest."""
 UNSEEN_AFTER = timedelta(seconds=30)
-"""An object that was made, but not seen in the engine for this long, is made again."""
+"""If an object was made but is not seen in the engine for this time, it is made again."""
 APPLIED_AT_ONCE = 16
 """Runs that are built together. Each may hold 10 MB of uploaded code."""
 
@@ -45,10 +45,10 @@ APPLIED_AT_ONCE = 16
 def launch_due() -> int:
     """Launch as many queued jobs as there are free places; returns how many."""
     launched = 0
-    # Not only the engine of now: jobs of another may still be queued when operators change it.
+    # All engines: jobs of the former one may still be queued after operators changed the setting.
     for engine in _engines(Job.objects.due().exclude(COOL_DOWN.is_on_for("engine"))):
-        # One first: if the engine is unreachable, the others keep their turn and go as soon as
-        # it is back; what is claimed, but not made, is looked at again only after a while.
+        # Launch one first: if the engine is unreachable, the others stay queued and are launched
+        # as soon as it is back. A job that is claimed but not made is retried only after a while.
         for most in (1, MOST_AT_ONCE):
             claimed = claim_due(engine, most=most)
             launched += len(claimed)
@@ -58,7 +58,7 @@ def launch_due() -> int:
 
 
 def launch_missing() -> int:
-    """Launch again what was claimed, but not made, or made and not seen in the engine since."""
+    """Launch jobs again that were claimed but not made, or made but not seen in the engine."""
     now = timezone.now()
     missing = (
         Job.objects.placed()
@@ -87,8 +87,8 @@ def _engines(jobs: JobQuerySet) -> Iterator[Engine]:
 def launch(engine: Engine, jobs: Sequence[Job]) -> bool:
     """Make the objects of these jobs, which are LAUNCHED. Repeating it makes no second run.
 
-    False if the engine became unreachable: then nobody calls it for some seconds, and
-    `launch_missing` makes the objects that are missing.
+    False if the engine became unreachable: then no one calls it for some seconds, and
+    `launch_missing` makes the missing objects.
     """
     made: list[int] = []
     try:
@@ -110,7 +110,7 @@ def launch(engine: Engine, jobs: Sequence[Job]) -> bool:
 
 
 def _is_reachable(engine: Engine, applied: Sequence[tuple[Job, Applied]]) -> bool:
-    """Whether the engine did its work; if not, it is left alone for a while."""
+    """Whether the engine answered; if not, start its cool-down."""
     waiting = [(job, a) for job, a in applied if a.outcome is Outcome.UNREACHABLE]
     if not waiting:
         return True
@@ -140,13 +140,13 @@ def _build(jobs: Sequence[Job]) -> list[tuple[Job, Run]]:
         except (OperationalError, InterfaceError):
             raise
         except Exception:
-            # One that cannot be launched must not stop the others.
+            # A job that cannot be launched must not stop the others.
             logger.exception("%s could not be launched; it will be tried again", job.job_id)
     return runs
 
 
 def _record(job: Job, applied: Applied) -> None:
-    """Bring the outcome of one launch into the row."""
+    """Record the outcome of one launch in the row."""
     match applied.outcome:
         case Outcome.WAITS:
             logger.warning("%s waits to be launched: %s", job.job_id, applied.detail)
@@ -160,14 +160,14 @@ def _record(job: Job, applied: Applied) -> None:
 
 
 def _show_why(jobs: Sequence[Job], why: str) -> None:
-    """Show the owners why their jobs wait. Addresses and paths belong into the log."""
+    """Show the owners why their jobs wait; addresses and paths only go to the log."""
     if why:
         waiting = Job.objects.filter(pk__in=[job.pk for job in jobs], state=State.LAUNCHED)
         waiting.update(message=f"Waiting to be launched: {why}."[:1000])
 
 
 def claim_due(engine: Engine, *, most: int = MOST_AT_ONCE) -> list[Job]:
-    """Move the jobs that are next from QUEUED to LAUNCHED, up to the engine's free places.
+    """Move the next jobs from QUEUED to LAUNCHED, up to the engine's free places.
 
     At most `most` of them. The number is exact, because claims are made under one lock.
     """
@@ -188,8 +188,8 @@ def claim_due(engine: Engine, *, most: int = MOST_AT_ONCE) -> list[Job]:
 def choose(engine: str, free: int) -> list[Job]:
     """The next `free` queued jobs of an engine in the order of fair shares.
 
-    A job's turn is the number of its owner's jobs that run or are ahead of it: everyone's
-    first comes before anyone's second. Among equals the oldest is first.
+    A job's turn is the number of its owner's jobs that run already or were queued before it. So
+    every user's first job comes before any user's second. Of equal turns the oldest is first.
     """
     running = dict(
         Job.objects.on(engine)
@@ -219,6 +219,6 @@ def choose(engine: str, free: int) -> list[Job]:
 def _to_launch(jobs: JobQuerySet) -> JobQuerySet:
     """These jobs with everything that their runs are built from, except uploaded code.
 
-    The code of hundreds of jobs would not fit into memory; it is read with each run.
+    The code of hundreds of jobs would not fit into memory, so it is read for each run.
     """
     return jobs.select_related("document", "owner").defer("document__code")

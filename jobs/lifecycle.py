@@ -1,4 +1,4 @@
-"""What a job may become, the one function that makes it so, and what that costs.
+"""The life of a job: its states, the one function that changes them, and the bill.
 
             ┌────────────► CANCELLED ◄───────────┬──────────────┐
             │                                    │              │
@@ -6,7 +6,7 @@
             │                   │                │
             └───────────────────┴────────────────┴────────► FAILED (reason)
 
-A final state is never left. A repeated or late step changes nothing.
+A job never leaves a final state. A repeated or late step changes nothing.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ OUR_FAULTS = frozenset(
         Reason.REJECTED,
     }
 )
-"""Failures that never cost the user anything (design.md, rule 6)."""
+"""Failures that never cost the user anything."""
 
 
 NEVER_MADE = frozenset({Reason.LAUNCH, Reason.REJECTED})
-"""Failures of the launch itself: if no object was made or seen, there was no run."""
+"""Failures of the launch: if no object was made or seen, there was no run."""
 REMOVAL_TASK = "jobs.tasks.remove_outputs"
 
 
@@ -67,9 +67,9 @@ def move(
 ) -> bool:
     """Make the step `job.state` → `to`; False if the row has left that state meanwhile.
 
-    Writes the row, its event and, at the end of its life, its bill, in one transaction.
-    `wrote`: whether the run had begun to write its output, None if nobody knows. `fields` are
-    further columns to set with the step.
+    Writes the row, its event and, if the job is over, its bill, in one transaction.
+    `wrote`: whether the run had begun to write its output, None if unknown. `fields` are further
+    columns to set with the step.
     """
     origin = State(job.state)
     fields = {**fields, "reason": reason, "message": message}
@@ -95,7 +95,7 @@ def move(
         if to in FINAL_STATES:
             if to != State.CANCELLED or origin == State.QUEUED:
                 _bill(job, is_paid=is_paid)
-            # Otherwise its run may have begun, or even finished: `close` bills it.
+            # Otherwise its run may have begun, or even ended; then `close` bills it.
             if fields.get("removal_due_at"):
                 wake_up(REMOVAL_TASK)
             JobDocument.objects.filter(job=job).update(credentials=None)
@@ -103,10 +103,10 @@ def move(
 
 
 def begin_all(begins: Sequence[tuple[Job, datetime]], *, actor: str) -> bool:
-    """Make the step LAUNCHED → RUNNING for many jobs at once, each with when its run began.
+    """Make the step LAUNCHED → RUNNING for many jobs at once, with the start time of each run.
 
-    False if one of them has left LAUNCHED meanwhile: then nothing is written, and `move` makes
-    the step for each.
+    False if one of them has left LAUNCHED meanwhile: then nothing is written, and the caller
+    makes the step for each job by `move`.
     """
     if not begins:
         return True
@@ -140,17 +140,16 @@ def is_charged(
     result_status: str,
     wrote: bool | None,
 ) -> bool:
-    """Whether an end settles the reservation in full; otherwise it is released.
+    """Whether the job is charged in full when it ends; otherwise its reservation is released.
 
-    The table is in docs/users.md, "What a job costs that did not succeed". What is written is
-    paid, and what is not paid does not stay: an uncharged job's output is removed where the hub
-    can do that. Where it cannot (a store of the owner's own, code of the owner's own, an existing
-    dataset that was added to), an end after writing began is charged, because otherwise the owner
-    could bring about a failure at the very end and keep the cube.
+    The rules are in docs/users.md, "What a job costs that did not succeed". Written output must
+    be paid; the hub removes the output of a job that is not charged. If it cannot (the store or
+    the code is the owner's own, or data was added to an existing dataset), a job that began to
+    write is charged. Otherwise its owner could cause a failure at the very end and keep the cube.
 
-    `result_status` is what the run's result says: "ok", "warning" (nothing was written), "error"
-    or "". It makes nothing free if the owner's code could have said it. `wrote`: whether
-    writing began; None (nobody knows) counts as yes.
+    `result_status` is the status of the run's result: "ok", "warning" (nothing was written),
+    "error" or "". It is ignored if the owner's own code could have set it. `wrote`: whether
+    writing began; None (unknown) counts as yes.
     """
     if not has_begun:
         return False
@@ -159,7 +158,7 @@ def is_charged(
     if reason in OUR_FAULTS:
         return False
     if has_user_code or result_status == "ok":
-        return True  # "ok": it was cancelled, or ended, when its cube was complete
+        return True  # "ok": the cube was complete when the job was cancelled or ended
     return not can_remove_output and wrote is not False
 
 
@@ -179,14 +178,14 @@ def _is_charged(job: Job, to: State, news: dict[str, Any], *, wrote: bool | None
 
 
 def status_of(result: Any) -> str:
-    """The status of a run's result; "" if it has none."""
+    """The status in a run's result; "" if there is none."""
     return str(result.get("status") or "") if isinstance(result, dict) else ""
 
 
 def _removal_due_at(job: Job, to: State, reason: str, *, is_paid: bool) -> datetime | None:
-    """Now, if a run of this ended job may have left something that nobody pays for.
+    """Now, if a run of this ended job may have left output that no one pays for; else None.
 
-    Whether it did is found out where it lies: see jobs/outputs.py.
+    jobs/outputs.py finds out in the store whether there is any.
     """
     if to == State.SUCCEEDED or is_paid or not job.can_remove_output:
         return None
@@ -197,8 +196,11 @@ def _removal_due_at(job: Job, to: State, reason: str, *, is_paid: bool) -> datet
 
 
 def _bill(job: Job, *, is_paid: bool) -> None:
-    """Settle or release. A bill that cannot be made stops neither this end nor others' ends:
-    the log names the job, and `manage.py check_ledger` shows what is wrong."""
+    """Charge the job, or release its reservation.
+
+    If that fails, this job and others end nevertheless. The log names the job, and
+    `manage.py check_ledger` shows what is wrong.
+    """
     try:
         with transaction.atomic():
             (ledger.settle if is_paid else ledger.release)(job.job_id)
@@ -207,10 +209,10 @@ def _bill(job: Job, *, is_paid: bool) -> None:
 
 
 def close(job: Job, *, has_run: bool, result_status: str = "", wrote: bool | None = None) -> bool:
-    """Free the place of a final job whose run is over; True if that did it.
+    """Free the place of a final job whose run is over; True if this call did so.
 
-    A job that was cancelled is billed now, by what the engine says of its run: `has_run`,
-    `wrote`, and the status of its result. What nobody pays for is then removed.
+    A cancelled job is billed now, according to what the engine knows of its run: `has_run`,
+    `wrote`, and the status of its result. Output that no one pays for is then removed.
     """
     with transaction.atomic():
         if not Job.objects.filter(pk=job.pk, is_live=True).update(is_live=False):
@@ -238,9 +240,9 @@ def close(job: Job, *, has_run: bool, result_status: str = "", wrote: bool | Non
 
 
 def cancel(job: Job, *, actor: str) -> bool:
-    """End the job because its owner wants it; True if that ended it.
+    """Cancel the job for its owner; True if this call ended it.
 
-    Its run is ended by the engine afterwards; until its object is gone the job stays live.
+    The engine ends its run afterwards. The job keeps its place until its object is deleted.
     """
     while not job.is_final:
         if move(job, State.CANCELLED, actor=actor, message="The job was cancelled."):
@@ -252,10 +254,10 @@ def cancel(job: Job, *, actor: str) -> bool:
 def fail(
     job: Job, reason: str, message: str, *, actor: str, is_over: bool = True, **fields: Any
 ) -> bool:
-    """End the job as failed; True if this did it.
+    """End the job as failed; True if this call ended it.
 
-    `is_over` says that no run of the job exists any more, so its place is free. `fields` are
-    columns, or `wrote`, as for `move`.
+    `is_over`: no run of the job exists any more, so its place is free. `fields` are columns, or
+    `wrote`, as in `move`.
     """
     if is_over:
         fields["is_live"] = False

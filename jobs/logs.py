@@ -1,4 +1,4 @@
-"""A run's output in the database: its first lines and its last ones."""
+"""A run's log in the database: its first lines and its last lines."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ TAIL_LINES = 5000
 MOST_LINES = HEAD_LINES + TAIL_LINES
 MAX_LINE_LENGTH = 2000
 OUTPUT_LINES = 500
-"""How many of the last lines the `output` of an ended job holds (contract)."""
+"""The number of last lines in the `output` of an ended job."""
 
 
 def append(job_pk: int, chunks: Iterable[LogChunk]) -> None:
-    """Keep `chunks`; lines that are there already are not kept twice."""
+    """Store `chunks`; lines that are stored already are skipped."""
     newest = 0
     for chunk in chunks:
         lines = [line.replace("\0", "")[:MAX_LINE_LENGTH] for line in chunk.lines]
@@ -48,12 +48,12 @@ def append(job_pk: int, chunks: Iterable[LogChunk]) -> None:
 
 
 def has_any(job: Job) -> bool:
-    """Whether any line of its run's output is kept."""
+    """Whether any line of the run's log is stored."""
     return JobLog.objects.filter(job=job).exists()
 
 
 def append_missing(job: Job, chunks: Sequence[LogChunk]) -> None:
-    """Keep those lines of `chunks` that no report brought."""
+    """Store those lines of `chunks` that no callback has brought."""
     have = list(JobLog.objects.filter(job=job).values_list("first_line", "line_count"))
     append(job.pk, (piece for chunk in chunks for piece in _without(chunk, have)))
 
@@ -75,7 +75,7 @@ def _without(chunk: LogChunk, have: Sequence[tuple[int, int]]) -> Iterable[LogCh
 
 
 def lines_from(job: Job, offset: int, limit: int) -> list[tuple[int, str]]:
-    """Up to `limit` kept lines numbered `offset` or higher, each with its number."""
+    """Up to `limit` stored lines from number `offset` on, each with its number."""
     found: list[tuple[int, str]] = []
     chunks = (
         JobLog.objects.filter(job=job)
@@ -101,7 +101,7 @@ _NEWEST_CHUNKS = CompiledQuery(
 
 
 def last_lines(job: Job, limit: int = OUTPUT_LINES) -> list[str]:
-    """The last `limit` lines of the run's output."""
+    """The last `limit` lines of the run's log."""
     chunks: list[list[str]] = []
     count = 0
     for (text,) in _NEWEST_CHUNKS.rows(job_id=job.pk):

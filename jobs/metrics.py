@@ -15,7 +15,7 @@ from jobs.settings import hub
 from .models import FINAL_STATES, Job, JobEvent, State
 
 LATEST = 200
-"""Lags are those of so many jobs at most, and of the last hour."""
+"""Lags are measured on at most this number of jobs, all of the last hour."""
 _HOUR = timedelta(hours=1)
 
 
@@ -34,7 +34,7 @@ def of_jobs() -> Iterator[Metric]:
 
 def _by_state() -> Metric:
     gauge = GaugeMetricFamily("hub_jobs", "Jobs in each state.", labels=["state"])
-    # An operator's own order would keep the index from being used.
+    # Clear the order, because the index cannot be used with it.
     counts = dict(Job.objects.order_by().values_list("state").annotate(n=Count("pk")))
     for state in State:
         gauge.add_metric([state], counts.get(state, 0))
@@ -80,7 +80,7 @@ def _places() -> Iterator[Metric]:
 
 
 def _lags() -> Metric:
-    """How long the latest runs waited between two steps of their lives."""
+    """How long the latest jobs needed from one step of their lives to the next."""
     lags = GaugeMetricFamily(
         "hub_job_lag_seconds",
         "Lag of the latest runs: launch (claimed until made in the engine), observe_begin (made "
@@ -110,7 +110,7 @@ def _lags() -> Metric:
 
 
 def _seconds(pairs: Iterable[tuple[datetime | None, datetime | None]]) -> list[float]:
-    """The length of each step that is over, in order; across two clocks never below zero."""
+    """The duration of each finished step, in order; never negative, even if two clocks differ."""
     return sorted(
         max(0.0, (later - earlier).total_seconds())
         for earlier, later in pairs

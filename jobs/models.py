@@ -1,4 +1,4 @@
-"""What is kept of a cube generation: the job, its document, events, log, idempotency key."""
+"""Tables of cube generation: jobs, their documents, events, logs, idempotency keys."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hubsite.engines import base as engines
 
 
 class State(models.TextChoices):
-    """Where a job is in its life; `lifecycle.py` says what may follow what."""
+    """The state of a job; `lifecycle.py` has the table of allowed steps."""
 
     QUEUED = "QUEUED", "Queued"
     LAUNCHED = "LAUNCHED", "Launched"
@@ -29,9 +29,9 @@ FINAL_STATES = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
 
 
 class Reason(models.TextChoices):
-    """Why a job failed: a closed list, so that each has its own remedy and its own price.
+    """Why a job failed: a closed list, because each reason has a remedy and decides the price.
 
-    Those of the engines, and two of xcube's own.
+    It has the reasons of the engines, and two for xcube itself.
     """
 
     OUT_OF_MEMORY = engines.Reason.OUT_OF_MEMORY, "Needed more memory than a run may use"
@@ -56,34 +56,34 @@ class JobQuerySet(models.QuerySet["Job"]):
         return self.filter(owner=user)
 
     def listed(self) -> JobQuerySet:
-        """Not deleted by their owner."""
+        """Jobs that their owner has not deleted."""
         return self.filter(hidden_at=None)
 
     def active(self) -> JobQuerySet:
         return self.filter(state__in=ACTIVE_STATES)
 
     def on(self, engine: str) -> JobQuerySet:
-        """Run, or to be run, by the engine of that name."""
+        """Jobs that the engine of that name runs, or will run."""
         return self.filter(engine=engine)
 
     def due(self) -> JobQuerySet:
-        """Waiting to be launched."""
+        """Jobs that wait to be launched."""
         return self.filter(is_live=True, state=State.QUEUED)
 
     def claiming(self) -> JobQuerySet:
-        """Holding the claim on their output: nobody else may write there."""
+        """Jobs that hold the claim on their output: no other job may write there."""
         return self.filter(Q(is_live=True) | Q(removal_due_at__isnull=False))
 
     def lock(self, pks: Collection[int]) -> None:
         """Lock these rows until the transaction ends, in the order of their keys.
 
-        Whoever changes many rows in one transaction calls this first: so two of them never wait
-        for each other. On SQLite each transaction that writes is alone anyway.
+        Call it first in every transaction that changes many rows. It prevents deadlocks, because
+        all lock in the same order. On SQLite only one transaction can write at a time anyway.
         """
         list(self.filter(pk__in=pks).order_by("pk").select_for_update().values_list("pk"))
 
     def placed(self) -> JobQuerySet:
-        """Holding a place of the engine: a run of them may exist."""
+        """Jobs that hold a place of the engine, because a run of them may exist."""
         return self.filter(is_live=True).exclude(state=State.QUEUED)
 
 
@@ -191,7 +191,7 @@ class Job(models.Model):
 
 
 class JobDocument(models.Model):
-    """The heavy part of a job: read when it is launched, not when it is looked at."""
+    """The large columns of a job: read at its launch, not whenever the job is shown."""
 
     job = models.OneToOneField(
         Job, on_delete=models.CASCADE, primary_key=True, related_name="document"

@@ -1,10 +1,10 @@
-"""Has what failed runs wrote into stores of the hub removed, so that it blocks no next try.
+"""Removes unfinished output of failed runs from stores of the hub, so that a retry can write.
 
-A job whose output is to be removed has a `removal_due_at`, and keeps its claim on the output
-until that is done. A tick of the worker asks an estimator, which has xcube, to do it: one at a
-time, with a time limit, and ever more seldom while it fails. What is removed is what the run
-claimed in the store itself (jobs/runner/work/outputs.py): a job that did not begin to write, or
-whose output is complete, removes nothing.
+A job whose output must be removed has a `removal_due_at`, and keeps its claim on the output
+until that is done. A tick of the worker asks an estimator, which has xcube, to remove it: one at
+a time, with a time limit, and with back-off while it fails. It removes only what the run has
+marked in the store (jobs/runner/work/outputs.py). If the run did not begin to write, or if its
+output is complete, nothing is removed.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from .stores.catalogue import StoresFileError, load_catalogue, location
 logger = logging.getLogger(__name__)
 
 REQUEST_S = 35.0
-"""An estimator gives up earlier: a removal that is cut off goes on with the next request."""
+"""The estimator has a shorter limit. The next request continues an interrupted removal."""
 TICK_S = 10.0
-"""A tick begins no removal after this long."""
+"""After this time a tick begins no further removal."""
 BACKOFF = Backoff(first_s=5, longest_s=3600, jitter=0.2)
 GIVE_UP_AFTER = timedelta(days=30)
-"""Then the place is given free, and the log says what may be left there."""
+"""After this the claim on the output is released, and the log says what may be left there."""
 
 
 class CannotRemove(Exception):
-    """It cannot be removed now; the message says why."""
+    """The output cannot be removed now; the message says why."""
 
 
 def due_jobs():
@@ -46,18 +46,18 @@ def due_jobs():
 
 
 def ask_for_due() -> None:
-    """Have the worker remove what is due, if there is anything."""
+    """Ask the worker to remove outputs, if any is due."""
     if due_jobs().exists():
         ask("jobs.tasks.remove_outputs")
 
 
 def remove_due() -> int:
-    """Remove what is due, for some seconds; returns how many outputs are done with."""
+    """Remove outputs that are due, for some seconds; returns how many need no more work."""
     lease = Lease("output-removal", seconds=60)
     done = 0
     give_up = time.monotonic() + TICK_S
     if not lease.hold():
-        return 0  # another worker is at it: one estimator at most is busy with this
+        return 0  # another worker does this; at most one estimator is busy with removals
     try:
         while time.monotonic() < give_up:
             job = due_jobs().select_related("owner").order_by("removal_due_at", "id").first()
@@ -70,8 +70,11 @@ def remove_due() -> int:
 
 
 def _remove(job: Job) -> bool:
-    """Try once; whether nothing of the job is left. The next try is set before this one, so that
-    a worker that dies in it neither forgets nor repeats it at once."""
+    """Try once to remove the job's output; True if nothing is left.
+
+    The time of the next try is stored before this try. So if the worker dies, the removal is
+    neither forgotten nor repeated at once.
+    """
     job.removal_tries += 1
     pause = timedelta(seconds=BACKOFF.pause_s(job.removal_tries))
     due = Job.objects.filter(pk=job.pk, removal_due_at=job.removal_due_at)
@@ -82,7 +85,7 @@ def _remove(job: Job) -> bool:
         removed = _ask_estimator(job)
     except (CannotRemove, Refused, StoresFileError) as error:
         return _failed(job, error, pause)
-    except Exception as error:  # one row that cannot be handled must not stop the others
+    except Exception as error:  # a job that cannot be handled must not stop the others
         logger.exception("%s: its output cannot be removed", job.job_id)
         return _failed(job, error, pause)
     Job.objects.filter(pk=job.pk).update(removal_due_at=None)
@@ -115,7 +118,7 @@ def _ask_estimator(job: Job) -> bool:
     given = store.for_user(job.owner.username)
     claim = hashlib.sha256(location(given, job.output_data_id).encode()).hexdigest()
     if claim != job.output_claim:
-        # The store leads elsewhere by now: nothing there is this job's.
+        # The store now points to another place, so nothing there belongs to this job.
         raise CannotRemove(f"the store {job.output_store} is not where it was")
     return asking.remove_output(
         run=job.job_id,

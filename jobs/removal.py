@@ -1,4 +1,4 @@
-"""Removing the objects of jobs that are over from their engine."""
+"""Removes the objects of ended jobs from their engine."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .models import Job
 logger = logging.getLogger(__name__)
 
 COOL_DOWN = CoolDown("removing", seconds=4)
-"""Apart from that of launches: a quota that holds up launches is freed by removing."""
+"""A cool-down of its own, apart from that of launches: removals free a quota that blocks these."""
 AT_ONCE = 8
 LOG_WAIT_S = 3.0
 
 
 def remove(names: Sequence[str], engine_name: str) -> None:
-    """End and remove these objects. Those that are left are found again by the follower."""
+    """End and remove these objects. The follower finds those that are left again."""
     engine = None if COOL_DOWN.is_on(engine_name) else find_engine(engine_name)
     if engine is None:
         return
@@ -38,7 +38,7 @@ def remove(names: Sequence[str], engine_name: str) -> None:
 
 
 def _may_go(engine: Engine, name: str) -> bool:
-    """Whether the object of this name may be removed: all that it proves is recorded."""
+    """Whether this object may be removed, because all that it can prove is recorded."""
     job = Job.objects.filter(job_id=name).first()
     if job is None:
         return True
@@ -48,7 +48,7 @@ def _may_go(engine: Engine, name: str) -> bool:
     except (OperationalError, InterfaceError, EngineUnavailable):
         raise
     except Exception:
-        # One run that cannot be recorded must not stop the others.
+        # A run that cannot be recorded must not stop the others.
         logger.exception("%s: what its run came to cannot be recorded", name)
         return False
 
@@ -56,7 +56,7 @@ def _may_go(engine: Engine, name: str) -> bool:
 def _keep_log(engine: Engine, job: Job) -> None:
     """If the run never reported its log, read it from the engine before the object is deleted.
 
-    The follower does not do this: a node may be slow to answer, and all other ends would wait.
+    The follower does not do this, because all other jobs would wait if a node answers slowly.
     """
     if not logs.has_any(job):
         chunks = engine.runs.log(job.job_id, most_lines=logs.MOST_LINES, wait_s=LOG_WAIT_S)

@@ -1,4 +1,4 @@
-"""The token with which a run reports: HMAC(key, job id, attempt), derived and never stored."""
+"""The run token, used for callbacks: HMAC(key, job id, attempt). It is never stored."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def run_token(job_id: str, attempt: int) -> str:
 
 
 def is_run_token(token: str, job_id: str, attempt: int) -> bool:
-    """Whether `token` is that of this attempt."""
+    """Whether `token` is the token of this attempt."""
     return hmac.compare_digest(token.encode(), run_token(job_id, attempt).encode())

@@ -1,7 +1,7 @@
-"""The runner as one file: what a pod of any image with xcube is given to run.
+"""The runner as one zip file, which a pod of any image with xcube can run.
 
-An importable zip of sources. The same sources make the same bytes, so that its name can be
-made of its content.
+It is an importable zip of the sources. The same sources always give the same bytes, because its
+name contains a hash of its content.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pathlib import Path
 import jobs
 
 MODULE = "jobs.runner"
-"""What is run with `python -m`, once the zip is on the path."""
+"""The module to run with `python -m` if the zip is on the path."""
 REQUIRES = "xcube"
-"""What that Python must be able to import."""
+"""Modules that the Python of the pod must be able to import."""
 
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the first that a zip can tell
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can contain
 _READABLE = 0o100644 << 16
 
 
@@ -33,6 +33,6 @@ def runner_zip() -> bytes:
             entry = zipfile.ZipInfo(str(source.relative_to(folder.parent)), _EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = _READABLE
-            entry.create_system = 3  # Unix, whatever this is
+            entry.create_system = 3  # Unix, also on other systems
             archive.writestr(entry, source.read_bytes())
     return data.getvalue()

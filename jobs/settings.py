@@ -12,7 +12,7 @@ from hubsite.engines.settings import EngineSettings
 
 
 class JobsSettings(AccountsSettings, EngineSettings):
-    """What a job may cost and take, its stores, its estimate."""
+    """Settings of jobs: their limits, their stores, their estimates."""
 
     section = "Cube generation"
 
@@ -35,7 +35,7 @@ class JobsSettings(AccountsSettings, EngineSettings):
         minimum=1,
         maximum=LARGEST_NUMBER,
     )
-    """Processing units that one job may cost."""
+    """Processing units that one job may cost at most."""
 
     running_per_user: int = setting(
         "XCUBE_HUB_RUNNING_PER_USER",
@@ -95,7 +95,7 @@ class JobsSettings(AccountsSettings, EngineSettings):
         boolean,
         False,
     )
-    """Switch cube generation off: its endpoints answer 422; runs still report."""
+    """Switch cube generation off: its endpoints answer 422. Runs in progress continue."""
 
     estimate_timeout_s: int = setting(
         "XCUBE_HUB_ESTIMATE_TIMEOUT_S",

@@ -1,4 +1,4 @@
-"""What was spent: jobs and processing units by user, month of their end, and output store."""
+"""Usage: jobs and processing units by user, month of their end, and output store."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def as_documents(rows: Iterable[Usage]) -> list[dict[str, object]]:
 
 
 def as_csv(rows: Iterable[Usage]) -> str:
-    """RFC 4180. No cell is a formula to a spreadsheet, whoever chose the e-mail."""
+    """CSV (RFC 4180) in which no cell is a formula, because users choose their e-mails."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow([field.name for field in fields(Usage)])
@@ -94,7 +94,7 @@ def as_csv(rows: Iterable[Usage]) -> str:
 
 
 def _cell(value: object) -> object:
-    """A text that a spreadsheet would take for a formula gets an apostrophe (OWASP)."""
+    """Put an apostrophe before a text that a spreadsheet would take for a formula (OWASP)."""
     if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
         return f"'{value}"
     return value

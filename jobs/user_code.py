@@ -1,4 +1,4 @@
-"""Is this uploaded file a zip archive of user code that a run may unpack?"""
+"""Checks an uploaded zip archive of user code, before a run unpacks it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ MAX_COMPRESSED_BYTES = 10 * 1024**2
 MAX_BYTES = 100 * 1024**2
 MAX_ENTRIES = 10_000
 MAX_RATIO = 200
-RATIO_FREE_BYTES = 1024**2  # below this size any ratio is harmless
+RATIO_FREE_BYTES = 1024**2  # below this size any compression ratio is harmless
 MAX_NAME = 512
 
 FIELD = "user_code"
 _CHUNK = 64 * 1024
 _DIRECTORY_ENTRY = b"PK\x01\x02"
 _ENCRYPTED = 0x1 | 0x40
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # all that Python imports from
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # all that Python can import from
 _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
@@ -42,14 +42,14 @@ _BROKEN = (
 def check_upload(file_name: str, data: bytes) -> None:
     """Check the archive `data` that was uploaded as `file_name`.
 
-    Sizes are counted while unpacking to nowhere, since what a header says may be wrong.
+    Sizes are counted while unpacking without storing, because sizes in headers may be wrong.
     Raises InvalidRequest with every fault found.
     """
     if not file_name or "/" in file_name or path_fault(file_name, longest=255):
         _refuse("expected a bare file name, such as user_code.zip")
     if len(data) > MAX_COMPRESSED_BYTES:
         _refuse("expected at most 10 MB", kind=Kind.TOO_LARGE)
-    if data.count(_DIRECTORY_ENTRY) > 5 * MAX_ENTRIES:  # some may be an archive's in the archive
+    if data.count(_DIRECTORY_ENTRY) > 5 * MAX_ENTRIES:  # some may belong to archives inside it
         _refuse(f"expected at most {MAX_ENTRIES:,} entries", kind=Kind.TOO_LARGE)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -64,7 +64,7 @@ def _refuse(*messages: str, kind: Kind = Kind.INVALID) -> None:
 
 
 def _check_directory(entries: list[zipfile.ZipInfo]) -> None:
-    """What the archive's directory tells, before anything is unpacked."""
+    """Faults in the archive's directory, found before anything is unpacked."""
     if not entries:
         _refuse("expected an archive that is not empty")
     if len(entries) > MAX_ENTRIES:
@@ -111,7 +111,7 @@ def _entry_fault(entry: zipfile.ZipInfo) -> str | None:
 
 
 def _check_contents(archive: zipfile.ZipFile) -> None:
-    """Read every entry: its real size counts, and its checksum must be right."""
+    """Read every entry; check its real size and its checksum."""
     total = 0
     for entry in archive.infolist():
         size = 0

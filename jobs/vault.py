@@ -1,4 +1,4 @@
-"""Keeps callers' own store credentials encrypted while their job needs them."""
+"""Encrypts the credentials of callers' own stores, while their job needs them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.conf import settings
 
 
 class Unreadable(Exception):
-    """The secret key changed since: the credentials cannot be read any more."""
+    """The credentials cannot be decrypted, because the secret key was changed since."""
 
 
 def _cipher() -> Fernet:
@@ -28,7 +28,7 @@ def seal(credentials: Any) -> bytes:
 
 
 def unseal(sealed: bytes) -> Any:
-    """The value that `seal` was given. Raises Unreadable."""
+    """Decrypt a value of `seal`. Raises Unreadable."""
     try:
         return json.loads(_cipher().decrypt(bytes(sealed)))
     except InvalidToken:

@@ -1,4 +1,4 @@
-"""What the engine is given to run a job: its request, the stores it names, its limits."""
+"""Builds the run of a job for the engine: its request, stores and limits."""
 
 from __future__ import annotations
 
@@ -79,8 +79,11 @@ def _uploaded_code(job: Job) -> bytes | None:
 
 
 def expected_memory_bytes(estimate: dict[str, Any]) -> int | None:
-    """What a run will probably use: xcube itself, and one time step of all variables a few
-    times over, for it writes step by step; None where the estimate does not tell."""
+    """The memory that a run will probably use; None if the estimate does not say enough.
+
+    It is xcube itself plus a few copies of one time step of all variables, because xcube writes
+    one step after the other.
+    """
     size = estimate.get("size_estimation") or {}
     image, variables = size.get("image_size"), size.get("num_variables")
     if not isinstance(image, list) or len(image) != 2 or not isinstance(variables, int):

@@ -1,4 +1,4 @@
-"""A run's own token: the only one that callbacks accept, and good for nothing else."""
+"""Authentication by a run's own token, which callbacks require and nothing else accepts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _REFUSED = "This is not the token of the run that may report here."
 class RunTokenAuthentication(BaseAuthentication):
     """Sets `request.auth` to the job that the token in the header and the URL belong to.
 
-    An unknown job and a wrong token are answered alike.
+    The answer is the same for an unknown job and a wrong token.
     """
 
     def authenticate(self, request: Any) -> tuple[None, Job]:
@@ -36,7 +36,7 @@ class RunTokenAuthentication(BaseAuthentication):
 
 
 class IsRun(BasePermission):
-    """Whether the request came with a run's token."""
+    """Allows requests that carry a run's token."""
 
     def has_permission(self, request: Any, view: Any) -> bool:
         return isinstance(request.auth, Job)

@@ -1,4 +1,4 @@
-"""How errors look to the xcube client, which prints the reason only if it finds it there."""
+"""Error shapes for the xcube client, which prints the reason only from these members."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .serializers import CubegenProblemSerializer, CubeInfoProblemSerializer
 
 
 def _cubegen_body(error: ApiError, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """A problem that is a failed job too."""
+    """A problem (RFC 9457) that also has the members of a failed job."""
     return {
         **problem_body(error, kwargs),
         "job_id": kwargs.get("job_id", "unknown"),
@@ -25,7 +25,7 @@ def _cubegen_body(error: ApiError, kwargs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _cube_info_body(error: ApiError, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Nothing but what the client's closed schema has."""
+    """Only the members that the client's closed schema allows."""
     return {"status": "error", "status_code": error.status, "message": error.detail}
 
 

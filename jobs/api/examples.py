@@ -1,4 +1,4 @@
-"""Examples of what the API document shows for `/cubegens`: one cube, from estimate to end."""
+"""Examples of `/cubegens` in the OpenAPI document: one cube, from estimate to end."""
 
 from __future__ import annotations
 

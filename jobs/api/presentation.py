@@ -1,4 +1,4 @@
-"""How a job looks to its owner, in the shape that the xcube client parses (contract 9)."""
+"""Presents a job to its owner, in the JSON shape that the xcube client parses."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ..models import Job, Reason, State
 
 CANCELLED_STATUS_CODE = 409
 XCUBE_ERROR_STATUS_CODE = 400
-"""Of an exception that names no status: mostly the request is at fault, so a client must not
-repeat it as it would after a 500."""
+"""The status for a failed run without one. In most cases the request is wrong, so a client must
+not repeat it, as it would after a 500."""
 FAILED_STATUS_CODE = 500
 
 
@@ -42,7 +42,7 @@ def job_summary(job: Job) -> dict[str, Any]:
 
 
 def job_detail(job: Job, output: list[str]) -> dict[str, Any]:
-    """A job by itself: `output` is empty until it is final, `progress` newest first."""
+    """One job in full. `output` is empty until the job is final, `progress` is newest first."""
     detail = {
         **job_summary(job),
         "output": output,
@@ -54,12 +54,12 @@ def job_detail(job: Job, output: list[str]) -> dict[str, Any]:
 
 
 def submitted(job: Job) -> dict[str, Any]:
-    """The answer to a submission; it has no result yet."""
+    """The answer to a submission; the job has no result yet."""
     return job_detail(job, [])
 
 
 def cube_info(user: Any, quoted: Quote) -> dict[str, Any]:
-    """The answer to an info request: xcube's estimate and the cost of it."""
+    """The answer to an info request: xcube's estimate, and the cost."""
     return {
         "status": "ok",
         "status_code": 200,
@@ -79,7 +79,7 @@ def cube_info(user: Any, quoted: Quote) -> dict[str, Any]:
 
 
 def _status(job: Job) -> dict[str, Any]:
-    """As Kubernetes tells it; `failed` and `succeeded` only when they are final."""
+    """The status in the form of a Kubernetes Job; `failed` and `succeeded` are final."""
     return {
         "active": 1 if job.state in (State.LAUNCHED, State.RUNNING) else None,
         "succeeded": 1 if job.state == State.SUCCEEDED else None,
@@ -112,7 +112,7 @@ def _result(job: Job) -> dict[str, Any]:
         code = XCUBE_ERROR_STATUS_CODE if is_of_xcube else FAILED_STATUS_CODE
         if isinstance(told.get("status_code"), int):
             code = told["status_code"]
-    # The reason is beside it in the job: this object is closed for the client.
+    # The client allows no further members here, so the reason is in the job itself.
     result = {"status": "error", "status_code": code, "message": job.message}
     if isinstance(told.get("versions"), dict):
         result["versions"] = told["versions"]

@@ -1,7 +1,7 @@
 """A cube generation request, as the API document describes it to people and generators.
 
-`jobs/request` decides what is accepted: it finds all faults of a request at once, in the one
-form of errors, in bounded time. A test holds these serializers to its names and limits.
+`jobs/request` decides what is accepted: it finds all faults of a request at once and in bounded
+time. A test compares the names and limits of these serializers with it.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class OutputConfigSerializer(ClosedSerializer):
 
 
 class CubeConfigSerializer(ClosedSerializer):
-    """The cube to make. What is not given is taken from the input."""
+    """The cube to generate. Members that are not given are taken from the input."""
 
     variable_names = _list(
         "Variables to take; all if not given.",
@@ -159,7 +159,7 @@ class FileSetSerializer(ClosedSerializer):
 
 
 class CodeConfigSerializer(ClosedSerializer):
-    """Own Python code to apply to the cube. Needs the scope `process:cubegens`."""
+    """The caller's own Python code to apply to the cube. Needs the scope `process:cubegens`."""
 
     callable_ref = _text("What to call: `module:function` or `module:class`.", required=True)
     callable_params = _object("Keyword arguments of the call.")
@@ -174,7 +174,7 @@ class CodeConfigSerializer(ClosedSerializer):
 
 
 class CubegenRequestSerializer(ClosedSerializer):
-    """A cube generation request, as xcube has it. Exactly one of `input_config` and
+    """A cube generation request, in xcube's form. Exactly one of `input_config` and
     `input_configs` is needed. Members that are `null` count as not given."""
 
     input_config = InputConfigSerializer(required=False, help_text="The dataset to read.")
@@ -197,7 +197,7 @@ class CubegenRequestSerializer(ClosedSerializer):
 
 
 class CubegenCodeFormSerializer(serializers.Serializer):
-    """A form of two files."""
+    """A multipart form of two files."""
 
     body = CubegenRequestSerializer(help_text="The request, as JSON.")
     user_code = _ZipField(

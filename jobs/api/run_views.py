@@ -1,5 +1,7 @@
-"""What a run says to the hub and asks of it, with its own token. Also open while cube
-generation is switched off: runs go on to their end."""
+"""Endpoints that runs call with their own token: callbacks, and their uploaded code.
+
+They stay open while cube generation is switched off, because runs continue to their end.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ from .error_shapes import CUBEGEN_ERRORS
 
 
 class RunViewSet(ViewSet):
-    """What a run itself asks for."""
+    """Base of the endpoints that runs call."""
 
     authentication_classes = [RunTokenAuthentication]
     permission_classes = [IsRun]
@@ -32,7 +34,7 @@ class RunViewSet(ViewSet):
 
     @schema.run_code
     def code(self, request: Request, job_id: str) -> HttpResponse:
-        """Its uploaded code, until it is over."""
+        """The uploaded code of the run, until the run is over."""
         job = request.auth
         if job.state not in (State.LAUNCHED, State.RUNNING):
             raise Refused("This run is over, or was not launched.", kind=Kind.GONE)

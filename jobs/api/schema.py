@@ -1,4 +1,4 @@
-"""How `/cubegens` describes itself in the API document: one decorator for each operation."""
+"""The OpenAPI description of `/cubegens`: one decorator for each operation."""
 
 from __future__ import annotations
 
@@ -355,7 +355,7 @@ usage = extend_schema(
 
 
 class RunTokenScheme(OpenApiAuthenticationExtension):
-    """A run's own token in the document; registers itself by being imported."""
+    """Describes a run's own token in the OpenAPI document; importing the module registers it."""
 
     target_class = "jobs.api.authentication.RunTokenAuthentication"
     name = "runToken"

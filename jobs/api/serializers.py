@@ -1,8 +1,8 @@
-"""What the endpoints of cube generation give, as the API document shows it.
+"""Answers of cube generation, as the OpenAPI document describes them.
 
-The shapes are those that the xcube 1.14.1 client parses (core/gen2/remote/response.py); an
-object that is closed there is closed here. `presentation.py` makes the answers; tests hold
-them, and recorded calls of real clients, to these shapes.
+The shapes are those that the xcube 1.14.1 client parses (core/gen2/remote/response.py). An
+object that is closed there is closed here. `presentation.py` makes the answers. Tests compare
+them, and recorded calls of real clients, with these shapes.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ MAX_WORK = 1e12
 
 @extend_schema_field({"type": "number", "exclusiveMinimum": 0, "maximum": MAX_WORK})
 class _WorkField(serializers.FloatField):
-    """How much work there is in all: above 0."""
+    """The total amount of work: above 0."""
 
 
 @extend_schema_field({"type": ["boolean", "string"]})
 class _ErrorField(serializers.Field):
-    """False, or what went wrong."""
+    """False, or a text that says what went wrong."""
 
 
 @extend_schema_field({})
 class _AnythingField(serializers.Field):
-    """Whatever xcube sends."""
+    """Any JSON value that xcube sends."""
 
 
 def job_id_field(**options) -> serializers.CharField:
@@ -51,8 +51,9 @@ def count_field(text: str) -> serializers.IntegerField:
 
 
 class CubegenStatusSerializer(serializers.Serializer):
-    """As Kubernetes tells it: at most one of the first three is 1, the others are `null`; all
-    are `null` while the job is queued. `succeeded` and `failed` are final."""
+    """The status in the form of a Kubernetes Job: at most one of the first three members is 1,
+    the others are `null`. All are `null` while the job is queued. `succeeded` and `failed` are
+    final."""
 
     active = serializers.IntegerField(allow_null=True, help_text="1 while a run exists.")
     succeeded = serializers.IntegerField(allow_null=True, help_text="1 when the cube is made.")
@@ -72,7 +73,7 @@ class CubeReferenceSerializer(ClosedSerializer):
 
 
 class CubegenResultSerializer(ClosedSerializer):
-    """What came of the job. There is none before its end."""
+    """The outcome of the job. There is none before its end."""
 
     status = serializers.ChoiceField(
         choices=RESULT_STATUSES,
@@ -109,7 +110,7 @@ class CubegenProgressStateSerializer(serializers.Serializer):
 
 
 class CubegenProgressSerializer(ClosedSerializer):
-    """What a run says about itself. It never means that the run has ended."""
+    """What a run reports about its progress. It never means that the run has ended."""
 
     sender = serializers.ChoiceField(
         choices=SENDERS,
@@ -216,8 +217,8 @@ class SizeEstimationSerializer(serializers.Serializer):
 
 
 class CostEstimationSerializer(ClosedSerializer):
-    """In processing units (punits). One unit pays, in each time step of each variable, for a
-    block of pixels, mostly 512 x 512; the stores' prices say how many."""
+    """In processing units (punits). One unit pays for a block of pixels in one time step of one
+    variable. The prices of the stores give the size of the block, mostly 512 x 512."""
 
     required = count_field("What the request would cost.")
     available = count_field("What you have left.")
@@ -236,7 +237,7 @@ class CubeInfoResultSerializer(serializers.Serializer):
 
 
 class CubeInfoSerializer(ClosedSerializer):
-    """What a request would make, and what it would cost."""
+    """The cube that a request would generate, and its cost."""
 
     status = serializers.ChoiceField(choices=["ok"])
     status_code = serializers.IntegerField(help_text="Always 200.")
@@ -285,7 +286,7 @@ class RunOutputSerializer(serializers.Serializer):
 
 
 class RunResultSerializer(ClosedSerializer):
-    """What xcube answers, without traceback and output, at most 64,000 bytes."""
+    """xcube's result without traceback and output, at most 64,000 bytes."""
 
     status = serializers.ChoiceField(choices=RESULT_STATUSES)
     status_code = serializers.IntegerField(
@@ -338,8 +339,8 @@ class FailedResultSerializer(ClosedSerializer):
 
 
 class CubegenProblemSerializer(ProblemSerializer):
-    """An error, as RFC 9457 has it. The members `job_id`, `job_status` and `job_result` make
-    the xcube client print the reason."""
+    """An error in the form of RFC 9457. The xcube client prints the reason because of the
+    members `job_id`, `job_status` and `job_result`."""
 
     required = serializers.IntegerField(
         required=False, help_text="Processing units that the request costs (413)."

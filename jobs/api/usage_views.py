@@ -1,4 +1,4 @@
-"""What the caller spent, by month and store."""
+"""The caller's usage: processing units spent, by month and store."""
 
 from __future__ import annotations
 

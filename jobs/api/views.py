@@ -88,7 +88,7 @@ class CubegenViewSet(SwitchableViewSet):
 
     @schema.delete_all
     def destroy_all(self, request: Request) -> Response:
-        # Those of now: one that is submitted meanwhile is neither cancelled nor hidden.
+        # Choose the jobs once: one that is submitted later is neither cancelled nor hidden.
         listed = Job.objects.owned_by(request.user).listed()
         jobs = Job.objects.filter(pk__in=[*listed.values_list("pk", flat=True)])
         _cancel(jobs.active(), request)
@@ -122,7 +122,7 @@ class CubegenViewSet(SwitchableViewSet):
 
 
 class UploadedCodeViewSet(SwitchableViewSet):
-    """Cube generations whose code comes along as a zip."""
+    """Cube generations whose code is uploaded with them, as a zip."""
 
     permission_classes = [HasScope("process:cubegens")]
     parser_classes = [MultiPartParser]
@@ -143,8 +143,10 @@ class UploadedCodeViewSet(SwitchableViewSet):
 
 
 def _without_code(document: Any) -> Any:
-    """No estimate depends on user code. The client names the path of its own archive here,
-    which it uploads only with the submission (contract 4.4)."""
+    """The request for an estimate, without user code, because no estimate depends on it.
+
+    The xcube client gives the path of a local archive here; it uploads it only when it submits.
+    """
     if not isinstance(document, dict):
         return document
     return {key: value for key, value in document.items() if key != "code_config"}
@@ -181,7 +183,7 @@ def _repeated_job(request: Request) -> Job | None:
 
 
 def _job_of(request: Request, job_id: str) -> Job:
-    """The caller's job of that id; another's is as absent as none."""
+    """The caller's job of that id. Raises Refused (404) if there is none or another user has it."""
     job = find_job(owner_id=request.user.pk, job_id=job_id)
     if job is None:
         raise Refused(f"Cubegen {job_id[:63]} not found.", kind=Kind.NOT_FOUND)
@@ -189,7 +191,7 @@ def _job_of(request: Request, job_id: str) -> Job:
 
 
 def _cancel(jobs: Iterable[Job], request: Request) -> None:
-    """End these jobs; their runs are ended by the worker."""
+    """Cancel these jobs; the worker ends their runs."""
     cancelled = [job for job in jobs if lifecycle.cancel(job, actor=request.user.username)]
     remove_soon(job for job in cancelled if job.is_live)
 

@@ -1,6 +1,6 @@
-"""Asks a warm runner what a request would make, before anything is promised or stored.
+"""Asks an estimator (a warm runner with xcube) how large the cube of a request would be.
 
-It is on this machine, or at XCUBE_HUB_ESTIMATOR_URL.
+The estimator runs on this machine, or at XCUBE_HUB_ESTIMATOR_URL.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ OWN_STORE_WAIT_S = 10.0
 _VERSIONS_KEPT_S = 60.0
 
 _ANSWERS = (200, 400, 413)
-"""What the estimator says to a request; any other HTTP status is no answer to it."""
+"""The HTTP statuses of an estimator's answer; any other comes from something else."""
 
 _versions: tuple[float, dict[str, str]] | None = None
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a request would make. `result` has xcube's shape: dataset_descriptor, size_estimation.
+    """An estimate. `result` has xcube's shape: dataset_descriptor, size_estimation.
 
-    `written` is the size that the runner measured: {"images", "width", "height"}, null where it
-    cannot look at the inputs. `result` may name the output's `zarr_format`.
+    `written` is the size that the runner measured: {"images", "width", "height"}, or null if it
+    cannot open the inputs. `result` may contain the output's `zarr_format`.
     """
 
     result: dict[str, Any]
@@ -53,7 +53,7 @@ class Estimate:
 
     @property
     def size(self) -> CubeSize:
-        """The size to pay for: what was measured; what xcube estimates where nothing was."""
+        """The size to pay for: the measured one if there is one, else xcube's estimate."""
         images, width, height = (self.written.get(n) for n in ("images", "width", "height"))
         if images and width and height:
             return CubeSize(images, width, height)
@@ -69,10 +69,10 @@ def estimate(
     uses_own_store: bool,
     who: str = "",
 ) -> Estimate:
-    """Estimate `request` with only `stores` to be had. `who` asks: each has a share of waiting.
+    """Estimate `request`; xcube can use only `stores`. `who` is the caller.
 
-    Raises Refused: INVALID if the request is at fault, UNAVAILABLE if the estimator or a store
-    of ours cannot be reached, or too many requests wait (BUSY: too many of `who`).
+    Raises Refused: INVALID if the request is wrong; UNAVAILABLE if the estimator or a store of
+    the hub cannot be reached, or if too many requests wait; BUSY if too many are from `who`.
     """
     body = {"request": request, "stores": stores, "egress": egress}
     with place_to_wait(who), _own_store_place() if uses_own_store else nullcontext():
@@ -100,7 +100,7 @@ def estimate(
 
 
 def _is_answer(answer: dict[str, Any]) -> bool:
-    """Whether it is an estimator that has answered, and xcube was asked."""
+    """Whether the answer comes from an estimator that has used xcube."""
     if answer.get("status") == "error":
         return "kind" in answer
     result = answer.get("result")
@@ -115,8 +115,8 @@ def _is_answer(answer: dict[str, Any]) -> bool:
 def _own_store_place() -> Iterator[None]:
     """Hold one of the places for estimates with callers' own stores: half of all estimators.
 
-    A store that answers slowly, by its owner's will perhaps, must not hold them all. The
-    places are locked files: they count for all web processes, and a dead one frees its own.
+    A caller's store may be slow on purpose, and must not occupy all estimators. The places are
+    locked files, so all web processes share them, and a process that dies frees its own.
     """
     give_up = time.monotonic() + OWN_STORE_WAIT_S
     places = max(1, hub.estimators // 2)
@@ -147,9 +147,9 @@ def _own_store_place() -> Iterator[None]:
 def remove_output(
     *, run: str, output: dict[str, Any], stores: dict[str, Any], timeout_s: float
 ) -> bool:
-    """Have an estimator remove what `run` left unfinished at `output`; whether anything was.
+    """Ask an estimator to remove the unfinished output of `run`; True if there was any.
 
-    Raises Refused if it could not.
+    Raises Refused if it could not be removed.
     """
     body = {"run": run, "output": output, "stores": stores}
     reply = _call("POST", "/removals", body, timeout_s=timeout_s)
@@ -160,9 +160,9 @@ def remove_output(
 
 
 def probe(name: str, store: dict[str, Any], *, timeout_s: float) -> dict[str, Any]:
-    """Have an estimator open a store and one dataset of it: {"data_id", "dims", "variables"}.
+    """Ask an estimator to open one dataset of a store: {"data_id", "dims", "variables"}.
 
-    Raises Refused if it could not.
+    Raises Refused if it cannot be opened.
     """
     body = {"store": name, "stores": {name: store}}
     reply = _call("POST", "/probes", body, timeout_s=timeout_s)
@@ -173,7 +173,7 @@ def probe(name: str, store: dict[str, Any], *, timeout_s: float) -> dict[str, An
 
 
 def versions() -> dict[str, str]:
-    """xcube and its plugins, name to version. Raises Refused (UNAVAILABLE)."""
+    """Versions of xcube and its plugins by name. Raises Refused (UNAVAILABLE)."""
     global _versions
     if _versions is None or _versions[0] < time.monotonic() - _VERSIONS_KEPT_S:
         with place_to_wait():
@@ -189,7 +189,7 @@ def _is_remote() -> bool:
 
 
 def _call(method: str, path: str, body: Any, *, timeout_s: float) -> Reply:
-    """The estimator's answer, which is an object. Raises Refused (UNAVAILABLE)."""
+    """The estimator's answer, a JSON object. Raises Refused (UNAVAILABLE)."""
     try:
         if _is_remote():
             reply = remote.call(

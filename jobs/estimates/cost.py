@@ -10,12 +10,12 @@ MAX_UNITS = 2**62  # fits a BigInteger column, with room for sums
 
 
 class CostError(ValueError):
-    """The dataset descriptor says too little to name a cost; the message says what lacks."""
+    """The dataset descriptor is not enough for a price; the message says what is missing."""
 
 
 @dataclass(frozen=True)
 class Price:
-    """What reading from a store, and writing what was read, costs.
+    """The price of reading from a store, and of writing what was read.
 
     One unit reads `input_pixels_per_punit` pixels and writes `output_pixels_per_punit`.
     """
@@ -50,11 +50,11 @@ class CubeSize:
 
     @classmethod
     def of(cls, descriptor: Mapping) -> CubeSize:
-        """The size that xcube's `dataset_descriptor` tells.
+        """The size according to xcube's `dataset_descriptor`.
 
-        A dimension of length 0 counts as 1: a period longer than the time range gives xcube's
-        estimate no time at all, yet a cube is made. Raises CostError if the descriptor has no
-        spatial dimensions or no variables.
+        A dimension of length 0 counts as 1: if the period is longer than the time range, xcube
+        estimates 0 time steps, but writes one. Raises CostError if the descriptor has no spatial
+        dimensions or no variables.
         """
         dims = descriptor.get("dims") or {}
         width = _length(dims, "lon", "x")
@@ -73,11 +73,11 @@ class CubeSize:
 
 
 def required_units(size: CubeSize, prices: Sequence[Price]) -> int:
-    """Units that a cube of this size requires.
+    """The processing units that a cube of this size costs.
 
-    The most that any of the inputs' prices asks for. (The service we replace asked the first
-    input only, so that a free or cheap first input made a costly second one free.) Half units
-    round to even, as they did.
+    The highest price of all inputs counts. (The old service used the first input only, so a
+    cheap first input made an expensive second one cheap.) Half units round to even, as in the
+    old service.
     """
     if not prices:
         raise CostError("no input has a price")

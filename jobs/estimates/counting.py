@@ -1,7 +1,7 @@
 """Counts estimates, and how long they took, for `/metrics`.
 
-Each web process counts for itself; `process` keeps their counters apart, because a scraper meets
-now one and now another.
+Each web process has its own counters. The label `process` keeps them apart, because each request
+of a scraper may reach another process.
 """
 
 from __future__ import annotations

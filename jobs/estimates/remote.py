@@ -1,6 +1,6 @@
 """JSON over HTTP to an estimator on another machine: deploy/kubernetes/estimator.yaml.
 
-Each request has a connection of its own: none is shared by threads, or kept over a fork.
+Each request has a connection of its own, so none is shared by threads or forked processes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _BEING_REPLACED = (ConnectionRefusedError, ConnectionResetError, http.client.Rem
 
 
 class EstimatorUnreachable(Exception):
-    """Nobody answers at the address, or not in time, or no JSON."""
+    """The estimator does not answer, answers too late, or sends no JSON."""
 
 
 def call(
@@ -63,7 +63,7 @@ def _call(
 
 
 def _read(response: http.client.HTTPResponse, sock: socket.socket, give_up: float) -> bytes:
-    """All of it: so much at most, and in a time that no slow sender can stretch."""
+    """Read the whole body, up to a size, and within the time limit even if it arrives slowly."""
     content = bytearray()
     while piece := response.read1(_PIECE):
         content += piece

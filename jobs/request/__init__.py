@@ -1,9 +1,10 @@
-"""Is this document a cube generation request, and may this user make it?
+"""Checks cube generation requests: their form, and whether the user may use the stores.
 
-    request = parse_request(document)                   # is it one?
-    resolved = resolve(request, catalogue=…, user_id=…)  # may its stores be used so?
+    request = parse_request(document)                   # checks the form
+    resolved = resolve(request, catalogue=…, user_id=…)  # checks the stores
 
-Both raise InvalidRequest with every fault, by field. Pure: no Django, no network, no xcube.
+Both raise InvalidRequest that names every fault and its field. They use no Django, no network
+and no xcube.
 """
 
 from .code import UPLOAD_PLACEHOLDER

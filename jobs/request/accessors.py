@@ -1,10 +1,11 @@
-"""Openers, writers and their parameters: none may lead xcube away from the store that was named.
+"""Rules of openers, writers and their parameters: xcube must stay in the named store.
 
-xcube looks an `opener_id` up among all that are installed, whatever the store: it must be one of
-the store's own, for datasets, and of the format that the dataset's name tells (else a chunk of
-a cube that a user wrote could be opened as a GDAL file). The parameters of file-system stores
-are those of a closed table (parameters.py). GDAL and HDF5 files may refer to other files and
-hosts, and read them outside Python: where a caller controls the bytes, only Zarr is read.
+xcube finds an `opener_id` among all installed openers, whatever the store is. So it must be an
+opener of that store, for datasets, and of the format that the dataset's name says; otherwise a
+chunk of a user's cube could be opened as a GDAL file. File-system stores accept only the
+parameters in a closed table (parameters.py). GDAL and HDF5 files can refer to other files and
+hosts, which their libraries read outside Python. So if a caller controls the bytes, only Zarr is
+read.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ _HAVE_FIXED_PARAMS = FILE_SYSTEM_TYPES | {"reference"}
 
 
 def format_of(data_id: str) -> str | None:
-    """The format that xcube tells from the extension of `data_id`."""
+    """The format that xcube derives from the extension of `data_id`."""
     name = data_id.rpartition("/")[2].lower()
     for format_id, extensions in EXTENSIONS.items():
         if name.endswith(extensions):
@@ -69,7 +70,7 @@ def writer_faults(field: str, config: dict, store_type: str) -> Iterator[FieldEr
     )
     is_written = format_of(data_id) in (None, *WRITTEN_FORMATS)
     if store_type in FILE_SYSTEM_TYPES and not is_written:
-        # xcube would write Zarr, and then open it as what its name says.
+        # xcube would write Zarr, but open it in the format that its name says.
         endings = ", ".join(EXTENSIONS[written][0] for written in WRITTEN_FORMATS)
         yield FieldError(f"{field}.data_id", f"expected a name that ends with one of {endings}")
     table = WRITE_PARAMS[_format(writer_id, data_id, WRITE_PARAMS)]
@@ -80,7 +81,7 @@ def writer_faults(field: str, config: dict, store_type: str) -> Iterator[FieldEr
 
 
 def _format(accessor_id: str | None, data_id: str, formats: Collection[str]) -> str:
-    """The format that xcube opens or writes `data_id` as, Zarr if none is told."""
+    """The format in which xcube opens or writes `data_id`; Zarr if the name says none."""
     parts = (accessor_id or "").split(":")
     named = parts[1] if len(parts) == 3 else format_of(data_id)
     return named if named in formats else "zarr"

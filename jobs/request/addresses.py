@@ -1,6 +1,6 @@
-"""Which endpoints a caller's own store may name: public hosts, not the hub's surroundings.
+"""Rules of endpoints of callers' own stores: public hosts only, no host near the hub (SSRF).
 
-Names are judged by their text here; the run judges the addresses they lead to when it connects.
+Here only the text of a host name is checked. The run checks the addresses when it connects.
 """
 
 from __future__ import annotations
@@ -65,12 +65,12 @@ def _host_fault(host: str, networks: Sequence[str]) -> str | None:
         loopback = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
         return None if any(_is_opened(a, networks) for a in loopback) else refused
     is_private = "." not in host or host.endswith(tuple(f".{s}" for s in _PRIVATE_SUFFIXES))
-    # Where private networks are opened, the run decides by the address the name leads to.
+    # If private networks are allowed, the run decides by the address to which the name resolves.
     return refused if is_private and not networks else None
 
 
 def _is_disguised_address(host: str) -> bool:
-    """Decimal, octal, hexadecimal and short notations, which libraries take for IPv4."""
+    """Whether it is a decimal, octal, hexadecimal or short form that libraries take for IPv4."""
     try:
         socket.inet_aton(host)
     except OSError:
@@ -80,7 +80,7 @@ def _is_disguised_address(host: str) -> bool:
 
 
 def _embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """The IPv4 address that an IPv6 address stands for, if it does."""
+    """The IPv4 address that is embedded in an IPv6 address, if there is one."""
     if isinstance(address, IPv6Address):
         if address in _NAT64:
             return IPv4Address(int(address) & 0xFFFFFFFF)

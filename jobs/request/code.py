@@ -1,5 +1,7 @@
-"""Rules of a `code_config`: a user's own code comes inline or as the uploaded archive, never
-from a path or URL that xcube would fetch."""
+"""Rules of a `code_config`: users' own code is inline, or the uploaded archive.
+
+It is never a path or URL, because xcube would fetch it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from .errors import FieldError
 from .json_rules import size_faults
 from .paths import path_fault
 
-UPLOAD_PLACEHOLDER = "user_code.zip"  # the run puts the uploaded archive's real path here
+UPLOAD_PLACEHOLDER = "user_code.zip"  # the run replaces it by the real path of the archive
 
 
 def code_faults(code: dict, *, uploaded: bool) -> Iterator[FieldError]:
@@ -60,7 +62,7 @@ def _file_set_faults(file_set: dict, *, uploaded: bool) -> Iterator[FieldError]:
 
 
 def _pattern_fault(pattern: str) -> str | None:
-    """Patterns select among the archive's own names; a leading `/` anchors them there."""
+    """Check patterns that select names in the archive; a leading `/` means its top folder."""
     plain = pattern.removeprefix("/").removesuffix("/")
     for wildcard in "*?![]":
         plain = plain.replace(wildcard, "x")

@@ -1,7 +1,7 @@
-"""Which coordinate reference systems a caller may name.
+"""Rules of coordinate reference systems (CRS) that a caller may name.
 
-PROJ understands strings that name files and grids (`+nadgrids=`, `+init=`, PARAMETERFILE):
-only authority codes, names, plain PROJ parameters and WKT without files are let through.
+PROJ understands strings that name files and grids (`+nadgrids=`, `+init=`, PARAMETERFILE). So
+only authority codes, names, plain PROJ parameters and WKT without files are accepted.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 _AUTHORITIES = "EPSG|ESRI|OGC|IGNF|IAU_[0-9]{4}|NKG"
 _CODE = rf"(?:{_AUTHORITIES}):[A-Z0-9_.+-]{{1,40}}"
 _URN = rf"urn:(?:x-)?ogc:def:crs:(?:{_AUTHORITIES}):[0-9.]*:[A-Z0-9]{{1,20}}"
-# PROJ recognises these by their text and asks nobody; xcube-sh users write them.
+# PROJ recognises these by their text, without a network request; xcube-sh users write them.
 _OGC_URL = r"https?://www\.opengis\.net/def/crs/(?:EPSG|OGC)/[0-9.]{1,10}/[A-Z0-9]{1,20}"
 _NAME = r"[A-Z0-9][A-Z0-9_ ()+,.'°-]*(?: / [A-Z0-9_ ()+,.'°-]+)*"
 _PLAIN = re.compile(f"(?:{_CODE}|{_URN}|{_OGC_URL}|{_NAME})", re.IGNORECASE)
@@ -68,7 +68,7 @@ def _proj_fault(text: str) -> str | None:
 
 
 def is_geographic(crs: str | None) -> bool | None:
-    """Whether `crs` clearly is one of degrees; None if that cannot be told from its text."""
+    """Whether the unit of `crs` is the degree; None if its text does not say so clearly."""
     if crs is None:
         return None
     text = crs.strip()

@@ -13,7 +13,7 @@ from .json_rules import member, size_faults
 MAX_SIDE = 1_000_000
 _ENCODINGS = frozenset({"_FillValue", "scale_factor", "add_offset"})
 _TIME_ENCODINGS = frozenset({"units", "calendar"})
-FIRST_YEAR, LAST_YEAR = 1678, 2261  # what pandas counts in nanoseconds
+FIRST_YEAR, LAST_YEAR = 1678, 2261  # whole years that pandas can count in nanoseconds
 
 
 def cube_faults(cube: dict) -> Iterator[FieldError]:
@@ -35,8 +35,11 @@ def cube_faults(cube: dict) -> Iterator[FieldError]:
 def _area_faults(
     bbox: list, geographic: bool | None, crs_is_open: bool, spatial_res: float | None
 ) -> Iterator[FieldError]:
-    """`crs_is_open`: none was given, so that the input's decides; its degrees are assumed if
-    the numbers can be degrees."""
+    """Check the bounding box.
+
+    `crs_is_open`: no CRS was given, so the CRS of the input applies. Numbers that can be degrees
+    are then taken for degrees.
+    """
     field = "cube_config.bbox"
     x1, y1, x2, y2 = bbox
     in_degrees = max(abs(x1), abs(x2)) <= 360 and max(abs(y1), abs(y2)) <= 90
@@ -95,7 +98,7 @@ def _time_faults(time_range: list) -> Iterator[FieldError]:
 
 
 def _day(text: str) -> date | None:
-    """xcube takes dates only, without time of day."""
+    """Check a date; xcube accepts no time of day."""
     if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
         return None
     try:

@@ -1,4 +1,4 @@
-"""How a request that cannot be accepted is told to its caller: each fault by field."""
+"""The exception for a request that is not accepted: each fault with its field."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOT_LISTED = FieldError("", "more faults are not listed")
 
 
 class InvalidRequest(Refused):
-    """A cube generation request is refused for `errors` (at least one)."""
+    """A cube generation request is refused because of `errors` (at least one)."""
 
     def __init__(self, errors: Iterable[FieldError], kind: Kind = Kind.INVALID):
         distinct = [error for error in dict.fromkeys(errors) if error != NOT_LISTED]

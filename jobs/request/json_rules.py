@@ -1,5 +1,7 @@
-"""What any JSON document from a caller must satisfy before something looks at its meaning:
-bounded depth, sizes and numbers, and text that a database and UTF-8 can hold."""
+"""Limits of any JSON document from a caller, checked before its meaning.
+
+They bound its depth, sizes and numbers, and its texts must be storable in UTF-8 and a database.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ MAX_DEPTH = 20
 MAX_TEXT = 1024
 MAX_NUMBER = 1e15
 MAX_CODE_BYTES = 1024 * 1024
-MAX_OBJECT_BYTES = 64 * 1024  # of one whose members are free
+MAX_OBJECT_BYTES = 64 * 1024  # of an object that may have any members
 
 CODE_FIELD = "code_config.inline_code"
 
@@ -27,7 +29,7 @@ def member(path: str, key: str) -> str:
 
 
 def json_faults(document: object) -> Iterator[FieldError]:
-    """Faults of `document` as JSON, whatever it means. Walks without recursion."""
+    """Faults of `document` as JSON, regardless of its meaning. Works without recursion."""
     pending: list[tuple[str, object, int]] = [("", document, 1)]
     while pending:
         path, value, depth = pending.pop()
@@ -75,12 +77,12 @@ def _text_fault(text: str, longest: int) -> str | None:
 
 
 def size_faults(field: str, config: dict, *names: str) -> Iterator[FieldError]:
-    """Faults of the members `names` of the `config` at `field`, as objects of free members."""
+    """Faults of the members `names` of the `config` at `field`, which may have any members."""
     for name in names:
         if _encoded_size(config.get(name)) > MAX_OBJECT_BYTES:
             yield FieldError(f"{field}.{name}", "expected at most 64 kB")
 
 
 def _encoded_size(value: object) -> int:
-    """Bytes of `value` as compact UTF-8 JSON."""
+    """The number of bytes of `value` as compact UTF-8 JSON."""
     return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())

@@ -1,7 +1,7 @@
-"""Rules of a store that the caller brings along, with credentials of their own.
+"""Rules of a caller's own store, which is used with the caller's own credentials.
 
-What s3fs, botocore and aiohttp could be told in `storage_options` is allow-listed key by key:
-profiles, sessions, proxies and certificates would reach into the hub's own machine.
+Only listed keys are allowed in `storage_options` for s3fs, botocore and aiohttp, because
+profiles, sessions, proxies and certificates could use files and networks of the hub's machine.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _CREDENTIAL = re.compile(r"[\x21-\x7e]{1,1024}")
 def own_store_faults(
     field: str, config: dict, *, networks: Sequence[str], writes: bool
 ) -> Iterator[FieldError]:
-    """Faults of the config at `field`, whose store is one of the caller's own."""
+    """Faults of the config at `field`, whose store is the caller's own."""
     params = config.get("store_params", {})
     field_of_params = f"{field}.store_params"
     store_type = config["store_id"]
     if store_type == "s3":
         yield from _s3_faults(field_of_params, params, networks=networks, writes=writes)
-    else:  # the operator opened this type, which cannot be guarded; URLs are judged all the same
+    else:  # the operator allowed this type, which the hub cannot guard; URLs are checked anyway
         yield from _url_faults(field_of_params, params, networks)
     if writes or store_type not in FILE_SYSTEM_TYPES:
         return
@@ -144,7 +144,7 @@ def _url_faults(field: str, value: object, networks: Sequence[str]) -> Iterator[
 
 
 def display_name(config: dict) -> str:
-    """How a caller's own store is shown: its type and root, never its credentials."""
+    """A caller's own store as it is shown: its type and root, never its credentials."""
     params = config.get("store_params", {})
     endpoint = endpoint_url(params) if config["store_id"] == "s3" else None
     root = params.get("root", "")

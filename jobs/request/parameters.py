@@ -1,8 +1,8 @@
 """The closed table of open and write parameters of file-system stores: names and values.
 
-xcube hands them on to xarray, zarr and netCDF4 unchecked. Of what those take, the table holds
-what is harmless and what the format understands (xcube 1.14: get_open_data_params_schema,
-get_write_data_params_schema). Whatever is not in it is refused, with the field's name.
+xcube passes them to xarray, zarr and netCDF4 unchecked. The table has the parameters that are
+harmless and that the format understands (xcube 1.14: get_open_data_params_schema,
+get_write_data_params_schema). Every other parameter is refused by its name.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DTYPES += ("float32", "float64")
 
 @dataclass(frozen=True)
 class Kind:
-    """What a value must be: the sentence that a caller reads, and the test."""
+    """The rule of a value: the sentence that a caller reads, and the test."""
 
     expected: str
     accepts: Callable[[Any], bool]
@@ -39,7 +39,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Members(Kind):
-    """An object with a few members: all of one kind, or each of its own."""
+    """An object with a few members, which have all the same rule, or each its own."""
 
     each: Kind | dict[str, Kind]
     most: int = MAX_NAMES
@@ -197,7 +197,7 @@ WRITE_PARAMS: dict[str, dict[str, Kind]] = {
 
 
 def param_faults(field: str, params: dict, table: dict[str, Kind]) -> Iterator[FieldError]:
-    """Faults of `params` by a format's `table`."""
+    """Faults of `params` according to the `table` of a format."""
     for name, value in params.items():
         if name not in table:
             yield FieldError(member(field, name), _not_accepted(table))

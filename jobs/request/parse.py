@@ -1,5 +1,7 @@
-"""Is this document a cube generation request at all? Who may make it, and with which stores,
-is decided in `resolve.py`."""
+"""Parses a cube generation request: checks its form and cleans it.
+
+`resolve.py` decides who may make it, and with which stores.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,11 @@ from .schema import structure_faults
 
 @dataclass(frozen=True)
 class CubegenRequest:
-    """A well-formed request. `document` is a clean copy: without nulls that mean "not given",
-    without `callback_config`, and with a placeholder for the path of uploaded code."""
+    """A well-formed request.
+
+    `document` is a clean copy: without nulls that mean "not given", without `callback_config`,
+    and with a placeholder for the path of uploaded code.
+    """
 
     document: dict
 
@@ -43,9 +48,9 @@ class CubegenRequest:
 
 
 def parse_request(document: object, *, uploaded: bool = False) -> CubegenRequest:
-    """Check `document` and return it as a request. `uploaded`: code came along as an archive.
+    """Check `document` and return it as a request. `uploaded`: code was uploaded as an archive.
 
-    Raises InvalidRequest with every fault; nothing else, whatever JSON is given.
+    Raises InvalidRequest with every fault, and no other exception for any JSON value.
     """
     if faults := list(islice(json_faults(document), 2 * MAX_REPORTED)):
         raise InvalidRequest(faults)
@@ -63,7 +68,7 @@ def parse_request(document: object, *, uploaded: bool = False) -> CubegenRequest
 
 
 def _without_nulls(document: dict) -> dict:
-    """`document` without the members that are null, as clients write "not given"."""
+    """`document` without members that are null, because clients write "not given" so."""
 
     def given(config: object) -> object:
         if not isinstance(config, dict):
@@ -85,7 +90,7 @@ def _without_nulls(document: dict) -> dict:
 def _meaning_faults(
     document: dict, structure: list[FieldError], *, uploaded: bool
 ) -> Iterator[FieldError]:
-    """Faults of the parts whose structure is right."""
+    """Faults in the meaning of those parts whose structure is right."""
 
     def sound(part: str) -> bool:
         return NOT_LISTED not in structure and not any(

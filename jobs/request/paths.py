@@ -1,8 +1,8 @@
-"""Names and paths that callers give: they must stay inside the store they are used in.
+"""Rules of names and paths from callers: they must stay inside the store (path traversal).
 
-xcube joins `root + "/" + data_id` and hands the result to fsspec, zarr, netCDF and GDAL, each
-with its own syntax for "somewhere else": URLs, `::` chains (fsspec, zarr), `a.zip!b` archives
-(rasterio), `#mode=` fragments (netCDF). None of it is let through.
+xcube joins `root + "/" + data_id` and passes the result to fsspec, zarr, netCDF and GDAL. Each of
+them has its own syntax for another place: URLs, `::` chains (fsspec, zarr), `a.zip!b` archives
+(rasterio), `#mode=` fragments (netCDF). All of these are refused.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _plain_path_fault(text: str) -> str | None:
 
 
 def _decodings(text: str) -> Iterator[str | None]:
-    """`text`, then what each round of percent-decoding makes of it; None if it never ends."""
+    """`text` and the result of each round of percent-decoding; None after too many rounds."""
     yield text
     for _ in range(_DECODINGS):
         decoded = unquote(text, errors="replace")
@@ -76,8 +76,10 @@ def _decodings(text: str) -> Iterator[str | None]:
 
 
 def redirects(text: str) -> bool:
-    """Whether a parameter's value looks like a place of its own: an absolute path, a URL, a
-    chain of file systems, or a way up."""
+    """Whether a parameter's value could lead out of the store.
+
+    Such values are an absolute path, a URL, a chain of file systems, or `..`.
+    """
     for stage in _decodings(text):
         if stage is None or stage.startswith(("/", "~", "\\")):
             return True
@@ -89,7 +91,7 @@ def redirects(text: str) -> bool:
 
 
 def redirecting_values(path: str, value: object) -> Iterator[FieldError]:
-    """A fault for each text inside `value`, keys included, that points somewhere else."""
+    """A fault for each text inside `value`, keys included, that could lead out of the store."""
     message = "expected no path or URL: data is reached through its store only"
     if isinstance(value, str):
         if redirects(value):

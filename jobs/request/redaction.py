@@ -1,5 +1,7 @@
-"""Takes the credentials out of a request, to be shown and stored without them, and puts them
-back for the run. What was taken out is kept separately, encrypted."""
+"""Removes credentials from a request for showing and storing, and restores them for the run.
+
+The credentials are stored separately and encrypted.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,10 @@ _PARAMS = ("store_params", "open_params", "write_params")
 
 
 def redact(document: dict) -> tuple[dict, dict[str, object]]:
-    """`document` with secrets of its stores' parameters hidden, and what was hidden by JSON
-    pointer (RFC 6901)."""
+    """`document` with the secrets in its stores' parameters hidden, and these secrets.
+
+    The secrets are a dictionary from JSON pointers (RFC 6901) to values.
+    """
     redacted = copy.deepcopy(document)
     credentials: dict[str, object] = {}
     for pointer, config in _configs(redacted):
@@ -23,7 +27,7 @@ def redact(document: dict) -> tuple[dict, dict[str, object]]:
 
 
 def unredact(redacted: dict, credentials: dict[str, object]) -> dict:
-    """The document that `redact` was given."""
+    """The original document, from the results of `redact`."""
     document = copy.deepcopy(redacted)
     for pointer, value in credentials.items():
         *parents, last = [
@@ -37,7 +41,7 @@ def unredact(redacted: dict, credentials: dict[str, object]) -> dict:
 
 
 def _configs(document: dict):
-    """Each input and output config with its pointer."""
+    """Each input and output config with its JSON pointer."""
     for name in ("input_config", "output_config"):
         if isinstance(document.get(name), dict):
             yield f"/{name}", document[name]

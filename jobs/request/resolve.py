@@ -1,4 +1,4 @@
-"""Which stores does a request name, and may this user use them so?"""
+"""Finds the stores that a request names, and checks whether the user may use them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from .redaction import redact
 class ResolvedRequest:
     """A request whose stores are known and allowed.
 
-    `document` is what xcube's gen2 gets; it still names catalogue stores as `@name`, which the
-    run looks up in `stores` (name to {"store_id", "store_params"}: those the request names, no
-    others). `egress` is what the run's network guard gets, None where it needs no guard.
+    `document` is the request for xcube's gen2. It still names catalogue stores as `@name`; the
+    run looks these up in `stores`, a dictionary from name to {"store_id", "store_params"} with
+    only the stores that the request names. `egress` configures the run's network guard; None if
+    it needs no guard.
     """
 
     document: Mapping = field(repr=False)
@@ -42,16 +43,21 @@ class ResolvedRequest:
 
     @property
     def may_change_existing(self) -> bool:
-        """Whether the run may change what already lies at the output's location. Besides
-        `replace`, these write parameters write into an existing dataset."""
+        """Whether the run may change a dataset that already exists at the output's location.
+
+        Besides `replace`, some write parameters write into an existing dataset.
+        """
         output = self.document["output_config"]
         params = output.get("write_params", {})
         return bool(output.get("replace")) or "append_dim" in params or "group" in params
 
     @property
     def can_remove_output(self) -> bool:
-        """Whether the hub can take back what a failed run wrote: a dataset of its own, in a
-        store of the hub. What was added to an existing one stays in it."""
+        """Whether the hub can remove what a failed run wrote.
+
+        It can if the run makes a new dataset in a store of the hub. Data that was added to an
+        existing dataset stays in it.
+        """
         output = self.document["output_config"]
         name = output["store_id"]
         adds = {"append_dim", "group"} & set(output.get("write_params") or ())
@@ -59,7 +65,7 @@ class ResolvedRequest:
         return is_ours and not adds
 
     def for_estimate(self) -> dict:
-        """The document without user code, which an estimate would fetch or import."""
+        """The document without user code, because an estimate must not import it."""
         return {key: value for key, value in self.document.items() if key != "code_config"}
 
     def with_output_data_id(self, data_id: str) -> ResolvedRequest:
@@ -72,7 +78,7 @@ class ResolvedRequest:
     def with_zarr_format(self, zarr_format: int | None) -> ResolvedRequest:
         """The same request, to be written in the Zarr format that its inputs need.
 
-        2 is what xcube writes anyway, so only another one is added.
+        xcube writes format 2 by default, so only another format is added.
         """
         output = self.document["output_config"]
         params = output.get("write_params", {})
@@ -82,7 +88,7 @@ class ResolvedRequest:
         return replace(self, document={**self.document, "output_config": output})
 
     def output_location(self) -> str:
-        """Identity of the place that is written: one active job at a time may have it."""
+        """The identity of the output's location; only one active job at a time may have it."""
         if self.output_data_id is None:
             raise ValueError("the output has no data_id yet; see with_output_data_id")
         output = self.document["output_config"]
@@ -99,7 +105,7 @@ class ResolvedRequest:
         return self._redaction[0]
 
     def credentials(self) -> dict[str, object]:
-        """What `redacted_document` hides; `unredact` puts it back."""
+        """The secrets that `redacted_document` hides; `unredact` puts them back."""
         return self._redaction[1]
 
 
@@ -112,7 +118,7 @@ def resolve(
     own_store_networks: Sequence[str] = (),
     own_store_pixels_per_punit: int = 512 * 512,
 ) -> ResolvedRequest:
-    """Find the stores of `request` and check that they may be used so.
+    """Find the stores of `request`, and check that the user may use them.
 
     Raises InvalidRequest with every fault.
     """
@@ -146,7 +152,7 @@ def _shown(config: dict) -> str:
 
 
 class _Resolver:
-    """Looks the stores up and collects faults."""
+    """Looks up the stores and collects faults."""
 
     def __init__(self, catalogue, own_store_types, own_store_networks, *, has_user_code):
         self.catalogue = catalogue
@@ -182,7 +188,7 @@ class _Resolver:
         self.faults.append(FieldError(place, message))
 
     def _store(self, place: str, config: dict, *, writes: bool) -> Store | None:
-        """The catalogue store that `config` names, or None for the caller's own or none."""
+        """The catalogue store that `config` names, or None if it names none of them."""
         store_id = config.get("store_id")
         if store_id is None:
             self._fault(f"{place}.store_id", f"missing; expected {self._choices(writes)}")
@@ -235,8 +241,11 @@ class _Resolver:
 
 
 def _shared_name_faults(place: str, config: dict, store: Store) -> Iterator[FieldError]:
-    """Users who share a store must not write inside, or around, each other's cubes: replacing
-    `a` would delete `a/b.zarr`, so only the last part of a name looks like a dataset."""
+    """Check that only the last part of an output's name looks like a dataset.
+
+    Users who share a store must not write inside or around each other's cubes: replacing `a`
+    would delete `a/b.zarr`.
+    """
     data_id = config.get("data_id")
     if data_id is None or store.per_user or store.store_id not in FILE_SYSTEM_TYPES:
         return

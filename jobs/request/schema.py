@@ -1,6 +1,6 @@
 """The structure of a cube generation request, as xcube 1.14.1 checks it (core/gen2).
 
-Each part carries `expected`: the sentence that a caller reads when the part is wrong.
+Each part has `expected`: the sentence that a caller reads if the part is wrong.
 """
 
 from __future__ import annotations
@@ -166,8 +166,8 @@ REQUEST = _object(
 )
 
 
-# The library's own checks go on through a list or an object that is too long, and put all of its
-# unknown members into a message: seconds for a request that is refused anyway.
+# The library would check all of a list or object that is too long, and put all unknown members
+# into a message. That takes seconds for a request that is refused anyway.
 
 
 def _items(validator, items, instance, schema):
@@ -195,8 +195,10 @@ _VALIDATOR = _Validator(REQUEST)
 
 
 def structure_faults(document: object) -> Iterator[FieldError]:
-    """Where `document` departs from the structure, once per field. Of very many not all, but
-    then NOT_LISTED."""
+    """Faults in the structure of `document`, one for each field.
+
+    If there are very many, the list is cut and ends with NOT_LISTED.
+    """
     told: set[str] = set()
     for count, error in enumerate(_VALIDATOR.iter_errors(document)):
         if count == 4 * MAX_REPORTED:

@@ -1,9 +1,9 @@
-"""The data stores file: which stores users may name as `@name`, at what price.
+"""The data stores file (the catalogue): stores that users may name as `@name`, and prices.
 
-A YAML or JSON map `name -> {title, description, store_id, store_params, cost_params}` as xcube
-and the service we replace read it, and ours: `readable`, `writable` (default: yes) and
+A YAML or JSON map `name -> {title, description, store_id, store_params, cost_params}`, as xcube
+and the old service read it. Members of the hub are `readable`, `writable` (default: yes) and
 `per_user` (default: no), which gives each user a folder of their own below `root`.
-The hub keeps the prices; a run gets `store_id` and `store_params` of the stores it names.
+A run gets only `store_id` and `store_params` of the stores that its request names.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _SECRET_PART = re.compile(
 
 
 class StoresFileError(ValueError):
-    """The stores file cannot be used; `faults` are sentences, one for each place."""
+    """The stores file cannot be used; `faults` has one sentence for each fault."""
 
     def __init__(self, path: object, faults: list[str]):
         self.path, self.faults = path, faults
@@ -63,7 +63,7 @@ class StoresFileError(ValueError):
 
 @dataclass(frozen=True)
 class Store:
-    """One entry of the file. `price` is None where it has no `cost_params`."""
+    """One entry of the file. `price` is None if it has no `cost_params`."""
 
     name: str
     store_id: str
@@ -77,7 +77,7 @@ class Store:
 
     @property
     def place(self) -> str:
-        """Where its data lies, for people: root and host, without credentials."""
+        """The location of its data for people: root and host, without credentials."""
         root = str(self.store_params.get("root") or "")
         if self.per_user:
             root = f"{root.rstrip('/')}/<user>"
@@ -87,11 +87,11 @@ class Store:
 
     @property
     def has_credentials(self) -> bool:
-        """Whether its parameters hold credentials: all its users share them."""
+        """Whether its parameters contain credentials, which all its users share."""
         return _holds_secret(self.store_params)
 
     def for_user(self, user_id: str) -> dict:
-        """What a run of this user gets: {"store_id", "store_params"}."""
+        """The store for a run of this user: {"store_id", "store_params"}."""
         params = copy.deepcopy(dict(self.store_params))
         if self.per_user:
             if not _USER_ID.fullmatch(user_id):
@@ -110,10 +110,10 @@ class StoreCatalogue:
     def from_file(
         cls, path: str | os.PathLike, environ: Mapping[str, str] | None = None
     ) -> StoreCatalogue:
-        """Read `path` (JSON if it ends with .json, else YAML); `${NAME}` and `$NAME` in its
-        texts stand for variables of `environ`, `$$` for a dollar.
+        """Read the file `path`: JSON if its name ends with .json, else YAML.
 
-        Raises StoresFileError with every fault.
+        `${NAME}` and `$NAME` in its texts are replaced by variables of `environ`, `$$` by a
+        dollar. Raises StoresFileError with every fault.
         """
         path = Path(path).absolute()
         try:
@@ -153,7 +153,7 @@ class StoreCatalogue:
 def load_catalogue() -> StoreCatalogue:
     """The catalogue of the setting XCUBE_HUB_STORES, read again when the file changes.
 
-    Where the setting is left to its default, there need not be a file.
+    If the setting has its default, the file may be missing.
     """
     from django.conf import settings
 
@@ -176,8 +176,11 @@ def _load(path: str, mtime_ns: int, size: int) -> StoreCatalogue:
 
 
 def location(store: Mapping, data_id: str) -> str:
-    """Where `data_id` of `store` ({"store_id", "store_params"}) lies: equal for equal places,
-    by whatever name or credentials they are reached. At most 255 characters."""
+    """The location of `data_id` in `store` ({"store_id", "store_params"}), to compare outputs.
+
+    It is equal for equal places, whatever names or credentials reach them. At most 255
+    characters.
+    """
     store_id, params = store["store_id"], store.get("store_params") or {}
     root = str(params.get("root") or "")
     if store_id == "file":
@@ -194,7 +197,7 @@ def location(store: Mapping, data_id: str) -> str:
 
 
 def endpoint_url(store_params: Mapping) -> str | None:
-    """The endpoint that an s3 store's parameters name, in either of the places s3fs reads."""
+    """The endpoint in the parameters of an s3 store; s3fs reads it from two places."""
     options = store_params.get("storage_options") or {}
     return options.get("endpoint_url") or (options.get("client_kwargs") or {}).get("endpoint_url")
 
@@ -215,7 +218,7 @@ def _holds_secret(value: object) -> bool:
 
 
 def _endpoint(params: Mapping) -> str:
-    """Host and port; all of AWS is one place, since its bucket names are."""
+    """Host and port. All of AWS is one place, because its bucket names are unique."""
     url = endpoint_url(params)
     if not url:
         return "s3.amazonaws.com"
@@ -233,7 +236,7 @@ def _endpoint(params: Mapping) -> str:
 
 
 def _identity(value: object) -> object:
-    """Parameters without those that do not decide what is reached."""
+    """Only the parameters that decide which data is reached."""
     if isinstance(value, Mapping):
         unimportant = {"root", "max_depth", "read_only", "includes", "excludes"}
         return {
@@ -250,7 +253,7 @@ def _digest(value: object) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML whose duplicate keys are errors and whose dates stay text, as in JSON."""
+    """A YAML loader that refuses duplicate keys and keeps dates as text, as in JSON."""
 
     yaml_implicit_resolvers = {
         first: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:timestamp"]

@@ -1,4 +1,4 @@
-"""Whether the stores of the stores file are there: their folders, and a dataset in each."""
+"""Checks whether stores of the catalogue are reachable: their folders, a dataset in each."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ PROBE_WITHIN_S = 30.0
 
 
 class Look(NamedTuple):
-    """What was found; `is_fault` if jobs with this store fail."""
+    """A remark about a store; `is_fault` if jobs that use the store would fail."""
 
     text: str
     is_fault: bool = False
 
 
 def root_of(store: Store) -> Look | None:
-    """What is to be said of the folder of a `file` store on this machine; None: nothing."""
+    """A remark about the folder of a `file` store on this machine; None if all is well."""
     root = store.store_params.get("root")
     if store.store_id != "file" or not root:
         return None
@@ -36,7 +36,7 @@ def root_of(store: Store) -> Look | None:
 
 
 def probe(store: Store) -> Look:
-    """Have an estimator open one dataset of the store, in half a minute at most."""
+    """Ask an estimator to open one dataset of the store; takes half a minute at most."""
     params: dict[str, Any] = {"store_id": store.store_id, "store_params": dict(store.store_params)}
     try:
         found = asking.probe(store.name, params, timeout_s=PROBE_WITHIN_S)

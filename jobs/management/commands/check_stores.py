@@ -1,4 +1,4 @@
-"""Check the data stores file and show what it offers."""
+"""`manage.py check_stores`: checks the data stores file and lists its stores."""
 
 from __future__ import annotations
 
@@ -128,9 +128,9 @@ class Command(HubCommand):
 
 
 def _looks(catalogue: StoreCatalogue, *, probes: bool) -> dict[str, list[Look]]:
-    """What is to be said of each store: its folder, and what a probe of it found."""
+    """Remarks about each store: its folder, and the result of its probe."""
     looks: dict[str, list[Look]] = {}
-    # Runs in a cluster have other folders than this machine.
+    # In a cluster, runs see other folders than this machine.
     is_here = hub.engine == "local"
     for store in catalogue:
         its = [look] if is_here and (look := looking.root_of(store)) else []
@@ -147,7 +147,7 @@ def _row(store: Store) -> tuple:
 
 
 def _configured_path() -> Path | None:
-    """None where the setting is left to its default and there is no file (see load_catalogue)."""
+    """None if the setting has its default and there is no such file (see load_catalogue)."""
     path = hub.stores
     if path is None or "XCUBE_HUB_STORES" in settings.HUB_GIVEN or path.exists():
         return path

@@ -1,4 +1,4 @@
-"""`manage.py jobs list|show|cancel|logs`: what an operator asks of jobs in a terminal."""
+"""`manage.py jobs list|show|cancel|logs`: jobs in the terminal, for operators."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ STATE_STYLES = {
 }
 SHORT_ID_LENGTH = 18
 SHORT_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}")
-"""The end of a job id, which tells jobs apart; what is before it is the owner's user id."""
+"""The short id of a job is the end of its id; the beginning is the owner's user id."""
 
 WIDE = 130
-"""A narrower terminal gets fewer columns, with two lines in each cell."""
+"""On a narrower terminal the table has fewer columns, with two lines in each cell."""
 COLUMNS = (
     Column("Job", is_copied=True),
     Column("Owner"),
@@ -206,7 +206,7 @@ def _log_lines(job: Job, tail: int | None) -> Iterator[str]:
 
 
 def _job(job_id: str) -> Job:
-    """The job of a whole or short id. Raises CommandError if there is none, or several."""
+    """The job with this full or short id. Raises CommandError if there is none, or several."""
     jobs = Job.objects.select_related("owner", "document")
     found = list(jobs.filter(job_id=job_id))
     if not found and SHORT_ID.fullmatch(job_id):

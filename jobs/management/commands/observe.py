@@ -1,4 +1,4 @@
-"""`manage.py observe`: carries facts from the engine into the database until it is stopped."""
+"""`manage.py observe`: the follower; records the engine's facts until it is stopped."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         stopping = threading.Event()
 
         def stop(*_: Any) -> None:
-            """End soon; a call that hangs is given up, for another look makes up for it."""
+            """End soon; a call in progress is abandoned, because the next follower repeats it."""
             if not stopping.is_set():
                 stopping.set()
                 last_resort = threading.Timer(STOP_WITHIN_S - 0.5, os._exit, args=(0,))

@@ -48,7 +48,7 @@ class Command(HubCommand):
 
 
 def configmap(name: str) -> str:
-    """YAML, as any text in JSON's quotes is."""
+    """A YAML text: any JSON string is one."""
     content = base64.b64encode(runner_zip()).decode()
     return f"""\
 apiVersion: v1
