@@ -20,9 +20,9 @@ class ChaosConfig(AppConfig):
     def ready(self) -> None:
         from jobs import launching
 
-        build = launching.build_workload
+        build = launching.build_run
 
-        def build_workload(job):
+        def build_run(job):
             workload = build(job)
             if not job.output_data_id.startswith("standin-"):
                 return workload
@@ -35,4 +35,4 @@ class ChaosConfig(AppConfig):
             }
             return dataclasses.replace(workload, payload=payload)
 
-        launching.build_workload = build_workload
+        launching.build_run = build_run
