@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -144,18 +145,20 @@ def test_a_root_that_does_not_exist_is_told(stores, tmp_path, settings):
     assert "4 stores" in run()  # pods have other folders
 
 
-def test_a_probe_without_a_runner_says_so_and_does_not_hang(stores):
+def test_a_probe_without_a_runner_says_so_and_does_not_hang(stores, monkeypatch, tmp_path):
+    monkeypatch.setattr("jobs.estimates.asking.estimate_socket", lambda: tmp_path / "none.sock")
     with pytest.raises(CommandError, match="@gift: it cannot be opened: Estimates cannot be made"):
         run("--probe")
 
 
 @pytest.mark.xcube
 def test_a_probe_opens_one_dataset_of_each_store(stores, runner, demo_cube, tmp_path):
+    shutil.copytree(demo_cube, tmp_path / "source" / demo_cube.name)
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken" / "bad.zarr").mkdir(parents=True)
     (tmp_path / "broken" / "bad.zarr" / ".zgroup").write_text("nonsense")
     stores.write_text(
-        f"demo: {{store_id: file, store_params: {{root: {demo_cube.parent}}}}}\n"
+        "demo: {store_id: file, store_params: {root: source}}\n"
         "empty: {store_id: file, store_params: {root: empty}}\n"
     )
     shown = run("--probe")
