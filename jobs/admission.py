@@ -38,7 +38,7 @@ from .workload import resolve_for
 logger = logging.getLogger(__name__)
 
 IDEMPOTENCY_KEPT = timedelta(days=1)
-"""How long a repeated `Idempotency-Key` returns its first answer (contract)."""
+"""How long a repeated `Idempotency-Key` returns its first answer (docs/api.md)."""
 
 
 @dataclass(frozen=True)

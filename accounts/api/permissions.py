@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from ..roles import permissions_of
-from ..scopes import OPERATE_HUB, SCOPES
+from ..scopes import SCOPES
 from ..tokens.hub_tokens import Principal
 
 
@@ -58,6 +58,3 @@ def HasScope(*scopes: str) -> type[BasePermission]:  # noqa: N802 - it makes a c
     if unknown := set(scopes) - set(SCOPES):
         raise ValueError(f"no such scope: {', '.join(sorted(unknown))}")
     return type("HasScope", (_HasScopes,), {"scopes": scopes, "__doc__": " ".join(scopes)})
-
-
-IsOperator = HasScope(OPERATE_HUB)

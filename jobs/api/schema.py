@@ -123,9 +123,11 @@ submit = extend_schema(
     operation_id="submit_cubegen",
     summary="Generate a cube",
     description="Estimates the request, reserves its processing units and queues the job; then "
-    "watch it at `GET /cubegens/{job_id}`. The units are spent when the cube is made, given back "
-    "when the job fails or is cancelled before it runs. They are also spent when it is cancelled "
-    "while it runs, and when a job with own code fails, unless the fault is the hub's. Needs "
+    "watch it at `GET /cubegens/{job_id}`. The units are spent when the cube is made, and given "
+    "back when the job fails or is cancelled before that, because what it wrote into a store of "
+    "the hub is removed. They are also spent when it ends after it began to write where the hub "
+    "cannot take it back (a store of your own, own code, an existing dataset), unless the fault "
+    "is the hub's. Needs "
     "`manage:cubegens`, and `process:cubegens` for own code.",
     parameters=[IDEMPOTENCY_KEY, RETRY_OF],
     request=_body(

@@ -10,8 +10,8 @@ from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory, force_authenticate
 from rest_framework.views import APIView
 
-from accounts.api.permissions import HasScope, IsOperator, scopes_of
-from accounts.scopes import SCOPES
+from accounts.api.permissions import HasScope, scopes_of
+from accounts.scopes import OPERATE_HUB, SCOPES
 from accounts.units import ledger
 from tests.accounts.factories import bearer, make_client, make_user
 
@@ -166,15 +166,15 @@ def test_a_scope_is_demanded_of_the_account_in_a_session():
 
 def test_without_token_or_session_a_demanded_scope_is_401():
     assert get(HasScope("manage:cubegens")).status_code == 401
-    assert get(IsOperator).status_code == 401
+    assert get(HasScope(OPERATE_HUB)).status_code == 401
 
 
 def test_an_operator_by_token_needs_a_token_of_that_scope():
     operator = make_user(permissions=SCOPES)
-    assert get(IsOperator, bearer(operator)).status_code == 200
-    assert get(IsOperator, bearer(operator, ["manage:cubegens"])).status_code == 403
-    assert get(IsOperator, user=make_user(is_superuser=True)).status_code == 200
-    assert get(IsOperator, user=make_user(is_staff=True)).status_code == 403
+    assert get(HasScope(OPERATE_HUB), bearer(operator)).status_code == 200
+    assert get(HasScope(OPERATE_HUB), bearer(operator, ["manage:cubegens"])).status_code == 403
+    assert get(HasScope(OPERATE_HUB), user=make_user(is_superuser=True)).status_code == 200
+    assert get(HasScope(OPERATE_HUB), user=make_user(is_staff=True)).status_code == 403
 
 
 def test_demanding_an_unknown_scope_is_a_mistake_found_at_import():

@@ -1,4 +1,4 @@
-"""The subscriptions API as the marketplace uses it (contract, section 3 and Decisions)."""
+"""The subscriptions API as the marketplace uses it."""
 
 from __future__ import annotations
 
