@@ -6,6 +6,14 @@ class AccountsConfig(AppConfig):
     verbose_name = "Accounts"
 
     def ready(self) -> None:
+        from hubsite.coordination import queues, ticks
+
         from . import checks, metrics  # noqa: F401  (registers the checks)
 
         metrics.register()
+        ticks.every(30, "accounts.tasks.register_in_geodb", queue=queues.OUTSIDE)
+        ticks.housekeeping("accounts.tasks.delete_expired_tokens", deletes=True)
+        ticks.housekeeping("accounts.tasks.delete_expired_sessions", deletes=True)
+        ticks.housekeeping("accounts.tasks.grant_monthly_units")
+        ticks.housekeeping("accounts.tasks.expire_units")
+        ticks.housekeeping("accounts.tasks.notify_of_low_units")

@@ -1,31 +1,39 @@
-"""The worker's ticks for accounts. Each takes seconds, and may be lost or repeated."""
+"""The worker's ticks for accounts (apps.py says when). Each may be lost or repeated."""
 
 from __future__ import annotations
 
-from django.contrib.sessions.backends.db import SessionStore
-from django_q.tasks import async_task
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+
+from hubsite.coordination import retention
 
 from .subscriptions import geodb_registration
-from .tokens.hub_tokens import delete_expired_tokens
-from .units.expiry import expire_due
-from .units.monthly import grant_due
-from .units.notices import notify_low
+from .tokens import hub_tokens
+from .units import expiry, monthly, notices
 
 
-def register_in_geodb(pk: int) -> None:
-    geodb_registration.register(pk)
+def register_in_geodb() -> int:
+    return geodb_registration.register_due()
 
 
-def sweep() -> None:
-    """Find what a lost wake-up missed; each a tick of its own, for each may wait for geoDB."""
-    for pk in geodb_registration.due_registrations():
-        async_task("accounts.tasks.register_in_geodb", pk)
+def delete_expired_tokens() -> int:
+    return hub_tokens.delete_expired_tokens()
 
 
-def housekeeping() -> None:
-    """Once an hour: what time itself brings and takes."""
-    delete_expired_tokens()
-    SessionStore.clear_expired()  # they hold the provider's token of who was signed in
-    expire_due()
-    grant_due()
-    notify_low()
+def delete_expired_sessions() -> int:
+    """They hold the provider's token of who was signed in."""
+    return retention.delete(Session.objects.filter(expire_date__lt=timezone.now()))
+
+
+def grant_monthly_units() -> int:
+    return monthly.grant_due()
+
+
+def expire_units() -> int:
+    return expiry.expire_due()
+
+
+def notify_of_low_units() -> int:
+    """After what this month brings was granted: nobody is told of units that come anyway."""
+    monthly.grant_due()
+    return notices.notify_low()

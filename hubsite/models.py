@@ -2,6 +2,7 @@
 
 from .coordination.failures import TryCount
 from .coordination.lock import Lock
+from .coordination.ticks import Tick
 from .health.heartbeat import Heartbeat
 
-__all__ = ["Heartbeat", "Lock", "TryCount"]
+__all__ = ["Heartbeat", "Lock", "Tick", "TryCount"]

@@ -221,10 +221,9 @@ SPECTACULAR_SETTINGS = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
 
-# Tasks are ticks of seconds, keyed by rows, repeated by the observer's sweep: a lost or
-# repeated one loses and repeats nothing. `retry` is a lease that starts when a task is
-# fetched and is never renewed, hence far above `timeout`; a task that failed is not retried
-# (ack_failures): the next sweep does its work.
+# Tasks are ticks of seconds, repeated by the sweep: a lost or repeated one loses and repeats
+# nothing. `retry` is a lease that starts when a task is fetched and is never renewed, hence far
+# above `timeout`; a task that failed is not retried (ack_failures): the next tick does its work.
 Q_CLUSTER = {
     "name": "hub",
     "label": "Task queue",
@@ -241,8 +240,11 @@ Q_CLUSTER = {
     "poll": 0.2,
     "save_limit": -1,  # no row for each finished task: they are ticks
     "catch_up": False,
-    "scheduler": False,  # the observer asks for sweeps and housekeeping
+    "scheduler": False,  # the observer asks for the ticks (hubsite/coordination/ticks.py)
     "guard_cycle": 1,
+    # Started with Q_CLUSTER_NAME=outside: it serves a queue of that name. Three, so that geoDB
+    # and a mail server that both hang leave one process for the rest.
+    "ALT_CLUSTERS": {"outside": {"workers": 3, "poll": 0.5}},
 }
 
 LOGGING = {

@@ -9,9 +9,17 @@ class JobsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.deletion import also
+        from hubsite.coordination import queues, ticks
 
         from . import checks, deletion, health, metrics  # noqa: F401  (registers the checks)
 
+        ticks.every(5, "jobs.tasks.sweep")
+        ticks.on_demand("jobs.tasks.launch_due")
+        ticks.on_demand("jobs.tasks.remove_objects", queue=queues.OUTSIDE)
+        ticks.on_demand("jobs.tasks.remove_outputs", queue=queues.OUTSIDE)
+        ticks.housekeeping("jobs.tasks.forget_code", deletes=True)
+        ticks.housekeeping("jobs.tasks.forget_requests", deletes=True)
+        ticks.housekeeping("jobs.tasks.forget_idempotency_keys", deletes=True)
         also(stop=deletion.stop, forget=deletion.forget)
         health.register()
         metrics.register()

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import timedelta
 
-from django.utils import timezone
-from django_q.models import Failure
-
-from accounts import tasks as accounts_tasks
+from hubsite.coordination import retention
+from hubsite.coordination.retention import yesterday
 from hubsite.coordination.wake_up import wake_up
 from hubsite.health import heartbeat
 
@@ -41,21 +38,25 @@ def remove_outputs() -> None:
 
 
 def sweep() -> None:
-    """Find what a lost wake-up missed; the observer asks for it every few seconds."""
+    """Find what a lost wake-up missed."""
     heartbeat.beat("worker")
     outputs.ask_for_due()
     launching.launch_missing()
     launching.launch_due()
-    accounts_tasks.sweep()
 
 
-def housekeeping() -> None:
-    """Once an hour: forget what nobody can ask for any more."""
-    accounts_tasks.housekeeping()
-    yesterday = timezone.now() - timedelta(days=1)
-    IdempotencyKey.objects.filter(created_at__lt=yesterday).delete()
-    JobDocument.objects.filter(code__isnull=False, job__finished_at__lt=yesterday).update(code=None)
-    JobDocument.objects.filter(job__launched_at=None, job__finished_at__lt=yesterday).update(
-        request={}, estimate={}
-    )
-    Failure.objects.filter(stopped__lt=yesterday).delete()
+def forget_code() -> int:
+    """Uploaded code, a day after its job ended."""
+    rows = JobDocument.objects.filter(code__isnull=False, job__finished_at__lt=yesterday())
+    return retention.blank(rows, code=None)
+
+
+def forget_requests() -> int:
+    """What was asked for, a day after the end of jobs that never ran."""
+    rows = JobDocument.objects.filter(job__launched_at=None, job__finished_at__lt=yesterday())
+    return retention.blank(rows.exclude(request={}, estimate={}), request={}, estimate={})
+
+
+def forget_idempotency_keys() -> int:
+    """A day after their first use."""
+    return retention.delete(IdempotencyKey.objects.filter(created_at__lt=yesterday()))

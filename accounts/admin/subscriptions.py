@@ -11,11 +11,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from hubsite.coordination.wake_up import wake_up
-
 from ..models import GeodbRegistration, Service, Subscription, SubscriptionEvent
 from ..models.subscription import check_geodb_guid
-from ..subscriptions.geodb_registration import register_soon
+from ..subscriptions.geodb_registration import register_soon, try_soon
 from ..subscriptions.subscribing import unsubscribe
 from .base import OperatorAdmin, ReadOnlyAdmin, operates
 
@@ -136,6 +134,5 @@ class GeodbRegistrationAdmin(ReadOnlyAdmin):
     def try_now(self, request: HttpRequest, queryset: QuerySet[GeodbRegistration]) -> None:
         waiting = queryset.exclude(state=GeodbRegistration.State.REGISTERED)
         waiting.update(due_at=timezone.now())
-        for registration in waiting:
-            wake_up("accounts.tasks.register_in_geodb", registration.pk)
+        try_soon()
         messages.success(request, f"{len(waiting)} will be tried now.")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+
+from hubsite.coordination.delivery import Delivery
 
 GEODB_ROLE_PREFIX = "geodb_"
 LONGEST_GEODB_GUID = 63 - len(GEODB_ROLE_PREFIX)
@@ -137,41 +140,21 @@ class SubscriptionEvent(models.Model):
         return self.kind
 
 
-class GeodbRegistrationQuerySet(models.QuerySet["GeodbRegistration"]):
-    def due(self) -> GeodbRegistrationQuerySet:
-        """To be tried now; nobody else is at it."""
-        now = timezone.now()
-        return self.exclude(state=GeodbRegistration.State.REGISTERED).filter(
-            Q(claimed_until=None) | Q(claimed_until__lte=now),
-            due_at__lte=now,
-            subscription__ended_at=None,
-        )
-
-
-class GeodbRegistration(models.Model):
+class GeodbRegistration(Delivery):
     """Whether geoDB knows a subscriber. A tick makes it so, and tries until it is."""
+
+    DELIVERED = "registered"
 
     class State(models.TextChoices):
         PENDING = "pending", "To be registered"
         REGISTERED = "registered", "Registered"
         FAILING = "failing", "Failed; it is tried again"
 
+    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
     subscription = models.OneToOneField(
         Subscription, on_delete=models.CASCADE, related_name="registration"
     )
-    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
-    revision = models.PositiveIntegerField(
-        default=0, help_text="Counts what there is to tell: an answer to an older one is no end."
-    )
-    attempts = models.PositiveIntegerField(default=0)
-    due_at = models.DateTimeField(default=timezone.now, db_index=True)
-    claimed_until = models.DateTimeField(
-        null=True, blank=True, help_text="A tick is trying, or was stopped in it."
-    )
-    error = models.CharField(max_length=500, blank=True, default="")
     registered_at = models.DateTimeField(null=True, blank=True)
-
-    objects = GeodbRegistrationQuerySet.as_manager()
 
     class Meta:
         verbose_name = "geoDB registration"
@@ -179,3 +162,6 @@ class GeodbRegistration(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subscription.geodb_role}: {self.state}"
+
+    def on_delivered(self) -> dict[str, Any]:
+        return {"registered_at": timezone.now()}

@@ -17,6 +17,7 @@ from typing import Any
 import jwt
 
 from accounts.settings import hub
+from hubsite.coordination.delivery import NotDelivered, Unreachable
 
 from ..models import Subscription
 from ..tokens.signing_keys import signing_keys
@@ -26,8 +27,12 @@ _MOST_BYTES = 64 * 1024
 _TOKEN_LIFETIME_S = 60
 
 
-class GeodbError(Exception):
+class GeodbError(NotDelivered):
     """geoDB did not take it; the message says why and holds no secret."""
+
+
+class GeodbUnreachable(GeodbError, Unreachable):
+    """geoDB, or what gives tokens for it, does not answer."""
 
 
 def is_configured() -> bool:
@@ -130,7 +135,7 @@ def _call(method: str, url: str, body: Any, headers: dict[str, str]) -> tuple[in
             return error.code, error.read(_MOST_BYTES)
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
-        raise GeodbError(f"geoDB cannot be reached: {reason}"[:300]) from None
+        raise GeodbUnreachable(f"geoDB cannot be reached: {reason}"[:300]) from None
 
 
 def _message(answer: bytes) -> str:

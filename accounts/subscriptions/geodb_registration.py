@@ -1,74 +1,46 @@
-"""When geoDB is told of a subscriber, and when again: by a tick of the worker, until it works.
-
-A try is claimed by a guarded update, for a while; so a tick that is lost or repeated loses
-and repeats nothing, and the sweep finds whatever is due.
-"""
+"""When geoDB is told of a subscriber, and when again: by a tick of the worker, until it works."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-from django.db.models import F
-from django.utils import timezone
-
+from accounts.settings import hub
+from hubsite.coordination.cool_down import CoolDown
+from hubsite.coordination.delivery import deliver_due
 from hubsite.coordination.wake_up import wake_up
 
 from ..models import GeodbRegistration, Subscription
 from . import geodb
 
-LEASE_S = 120
-"""Longer than a try takes: a token, a POST and a PATCH, 10 s each."""
-FIRST_PAUSE_S = 30
-LONGEST_PAUSE_S = 6 * 3600
-
-State = GeodbRegistration.State
+COOL_DOWN = CoolDown("geodb", seconds=60)
+"""After geoDB did not answer. Longer than the tick takes, too."""
 
 
 def register_soon(subscription: Subscription) -> None:
-    """Have geoDB told what is in the subscription now, once this is committed."""
+    """Tell geoDB what is in the subscription now, once this is committed."""
     registration, is_new = GeodbRegistration.objects.get_or_create(subscription=subscription)
     if not is_new:
-        GeodbRegistration.objects.filter(pk=registration.pk).update(
-            state=State.PENDING,
-            revision=F("revision") + 1,
-            attempts=0,
-            error="",
-            due_at=timezone.now(),
-        )
-    wake_up("accounts.tasks.register_in_geodb", registration.pk)
+        GeodbRegistration.objects.filter(pk=registration.pk).renew()
+    wake_up("accounts.tasks.register_in_geodb")
 
 
-def register(pk: int) -> bool:
-    """One try, if it is due; whether geoDB knows the subscriber now."""
+def try_soon() -> None:
+    """Try what is due without waiting for the end of the cool-down: an operator asks for it."""
+    COOL_DOWN.end(_server())
+    wake_up("accounts.tasks.register_in_geodb")
+
+
+def register_due() -> int:
+    """Tell geoDB of the subscribers that are due; returns how many it took."""
     if not geodb.is_configured():
-        return False
-    until = timezone.now() + timedelta(seconds=LEASE_S)
-    due = GeodbRegistration.objects.due().filter(pk=pk)
-    if not due.update(claimed_until=until, attempts=F("attempts") + 1):
-        return False
-    registration = GeodbRegistration.objects.select_related("subscription__user").get(pk=pk)
-    try:
-        geodb.register(registration.subscription)
-    except geodb.GeodbError as error:
-        pause = timedelta(seconds=pause_s(registration.attempts))
-        end = {"state": State.FAILING, "error": str(error)[:500], "due_at": timezone.now() + pause}
-    else:
-        end = {"state": State.REGISTERED, "error": "", "registered_at": timezone.now()}
-    rows = GeodbRegistration.objects.filter(pk=pk, claimed_until=until)
-    is_last_word = rows.filter(revision=registration.revision).update(**end, claimed_until=None)
-    if not is_last_word:
-        rows.update(claimed_until=None)  # it changed meanwhile: the sweep tells geoDB the rest
-    return bool(is_last_word) and end["state"] == State.REGISTERED
+        return 0
+    rows = GeodbRegistration.objects.select_related("subscription__user").filter(
+        subscription__ended_at=None
+    )
+    return deliver_due(rows, _send, cool_down=COOL_DOWN, target=_server())
 
 
-def due_registrations(most: int = 100) -> list[int]:
-    """Those that a tick should try now; none where there is no geoDB."""
-    if not geodb.is_configured():
-        return []
-    rows = GeodbRegistration.objects.due().order_by("due_at")
-    return list(rows.values_list("pk", flat=True)[:most])
+def _send(registration: GeodbRegistration) -> None:
+    geodb.register(registration.subscription)
 
 
-def pause_s(attempts: int) -> int:
-    """How long to wait after the so-many-th failure: ever longer, up to six hours."""
-    return min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(attempts - 1, 20))
+def _server() -> str:
+    return str(hub.geodb_url)[:150]

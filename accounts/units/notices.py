@@ -4,17 +4,27 @@ e-mail once each time it comes to that, where the operator has set a mail server
 from __future__ import annotations
 
 import logging
-from smtplib import SMTPException
+import time
+from collections.abc import Iterable
+from smtplib import SMTPDataError, SMTPException, SMTPRecipientsRefused
+from typing import Any
 
-from django.core.mail import send_mail
+from django.conf import settings
+from django.core.mail import EmailMessage, get_connection
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from accounts.settings import hub
+from hubsite.coordination.cool_down import CoolDown
 
 from ..models import Balance, LedgerEntry
 
 logger = logging.getLogger(__name__)
+
+COOL_DOWN = CoolDown("mail", seconds=600)
+"""After the mail server did not answer."""
+SECONDS = 20.0
+"""A tick begins no further e-mail after this long."""
 
 
 def is_low(balance: Balance) -> bool:
@@ -35,24 +45,42 @@ def notify_low(most: int = 200) -> int:
         .filter(user__is_active=True, user__is_service_account=False)
         .select_related("user")
     )
-    return sum(_notify(balance) for balance in low[:most])
-
-
-def _notify(balance: Balance) -> bool:
-    rows = Balance.objects.filter(pk=balance.pk)
-    if not rows.filter(low_noticed_at=None).update(low_noticed_at=timezone.now()):
-        return False  # another tick is at it
+    balances = list(low[:most])
+    if not balances:
+        return 0
     try:
-        send_mail(
-            "Few processing units are left",
-            f"You have {balance.available} processing units left at "
-            f"{hub.public_url}.\n\nJobs that cost more are refused until "
-            "you have more. Your account there shows what was spent.\n",
-            hub.email_from,
-            [balance.user.email],
-        )
+        with COOL_DOWN.attempt(settings.EMAIL_HOST) as is_ours:
+            return _notify_all(balances) if is_ours else 0
     except (OSError, SMTPException) as error:
         logger.warning("No e-mail could be sent: %s", error)
-        rows.update(low_noticed_at=None)
-        return False
-    return True
+        return 0
+
+
+def _notify_all(balances: Iterable[Balance]) -> int:
+    """Send an e-mail for each, for some seconds. Raises OSError or SMTPException if the server
+    does not answer. A user counts as notified only after the e-mail was sent."""
+    sent, until = 0, time.monotonic() + SECONDS
+    with get_connection() as connection:
+        for balance in balances:
+            if time.monotonic() > until:
+                break  # the next tick does the rest
+            try:
+                _message(balance, connection).send()
+            except (SMTPRecipientsRefused, SMTPDataError) as error:
+                logger.warning("No e-mail to %s could be sent: %s", balance.user.user_id, error)
+                continue  # it is about this one
+            Balance.objects.filter(pk=balance.pk).update(low_noticed_at=timezone.now())
+            sent += 1
+    return sent
+
+
+def _message(balance: Balance, connection: Any) -> EmailMessage:
+    return EmailMessage(
+        "Few processing units are left",
+        f"You have {balance.available} processing units left at "
+        f"{hub.public_url}.\n\nJobs that cost more are refused until "
+        "you have more. Your account there shows what was spent.\n",
+        hub.email_from,
+        [balance.user.email],
+        connection=connection,
+    )

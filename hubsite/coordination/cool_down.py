@@ -6,13 +6,15 @@ submission, in each worker, would be one more call to a system that is down.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db.models import Exists, OuterRef, Value
 from django.db.models.functions import Concat, Now
 
-from .clock import lies_ahead
+from .clock import is_over, lies_ahead
 from .lock import Lock
 
 
@@ -38,6 +40,23 @@ class CoolDown:
         Lock.objects.update_or_create(
             name=self._name(target), defaults={"expires_at": Now() + timedelta(seconds=length)}
         )
+
+    @contextmanager
+    def attempt(self, target: str) -> Iterator[bool]:
+        """Claim the target for one attempt. False if it is left alone, or another process is at it.
+
+        The target is left alone afterwards unless the block ends well: also if the process is
+        killed in it. So the block must take less time than the cool-down.
+        """
+        name = self._name(target)
+        Lock.objects.get_or_create(name=name)
+        length = timedelta(seconds=self.seconds)
+        free = Lock.objects.filter(is_over("expires_at", longest=length), name=name)
+        if not free.update(expires_at=Now() + length):
+            yield False
+            return
+        yield True
+        self.end(target)
 
     def end(self, target: str) -> None:
         """The target answers again."""

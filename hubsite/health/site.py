@@ -30,6 +30,7 @@ def register() -> None:
     parts.register(Part("database", database, (parts.SITE,), needs_database=False))
     parts.register(Part("migrations", migrations, (parts.SITE,)))
     parts.register(Part("disk", disk, (parts.SERVICES,), needs_database=False))
+    parts.register(Part("outside", outside))
 
 
 def database() -> Finding:
@@ -119,6 +120,22 @@ def _missing_migrations() -> int:
         return _all_applied()
     except _Missing as missing:
         return missing.count
+
+
+def outside() -> Finding:
+    """Whether the outside queue is served. No service needs it at once: runs are removed, geoDB
+    and users are told, and old rows deleted when it is back."""
+    told = heartbeat.heard("outside")
+    if told.is_alive:
+        return Finding(True, since=told.since)
+    return Finding(
+        False,
+        "The part `outside`, which removes runs and talks to geoDB and mail, has not been heard "
+        "of late.",
+        "Start it (`manage.py start`), and look whether worker and follower run: these give it "
+        "work.",
+        told.silent_since,
+    )
 
 
 class _Missing(Exception):

@@ -11,10 +11,14 @@ from django.conf import settings
 from hubsite.engines.settings import hub
 
 from ..configuration.reading import BASE_DIR
+from ..coordination import queues
 from ..engines.local.paths import control_socket, estimate_socket, runs_dir
 from .process_supervisor import Part
 
-WEB, WORKER, OBSERVER, RUNNER = NAMES = ("web", "worker", "observer", "runner")
+WEB, WORKER, OUTSIDE, OBSERVER, RUNNER = NAMES = ("web", "worker", "outside", "observer", "runner")
+
+_QUEUES = {WORKER: queues.PROMPT, OUTSIDE: queues.OUTSIDE}
+"""Which queue a part serves; django-q reads it when it is imported."""
 
 # The runner runs code of users: it gets nothing that the hub keeps to itself.
 _RUNNER_KEEPS = {
@@ -62,9 +66,13 @@ def make_part(name: str, *, environment: Mapping[str, str]) -> Part:
         WEB: [sys.executable, "-m", "gunicorn", "-c", "python:hubsite.web.gunicorn_config",
               "hubsite.web.wsgi:application"],
         WORKER: [*hub, "qcluster"],
+        OUTSIDE: [*hub, "qcluster", "--name", queues.OUTSIDE],
         OBSERVER: [*hub, "observe"],
     }[name]  # fmt: skip
-    return Part(name, argv, {**environment, "PYTHONUNBUFFERED": "1"}, BASE_DIR)
+    own = {"PYTHONUNBUFFERED": "1"}
+    if name in _QUEUES:
+        own["Q_CLUSTER_NAME"] = _QUEUES[name]
+    return Part(name, argv, {**environment, **own}, BASE_DIR)
 
 
 def _runner_argv() -> list[str]:

@@ -7,7 +7,14 @@ import sys
 from collections.abc import Sequence
 from typing import BinaryIO
 
-_COLOURS = {"hub": "1", "web": "36", "worker": "33", "observer": "32", "runner": "35"}
+_COLOURS = {
+    "hub": "1",
+    "web": "36",
+    "worker": "33",
+    "outside": "34",
+    "observer": "32",
+    "runner": "35",
+}
 _LONGEST_LINE_BYTES = 64 * 1024
 
 

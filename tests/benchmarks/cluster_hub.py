@@ -100,7 +100,7 @@ class ClusterHub:
 
     @contextmanager
     def worker(self) -> Iterator[Server]:
-        server = self._start("worker")
+        server = self._start("worker,outside")
         try:
             yield server
         finally:

@@ -19,7 +19,7 @@ from pathlib import Path
 from tests.servers.ports import free_port
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
-PARTS = ("web", "worker", "observer", "runner")
+PARTS = ("web", "worker", "outside", "observer", "runner")
 STORES = """
 demo:
   store_id: file
@@ -178,6 +178,7 @@ class Hub:
                 "hubsite.web.wsgi:application",
             ],
             "worker": [*hub, "qcluster"],
+            "outside": [*hub, "qcluster"],
             "observer": [*hub, "observe"],
             "runner": [
                 str(self._xcube_python), "-m", "jobs.runner", "serve", "--allow-standins",
@@ -188,7 +189,7 @@ class Hub:
         }[part]  # fmt: skip
         self._processes[part] = subprocess.Popen(
             argv,
-            env=self.environment,
+            env=self.environment | ({"Q_CLUSTER_NAME": part} if part == "outside" else {}),
             cwd=CHECKOUT,
             stdout=self._log,
             stderr=self._log,

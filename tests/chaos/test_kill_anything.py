@@ -24,7 +24,14 @@ pytestmark = [pytest.mark.chaos, pytest.mark.xcube]
 JOBS = 100
 REAL_JOBS = 6
 KILLS = 24
-TARGETS = ["web"] * 6 + ["worker"] * 6 + ["observer"] * 6 + ["run", "supervisor"] * 2 + ["runner"]
+TARGETS = (
+    ["web"] * 6
+    + ["worker"] * 4
+    + ["outside"] * 2
+    + ["observer"] * 6
+    + ["run", "supervisor"] * 2
+    + ["runner"]
+)
 UNITS = 5000
 
 

@@ -5,17 +5,16 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from django_q.tasks import async_task
 
 from accounts.models import Balance
-from hubsite.coordination import wake_up
+from hubsite.coordination import queues, ticks
 from hubsite.engines import following
 from hubsite.engines.base import EngineUnavailable, Gone, LogChunk, Phase
 from hubsite.engines.base import Reason as EngineReason
 from hubsite.engines.following import Follower
 from jobs import lifecycle, logs, tasks
 from jobs.book import JobBook
-from jobs.following import Ticks, make_follower
+from jobs.following import make_follower
 from jobs.models import Job, Reason, State
 from tests.accounts.factories import make_user
 
@@ -306,15 +305,12 @@ def test_log_lines_that_reports_brought_are_kept_once(observer, engine):
     assert logs.lines_from(job, 0, 100) == [(0, "a"), (1, "b"), (2, "c"), (10, "k")]
 
 
-def test_the_observer_asks_for_a_sweep_but_not_into_a_long_queue(monkeypatch):
-    ticks = Ticks()
-    ticks.ask()
-    ticks.ask()
-    assert queued_tasks() == ["sweep"], "one every five seconds"
-    monkeypatch.setattr(wake_up, "QUEUE_IS_LONG", 1)
-    ticks._next_sweep = 0
-    ticks.ask()
-    assert queued_tasks() == ["sweep"]
+def test_the_follower_asks_for_the_ticks_that_are_due():
+    ticker = ticks.Ticker()
+    for _ in range(3):
+        ticker.ask_due()
+    assert queued_tasks().count("sweep") == 1, "one every five seconds"
+    assert queued_tasks().count("delete_expired_tokens") == 1, "the accounts' housekeeping, too"
 
 
 @pytest.mark.django_db(transaction=True)
@@ -526,6 +522,6 @@ def test_objects_are_asked_to_be_removed_once_and_not_into_a_long_queue(observer
     assert queued_tasks().count("remove_objects") == 1
     observer._asked_to_remove.clear()
     for _ in range(30):
-        async_task("jobs.tasks.launch_due")
+        queues.put(queues.OUTSIDE, "others.tasks.something", 1)
     look(observer)
     assert queued_tasks().count("remove_objects") == 1

@@ -19,10 +19,11 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 START_WITHIN_S = 90
 STOP_WITHIN_S = 25
 PROGRAMS = {
-    "web": "gunicorn",
-    "worker": "qcluster",
-    "observer": "observe",
-    "runner": "jobs.runner serve",
+    "web": r"gunicorn",
+    "worker": r"qcluster $",
+    "outside": r"qcluster --name outside",
+    "observer": r"observe",
+    "runner": r"jobs\.runner serve",
 }
 
 T = TypeVar("T")
@@ -76,7 +77,7 @@ class HubProcess:
     def part(self, name: str) -> int | None:
         """The process id of a part that runs, at the top of its process group."""
         for pid, parent, command in _processes():
-            if parent == self.process.pid and PROGRAMS[name] in command:
+            if parent == self.process.pid and re.search(PROGRAMS[name], command):
                 return pid
         return None
 

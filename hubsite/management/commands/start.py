@@ -29,7 +29,9 @@ DESCRIPTION = """\
 Run the hub on this machine until Ctrl-C.
 
   web        answers requests: the API, its docs page, the admin
-  worker     does what requests have left to do, e.g. launches jobs
+  worker     does what requests have left to do: launches jobs
+  outside    does what may take long: talks to geoDB and mail servers,
+             removes runs that are over, deletes what is not kept
   observer   carries what became of the runs back to the database
   runner     runs the cube generations (local engine only; needs `make xcube`)
 

@@ -15,17 +15,25 @@ from django_q.models import OrmQ
 from accounts import tasks
 from accounts.models import GeodbRegistration, Service, Subscription, User
 from accounts.subscriptions import geodb_registration
-from accounts.subscriptions.geodb_registration import pause_s, register
 from accounts.subscriptions.settings import GeodbSettings
 from accounts.subscriptions.subscribing import Wish, subscribe, unsubscribe
 from accounts.tokens.signing_keys import signing_keys
 from hubsite.configuration.reading import ConfigurationError, read
+from hubsite.coordination import delivery, ticks
+from hubsite.coordination.ticks import Tick
 from tests.accounts.factories import bearer, make_user
+from tests.jobs.conftest import queued_tasks
 from tests.servers.geodb import geodb_server
 
 pytestmark = pytest.mark.django_db
 
 State = GeodbRegistration.State
+
+
+def register() -> bool:
+    """A tick; whether geoDB knows the subscriber now."""
+    tasks.register_in_geodb()
+    return registration().state == State.REGISTERED
 
 
 def subscribe_to_geodb(user: User, **changes) -> Subscription:
@@ -61,7 +69,7 @@ def registration() -> GeodbRegistration:
 
 def test_a_subscriber_is_registered_with_a_token_of_the_admin_role(geodb, user):
     subscribe_to_geodb(user)
-    assert register(registration().pk)
+    assert register()
     assert geodb.rows == {
         "geodb_g-1": {
             "user_name": "geodb_g-1",
@@ -82,15 +90,15 @@ def test_a_subscription_wakes_the_worker_after_its_commit(
         subscribe_to_geodb(user)
     (row,) = OrmQ.objects.all()
     assert row.task["func"] == "accounts.tasks.register_in_geodb"
-    assert row.task["args"] == (registration().pk,)
+    assert row.task["args"] == ()
 
 
 def test_one_who_is_there_already_is_brought_up_to_date(geodb, user):
     subscribe_to_geodb(user)
-    register(registration().pk)
+    register()
     subscribe_to_geodb(user, plan="freetrial", units=7.0)
     assert registration().state == State.PENDING
-    assert register(registration().pk)
+    assert register()
     assert [method for method, _ in geodb.requests] == ["POST", "POST", "PATCH"]
     assert geodb.rows["geodb_g-1"]["subscription"] == "freetrial"
     assert geodb.rows["geodb_g-1"]["cells"] == 7
@@ -98,51 +106,50 @@ def test_one_who_is_there_already_is_brought_up_to_date(geodb, user):
 
 def test_what_geodb_need_not_know_sends_nothing(geodb, user):
     subscribe_to_geodb(user)
-    register(registration().pk)
+    register()
     subscribe_to_geodb(user, client_secret="new", first_name="Ann")  # noqa: S106
     assert registration().state == State.REGISTERED
-    assert tasks.sweep() is None
-    assert not OrmQ.objects.exists()
+    assert tasks.register_in_geodb() == 0
+    assert len(geodb.requests) == 1
 
 
 def test_a_failure_is_told_and_tried_again_ever_later(geodb, user):
     subscribe_to_geodb(user)
     geodb.failures = [503, 500]
-    assert not register(registration().pk)
+    assert not register()
     failed = registration()
     assert (failed.state, failed.attempts) == (State.FAILING, 1)
     assert failed.error == "geoDB answered 503: PGRST001 told to fail"
     assert timedelta(seconds=25) < failed.due_at - timezone.now() <= timedelta(seconds=30)
-    assert not register(failed.pk)  # it is not due yet
+    assert not register()  # it is not due yet
     assert len(geodb.requests) == 1
     GeodbRegistration.objects.update(due_at=timezone.now())
-    assert not register(failed.pk)
+    assert not register()
     assert registration().due_at - timezone.now() > timedelta(seconds=55)
     GeodbRegistration.objects.update(due_at=timezone.now())
-    assert register(failed.pk)
+    assert register()
     assert (registration().state, registration().error) == (State.REGISTERED, "")
 
 
 def test_pauses_grow_up_to_six_hours():
-    assert [pause_s(n) for n in (1, 2, 3, 4)] == [30, 60, 120, 240]
-    assert pause_s(1000) == 6 * 3600
+    pauses = [delivery.BACKOFF.pause_s(n) for n in (1, 2, 3, 4, 1000)]
+    assert pauses == [30, 60, 120, 240, 6 * 3600]
 
 
-def test_the_sweep_finds_what_a_lost_wake_up_missed(geodb, user):
+def test_the_next_tick_finds_what_a_lost_wake_up_missed(geodb, user):
     subscribe_to_geodb(user)
-    OrmQ.objects.all().delete()
-    tasks.sweep()
-    (row,) = OrmQ.objects.all()
-    assert row.task["args"] == (registration().pk,)
+    Tick.objects.all().delete()
+    ticks.Ticker().ask_due()
+    assert "register_in_geodb" in queued_tasks()
+    assert register()
 
 
 def test_a_tick_that_was_killed_is_made_up_for_after_its_lease(geodb, user):
     subscribe_to_geodb(user)
     GeodbRegistration.objects.update(claimed_until=timezone.now() + timedelta(seconds=60))
-    assert geodb_registration.due_registrations() == []
-    assert not register(registration().pk)
+    assert not register()
     GeodbRegistration.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
-    assert register(registration().pk)
+    assert register()
 
 
 def test_a_change_during_a_try_is_told_by_the_next(geodb, user, monkeypatch):
@@ -155,33 +162,29 @@ def test_a_change_during_a_try_is_told_by_the_next(geodb, user, monkeypatch):
         subscribe_to_geodb(user, plan="freetrial")
 
     monkeypatch.setattr(geodb_registration.geodb, "register", change_meanwhile)
-    assert not register(registration().pk)
+    assert not register()
     assert registration().state == State.PENDING
-    assert geodb_registration.due_registrations() == [registration().pk]
-    assert register(registration().pk)
+    assert register()
     assert geodb.rows["geodb_g-1"]["subscription"] == "freetrial"
 
 
 def test_an_ended_subscription_is_not_registered(geodb, user):
     subscribe_to_geodb(user)
     unsubscribe(Service.GEODB, user.user_id, actor="test")
-    assert geodb_registration.due_registrations() == []
-    assert not register(registration().pk)
+    assert not register()
     assert geodb.requests == []
 
 
 def test_without_a_geodb_subscribers_wait(user):
     subscribe_to_geodb(user)
-    tasks.sweep()
-    assert not register(registration().pk)
+    assert not register()
     assert (registration().state, registration().attempts) == (State.PENDING, 0)
-    assert not OrmQ.objects.exists()
 
 
 def test_a_geodb_that_is_away_or_silent_is_told(user, settings, monkeypatch):
     settings.HUB = {**settings.HUB, "XCUBE_HUB_GEODB_URL": "http://127.0.0.1:9"}
     subscribe_to_geodb(user)
-    assert not register(registration().pk)
+    assert not register()
     assert registration().error.startswith("geoDB cannot be reached: ")
 
 
@@ -194,14 +197,14 @@ def test_a_role_that_may_not_write_is_told(geodb, user, settings, role, status):
         role, status = "geodb_admin", "401: PGRST301"
     settings.HUB = {**settings.HUB, "XCUBE_HUB_GEODB_ADMIN_ROLE": role}
     subscribe_to_geodb(user)
-    assert not register(registration().pk)
+    assert not register()
     assert registration().error.startswith(f"geoDB answered {status}")
 
 
 def test_the_payload_is_the_operators(geodb, user, settings):
     geodb.columns = ("user_name", "start_date", "subscription", "permissions", "mail", "ok")
     subscribe_to_geodb(user)
-    assert not register(registration().pk)
+    assert not register()
     assert "Could not find the 'cells' column" in registration().error
     payload = {
         "user_name": "$role",
@@ -213,7 +216,7 @@ def test_the_payload_is_the_operators(geodb, user, settings):
     }
     settings.HUB = {**settings.HUB, "XCUBE_HUB_GEODB_PAYLOAD": payload}
     GeodbRegistration.objects.update(due_at=timezone.now())
-    assert register(registration().pk)
+    assert register()
     assert geodb.rows["geodb_g-1"] == {
         "user_name": "geodb_g-1",
         "start_date": "2026-01-31",
@@ -248,7 +251,7 @@ def test_the_former_names_still_work():
 def test_a_redirect_is_not_followed_with_the_token(geodb, user):
     subscribe_to_geodb(user)
     geodb.failures = [302]
-    assert not register(registration().pk)
+    assert not register()
     assert registration().error.startswith("geoDB answered 302")
     assert len(geodb.requests) == 1
 
@@ -274,12 +277,12 @@ def test_a_token_from_elsewhere_is_used_where_the_operator_says_so(
         "XCUBE_HUB_GEODB_CLIENT_SECRET": "wrong",
     }
     subscribe_to_geodb(user)
-    assert not register(registration().pk)
+    assert not register()
     assert registration().error.startswith("no token for geoDB: ")
     assert "wrong" not in registration().error.rpartition("token")[0]
     settings.HUB = {**settings.HUB, "XCUBE_HUB_GEODB_CLIENT_SECRET": secret}
     GeodbRegistration.objects.update(due_at=timezone.now())
-    assert not register(registration().pk)
+    assert not register()
     assert geodb.roles_seen == ["anonymous"]  # a token came; this client has no role in geoDB
     assert "403" in registration().error
 
@@ -304,7 +307,7 @@ def test_a_token_that_no_header_can_hold_is_a_failure_that_is_told(
     answer = json.dumps({"access_token": token}).encode()
     monkeypatch.setattr("accounts.subscriptions.geodb._call", lambda *_: (200, answer))
     subscribe_to_geodb(user)
-    assert not register(registration().pk)
+    assert not register()
     assert registration().state == State.FAILING
     assert "no token for geoDB" in registration().error
 
@@ -315,5 +318,5 @@ def test_what_geodb_says_is_kept_as_one_line_that_any_database_takes(
     answer = json.dumps({"code": "42\u0000", "message": "no\n\u0000such table"}).encode()
     monkeypatch.setattr("accounts.subscriptions.geodb._call", lambda *_: (404, answer))
     subscribe_to_geodb(user)
-    assert not register(registration().pk)
+    assert not register()
     assert registration().error == "geoDB answered 404: 42  no  such table"

@@ -12,11 +12,12 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accounts import tasks
 from accounts.models import Balance, ExpiringUnits, LedgerEntry, MonthlyGrant
-from accounts.tasks import housekeeping
 from accounts.units import ledger, notices
 from accounts.units.expiry import expire_due, expiring_next, grant_expiring, take
 from accounts.units.monthly import grant_due, month_of
+from hubsite.coordination.lock import Lock
 from tests.accounts.factories import bearer, make_user
 
 pytestmark = pytest.mark.django_db
@@ -184,6 +185,13 @@ def test_the_grants_of_many_users_take_no_query_each_when_done(django_assert_max
         assert grant_due(today=date(2026, 11, 15)) == 0
 
 
+def housekeeping() -> None:
+    """All its steps, one after the other."""
+    for step in (tasks.delete_expired_sessions, tasks.grant_monthly_units, tasks.expire_units):
+        step()
+    tasks.notify_of_low_units()
+
+
 def test_housekeeping_does_all_of_it_once(user):
     monthly(user, first_month=timezone.now().date())
     for _ in range(2):
@@ -244,9 +252,11 @@ def test_a_mail_server_that_is_away_is_tried_again(user, mail_server, monkeypatc
         raise OSError("Connection refused")
 
     with monkeypatch.context() as context:
-        context.setattr(notices, "send_mail", away)
+        context.setattr(notices, "get_connection", away)
         assert notices.notify_low() == 0
     assert Balance.objects.get(user=user).low_noticed_at is None
+    assert notices.notify_low() == 0, "it is left alone for some minutes"
+    Lock.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     assert notices.notify_low() == 1
 
 

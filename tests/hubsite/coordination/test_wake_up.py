@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hubsite.coordination.wake_up import QUEUE_IS_LONG, wake_up
+from hubsite.coordination.queues import QUEUE_IS_LONG
+from hubsite.coordination.wake_up import wake_up
 from tests.jobs.conftest import queued_tasks
 
 pytestmark = pytest.mark.django_db
@@ -22,5 +23,14 @@ def test_a_worker_that_is_away_comes_back_to_a_short_queue(
 ) -> None:
     for _ in range(3 * QUEUE_IS_LONG):
         with django_capture_on_commit_callbacks(execute=True):
-            wake_up("jobs.tasks.launch_due")
+            wake_up("jobs.tasks.remove_objects", ["a"], "local")
     assert len(queued_tasks()) == QUEUE_IS_LONG
+
+
+def test_a_launch_is_asked_for_once_however_many_submit(
+    django_capture_on_commit_callbacks,
+) -> None:
+    for _ in range(5):
+        with django_capture_on_commit_callbacks(execute=True):
+            wake_up("jobs.tasks.launch_due")
+    assert queued_tasks() == ["launch_due"]

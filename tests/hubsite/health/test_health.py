@@ -43,7 +43,12 @@ def _forgetful(monkeypatch):
 def whole(monkeypatch):
     """Every part was heard just now. The runner is a stand-in: real ones are in
     tests/processes/test_health.py."""
-    for part, name in (("worker", ""), ("follower", "local"), ("engine", "local")):
+    for part, name in (
+        ("worker", ""),
+        ("outside", ""),
+        ("follower", "local"),
+        ("engine", "local"),
+    ):
         beat(part, name)
     monkeypatch.setattr(jobs.health, "call", lambda *_, **__: Reply(200, {"ready": True}))
 
@@ -79,7 +84,8 @@ def test_where_everything_works_all_views_say_so(whole):
     told = answer.json()
     assert told["status"] == "ready"
     assert told["checks"] == {"database": {"ok": True}, "migrations": {"ok": True}}
-    names = ["database", "migrations", "disk", "estimator", "follower", "engine", "worker"]
+    site = ["database", "migrations", "disk", "outside"]
+    names = [*site, "estimator", "follower", "engine", "worker"]
     assert list(told["parts"]) == names
     assert all(part["ok"] and part["since"].endswith("Z") for part in told["parts"].values())
     assert told["queue"] == {"jobs_waiting": 0, "jobs_placed": 0, "tasks": 0}

@@ -13,6 +13,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from hubsite import __version__
 from hubsite.configuration.reading import BASE_DIR, read
 from hubsite.configuration.table import SETTINGS
+from hubsite.coordination import queues
 from hubsite.management.commands.start import part_names
 from hubsite.start import parts
 from hubsite.start.readiness import Site
@@ -20,9 +21,9 @@ from hubsite.web import gunicorn_config
 
 
 def test_all_parts_run_unless_told_otherwise():
-    assert parts.wanted([], []) == ["web", "worker", "observer", "runner"]
+    assert parts.wanted([], []) == ["web", "worker", "outside", "observer", "runner"]
     assert parts.wanted(["worker", "web"], []) == ["web", "worker"]
-    assert parts.wanted([], ["runner", "web"]) == ["worker", "observer"]
+    assert parts.wanted([], ["runner", "web"]) == ["worker", "outside", "observer"]
 
 
 def test_the_runner_is_here_where_it_runs_or_at_least_estimates(settings):
@@ -35,7 +36,9 @@ def test_the_runner_is_here_where_it_runs_or_at_least_estimates(settings):
 def test_an_unknown_part_is_refused_with_the_names_of_all():
     assert part_names("web, worker") == ["web", "worker"]
     for text in ("web,wroker", ","):
-        with pytest.raises(ArgumentTypeError, match="the parts are web, worker, observer, runner"):
+        with pytest.raises(
+            ArgumentTypeError, match="the parts are web, worker, outside, observer, runner"
+        ):
             part_names(text)
 
 
@@ -71,6 +74,14 @@ def test_the_other_parts_get_the_environment_of_the_hub():
     part = parts.make_part("worker", environment={"DATABASE_URL": "x"})
     assert part.env["DATABASE_URL"] == "x"
     assert part.argv == [sys.executable, "-m", "hubsite.cli", "qcluster"]
+
+
+def test_each_queue_has_processes_of_its_own(settings):
+    """Also where the hub itself was started with the name of a queue."""
+    for name, queue in (("worker", queues.PROMPT), ("outside", queues.OUTSIDE)):
+        part = parts.make_part(name, environment={"Q_CLUSTER_NAME": "odd"})
+        assert part.env["Q_CLUSTER_NAME"] == queue
+        assert queue == settings.Q_CLUSTER["name"] or queue in settings.Q_CLUSTER["ALT_CLUSTERS"]
 
 
 @pytest.mark.parametrize(

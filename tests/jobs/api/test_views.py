@@ -785,7 +785,7 @@ def test_what_was_committed_is_answered_even_if_the_queue_cannot_be_written(
     def fail(*args):
         raise RuntimeError("the queue is full")
 
-    monkeypatch.setattr("hubsite.coordination.wake_up.async_task", fail)
+    monkeypatch.setattr("hubsite.coordination.queues.async_task", fail)
     with django_capture_on_commit_callbacks(execute=True):
         assert submit(client, headers).status_code == 200
 

@@ -136,7 +136,9 @@ class TestTicks:
         JobDocument.objects.update(code=b"PK")
         IdempotencyKey.objects.create(owner=user, key="k", body_hash="", job=old)
         IdempotencyKey.objects.update(created_at=long_ago)
-        tasks.housekeeping()
+        tasks.forget_code()
+        tasks.forget_requests()
+        tasks.forget_idempotency_keys()
         documents = {d.job_id: d for d in JobDocument.objects.all()}
         assert (documents[old.pk].code, documents[old.pk].request) == (None, {})
         assert documents[ran.pk].code is None

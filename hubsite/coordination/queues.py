@@ -1,0 +1,58 @@
+"""The worker's two queues: what users wait for, and what may have to wait for others.
+
+`PROMPT` launches jobs, and nothing in it waits for another system than the engine. `OUTSIDE` is
+served by processes of its own: what talks to geoDB, a mail server or the like, what removes
+objects, and the housekeeping. So a system that accepts a call and never answers, or a deletion
+that takes long, delays no launch.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from django.db.models import QuerySet, Subquery
+from django.db.models.functions import Now
+from django_q.brokers.orm import ORM
+from django_q.models import OrmQ
+from django_q.tasks import async_task
+
+PROMPT, OUTSIDE = "hub", "outside"
+"""Names of clusters of django-q (`Q_CLUSTER` in the settings)."""
+
+QUEUE_IS_LONG = 20
+"""No more is asked for then: a worker that was away comes back to this many tasks at most."""
+
+
+DUE = datetime(2000, 1, 1, tzinfo=UTC)
+"""The `lock` of a task that waits. A worker fetches what has one in the past."""
+
+
+class _Broker(ORM):
+    """Tells which row of the queue a task became; a row is due whatever any clock says."""
+
+    row: int | None = None
+
+    def enqueue(self, task: str) -> int:
+        self.row = OrmQ.objects.create(key=self.list_key, payload=task, lock=DUE).pk
+        return self.row
+
+
+def put(queue: str, task: str, *args: object) -> int:
+    """Put a task, a function's dotted name, into the queue; gives the id of its row."""
+    broker = _Broker(list_key=queue)
+    async_task(task, *args, task_name=task[:100], broker=broker, cluster=queue)
+    assert broker.row is not None
+    return broker.row
+
+
+def is_long(queue: str) -> bool:
+    """Counts what waits, not what a worker has fetched: one that was killed holds it for long."""
+    return OrmQ.objects.filter(key=queue, lock__lte=Now()).count() >= QUEUE_IS_LONG
+
+
+def is_waiting(row: QuerySet) -> bool:
+    """Whether the row of the queue whose id the query gives has not been fetched yet.
+
+    A worker that fetches a task sets its `lock` into the future.
+    """
+    return OrmQ.objects.filter(pk=Subquery(row), lock__lte=Now()).exists()

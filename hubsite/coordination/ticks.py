@@ -1,0 +1,128 @@
+"""Ticks: what the worker does again and again, a few seconds each.
+
+An app registers its ticks when it is ready:
+
+    ticks.every(5, "jobs.tasks.sweep")
+    ticks.housekeeping("accounts.tasks.delete_expired_tokens", deletes=True)
+    ticks.on_demand("jobs.tasks.launch_due")
+
+A tick may be lost or repeated, so its function finds by itself what is due. It is asked for only
+once while it waits in the queue, by however many processes, because whoever waits for it is
+served by that one, too. Each has a row, so a restart neither forgets nor repeats what comes once
+an hour.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import models, transaction
+from django.db.models.functions import Now
+
+from . import queues
+
+HOUR_S = 3600.0
+LOOK_EVERY_S = 60.0
+"""How often a process looks at the row of a tick that comes seldom."""
+
+
+class Tick(models.Model):
+    """When a tick was last asked for, and as which row of the queue."""
+
+    task = models.CharField(max_length=200, primary_key=True)
+    asked_at = models.DateTimeField(null=True)
+    queue_row = models.BigIntegerField(null=True)
+
+    def __str__(self) -> str:
+        return self.task
+
+
+@dataclass(frozen=True)
+class Registered:
+    task: str
+    every_s: float | None = None
+    """None: only when it is asked for (wake_up.py)."""
+    queue: str = queues.PROMPT
+    deletes: bool = False
+    """Asked for before the others: what must go goes first."""
+
+
+_registered: dict[str, Registered] = {}
+
+
+def every(seconds: float, task: str, *, queue: str = queues.PROMPT) -> None:
+    """Do `task`, the dotted name of a function without arguments, every so many seconds."""
+    _register(Registered(task, seconds, queue))
+
+
+def housekeeping(task: str, *, deletes: bool = False) -> None:
+    """Do `task` once an hour, where it delays no launch. Each step is a tick of its own, so one
+    that fails or hangs stops no other."""
+    _register(Registered(task, HOUR_S, queues.OUTSIDE, deletes))
+
+
+def on_demand(task: str, *, queue: str = queues.PROMPT) -> None:
+    """Do `task` when it is asked for. Only such a task may have arguments."""
+    _register(Registered(task, None, queue))
+
+
+def _register(tick: Registered) -> None:
+    if _registered.setdefault(tick.task, tick) != tick:
+        raise ValueError(f"{tick.task} is registered twice, differently")
+
+
+def registered() -> list[Registered]:
+    """All ticks, those that delete first."""
+    return sorted(_registered.values(), key=lambda tick: not tick.deletes)
+
+
+def find(task: str) -> Registered:
+    """Raises LookupError if no app registered the task: a fault in our code."""
+    try:
+        return _registered[task]
+    except KeyError:
+        raise LookupError(f"{task} is not registered; see hubsite/coordination/ticks.py") from None
+
+
+def ask(task: str) -> bool:
+    """Have the worker do the task soon. False if the queue is too long.
+
+    A task that waits in the queue already is not added once more.
+    """
+    tick = find(task)
+    row = Tick.objects.filter(task=task)
+    if queues.is_waiting(row.values("queue_row")):
+        return True
+    with transaction.atomic():
+        Tick.objects.select_for_update().get_or_create(task=task)
+        if queues.is_waiting(row.values("queue_row")):
+            return True
+        if queues.is_long(tick.queue):
+            return False
+        row.update(queue_row=queues.put(tick.queue, task), asked_at=Now())
+    return True
+
+
+class Ticker:
+    """Asks for the ticks as they come due. Several processes may do so at once."""
+
+    def __init__(self) -> None:
+        self._look_at: dict[str, float] = {}
+
+    def ask_due(self) -> None:
+        """Call it every second or so; most calls do nothing."""
+        now = time.monotonic()
+        for tick in registered():
+            if tick.every_s is not None and now >= self._look_at.get(tick.task, 0.0):
+                self._look_at[tick.task] = now + min(tick.every_s, LOOK_EVERY_S)
+                if not _was_asked_for(tick, tick.every_s):
+                    ask(tick.task)
+
+
+def _was_asked_for(tick: Registered, every_s: float) -> bool:
+    """Within the last interval. A time in the future, of a clock that was ahead, does not count."""
+    almost = timedelta(seconds=0.9 * every_s)
+    rows = Tick.objects.filter(asked_at__gt=Now() - almost, asked_at__lte=Now() + almost)
+    return rows.filter(task=tick.task).exists()

@@ -1,0 +1,148 @@
+"""Systems outside that accept a call and never answer: nothing else waits for them.
+
+The hub's own processes, real sockets, no runner: a launch is seen by its row, which moves before
+its object is made.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.patience import PATIENCE_S, wait_for
+from tests.servers.silent import SilentServer, silent_server
+
+from .hubprocess import CHECKOUT, HubProcess
+
+pytestmark = pytest.mark.processes
+
+SUBSCRIBERS = 3
+PREPARE = f"""
+long_ago = timezone.now() - timedelta(days=2)
+for number in range({SUBSCRIBERS}):
+    user = make_user(units=5)
+    wish = Wish(email=user.email, guid=f"g-{{number}}", plan="manage", units=5.0, unit="cells",
+                start_date=long_ago.date())
+    subscribe("xcube_geodb", wish, actor="test")
+old = make_job(user, state="CANCELLED", finished_at=long_ago)
+JobDocument.objects.filter(job=old).update(code=b"PK")
+for name in ("accounts.tasks.register_in_geodb", "accounts.tasks.notify_of_low_units"):
+    ask(name)
+"""
+TELL = """
+from accounts.models import Balance, GeodbRegistration
+print(json.dumps({
+    "launched": Job.objects.exclude(launched_at=None).count(),
+    "with_code": JobDocument.objects.filter(code__isnull=False).count(),
+    "tries": sum(GeodbRegistration.objects.values_list("attempts", flat=True)),
+    "errors": list(GeodbRegistration.objects.exclude(error="").values_list("error", flat=True)),
+    "notified": Balance.objects.exclude(low_noticed_at=None).count(),
+    "waiting": OrmQ.objects.filter(lock__lte=timezone.now()).count(),
+}))
+"""
+SETUP = """
+import json
+from datetime import timedelta
+import django
+django.setup()
+from django.utils import timezone
+from django_q.models import OrmQ
+from accounts.subscriptions.subscribing import Wish, subscribe
+from hubsite.coordination.wake_up import ask
+from jobs.models import Job, JobDocument
+from tests.accounts.factories import make_user
+from tests.jobs.factories import make_job
+"""
+
+
+@dataclass
+class World:
+    hub: HubProcess
+    geodb: SilentServer
+    mail: SilentServer
+    environment: dict[str, str]
+
+    def run(self, code: str) -> str:
+        """Python code beside the hub, on its database."""
+        done = subprocess.run(
+            [sys.executable, "-c", SETUP + code],
+            cwd=CHECKOUT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def tell(self) -> dict[str, Any]:
+        return json.loads(self.run(TELL))
+
+    def until(self, found: Callable[[], Any], what: str) -> Any:
+        return wait_for(found, what, pause_s=0.2)
+
+
+@pytest.fixture
+def world(start_hub, tmp_path) -> Iterator[World]:
+    with silent_server() as geodb, silent_server() as mail:
+        settings = {
+            "XCUBE_HUB_GEODB_URL": f"http://{geodb.address}",
+            "XCUBE_HUB_EMAIL_URL": f"smtp://{mail.address}",
+        }
+        data_dir = tmp_path / "hub"
+        hub = start_hub("--only", "worker,outside", data_dir=data_dir, **settings)
+        hub.wait_for("Starting worker, outside")
+        environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("XCUBE_HUB_")},
+            "DJANGO_SETTINGS_MODULE": "hubsite.settings",
+            "XCUBE_HUB_DATA_DIR": str(data_dir),
+            "XCUBE_HUB_DOTENV": os.devnull,
+            **settings,
+        }
+        yield World(hub, geodb, mail, environment)
+        hub.process.terminate()
+        hub.end()
+
+
+def test_what_hangs_outside_delays_no_launch_and_no_deletion(world: World) -> None:
+    world.run(PREPARE)
+    world.until(lambda: world.geodb.waiting and world.mail.waiting, "call of both")
+    world.run('make_job(user := make_user(units=5)); ask("jobs.tasks.launch_due")')
+    world.run('ask("jobs.tasks.forget_code")')
+    world.until(lambda: world.tell()["launched"] == 1, "launch")
+    world.until(lambda: world.tell()["with_code"] == 0, "deletion")
+
+    # Both give up after their time-out, and are left alone: one call each, whatever is asked for.
+    world.until(lambda: world.geodb.waiting + world.mail.waiting == 0, "end of the calls")
+    world.until(lambda: world.tell()["errors"], "reason why geoDB was not told")
+    for name in ("accounts.tasks.register_in_geodb", "accounts.tasks.notify_of_low_units"):
+        world.run(f'ask("{name}")')
+    world.until(lambda: world.tell()["waiting"] == 0, "end of the queue")
+    told = world.tell()
+    assert (len(world.geodb.connections), len(world.mail.connections)) == (1, 1)
+    assert told["tries"] == 1, "the other subscribers wait for the end of the cool-down"
+    assert told["errors"][0].startswith("geoDB cannot be reached: ")
+    assert told["notified"] == 0, "who got no e-mail does not count as notified"
+
+
+def test_a_launch_is_made_while_both_calls_still_hang(world: World) -> None:
+    """The launch is asked for in the same breath: it is over before the first time-out."""
+    world.run(
+        PREPARE
+        + """
+from tests.patience import wait_for
+under_way = OrmQ.objects.filter(lock__gt=timezone.now(), key="outside")
+wait_for(lambda: under_way.count() == 2, "hands of workers for both calls")
+job = make_job(user)
+ask("jobs.tasks.launch_due")
+wait_for(lambda: Job.objects.filter(pk=job.pk).exclude(launched_at=None).exists(), "launch")
+assert under_way.count() == 2, "both calls are still under way"
+"""
+    )
