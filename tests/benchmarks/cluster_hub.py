@@ -38,6 +38,13 @@ class Event(NamedTuple):
     phase: str
 
 
+class Probe(NamedTuple):
+    """A change of a pod that a bare watcher was sent at `at`, `lag` seconds after it was made."""
+
+    at: float
+    lag: float
+
+
 class ClusterHub:
     """Web, whose way to the API server is a proxy that counts; observer; and a worker that is there
     while jobs are to be launched, so that all of them can be waiting before."""
@@ -134,9 +141,16 @@ class ClusterHub:
         return [Step(*step) for step in json.loads(printed)]
 
     def events(self) -> list[Event]:
-        """All that a watcher has been sent until now."""
-        lines = self.seen.read_text().splitlines()
-        return [Event(float(at), *rest) for at, *rest in (line.split(" ") for line in lines)]
+        """All that a watcher has been sent of Jobs and their pods until now."""
+        return [Event(float(at), *rest) for at, *rest in self._lines() if rest[0] != "probe"]
+
+    def probes(self) -> list[Probe]:
+        """How late the watcher heard of changes whose time is known, until now."""
+        told = [line for line in self._lines() if line[1] == "probe"]
+        return [Probe(float(at), float(at) - float(changed)) for at, *_, changed in told]
+
+    def _lines(self) -> list[list[str]]:
+        return [line.split(" ") for line in self.seen.read_text().splitlines()]
 
     def _start(self, part: str) -> Server:
         argv = [sys.executable, "manage.py", "start", "--only", part, "--no-migrate"]

@@ -20,6 +20,7 @@ from tests.environment import STORES
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 API = "/api/v2"
+AUDIENCE = "https://hub.example.org/api/v2/"
 READY_WITHIN_S = 90
 STOP_WITHIN_S = 30
 
@@ -116,6 +117,7 @@ class Hub(Server):
             "XCUBE_HUB_STORES": str(folder / "stores.yaml"),
             "XCUBE_HUB_XCUBE_PYTHON": str(xcube_python),
             "XCUBE_HUB_DOTENV": os.devnull,
+            "XCUBE_HUB_OAUTH_AUD": AUDIENCE,  # of web, and of commands that make tokens
             **(settings or {}),
         }
         argv = [sys.executable, "manage.py", "start", "--address", "127.0.0.1", "--port", "0"]
@@ -129,7 +131,7 @@ class Hub(Server):
             raise
         self.port = urlsplit(self.url).port
         assert self.port
-        self.environment["XCUBE_HUB_PUBLIC_URL"] = self.url  # its tokens' audience
+        self.environment["XCUBE_HUB_PUBLIC_URL"] = self.url  # where runs report to
 
     def manage(self, *arguments: str) -> str:
         """Run a command of the hub; returns what it prints."""
@@ -161,7 +163,7 @@ class Hub(Server):
             {
                 "client_id": client["client_id"],
                 "client_secret": client["client_secret"],
-                "audience": f"{self.url}{API}/",
+                "audience": AUDIENCE,
                 "grant_type": "client_credentials",
             },
         )

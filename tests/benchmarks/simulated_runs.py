@@ -4,6 +4,8 @@
 
 Watches Jobs and pods as admin. Writes a line into FILE for each event that a watcher is sent:
 when it came (s, as the clock of the hub has it), of which kind, the Job's name, the pod's phase.
+Beside them a probe, a pod that is never scheduled, is annotated with the time again and again.
+Its lines have that time instead of a phase: they tell how late any watcher hears of a change.
 A pod runs in name only: for it this process sends the report that a run sends at first, with a
 line of its log, by the run's own token. A process of its own, so that its clock is not delayed
 by what else a test does.
@@ -29,6 +31,8 @@ REPORT = {
     "output": {"first_line": 0, "lines": ["Generating cube"]},
 }
 REPORTERS = 3
+PROBE = "probe"
+PROBE_EACH_S = 0.1
 
 
 def main(kubeconfig: Path, namespace: str, output: IO[str]) -> None:
@@ -46,6 +50,7 @@ def main(kubeconfig: Path, namespace: str, output: IO[str]) -> None:
         threading.Thread(target=watch, args=[kubeconfig, kind, path, output, began], daemon=True)
         for kind, path in paths.items()
     ]
+    threading.Thread(target=probe, args=[kubeconfig, paths["pod"]], daemon=True).start()
     for thread in watches:
         thread.start()
     for thread in watches:
@@ -56,12 +61,7 @@ def watch(
     kubeconfig: Path, kind: str, path: str, output: IO[str], began: queue.SimpleQueue[str]
 ) -> None:
     """Follow one kind for ever."""
-    from kubernetes import client, config
-
-    configuration = client.Configuration()
-    config.load_kube_config(str(kubeconfig), client_configuration=configuration)
-    pool = client.ApiClient(configuration).rest_client.pool_manager
-    url = configuration.host + path
+    pool, url = reach(kubeconfig, path)
     version = json.loads(pool.request("GET", url).data)["metadata"]["resourceVersion"]
     phases: dict[str, str] = {}
     while True:
@@ -72,6 +72,9 @@ def watch(
             version = item["metadata"]["resourceVersion"]
             if told == "BOOKMARK":
                 continue
+            if item["metadata"]["name"] == PROBE:
+                output.write(f"{at} probe {told} {PROBE} {item['metadata']['annotations']['at']}\n")
+                continue
             name, phase = item["metadata"]["name"], ""
             if kind == "pod":
                 name = item["metadata"]["labels"]["batch.kubernetes.io/job-name"]
@@ -80,6 +83,53 @@ def watch(
                     began.put(name)
                 phases[name] = phase
             output.write(f"{at} {kind} {told} {name} {phase}\n")
+
+
+def probe(kubeconfig: Path, path: str) -> None:
+    """Change the probe for ever."""
+    pool, url = reach(kubeconfig, path)
+    headers = {"Content-Type": "application/json"}
+    # A namespace takes pods once its service account has been made.
+    while pool.request("POST", url, body=json.dumps(probe_pod()), headers=headers).status != 201:
+        time.sleep(PROBE_EACH_S)
+    headers = {"Content-Type": "application/merge-patch+json"}
+    while True:
+        change = {"metadata": {"annotations": {"at": str(time.time())}}}
+        pool.request("PATCH", f"{url}/{PROBE}", body=json.dumps(change), headers=headers)
+        time.sleep(PROBE_EACH_S)
+
+
+def probe_pod() -> dict[str, Any]:
+    """A pod that no scheduler takes, as restricted namespaces allow it."""
+    container = {
+        "name": PROBE,
+        "image": "none.invalid/none",
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "runAsNonRoot": True,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": PROBE, "annotations": {"at": str(time.time())}},
+        "spec": {
+            "schedulingGates": [{"name": "example.org/probe"}],
+            "automountServiceAccountToken": False,
+            "containers": [container],
+        },
+    }
+
+
+def reach(kubeconfig: Path, path: str) -> tuple[Any, str]:
+    """Connections of one's own to the API server, and the URL of `path`."""
+    from kubernetes import client, config
+
+    configuration = client.Configuration()
+    config.load_kube_config(str(kubeconfig), client_configuration=configuration)
+    return client.ApiClient(configuration).rest_client.pool_manager, configuration.host + path
 
 
 def report(began: queue.SimpleQueue[str]) -> None:
