@@ -2,8 +2,8 @@
 
 An engine knows nothing of jobs, users or xcube. It has one `Place` for each kind of work. The
 hub applies specs there (a `Run`: what shall run, under which name), watches facts (a `RunFact`:
-what became of it), and removes objects. All calls are idempotent: applying a spec twice makes
-one object, and removing a name twice is one end.
+its state), and removes objects. All calls are idempotent: applying a spec twice makes one
+object, and removing a name twice ends it once.
 
 Facts flow one way: engine → `following.Follower` → `following.Book`.
 """
@@ -256,7 +256,7 @@ class Gone:
 class Level(Generic[FactT]):
     """A fact about every object of ours that exists.
 
-    What is not in it did not exist at `asked_at`, or was seen to go since.
+    An object that is not in it did not exist at `asked_at`, or was deleted since.
     """
 
     facts: Sequence[FactT]
@@ -312,13 +312,16 @@ class Place(ABC, Generic[SpecT, FactT]):
         """End and remove one object; may run in a thread. Raises EngineUnavailable."""
 
     def stop(self, name: str) -> None:
-        """End one object. If the engine can do that, it stays, with how it ended, until it is
-        removed. Raises EngineUnavailable."""
+        """End one object. Raises EngineUnavailable.
+
+        If the engine can do so, the ended object stays, and shows how it ended, until it is
+        removed.
+        """
         self.remove_one(name)
 
     @abstractmethod
     def look(self, name: str) -> FactT | None:
-        """Ask the engine itself what the object is now, None if it does not exist.
+        """Ask the engine itself for the present fact; None if the object does not exist.
 
         Raises EngineUnavailable.
         """
@@ -329,20 +332,20 @@ class Place(ABC, Generic[SpecT, FactT]):
 
     @abstractmethod
     def watch(self, *, wait_s: float) -> Iterator[Level[FactT] | FactT | Gone]:
-        """Give what has changed, and now and then the level. Gives nothing after `wait_s`.
+        """Give the facts that changed, and sometimes the level. Gives nothing after `wait_s`.
 
         Call it again and again. Raises EngineUnavailable; then wait before calling it again.
         """
 
     def stop_watching(self) -> None:  # noqa: B027 - most hold nothing
-        """Give up what `watch` holds between two calls. The next `watch` starts anew."""
+        """Release what `watch` keeps between two calls. The next `watch` starts again."""
 
     @abstractmethod
     def log(self, name: str, *, most_lines: int, wait_s: float) -> Sequence[LogChunk]:
-        """The last lines of an object's output, as far as the engine has them.
+        """The last lines of an object's log, as far as the engine has them.
 
-        `wait_s` says how long another machine may be waited for; 0 gives only what the engine
-        has at hand. Empty if there is none or it cannot be read now. Raises EngineUnavailable.
+        `wait_s`: how long to wait for another machine; with 0 only lines that the engine has
+        itself. Empty if there is none or it cannot be read now. Raises EngineUnavailable.
         """
 
     def _each(self, call: Callable[[T], R], items: Sequence[T]) -> list[R | EngineUnavailable]:
@@ -354,7 +357,7 @@ class Place(ABC, Generic[SpecT, FactT]):
         except EngineUnavailable:
             raise
         except Exception:
-            # One that fails in an unforeseen way must not hide what became of the others.
+            # An unexpected error for one spec must not hide the outcomes of the others.
             logger.exception("%s could not be applied; it will be tried again", spec.name)
             return Applied(Outcome.WAITS)
 

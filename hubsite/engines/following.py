@@ -1,4 +1,4 @@
-"""The follower: it carries facts from a place of an engine into the rows of a book.
+"""The follower: records facts from a place of an engine in the rows of a book.
 
 It works on levels: it compares everything that the engine has with everything that the rows
 expect, so the next look makes up for an event that was missed. Two followers at once are
@@ -36,11 +36,11 @@ ASK_EVERY_S = 0.2
 ASK_AGAIN_S = 10.0
 """The worker is asked again to remove an object that is still there after this time."""
 ORPHAN_GRACE_S = 60.0
-"""An object without a row is removed after this time: its row may be on its way."""
+"""An object without a row is removed after this time, because its row may not be visible yet."""
 AT_ONCE = 25
-"""Facts that are recorded together. Between two portions the worker is asked to go on."""
+"""The number of facts recorded together. The worker is called after each portion."""
 GONE_AT_ONCE = 500
-"""Most objects that are gone were removed by the hub: their rows need nothing but a look."""
+"""The number of deleted objects handled together. Most rows need no change, only a query."""
 BACKOFF = Backoff(first_s=0.5, longest_s=15.0, jitter=0.5)
 
 T = TypeVar("T")
@@ -48,10 +48,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Recorded:
-    """What came out of recording facts, as far as the follower must act on it."""
+    """The result of recording facts: what the follower must do next."""
 
     useless: Collection[str] = ()
-    """Names of objects that are of no further use: they shall be removed."""
+    """Names of objects that are no longer needed and shall be removed."""
     unknown: Collection[str] = ()
     """Names of objects without a row."""
     has_freed: bool = False
@@ -74,15 +74,15 @@ class Book(ABC, Generic[FactT]):
 
     @abstractmethod
     def record(self, facts: Sequence[FactT]) -> Recorded:
-        """Bring these facts into their rows."""
+        """Record these facts in their rows."""
 
     @abstractmethod
     def absent(self, known: Collection[str], *, asked_at: datetime) -> Recorded:
-        """The engine had only the objects `known` at `asked_at`: find rows that miss theirs."""
+        """The engine had only the objects `known` at `asked_at`: handle rows without an object."""
 
     @abstractmethod
     def gone(self, gone: Sequence[Gone]) -> Recorded:
-        """These objects are gone, because the hub or somebody else removed them."""
+        """These objects were deleted, by the hub or by someone else."""
 
     @abstractmethod
     def request_work(self, *, remove: Sequence[str], fill_places: bool) -> bool:
@@ -93,10 +93,10 @@ class Book(ABC, Generic[FactT]):
 
 
 class Follower(Generic[FactT]):
-    """Watches one place until it is told to stop.
+    """Watches one place until it is stopped.
 
-    `every_turn` is called at each turn while this process holds the lease. `pulse` tells health
-    that it turns, and whether the engine answers.
+    `every_turn` is called in each turn while this process holds the lease. `pulse` writes the
+    heartbeats: that the follower works, and whether the engine answers.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class Follower(Generic[FactT]):
         self._next_ask = 0.0
 
     def run(self) -> None:
-        """Watch, and never give up: what fails is tried again, with longer and longer pauses."""
+        """Watch until stopped. After a failure it tries again, with back-off."""
         try:
             while not self._is_stopping():
                 try:
@@ -142,10 +142,10 @@ class Follower(Generic[FactT]):
         finally:
             self._place.stop_watching()
             with contextlib.suppress(DatabaseError, InterfaceError):
-                self._lease.give_back()  # otherwise the next follower waits until it runs out
+                self._lease.give_back()  # otherwise the next follower waits until it expires
 
     def look(self) -> None:
-        """Wait for what the engine sees next, and bring it into the rows."""
+        """Wait for the engine's next facts, and record them."""
         facts: list[FactT] = []
         gone: list[Gone] = []
         wait_s = ASK_EVERY_S if self._has_freed or self._useless else WATCH_S
@@ -158,14 +158,14 @@ class Follower(Generic[FactT]):
                 facts.append(seen)
             if self._is_stopping():
                 return
-        # Ends take the longest to record. What others wait for must not wait for them.
+        # Record ends last, because they take longest, and others wait for the rest.
         self.record(sorted(facts, key=lambda fact: fact.phase.is_final))
         self.note_gone(gone)
         self._ask_worker()
 
     def compare(self, level: Level[FactT]) -> None:
         """Compare everything that exists with everything that should."""
-        # What has changed first: others see it in the rows, and wait for it.
+        # Record changed facts first, because users wait to see them.
         self.record(sorted(level.facts, key=self._urgency))
         known = {fact.name for fact in level.facts}
         self._note(self._book.absent(known, asked_at=level.asked_at))
@@ -174,14 +174,14 @@ class Follower(Generic[FactT]):
         self._fingerprints = {n: f for n, f in self._fingerprints.items() if n in known}
 
     def record(self, facts: Sequence[FactT]) -> None:
-        """Bring facts into their rows, in portions."""
+        """Record facts in their rows, in portions."""
         for some in _portions(facts, AT_ONCE):
             self._note(self._book.record(some))
             self._fingerprints |= {fact.name: fact.fingerprint for fact in some}
             self._ask_worker()
 
     def note_gone(self, gone: Sequence[Gone]) -> None:
-        """Tell the book which objects are gone."""
+        """Report deleted objects to the book."""
         for some in _portions(gone, GONE_AT_ONCE):
             for fact in some:
                 self._fingerprints.pop(fact.name, None)
@@ -209,7 +209,7 @@ class Follower(Generic[FactT]):
             time.sleep(0.1)
 
     def _is_new(self, fact: Fact) -> bool:
-        """Whether a row may change by it: an object changes more often than its fact does."""
+        """Whether the fact is new, because an object changes more often than its fact."""
         return self._fingerprints.get(fact.name) != fact.fingerprint
 
     def _urgency(self, fact: Fact) -> tuple[bool, bool]:
@@ -224,9 +224,9 @@ class Follower(Generic[FactT]):
         self._has_freed |= recorded.has_freed
 
     def _ask_worker(self) -> None:
-        """Have the worker fill free places and remove objects that are of no further use.
+        """Ask the worker to fill free places and to remove objects that are no longer needed.
 
-        For each object it is asked once in a while, and not while its queue is long.
+        It asks for each object only once in a while, and not while the worker's queue is long.
         """
         now = time.monotonic()
         if not (self._has_freed or self._useless) or now < self._next_ask:

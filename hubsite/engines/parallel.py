@@ -1,4 +1,4 @@
-"""Many calls at once; the first one that finds the other side unreachable stops the rest."""
+"""Calls in parallel threads; stops after the first call that finds the system unreachable."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from .local.settings import LocalSettings
 
 
 def _callback_url(hub: EngineSettings) -> str:
-    """Where runs on this machine reach the web process without any name or proxy between."""
+    """The URL at which runs on this machine reach the web process, without DNS or a proxy."""
     address = hub.address
     if address in ("0.0.0.0", "::", "localhost"):  # noqa: S104
         address = "127.0.0.1"
@@ -31,8 +31,8 @@ class EngineSettings(LocalSettings, KubernetesSettings):
         default_text="none",
         choices=("0", "1"),
     )
-    """Which Kubernetes configuration is used, as in the service before: `1` the kubeconfig, `0`
-    the service account of the pod; else what is there. Where it is set, the engine is
+    """The Kubernetes configuration, as in the old service: `1` is the kubeconfig, `0` the service
+    account of the pod. Unset, the hub uses the one that it finds. If it is set, the engine is
     `kubernetes` unless XCUBE_HUB_ENGINE says otherwise. Shown at `GET /api/v2/`."""
 
     engine: str = setting(
@@ -68,8 +68,8 @@ class EngineSettings(LocalSettings, KubernetesSettings):
         None,
         default_text="the runner on this machine",
     )
-    """Where estimates are asked for: the address of `deploy/kubernetes/estimator.yaml`, for
-    instance `http://xcube-hub-estimator:8080`."""
+    """Address of estimators on other machines (`deploy/kubernetes/estimator.yaml`), for instance
+    `http://xcube-hub-estimator:8080`."""
 
     estimator_secret: str | None = setting(
         "XCUBE_HUB_ESTIMATOR_SECRET",
@@ -78,7 +78,7 @@ class EngineSettings(LocalSettings, KubernetesSettings):
         default_text="none",
         secret=True,
     )
-    """What estimators behind XCUBE_HUB_ESTIMATOR_URL want to hear, at least 32 characters."""
+    """The secret that estimators at XCUBE_HUB_ESTIMATOR_URL require, at least 32 characters."""
 
 
 hub = EngineSettings()

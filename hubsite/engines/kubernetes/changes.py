@@ -1,4 +1,4 @@
-"""The names of objects that changed, handed from informers to the one who looks at them."""
+"""A queue of names of changed objects, from informers to the thread that reads them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 
 class Changes:
-    """A set of names: any number of changes of one object between two looks is one change.
+    """A set of names, so many changes of one object between two reads count as one.
 
-    Informers put names in, each from its own thread; a `KindWatch` waits and takes them out.
+    Informers put names in, each from its own thread. A `KindWatch` waits and takes them out.
     """
 
     def __init__(self) -> None:
@@ -19,7 +19,7 @@ class Changes:
         self._has_listed = False
 
     def add(self, name: str, *, is_root: bool) -> None:
-        """The object `name` changed; `is_root` if it was not only one of its pods."""
+        """Note that the object `name` changed; `is_root` if it changed itself, not only a pod."""
         with self._wake:
             self._names.add(name)
             if is_root:
@@ -27,7 +27,7 @@ class Changes:
             self._wake.notify()
 
     def add_list(self) -> None:
-        """Everything was listed anew."""
+        """Note that everything was listed again."""
         with self._wake:
             self._has_listed = True
             self._wake.notify()
@@ -41,23 +41,23 @@ class Changes:
         return self._has_listed
 
     def wait(self, is_ready: Callable[[], bool], *, timeout_s: float) -> None:
-        """Until `is_ready`, which is asked again after each change."""
+        """Wait until `is_ready()`, which is called again after each change."""
         with self._wake:
             self._wake.wait_for(is_ready, timeout_s)
 
     def take(self) -> set[str]:
-        """The names that changed since the last time."""
+        """Take out the names that changed since the last call."""
         with self._wake:
             names, self._names = self._names, set()
             return names
 
     def take_list(self) -> None:
-        """A level is about to be given: what was listed until now needs no other one."""
+        """Note that a level will be given now, so earlier lists need no further one."""
         with self._wake:
             self._has_listed = False
 
     def take_gone(self, name: str) -> bool:
-        """Whether the object, which is not there now, existed since this was asked last."""
+        """Whether the object, which does not exist now, existed since the last call."""
         with self._wake:
             existed = name in self._existed
             self._existed.discard(name)

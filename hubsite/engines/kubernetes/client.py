@@ -1,7 +1,7 @@
-"""Calls to the API server: plain JSON in and out, each bounded in time, errors told apart.
+"""Calls to the Kubernetes API server: JSON in and out, with time limits and typed errors.
 
-The client library brings the connection and its credentials. Its models are not used: plain
-JSON costs a fifteenth of them.
+The client library provides the connection and the credentials. Its models are not used, because
+plain JSON takes a fifteenth of the time.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ CONNECT_S = 3.05
 READ_S = 10.0
 WATCH_S = 10
 WATCH_READ_S = 13.0
-"""The server ends a watch after WATCH_S; silence beyond that is a connection that was cut."""
+"""The server ends a watch after WATCH_S. If nothing arrives for longer, the connection is lost."""
 PAGE = 500
 _MOST_LOG_BYTES = 1 << 20
 
 
 class Refused(Exception):
-    """The API server said no to this one call; it may say yes to others."""
+    """The API server refused this call; it may accept others."""
 
     def __init__(self, status: int, reason: str, message: str) -> None:
         super().__init__(message or reason or f"status {status}")
@@ -38,19 +38,19 @@ class Refused(Exception):
 
 
 class Unavailable(EngineUnavailable):
-    """The API server cannot be reached, is busy, or does not know us."""
+    """The API server cannot be reached, is busy, or does not accept our credentials."""
 
 
 class NotAccepted(Unavailable):
-    """It does not know us: the token has expired, or is of another cluster."""
+    """401: the token has expired, or belongs to another cluster."""
 
 
 class Api:
-    """Makes its client when it is first used, and anew after a fork or a refused credential."""
+    """Makes its client at first use, and again after a fork or after a refused credential."""
 
     def __init__(self, configure: Callable[[], Configuration]) -> None:
-        # Now, by one thread: two that import it at once may leave it unusable for good, for its
-        # modules import each other.
+        # Import it now, in one thread. Its modules import each other, so two threads that import
+        # it at once could leave it broken.
         import kubernetes.client.api_client  # noqa: F401
 
         self._configure = configure
@@ -65,7 +65,7 @@ class Api:
         return self._json("POST", path, body=body)
 
     def try_create(self, path: str, body: Json) -> tuple[Json, list[str]]:
-        """What `create` would make, and the server's warnings; nothing is made."""
+        """A dry run of `create`: the object, and the server's warnings. Nothing is created."""
         response = self._open("POST", path, query={"dryRun": "All"}, body=body)
         warnings = response.headers.getlist("Warning")
         return _parsed(self._body(response)), [_warning_text(warning) for warning in warnings]
@@ -74,7 +74,7 @@ class Api:
         return self._json("DELETE", path, body=body)
 
     def pages(self, path: str, **query: Any) -> Iterator[Json]:
-        """A list, page by page. Raises Refused 410 where it took too long."""
+        """A list, page by page. Raises Refused (410) if it took too long."""
         token = None
         while True:
             page = self.get(path, limit=PAGE, **query, **({"continue": token} if token else {}))
@@ -84,7 +84,7 @@ class Api:
                 return
 
     def events(self, path: str, **query: Any) -> Iterator[Json]:
-        """A watch: its events, until the server ends it. Raises as the others do."""
+        """The events of a watch, until the server ends it. Raises the same errors as `list`."""
         response = self._open(
             "GET",
             path,
@@ -98,13 +98,13 @@ class Api:
             response.close()
 
     def text(self, path: str, *, wait_s: float, **query: Any) -> str:
-        """A pod's log, whose kubelet may take `wait_s` to answer."""
+        """A pod's log; waits at most `wait_s` for the kubelet."""
         limited = {"limitBytes": _MOST_LOG_BYTES, **query}
         response = self._open("GET", path, query=limited, timeout=(CONNECT_S, wait_s))
         return self._body(response).decode("utf-8", "replace")
 
     def date(self) -> str | None:
-        """The server's clock, as its answers' Date header tells it."""
+        """The server's time, from the Date header of its answer."""
         response = self._open("GET", "/version")
         try:
             return response.headers.get("Date")
@@ -133,13 +133,12 @@ class Api:
         body: Json | None = None,
         timeout: tuple[float, float] = (CONNECT_S, READ_S),
     ) -> Any:
-        """The response, its body unread, if the server said yes."""
+        """The response with its body unread. Raises if the server refused."""
         known = self._client
         client = self._get_client()
         response = self._ask(client, method, path, query=query, body=body, timeout=timeout)
         if response.status == 401 and client is known:
-            # Its token has expired; there may be a newer one since, and what is asked need not
-            # wait for another try.
+            # The token has expired. If there is a newer one, use it at once.
             response.close()
             self._forget_client(client)
             client = self._get_client()
@@ -215,7 +214,7 @@ def _lines(response: Any) -> Iterator[bytes]:
 
     begun: list[bytes] = []
     try:
-        # As soon as something comes, not when a buffer is full.
+        # Read each chunk as soon as it arrives, instead of waiting for a full buffer.
         while piece := response.read1(1 << 16):
             *ends, rest = piece.split(b"\n")
             for end in ends:
@@ -238,7 +237,7 @@ def _parsed(data: bytes) -> Json:
 
 
 def _status(body: bytes) -> Json:
-    """The Status object of a refusal; a proxy before the server may say other things."""
+    """The Status object of a refusal. A proxy may answer something else, which is the message."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):

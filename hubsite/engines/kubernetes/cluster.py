@@ -1,4 +1,4 @@
-"""One namespace of a cluster, and the calls to it that every kind of work makes."""
+"""One namespace of a cluster, and the calls that every kind of work needs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Cluster:
         return self._namespace
 
     def path(self, resource: Resource, name: str = "") -> str:
-        """The path of all of these in our namespace, or of the one called `name`."""
+        """The URL path of this resource in our namespace, or of the object called `name`."""
         return resource.path(self.namespace, name)
 
     def create(self, resource: Resource, body: Json) -> Json:
@@ -51,7 +51,7 @@ class Cluster:
         return self.api.create(self.path(resource), body)
 
     def ensure(self, resource: Resource, body: Json) -> None:
-        """Create an object whose name says all about it: one that exists is the one we mean."""
+        """Create an object whose name contains its fingerprint, so an existing one is the same."""
         try:
             self.create(resource, body)
         except Refused as refused:
@@ -59,7 +59,7 @@ class Cluster:
                 raise
 
     def bring_program(self, program: Program) -> None:
-        """Make sure that the program's ConfigMap exists; it is looked at once in a while."""
+        """Make sure that the program's ConfigMap exists; this is checked once in a while."""
         name = program_name(program)
         if self._program_until.get(name, 0.0) > time.monotonic():
             return
@@ -71,16 +71,16 @@ class Cluster:
 
 
 def already_exists(refused: Refused) -> bool:
-    """409 also means that a quota was just being counted, which is worth another try."""
+    """Whether the object exists. A 409 for another reason means that a quota was being updated."""
     return refused.status == 409 and refused.reason == "AlreadyExists"
 
 
 def outcome_of(refused: Refused) -> Applied:
     """The outcome of an apply that the API server refused.
 
-    Only what it says about the object itself is for good. An admission webhook may deny with
-    403, too: what it denies to one object must not stop all others behind it. Raises
-    EngineUnavailable if nothing can be made now.
+    The outcome is final only if the object itself is invalid. An admission webhook may answer
+    403, too; if it denies one object, the others must still be tried. Raises EngineUnavailable
+    if nothing can be made now.
     """
     if refused.status in (400, 413, 422) or (
         refused.status == 403 and "denied the request" in str(refused)

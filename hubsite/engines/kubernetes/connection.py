@@ -1,6 +1,6 @@
-"""Which cluster, namespace and credentials: the pod's own, or those of a kubeconfig.
+"""Chooses cluster, namespace and credentials: the pod's own, or those of a kubeconfig.
 
-Chosen by itself, overridden by settings; where it cannot be chosen, a sentence says what to set.
+The choice is automatic, and settings override it. If none is possible, the error says what to set.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DEFAULT_KUBECONFIG = "~/.kube/config"
 
 
 class NotConfigured(EngineUnavailable):
-    """No cluster can be chosen: what is at fault, and what to set."""
+    """No cluster can be chosen; the message says why, and what to set."""
 
     def __init__(self, fault: str, mend: str) -> None:
         super().__init__(f"{fault}. {mend}")
@@ -59,7 +59,7 @@ def choose_source(
 ) -> Source:
     """The pod's own service account within a cluster, else the kubeconfig.
 
-    `run_local` ("1" or "0", as in the service before) overrides that choice. Raises
+    `run_local` ("1" or "0", as in the old service) overrides that choice. Raises
     NotConfigured.
     """
     is_inside = "KUBERNETES_SERVICE_HOST" in environ and (service_account / "token").is_file()
@@ -102,13 +102,13 @@ def load(
     environ: Mapping[str, str] = os.environ,
     service_account: Path = SERVICE_ACCOUNT,
 ) -> Configuration:
-    """What the client library needs of `source`, read anew. Raises NotConfigured."""
+    """Read the client library's configuration from `source`. Raises NotConfigured."""
     from kubernetes.client import Configuration
     from kubernetes.config import load_kube_config
     from kubernetes.config.incluster_config import InClusterConfigLoader
 
     configuration = Configuration()
-    # Repeating is ours to decide: a library that repeats by itself makes outages worse.
+    # The hub decides about retries; automatic ones by the library would make outages worse.
     configuration.retries = False
     with _faults_told(source):
         if source.kubeconfig is None:
@@ -137,7 +137,7 @@ def namespace_of(source: Source, *, service_account: Path = SERVICE_ACCOUNT) -> 
 
 
 def _context(source: Source) -> Mapping[str, Any]:
-    """The context of the kubeconfig that is meant. Raises NotConfigured."""
+    """The configured context of the kubeconfig, else its current one. Raises NotConfigured."""
     from kubernetes.config.kube_config import KubeConfigMerger
 
     with _faults_told(source):
@@ -158,13 +158,13 @@ def _context(source: Source) -> Mapping[str, Any]:
 
 @contextlib.contextmanager
 def _faults_told(source: Source) -> Iterator[None]:
-    """Whatever is wrong with the files becomes NotConfigured, and no credentials are told."""
+    """Turn every error in the files into NotConfigured, without any credentials."""
     from kubernetes.config import ConfigException
 
     try:
         yield
     except (ConfigException, OSError) as error:
-        # The library names a faulty entry by its whole text, which may hold a token.
+        # The library's message contains the whole faulty entry, which may contain a token.
         said = str(error).partition("{")[0].strip()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)

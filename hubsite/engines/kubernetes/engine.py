@@ -17,9 +17,9 @@ KINDS: tuple[Kind, ...] = (RUNS,)
 
 
 class KubernetesEngine:
-    """Web never makes one: it has no credentials of the cluster.
+    """The Kubernetes engine. The web process never creates one, as it has no cluster credentials.
 
-    A kind of work is one value in KINDS, and one place here.
+    To add a kind of work, add a value to KINDS and a place here.
     """
 
     def __init__(

@@ -39,10 +39,13 @@ _MESSAGE_CHARS = 1000
 
 
 def why_failed(pod: Pod) -> tuple[str | None, str]:
-    """What a run's own code can bring about by itself must be none of the reasons that are free
-    of charge: each of those needs a sign that only Kubernetes gives, or an exit code that process 1
-    never gives once the run has begun. The message alone is none: code can write it, then end
-    process 1, or keep it from writing, by limits (prlimit)."""
+    """Why the pod failed, and a message for its owner.
+
+    Users' code must not be able to cause a failure that is free of charge. So each of those
+    reasons needs a sign that only Kubernetes gives, or an exit code that process 1 never gives
+    after the run has begun. The termination message alone is no such sign: code can write it and
+    then end process 1, or keep process 1 from writing by limits (prlimit).
+    """
     status, ended, code = pod.status, pod.terminated, pod.exit_code
     if status.get("reason") == "Evicted":
         return _why_evicted(text_of(status.get("message")))
@@ -84,7 +87,7 @@ def _why_stopped(pod: Pod) -> tuple[str | None, str]:
 
 
 def _why_evicted(message: str) -> tuple[str | None, str]:
-    """What a run does to its own disk is its own doing, and nobody else's."""
+    """Why the pod was evicted: if the run used too much disk space, that is its own failure."""
     if any(sign in message for sign in _OWN_DISK):
         return None, f"The run used more disk space than it may: {message}"[:_MESSAGE_CHARS]
     return Reason.EVICTED, f"The run was driven off its node: {message}"[:_MESSAGE_CHARS]
@@ -103,7 +106,7 @@ def _node(pod: Pod) -> str:
 
 
 def why_pending(pod: Pod | None, refusal: str | None) -> tuple[str | None, str | None]:
-    """Why a run has not begun, as far as it is known."""
+    """Why a run has not begun, if that is known."""
     if pod is None:
         if refusal:
             return Reason.REJECTED, f"The cluster refuses the run's pod: {refusal}"[:_MESSAGE_CHARS]
@@ -112,7 +115,7 @@ def why_pending(pod: Pod | None, refusal: str | None) -> tuple[str | None, str |
         reason, message = why_failed(pod)
         return reason, f"{message} It will be tried again."
     if pod.has_ended:
-        return None, None  # its Job will say in a moment what that means
+        return None, None  # the status of its Job will soon say why
     scheduled = pod.condition("PodScheduled")
     if scheduled.get("status") == "False":
         said = scheduled.get("message") or scheduled.get("reason") or ""
@@ -124,5 +127,5 @@ def why_pending(pod: Pod | None, refusal: str | None) -> tuple[str | None, str |
     if waiting in _CONTAINER_TROUBLE:
         return Reason.LAUNCH, f"The container cannot be made ({waiting}): {said}"[:_MESSAGE_CHARS]
     if scheduled.get("status") == "True":
-        return Reason.LAUNCH, None  # being prepared; a reason only if it lasts too long
+        return Reason.LAUNCH, None  # being prepared; this is a failure only if it takes too long
     return None, None

@@ -1,4 +1,4 @@
-"""The Kubernetes engine as the settings describe it."""
+"""Makes the Kubernetes engine from the settings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .pod_options import PodOptions, Volume
 
 
 def make_engine(name: str) -> KubernetesEngine:
-    """Connects to nothing yet: where no cluster can be chosen, each call says so."""
+    """The engine. It connects at its first call; without a cluster, each call raises an error."""
     return KubernetesEngine(
         name=name,
         source=source,
@@ -30,7 +30,7 @@ def source() -> Source:
 
 
 def pod_options() -> PodOptions:
-    """Raises ValueError where XCUBE_HUB_POD_VOLUMES cannot be understood."""
+    """The operators' options of pods. Raises ValueError if XCUBE_HUB_POD_VOLUMES is invalid."""
     return PodOptions(
         image=hub.pod_image,
         instance=hub.instance,

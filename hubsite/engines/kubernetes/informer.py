@@ -1,8 +1,7 @@
-"""An informer: it keeps a watch cache of all our objects of one resource. List, then watch.
+"""An informer: lists and watches all our objects of one resource, in a watch cache.
 
-It works on levels: what matters is the cache, not the events; any number of events of one
-object between two looks is one change. Nothing that the server does ends it: what fails is
-tried again, with longer and longer pauses.
+It works on levels: the cache matters, not the events. Many events of one object between two
+reads count as one change. No answer of the server ends the informer: it retries with back-off.
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 6.0
 SHORTEST_WATCH_S = 1.0
 RELIST_AFTER_S = 300.0
-"""A list this often makes up for events that a watch lost without a sign."""
+"""Everything is listed this often, because a watch can lose events without an error."""
 KNOWN_LATE = timedelta(seconds=1)
-"""An event is delivered within this time, where the connection is sound."""
+"""An event is delivered within this time if the connection works."""
 SOON_S = 30.0
-"""A list that is needed again so soon after the one before is paused for."""
+"""If a list is needed again within this time after the last one, the informer pauses first."""
 GONE = 410
 
 
@@ -44,8 +43,8 @@ class _Expired(Exception):
 class Informer(threading.Thread):
     """The watch cache, in groups: `group` gives the name of the group of an object.
 
-    `keep` says what the cache keeps of an object. The name of each group that changed goes into
-    `changes`, and each full list is noted there.
+    `keep` selects the parts of an object that the cache stores. The name of each changed group is
+    put into `changes`, and each full list is noted there.
     """
 
     def __init__(
@@ -62,7 +61,7 @@ class Informer(threading.Thread):
     ) -> None:
         super().__init__(name=name, daemon=True)
         self.known_until: datetime | None = None
-        """Everything that happened before is in the cache; None before the first list."""
+        """Every change before this time is in the cache; None before the first list."""
         self._api = api
         self._path = path
         self._query = {"labelSelector": selector}
@@ -87,7 +86,7 @@ class Informer(threading.Thread):
             return list(self._groups.get(group, {}).values())
 
     def stop(self) -> None:
-        """End it soon. A call that is under way ends by itself, or with the process."""
+        """End it soon. A call in progress ends by itself, or with the process."""
         self._stopping.set()
 
     def run(self) -> None:
@@ -100,7 +99,7 @@ class Informer(threading.Thread):
                 self._watch()
             except _Expired:
                 self._version = None
-                # Usual after an outage; but it may come again and again.
+                # This is usual after an outage, but it may happen again and again.
                 if time.monotonic() - self._list_tried_at < SOON_S:
                     self._pause("the version watched from has expired", is_quiet=True)
             except (Refused, EngineUnavailable) as error:
@@ -111,7 +110,7 @@ class Informer(threading.Thread):
                 self._pause("an unforeseen failure")
 
     def _list(self) -> str:
-        """Replace the cache by what exists. Gives the version to watch from."""
+        """List all objects into the cache; returns the version from which to watch."""
         asked_at = timezone.now()
         is_soon = time.monotonic() - self._list_tried_at < SOON_S
         self._list_tried_at = time.monotonic()
@@ -149,7 +148,7 @@ class Informer(threading.Thread):
                     return
         except Refused as error:
             raise _expired(error) from error
-        # Events or none: what ends its watches at once would be asked without a pause.
+        # Also after a watch without events: a server that ends watches at once needs a pause.
         if time.monotonic() - began < SHORTEST_WATCH_S:
             raise Unavailable("the API server ended a watch at once")
         self._failures = 0

@@ -23,14 +23,14 @@ from .pod_options import PodOptions
 from .refusals import Refusals
 
 LEVEL_EVERY_S = 10.0
-"""How often everything is looked at, for what time alone has changed."""
+"""How often all objects are read again, because some facts change by time alone."""
 
 
 class KindWatch(Generic[FactT]):
-    """Gives what has changed, and everything now and then.
+    """Gives facts about changed objects, and sometimes about all objects (the level).
 
     The informers do not wait for each other: a pod may be seen before its root, and the end of a
-    root before that of its pod. So an observation says until when both are known.
+    root before the end of its pod. So an observation says until when both are known.
     """
 
     def __init__(self, cluster: Cluster, kind: Kind[SpecT, FactT], options: PodOptions) -> None:
@@ -66,12 +66,12 @@ class KindWatch(Generic[FactT]):
         self._pods.start()
 
     def stop(self) -> None:
-        """Give nothing any more. The calls that are under way end by themselves."""
+        """Give nothing any more. Calls in progress end by themselves."""
         self._roots.stop()
         self._pods.stop()
 
     def wait(self, wait_s: float) -> Iterator[Level[FactT] | FactT | Gone]:
-        """What has changed, as soon as anything has; nothing if nothing did for `wait_s`."""
+        """Wait for changes and give their facts; gives nothing if none came for `wait_s`."""
         self._changes.wait(
             lambda: self._is_level_due or self._has_changes,
             timeout_s=wait_s,
@@ -85,7 +85,7 @@ class KindWatch(Generic[FactT]):
             names = self._changes.take()
         if is_level:
             yield self._level()
-        # After a level, too: it does not say what has gone since it was asked for.
+        # Also after a level, because it does not say which objects were deleted since `asked_at`.
         for name in names:
             fact = self._fact(name)
             if fact is not None and (not is_level or isinstance(fact, Gone)):
@@ -93,7 +93,7 @@ class KindWatch(Generic[FactT]):
 
     @property
     def _known_until(self) -> datetime | None:
-        """Until when both informers know everything; None while one of them knows nothing."""
+        """The time until which both informers know everything; None before their first lists."""
         times = (self._roots.known_until, self._pods.known_until)
         return min(t for t in times if t) if all(times) else None
 

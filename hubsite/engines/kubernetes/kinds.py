@@ -1,9 +1,9 @@
-"""What a kind of work is made of in a cluster, as data.
+"""The definition of a kind of work in a cluster: of which Kubernetes objects it consists.
 
-A place (`place.py`) makes, watches and removes the objects of one kind; it knows no kind by
-itself. `RUNS` (in `runs.py`) is the one that there is: Jobs with their Secrets. Services come
-as a second value: Deployments with Secrets and Services. They may change, so `place.py` then
-learns to patch what exists.
+A place (`place.py`) makes, watches and removes the objects of one kind, but contains nothing
+about any kind. `RUNS` (in `runs.py`) is the only kind today: Jobs with their Secrets. Services
+will be a second one: Deployments with Secrets and Services. They can change, so `place.py` will
+then have to patch existing objects.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Resource:
     version: str = "v1"
 
     def path(self, namespace: str, name: str = "") -> str:
-        """The path of all of them in a namespace, or of the one called `name`."""
+        """The URL path of all of them in a namespace, or of the object called `name`."""
         base = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         tail = f"/{name}" if name else ""
         return f"{base}/namespaces/{namespace}/{self.plural}{tail}"
@@ -45,7 +45,7 @@ EVENTS = Resource("", "events", ("list",))
 
 @dataclass(frozen=True)
 class Manifests:
-    """The objects of one spec. The parts go when the root goes, because it owns them."""
+    """The objects of one spec. The root owns the parts, so these are deleted with it."""
 
     root: Json
     parts: Sequence[tuple[Resource, Json]]
@@ -55,8 +55,8 @@ class Manifests:
 class Seen:
     """Everything that is known about one object, at `known_until`.
 
-    What came later than `known_until` may be known in part: nothing is concluded from it.
-    `refusal` is the cluster's word why no pod could be made, if there is one.
+    Later changes may be known only in part, so nothing is concluded from them. `refusal` is the
+    cluster's message why no pod could be made, if there is one.
     """
 
     root: Json
@@ -75,11 +75,11 @@ class Kind(Generic[SpecT, FactT]):
     """The object that carries the name; the others belong to it."""
     parts: tuple[Resource, ...]
     manifests: Callable[[SpecT, PodOptions], Manifests]
-    """Raises ValueError if the spec can never be made."""
+    """Builds the objects of a spec. Raises ValueError if they can never be made."""
     pod_label: str
     """The label of a pod that holds the name of its root."""
     keep_root: Callable[[Json], Json]
-    """What the watch cache keeps of a root: there are thousands, of which little is read."""
+    """The parts of a root that the watch cache stores; there are thousands of roots."""
     observe: Callable[[Seen, PodOptions], FactT]
 
     def root_of(self, pod: Json) -> str:
@@ -88,5 +88,5 @@ class Kind(Generic[SpecT, FactT]):
 
     @property
     def resources(self) -> tuple[Resource, ...]:
-        """Everything that the hub touches for this kind."""
+        """All resources that the hub uses for this kind."""
         return (self.root, *self.parts, CONFIG_MAPS, PODS, POD_LOGS, EVENTS)

@@ -1,4 +1,4 @@
-"""The labels of everything that the hub makes in a cluster, and what finds it again."""
+"""The labels of all objects that the hub makes in a cluster, and selectors that find them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def name_of(item: Json) -> str:
 
 
 def kept_metadata(item: Json, *names: str) -> Json:
-    """What a watch cache keeps of an object's metadata; of its labels only those in `names`."""
+    """The metadata that a watch cache stores; of the labels only those in `names`."""
     metadata = item["metadata"]
     given = metadata.get("labels") or {}
     return {

@@ -1,4 +1,4 @@
-"""A place for one kind of work in a cluster. What the kind is made of is data (`kinds.py`)."""
+"""A place for one kind of work in a cluster; `kinds.py` defines the kind."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class KubernetesPlace(Place[SpecT, FactT]):
     """Makes, watches and removes the objects of one kind."""
 
     calls_at_once = 8
-    """An apply makes two objects and more, and most of its time is the API server's."""
+    """Many, because an apply makes two or more objects and mostly waits for the API server."""
 
     def __init__(
         self, cluster: Cluster, kind: Kind[SpecT, FactT], options: PodOptions, *, capacity: int
@@ -58,9 +58,9 @@ class KubernetesPlace(Place[SpecT, FactT]):
         return self._capacity
 
     def apply_one(self, spec: SpecT) -> Applied:
-        """The root first, then its parts, which belong to it; pods wait for all of them."""
+        """Create the root, then the parts that it owns. Pods wait until all of them exist."""
         try:
-            # All manifests before the first call: what can never be made leaves nothing behind.
+            # Build all manifests before the first call, so an impossible spec creates nothing.
             manifests = self._kind.manifests(spec, self._options)
             if spec.container.program is not None:
                 self._cluster.bring_program(spec.container.program)
@@ -77,7 +77,7 @@ class KubernetesPlace(Place[SpecT, FactT]):
         return MADE
 
     def remove_one(self, name: str) -> Removal:
-        """In the foreground: the root exists, and keeps its place, until its pods have ended."""
+        """Delete in the foreground: the root stays, and keeps its place, until its pods ended."""
         body = {"propagationPolicy": "Foreground", "gracePeriodSeconds": GRACE_S}
         try:
             self._cluster.api.delete(self._path(name), body)
@@ -118,7 +118,7 @@ class KubernetesPlace(Place[SpecT, FactT]):
             self._watch = None
 
     def log(self, name: str, *, most_lines: int, wait_s: float) -> Sequence[LogChunk]:
-        """A node has the log. After one did not answer, none is asked for a while."""
+        """Read the log from the node. After a node did not answer, none is called for a while."""
         if wait_s <= 0 or time.monotonic() < self._logs_again_at:
             return []
         try:
@@ -144,9 +144,10 @@ class KubernetesPlace(Place[SpecT, FactT]):
         return self._cluster.api.get(self._cluster.path(PODS), **query)["items"]
 
     def _make_root(self, wanted: Json) -> Json | Applied:
-        """The root, made now or before; or the outcome that says why there is none of ours.
+        """The root, created now or earlier; or the outcome that says why there is none of ours.
 
-        What exists is left as it is: a run never changes. A kind that may change is patched here.
+        An existing object is left as it is, because a run never changes. A kind that can change
+        would be patched here.
         """
         try:
             return self._cluster.create(self._kind.root, wanted)

@@ -1,7 +1,7 @@
-"""What a pod says about the run in it, and what the run wrote at its end. Pure.
+"""Facts from a pod: the state of its container, and the run's termination message. Pure.
 
-The word of a run is believed only as far as Kubernetes does not know better: a container that
-was killed has not finished. Nothing is read from a log.
+If Kubernetes contradicts the message of a run, Kubernetes is right: a container that was killed
+has not finished. Nothing is read from a log.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from .reading import condition, list_of, object_of, text_of, time_of
 Json = dict[str, Any]
 
 REFUSED_EXIT = 2
-"""The program ends so if the run has not begun, and never after code of a user was executed."""
+"""The program's exit code if the run has not begun; never used once users' code was executed."""
 KILLED = {137, 143}
 OUTCOME_IS_LOST = {"ContainerStatusUnknown", "Unknown"}
-"""What kubelet and containerd say of a container that ended while they were not there."""
+"""What kubelet and containerd report for a container that ended while they did not run."""
 _NEVER_ITS_OWN = {Reason.EVICTED, Reason.IMAGE, Reason.UNSCHEDULABLE, Reason.REJECTED}
 """Reasons that a run's own message may not give, because only Kubernetes can know them."""
 _REASON = re.compile(r"[A-Z][A-Z_]{0,39}")
@@ -35,7 +35,7 @@ TOLD_CHARS = 4000
 
 
 def kept_pod(pod: Json) -> Json:
-    """What the watch cache keeps of a pod."""
+    """The parts of a pod that the watch cache stores."""
     status = pod.get("status") or {}
     kept = ("phase", "reason", "message", "conditions", "containerStatuses")
     return {
@@ -69,7 +69,7 @@ class Pod:
 
     @property
     def has_succeeded(self) -> bool:
-        """Driven off its node at its last instant, a run may still have done what it should."""
+        """Whether the run has finished. It may have, even if its pod was evicted in that moment."""
         return self.phase == "Succeeded" or (self.phase == "Failed" and self.exit_code == 0)
 
     @property
@@ -82,7 +82,7 @@ class Pod:
 
     @cached_property
     def container(self) -> Json:
-        """Of the run; a cluster may put others beside it."""
+        """The status of the run's container; a cluster may add other containers to the pod."""
         statuses = [object_of(status) for status in list_of(self.status.get("containerStatuses"))]
         return next((status for status in statuses if status.get("name") == CONTAINER), {})
 
@@ -105,18 +105,18 @@ class Pod:
 
     @cached_property
     def told(self) -> Json:
-        """What the run wrote at its end; {} if nothing that can be read."""
+        """The run's termination message; {} if there is none, or if it cannot be read."""
         return message_of(self.terminated.get("message"))
 
     @property
     def wrote(self) -> bool | None:
-        """Whether it had begun to write its output, by its own word."""
+        """Whether the run had begun to write its output, according to its own message."""
         wrote = self.told.get("wrote")
         return wrote if isinstance(wrote, bool) else None
 
     @property
     def says_failed(self) -> bool:
-        """Whether the run itself says that it failed, for a reason that it may give."""
+        """Whether the run itself reports that it failed, with a reason that it may give."""
         reason = text_of(self.told.get("reason"))
         if self.told.get("phase") != "FAILED":
             return False
@@ -126,7 +126,7 @@ class Pod:
 
     @property
     def own_reason(self) -> str | None:
-        """The reason that it gives, if `says_failed`. Only Kubernetes loses a pod, never a run."""
+        """The reason that the run reports, if `says_failed`. Only Kubernetes can report a loss."""
         reason = text_of(self.told.get("reason"))
         return None if reason == Reason.LOST else reason
 
@@ -134,12 +134,12 @@ class Pod:
     def container_started_at(self) -> datetime | None:
         running = object_of(self._state.get("running"))
         began = time_of((running or self.terminated).get("startedAt"))
-        # A container that never began has the epoch as its start.
+        # A container that never began has 1970 as its start.
         return began if began and began.year > 1970 else None
 
     @property
     def started_at(self) -> datetime | None:
-        """The run's own word tells it best, where it can be true."""
+        """When the run began: its own time is the most exact, if it is plausible."""
         began, ended = self.container_started_at, self.finished_at
         told = time_of(self.told.get("started_at"))
         if told and began and ended and began <= told < ended + timedelta(seconds=1):
@@ -155,12 +155,12 @@ class Pod:
 
     @property
     def is_disrupted(self) -> bool:
-        """Driven off its node by no fault of its own: Kubernetes tries it again."""
+        """Whether the pod was evicted from its node without its own fault; then it is retried."""
         return self.condition("DisruptionTarget").get("status") == "True"
 
     @property
     def was_stopped(self) -> bool:
-        """Ended by somebody else, so that only the Job can say why."""
+        """Whether someone else ended the pod, so that only the Job says why."""
         is_killed = self.exit_code in KILLED and self.terminated.get("reason") != "OOMKilled"
         return (
             (self.says_failed and self.own_reason == Reason.STOPPED)
@@ -170,7 +170,7 @@ class Pod:
 
     @property
     def failed_itself(self) -> bool:
-        """Its own exit: the failure policy makes that the Job's end, now or in a moment."""
+        """Whether the run ended by itself; by the failure policy its Job ends now or soon."""
         return (
             self.phase == "Failed"
             and not self.is_disrupted
@@ -190,7 +190,7 @@ def message_of(text: Any) -> Json:
 
 
 def result_of(value: Any) -> Json | None:
-    """What a run says of its result, as far as it is what it should be; None if it is nothing."""
+    """The result that a run reports, with only its valid members; None if there is none."""
     told = object_of(value)
     if text_of(told.get("status")) not in _STATUSES:
         return None

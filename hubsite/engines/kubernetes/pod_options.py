@@ -1,4 +1,4 @@
-"""What operators say of the pods that run workloads, apart from what a workload says itself."""
+"""Options that operators set for all pods, apart from what a spec says itself."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ _VOLUME = re.compile(r"(?P<claim>[a-z0-9][-a-z0-9.]*):(?P<path>/[^:]*[^:/])(?::(
 
 @dataclass(frozen=True)
 class Volume:
-    """A PersistentVolumeClaim that pods see at `path`: all of it to read only or, `per_user`,
-    the folder of the owner alone, to write too. Nobody's pod can write where another's reads."""
+    """A PersistentVolumeClaim that pods see at `path`.
+
+    A pod sees all of it, but cannot write. With `per_user` it sees only the folder of its owner,
+    and can write there. So no pod can write where a pod of another user reads.
+    """
 
     claim: str
     path: str
@@ -30,7 +33,7 @@ class Volume:
 
 @dataclass(frozen=True)
 class PodOptions:
-    """One row of the settings table each; see there for what they mean."""
+    """Each field is one setting; `settings.py` explains them."""
 
     image: str
     instance: str = "xcube-hub"

@@ -1,6 +1,6 @@
-"""The pods of every kind of work: what they may use, and how their program starts. Pure.
+"""Builds the pods of every kind of work: their resources, and how their program starts. Pure.
 
-They meet the `restricted` Pod Security Standard; they get no credentials of the cluster, and
+They meet the `restricted` Pod Security Standard. They get no credentials of the cluster, and see
 nothing that the pod of another user can write.
 """
 
@@ -21,12 +21,12 @@ Json = dict[str, Any]
 
 CONTAINER = "xcube"
 GRACE_S = 10
-"""From the signal to end until the kernel's: the run's supervisor needs 2 s of it."""
+"""Seconds from SIGTERM to SIGKILL; the run's supervisor needs 2 s of it."""
 SMALLEST_REQUEST_BYTES = 512 << 20
 SMALLEST_DISK_BYTES = 256 << 20
 BESIDE_SCRATCH_BYTES = 1 << 30
 NO_PYTHON_EXIT = 69
-"""The start script ends so if no Python of the image can import what the program requires."""
+"""The start script's exit code if no Python of the image can import what the program requires."""
 SCRATCH = "/scratch"
 TERMINATION_MESSAGE = "/dev/termination-log"
 _PROGRAM_FOLDER = "/opt/xcube-hub"
@@ -56,17 +56,17 @@ exit {no_python}
 
 @dataclass(frozen=True)
 class Additions:
-    """What a kind of work adds to its pods: how the program is called, and what it reads."""
+    """The parts of a pod that differ between kinds: the program's arguments, and its input."""
 
     arguments: str
-    """Of the program, as a shell reads them."""
+    """Arguments of the program, as shell text."""
     env: Sequence[Json] = ()
     volumes: Sequence[Json] = ()
     mounts: Sequence[Json] = ()
 
 
 def pod_template(container: Container, options: PodOptions, labels: Json, more: Additions) -> Json:
-    """The template of the pods that a Job or a Deployment makes."""
+    """The pod template of a Job or a Deployment."""
     return {
         "metadata": {"labels": labels, "annotations": dict(options.annotations)},
         "spec": _pod(container, options, more),
@@ -74,7 +74,7 @@ def pod_template(container: Container, options: PodOptions, labels: Json, more: 
 
 
 def has_extra_environment(container: Container, options: PodOptions) -> bool:
-    """Whether the operators' environment is given: never to code of a user."""
+    """Whether the pod gets the operators' environment variables: never with users' code."""
     return not container.is_untrusted and bool(_env_from(options))
 
 
@@ -84,7 +84,7 @@ def program_name(program: Program) -> str:
 
 
 def program_config_map(program: Program) -> Json:
-    """The ConfigMap that brings the program into any image."""
+    """The ConfigMap with the program, so that it can run in any image."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -162,7 +162,7 @@ def _container(
         "name": CONTAINER,
         "image": options.image,
         "command": ["/bin/sh", "-c", script],
-        # Empty, and ours: Python imports from there first.
+        # An empty folder, because Python imports from the working directory first.
         "workingDir": SCRATCH,
         "env": [
             *more.env,
@@ -179,7 +179,7 @@ def _container(
             "capabilities": {"drop": ["ALL"]},
         },
         "terminationMessagePath": TERMINATION_MESSAGE,
-        # Never the log instead: there the code of a user could say why it failed.
+        # Never from the log, because users' code could write a false reason there.
         "terminationMessagePolicy": "File",
         "volumeMounts": [
             *more.mounts,
@@ -217,8 +217,8 @@ def _mount(volume: Volume, name: str, owner: str) -> Json:
 
 
 def _resources(container: Container, options: PodOptions) -> Json:
-    """What is reserved is what the estimate expects; what is allowed is what the job may use."""
-    # Beside its scratch a run writes its log, and its last word, on the node's disk.
+    """Requests are what the estimate expects; limits are what the run may use."""
+    # Besides its scratch folder, a run writes its log and its message to the node's disk.
     limits: Json = {"ephemeral-storage": str(options.scratch_bytes + BESIDE_SCRATCH_BYTES)}
     requests: Json = {"cpu": options.cpu_request, "ephemeral-storage": str(SMALLEST_DISK_BYTES)}
     if options.cpu_limit:

@@ -1,4 +1,4 @@
-"""Reading values out of Kubernetes' JSON, whatever is in it: a wrong type reads as empty."""
+"""Reads values from Kubernetes' JSON safely: a value of the wrong type counts as empty."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def condition(status: Json, kind: str) -> Json:
 
 
 def true_condition(status: Json, *kinds: str) -> Json:
-    """The first of these that is so."""
+    """The first of these conditions whose status is "True"; {} if there is none."""
     found = (condition(status, kind) for kind in kinds)
     return next((c for c in found if c.get("status") == "True"), {})
 
 
 def time_of(text: Any) -> datetime | None:
-    """A time (RFC 3339, UTC unless it says else) as Kubernetes writes it, None if it is none."""
+    """A time in Kubernetes' form (RFC 3339, UTC if it names no zone); None if it is invalid."""
     try:
         moment = datetime.fromisoformat(text) if isinstance(text, str) else None
         if moment is None or moment.tzinfo is None:

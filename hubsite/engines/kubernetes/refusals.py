@@ -1,6 +1,6 @@
-"""Why a Job has no pod: the cluster refuses to make one, and says so in events alone.
+"""Reads from events why a Job has no pod: the cluster reports such refusals nowhere else.
 
-Asked for seldom, and only for Jobs that have been without a pod for some seconds.
+Events are read rarely, and only for Jobs that had no pod for some seconds.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Refusals:
         return self._known.get(name, (0.0, None))[1]
 
     def refresh(self, jobs: Iterable[Json]) -> None:
-        """Ask for some of `jobs`, those without a pod; what is known of others is forgotten."""
+        """Read events of some of `jobs`, which have no pod; forget refusals of other Jobs."""
         old = timezone.now() - timedelta(seconds=WITHOUT_POD_S)
         lacking = {
             job["metadata"]["name"]
@@ -67,7 +67,7 @@ class Refusals:
 
 
 def newest_refusal(events: Iterable[Json]) -> str | None:
-    """Why no pod could be made, unless one was made since."""
+    """The message why no pod could be made; None if one was made since."""
     told = [event for event in events if event.get("reason") in ("FailedCreate", CREATED)]
     newest = max(told, key=_when, default=None)
     if newest is None or newest["reason"] == CREATED:

@@ -1,4 +1,4 @@
-"""What a Job and its pods say about a run: its phase, when it began and ended, and why. Pure."""
+"""Derives the fact about a run from its Job and pods: phase, times, reason. Pure."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from .reading import object_of, text_of, time_of, true_condition
 Json = dict[str, Any]
 
 WITHOUT_POD = timedelta(seconds=60)
-"""So long without a pod, and without a refusal, is worth telling."""
+"""After this time without a pod and without a refusal, the owner sees a message."""
 SETTLED = timedelta(seconds=3)
-"""Jobs and pods are watched apart: what a Job says of its pods counts once they are known too."""
+"""Jobs and pods are watched separately. After this time, the pods of a Job are known as well."""
 
 
 def observe_run(seen: Seen, options: PodOptions) -> RunFact:
@@ -37,7 +37,7 @@ def observe_run(seen: Seen, options: PodOptions) -> RunFact:
 
 
 def kept_job(job: Json) -> Json:
-    """What `observe` reads of a Job."""
+    """The parts of a Job that `observe` reads."""
     status = job.get("status") or {}
     kept = ("conditions", "startTime", "completionTime", "failed")
     return {
@@ -54,10 +54,10 @@ def observe(
     pending_s: float,
     refusal: str | None = None,
 ) -> RunFact:
-    """The run of `job`, whose pods are `pods`; `refusal` is why no pod could be made, if known.
+    """The fact about the run of `job` with `pods`; `refusal` says why no pod could be made.
 
-    `now` is the moment until which both are known: of what came later nothing is concluded.
-    A run that has not begun for `pending_s` is STUCK.
+    `now` is the time until which both are known; nothing is concluded from later changes. A run
+    that has not begun for `pending_s` is STUCK.
     """
     name, attempt = job["metadata"]["name"], _attempt(job)
     newest = sorted((Pod(pod) for pod in pods), key=_birth)
@@ -76,9 +76,9 @@ def _under_way(
     since = (pod.created_at if pod else None) or time_of(job["metadata"].get("creationTimestamp"))
     is_late = since is not None and now - since > timedelta(seconds=pending_s)
     if pod is None and reason is None and since and now - since > WITHOUT_POD:
-        message = "The cluster has not made the run's pod yet."  # nobody knows why, or not yet
+        message = "The cluster has not made the run's pod yet."  # the reason is not known (yet)
     if pod is None:
-        may_still_begin = bool(object_of(job.get("status")).get("failed"))  # one did before
+        may_still_begin = bool(object_of(job.get("status")).get("failed"))  # an earlier pod began
     else:
         may_still_begin = pod.has_ended or pod.is_disrupted
     is_hopeless = pod is not None and text_of(pod.waiting.get("reason")) in HOPELESS_IMAGE
@@ -90,7 +90,7 @@ def _under_way(
 
 
 def _birth(pod: Pod) -> tuple[str, bool, str]:
-    """Two of the same second: the one that has ended was before the one that has not."""
+    """The order of pods. Of two pods of the same second, the ended one was first."""
     metadata = pod.metadata
     born, name = text_of(metadata.get("creationTimestamp")), text_of(metadata.get("name"))
     return born, not pod.has_ended, name
@@ -102,7 +102,7 @@ def _attempt(job: Json) -> int:
 
 
 def _ended(job: Json, pods: Sequence[Pod], now: datetime) -> RunFact | None:
-    """How the run has ended, None if it has not. The name is left to the caller."""
+    """How the run has ended; None if it has not. The caller sets the name."""
     for pod in pods:
         if pod.has_succeeded:
             return _succeeded(pod)
@@ -118,7 +118,7 @@ def _ended(job: Json, pods: Sequence[Pod], now: datetime) -> RunFact | None:
         return None
     is_late = failed.get("reason") == "DeadlineExceeded"
     if last is not None and not last.has_ended and (last.started_at or not is_late):
-        return None  # it is being ended, and may yet write
+        return None  # it is being ended, and may still write
     if is_late:
         return _late(last)
     if failed and last is not None:
@@ -133,7 +133,7 @@ def _ended(job: Json, pods: Sequence[Pod], now: datetime) -> RunFact | None:
 
 
 def _late(last: Pod | None) -> RunFact:
-    """The end of a job whose time is over, and whose last pod is not running any more."""
+    """The end of a Job that exceeded its deadline and whose last pod has stopped."""
     if last is None:
         return _end(Reason.DEADLINE, "The run did not end in time.", None)
     if not last.has_ended:

@@ -1,6 +1,6 @@
-"""Runs in a cluster: a Job, and a Secret that goes when the Job goes. Pure.
+"""Runs in a cluster: a Job, and a Secret that is deleted with the Job. Pure.
 
-`RUNS` is all that the engine needs to know about them; `run_facts.py` reads them.
+`RUNS` is all that the engine needs to know about them; `run_facts.py` reads their state.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ Json = dict[str, Any]
 COMPONENT = "cubegen"
 FAILURES_ANNOTATION = "batch.kubernetes.io/job-index-failure-count"
 TTL_S = 7 * 86400
-"""A backstop: the hub deletes a Job as soon as its end is recorded."""
+"""Only a safeguard, because the hub deletes a Job as soon as its end is recorded."""
 SLACK_S = 60
 MOST_SECRET_BYTES = 1 << 20
-"""What Kubernetes allows in a Secret."""
+"""The largest Secret that Kubernetes accepts."""
 _RUN_FOLDER = "/etc/xcube-hub/run"
 _WORKLOAD = "workload.json.gz"
 
@@ -61,14 +61,14 @@ def job(run: Run, options: PodOptions) -> Json:
         "kind": "Job",
         "metadata": {"name": run.name, "labels": given},
         "spec": {
-            # Indexed, so that a pod is told how many before it have failed.
+            # Indexed, because then a pod learns how many pods before it have failed.
             "completionMode": "Indexed",
             "completions": 1,
             "parallelism": 1,
             "backoffLimitPerIndex": options.retries,
             "podReplacementPolicy": "Failed",  # never two pods that write the same cube
             "podFailurePolicy": _failure_policy(),
-            # The run keeps its own deadline; this one is for what cannot.
+            # The run watches its own deadline; this one is for runs that cannot.
             "activeDeadlineSeconds": int(options.pending_s + runs * (run.deadline_s + SLACK_S)),
             "ttlSecondsAfterFinished": TTL_S,
             "template": pod_template(run.container, options, given, _additions(run, options)),
@@ -77,7 +77,7 @@ def job(run: Run, options: PodOptions) -> Json:
 
 
 def _failure_policy() -> Json:
-    """What drives a pod off its node counts and is tried again; what a run does is final."""
+    """The failure policy: an evicted pod is replaced, up to a number; a run's own end is final."""
     return {
         "rules": [
             {"action": "Count", "onPodConditions": [{"type": "DisruptionTarget"}]},
@@ -90,7 +90,7 @@ def _failure_policy() -> Json:
 
 
 def _additions(run: Run, options: PodOptions) -> Additions:
-    """What the pod of a run has beside the usual: its Secret, and how its supervisor is called."""
+    """The parts of a run's pod that differ: its Secret, and the arguments of its supervisor."""
     keep = " --keep-environment" if has_extra_environment(run.container, options) else ""
     return Additions(
         arguments=(
@@ -123,7 +123,7 @@ def _additions(run: Run, options: PodOptions) -> Additions:
 
 
 def secret(run: Run, *, job_uid: str, instance: str) -> Json:
-    """What the run is to do, with which stores and which token. Raises TooLarge."""
+    """The Secret: the run's request, stores and token. Raises TooLarge."""
     token = run.report.token if run.report else ""
     content = json.dumps(_document(run), separators=(",", ":")).encode()
     packed = gzip.compress(content, mtime=0)
@@ -158,7 +158,10 @@ def secret(run: Run, *, job_uid: str, instance: str) -> Json:
 
 
 def _document(run: Run) -> Json:
-    """The run as the program reads it: the token comes apart, the kernel bounds memory."""
+    """The run as the program reads it, without the token and the memory limit.
+
+    The token is a file of its own, and the container limits the memory.
+    """
     document: Json = {
         "name": run.name,
         "attempt": run.attempt,

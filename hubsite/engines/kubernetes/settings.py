@@ -19,7 +19,7 @@ from hubsite.configuration.site import SiteSettings
 
 
 def former_image(environment: Mapping[str, str]) -> str | None:
-    """XCUBE_REPO with XCUBE_HASH, which wins unless it is "null", or with XCUBE_TAG."""
+    """The image: XCUBE_REPO with XCUBE_HASH, or with XCUBE_TAG if the hash is unset or "null"."""
     repository, tag, digest = (
         environment.get(name) for name in ("XCUBE_REPO", "XCUBE_TAG", "XCUBE_HASH")
     )
@@ -41,7 +41,7 @@ class KubernetesSettings(SiteSettings):
         None,
         default_text="`~/.kube/config`",
     )
-    """The file that describes the cluster, where the hub is not a pod of it."""
+    """The file that describes the cluster, if the hub is not a pod in it."""
 
     kube_context: str | None = setting(
         "XCUBE_HUB_KUBE_CONTEXT",
@@ -137,9 +137,9 @@ class KubernetesSettings(SiteSettings):
         [],
         default_text="none",
     )
-    """Volumes that runs see, for `file` stores: `claim:/path` all of a PersistentVolumeClaim,
-    to read only; `claim:/path:per-user` the folder of the job's owner alone, to write too, for
-    stores that are `per_user`."""
+    """Volumes that runs see, for `file` stores. `claim:/path` is all of a PersistentVolumeClaim,
+    read-only. `claim:/path:per-user` is only the folder of the job's owner, writable, for stores
+    that are `per_user`."""
 
     pod_annotations: dict[str, str] = setting(
         "XCUBE_HUB_POD_ANNOTATIONS",
@@ -147,7 +147,7 @@ class KubernetesSettings(SiteSettings):
         {},
         default_text="none",
     )
-    """Annotations of the pods, for what else works in the cluster: `key=value`, separated by
+    """Annotations of the pods, for other programs in the cluster: `key=value`, separated by
     commas."""
 
     pod_node_selector: dict[str, str] = setting(
@@ -221,8 +221,8 @@ class KubernetesSettings(SiteSettings):
         minimum=0,
         maximum=20,
     )
-    """How often a run is begun again that was driven off its node. A run that failed by itself
-    is not."""
+    """How often a run is started again after its pod was evicted from its node. A run that failed
+    by itself is not started again."""
 
     pod_pending_s: int = setting(
         "XCUBE_HUB_POD_PENDING_S",

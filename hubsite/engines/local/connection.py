@@ -1,4 +1,4 @@
-"""JSON over HTTP over a unix socket: how the hub speaks with the runner on this machine."""
+"""JSON over HTTP over a unix socket: the hub's calls to the runner on this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hubsite.storable import storable
 
 
 class SocketUnavailable(Exception):
-    """Nobody answers at the socket, or the answer did not come in time."""
+    """Nothing answers at the socket, or the answer came too late."""
 
 
 @dataclass(frozen=True)

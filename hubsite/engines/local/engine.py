@@ -30,7 +30,7 @@ from .paths import control_socket
 
 CALL_TIMEOUT_S = 10.0
 PASSING = (408, 500, 503, 507)
-"""Statuses of a runner that cannot do it just now: it is too busy, or its disk is full."""
+"""Statuses of a runner that cannot make a run now: it is too busy, or its disk is full."""
 
 
 class LocalEngine:
@@ -43,7 +43,7 @@ class LocalEngine:
 
 
 class LocalRuns(Place[Run, RunFact]):
-    """Knows the runner's socket, but not what the runs do: their payload passes unread."""
+    """Runs on this machine. It passes the payload of runs to the runner without reading it."""
 
     def __init__(self) -> None:
         self._version = 0
@@ -63,7 +63,7 @@ class LocalRuns(Place[Run, RunFact]):
         return MADE
 
     def remove_one(self, name: str) -> Removal:
-        """The runner keeps a tombstone of a name that it does not know, against late launches."""
+        """End and remove a run. The runner remembers unknown names, and refuses late launches."""
         reply = _call("DELETE", _url(name))
         if reply.status not in (200, 202, 404):
             raise EngineUnavailable(_message(reply))
@@ -98,7 +98,7 @@ class LocalRuns(Place[Run, RunFact]):
         self._version = 0
 
     def log(self, name: str, *, most_lines: int, wait_s: float) -> Sequence[LogChunk]:
-        """The runner has all logs at hand, and keeps no more lines of one than the hub does."""
+        """The log from the runner, which keeps as many lines as the hub and answers at once."""
         reply = _call("GET", _url(name))
         if reply.status != 200:
             return []

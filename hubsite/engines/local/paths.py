@@ -1,4 +1,4 @@
-"""Where the local engine and its runner meet, all in the data folder."""
+"""Paths of the runner's sockets and files, in the data folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def estimate_socket() -> Path:
 
 
 def _socket(name: str) -> Path:
-    """In the data folder; under the temporary folder where that path is too long for a socket."""
+    """The folder of sockets: in the data folder, or temporary if that path is too long."""
     path = settings.DATA_DIR / name
     if len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH:
         return path

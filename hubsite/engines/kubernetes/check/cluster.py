@@ -1,5 +1,7 @@
-"""Whether the cluster is as the hub needs it, for `manage.py check_cluster`: from the connection
-to the namespace, each look one row with its mend. Nothing is made (unless a trial is asked for).
+"""Checks the cluster for `manage.py check_cluster`, from the connection to the namespace.
+
+Each check gives one row, with what to do if it failed. Nothing is created in the cluster, unless
+a trial run is requested.
 """
 
 from __future__ import annotations
@@ -26,15 +28,15 @@ if TYPE_CHECKING:
     from kubernetes.client import Configuration
 
 OLDEST = (1, 33)
-"""Of what our Jobs use, backoffLimitPerIndex is stable since 1.33, podReplacementPolicy since 1.34
-(and on by default before)."""
+"""Our Jobs use backoffLimitPerIndex, stable since 1.33, and podReplacementPolicy, stable since
+1.34. Both were on by default before."""
 CLOCK_WARNING_S = 5.0
 CLOCK_FAILURE_S = 60.0
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What is checked: settings of the hub, and `trial_s`, how long a trial run may take."""
+    """The settings that are checked, and `trial_s`: how long a trial run may take."""
 
     source: Callable[[], Source]
     options: Callable[[], PodOptions]
@@ -45,7 +47,8 @@ class Asked:
 
 
 def check_cluster(asked: Asked) -> Iterator[Row]:
-    """The rows, one after the other; what depends on a row that failed is left out."""
+    """Yield the rows one after the other. After a failed row, checks that depend on it are left
+    out."""
     yield _engine(asked.engine)
     yield _callback(asked.callback_url)
     try:
@@ -92,7 +95,8 @@ def _engine(name: str) -> Row:
 
 
 def _callback(url: str) -> Row:
-    """Whether pods reach it is what a trial shows; that they do not is seen here already."""
+    """Check the callback URL. Only a trial run shows whether pods reach it, but some URLs can be
+    reached by no pod."""
     host = urlsplit(url).hostname or ""
     if not is_loopback(host):
         return ok("callback URL", url)
@@ -107,7 +111,7 @@ def _callback(url: str) -> Row:
 def _check_connection(
     place: Place, configuration: Configuration, source: Source
 ) -> Generator[Row, None, bool]:
-    """Whether calls come through, and as whom; returns whether they do."""
+    """Check whether the API server answers, and which account it sees; returns whether it does."""
     api, host = place.api, configuration.host
     try:
         version = api.get("/version")
@@ -163,7 +167,7 @@ def _version(version: Mapping[str, Any]) -> Row:
 
 
 def _credentials(api: Api, source: Source, namespace: str) -> Row:
-    """Whom the API server takes us for."""
+    """The account as which the API server has authenticated the hub."""
     kind = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
     try:
         answer = api.create("/apis/authentication.k8s.io/v1/selfsubjectreviews", kind)
@@ -200,7 +204,8 @@ def _date(api: Api) -> str | None:
 
 
 def _clock(date: str | None, *, now: datetime) -> Row:
-    """The server's Date has whole seconds: it is half a second later on average."""
+    """The difference of the clocks. The server's Date has whole seconds, so half a second is
+    added."""
     try:
         theirs = parsedate_to_datetime(date or "") + timedelta(seconds=0.5)
     except ValueError:

@@ -1,5 +1,7 @@
-"""Whether the namespace takes what the hub makes: looked at by the hub's own Role, by reading and
-by dry runs, so that nothing is made."""
+"""Checks whether the namespace accepts the hub's objects, by reading and by dry runs.
+
+It uses only permissions of the hub's own Role, and creates nothing.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,7 @@ def check_namespace(place: Place, *, memory_bytes: int) -> Iterator[Row]:
 
 
 def _namespace(place: Place, found: Json) -> Row:
-    """`found` becomes the namespace if it is there to stay."""
+    """Check that the namespace exists and is not being deleted; `found` is set to it."""
     name = place.namespace
     make = f"kubectl create namespace {name}"
     try:
@@ -45,7 +47,7 @@ def _namespace(place: Place, found: Json) -> Row:
         if refused.status == 404:
             return failed("namespace", f"there is no {name}", f"{make}; {role_mend(name)}")
         if is_denied(refused):
-            # An account of the namespace is told this also when there is none.
+            # A service account of the namespace gets this answer also if the namespace is missing.
             fault = f"there is no {name}, or the hub may not look at it"
             return failed("namespace", fault, f"{make}, if there is none; {role_mend(name)}")
         raise
@@ -75,7 +77,7 @@ def _permission(place: Place, permission: Permission) -> Row:
 
 
 def _pod_security(name: str, namespace: Json) -> Row:
-    """Our pods meet `restricted` anywhere; others' in the namespace should too."""
+    """Check the Pod Security Standard. The hub's pods meet `restricted`; other pods should too."""
     level = (namespace["metadata"].get("labels") or {}).get(ENFORCE)
     if level == "restricted":
         return ok("pod security", "restricted is enforced")
@@ -87,8 +89,11 @@ def _pod_security(name: str, namespace: Json) -> Row:
 
 
 def _made(place: Place, *, memory_bytes: int) -> Iterator[Row]:
-    """What the API server says to a run's three objects (quotas, admission), without making
-    them. Pods have quotas and admission of their own, which only a trial meets."""
+    """Check by a dry run whether the API server accepts a run's three objects.
+
+    That shows quotas and admission rules for these. Pods have quotas and admission rules of
+    their own, which only a trial run shows.
+    """
     run = Run(
         name="xcube-hub-check",
         attempt=1,
@@ -152,7 +157,7 @@ def _refusal(what: str, refused: Refused, namespace: str) -> Row:
         )
     if is_denied(refused):
         raise refused
-    # A policy may answer 422 as well, which else says that the object is not valid.
+    # 422 usually means that the object is invalid, but a policy may answer it as well.
     if refused.status in (400, 422) and "denied" not in str(refused):
         return failed(what, str(refused), "Mend the setting XCUBE_HUB_POD_… that is named there.")
     return failed(

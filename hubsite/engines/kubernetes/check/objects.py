@@ -1,4 +1,4 @@
-"""Whether what the settings name is in the namespace: claims, Secrets, ConfigMaps, classes."""
+"""Checks that objects named in the settings exist: claims, Secrets, ConfigMaps, classes."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _claim_row(what: str, claim: Json, volume: Volume, namespace: str) -> Row:
 
 
 def _secret(place: Place, what: str, name: str, make: str) -> Row:
-    """The Role does not let us read Secrets; making it, as a dry run, tells that it is there."""
+    """Check that a Secret exists. The Role may not read it, but a dry run to create it says so."""
     body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}}
     try:
         place.api.try_create(place.path("secrets"), body)
@@ -127,7 +127,7 @@ def _config_map(place: Place, name: str) -> Row:
 
 
 def _class(place: Place, what: str, path: str, name: str, setting: str) -> Row:
-    """Classes are the cluster's, not the namespace's: the hub's Role does not show them."""
+    """Check a class. Classes belong to the cluster, so the hub's Role cannot read them."""
     try:
         place.api.get(f"{path}/{quote(name, safe='')}")
     except Refused as refused:

@@ -1,7 +1,7 @@
-"""What the hub's account must be allowed in the namespace of the runs.
+"""The permissions (RBAC) that the hub's account needs in the namespace of the runs.
 
-It follows from the kinds of work. `deploy/kubernetes/role.yaml` gives exactly this (a test holds
-them equal), and `manage.py check_cluster` asks for each.
+They follow from the kinds of work. `deploy/kubernetes/role.yaml` grants exactly these (a test
+compares them), and `manage.py check_cluster` checks each of them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..kinds import Resource
 
 
 class Permission(NamedTuple):
-    """One verb on one kind; `resource` may have a part, as `pods/log`."""
+    """One verb on one resource, which may be a subresource such as `pods/log`."""
 
     group: str
     resource: str
@@ -24,7 +24,7 @@ class Permission(NamedTuple):
         return f"{self.verb} {self.resource}"
 
     def attributes(self, namespace: str) -> dict[str, str]:
-        """As a SelfSubjectAccessReview asks for it."""
+        """The permission in the form of a SelfSubjectAccessReview."""
         resource, _, part = self.resource.partition("/")
         asked = {"namespace": namespace, "group": self.group, "resource": resource}
         return asked | ({"subresource": part} if part else {}) | {"verb": self.verb}
@@ -34,7 +34,7 @@ CHECKED = (
     Resource("", "persistentvolumeclaims", ("get",)),
     Resource("", "namespaces", ("get",)),
 )
-"""What only `check_cluster` looks at."""
+"""Resources that only `check_cluster` reads."""
 
 
 def permissions(resources: Iterable[Resource]) -> tuple[Permission, ...]:

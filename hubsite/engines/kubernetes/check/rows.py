@@ -1,4 +1,4 @@
-"""What one look at the cluster found, and what to do about it."""
+"""The result of one check of the cluster, and what to do about it."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ class Row:
 
 @dataclass(frozen=True)
 class Place:
-    """The namespace that is looked at, and the pods that are to run there."""
+    """The namespace that is checked, and the pods that shall run there."""
 
     api: Api
     namespace: str
     options: PodOptions
 
     def path(self, kind: str = "", name: str = "", *, group: str = "/api/v1") -> str:
-        """Of a kind (its plural) in the namespace, of one object of it, or of the namespace."""
+        """The path of a kind (its plural) in the namespace, of one object, or of the namespace."""
         parts = [quote(part, safe="") for part in (self.namespace, kind, name) if part]
         return f"{group}/namespaces/{'/'.join(parts)}"
 
     def row(self, what: str, look: Callable[[], Row]) -> Row:
-        """The row of `look`, which may leave it to us to tell that it was refused, or that the
-        API server was away."""
+        """The row of `look`, or a row that says that the call was refused, or that the API server
+        is unreachable."""
         try:
             return look()
         except Refused as refused:
@@ -74,7 +74,7 @@ def has_failed(rows: Iterable[Row]) -> bool:
 
 
 def is_denied(refused: Refused) -> bool:
-    """403 of a missing permission; quotas and admission answer 403 too."""
+    """Whether a permission is missing; quotas and admission rules answer 403, too."""
     return refused.status == 403 and " cannot " in str(refused)
 
 

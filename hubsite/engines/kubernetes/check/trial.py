@@ -1,6 +1,8 @@
-"""A trial run for `manage.py check_cluster --trial`: a pod as each job's, which finds xcube in its
-image and calls the hub. It sees what no dry run does: quotas of pods, classes, nodes, the image,
-the network. Its objects are of another instance than the hub's, so that no observer minds them.
+"""A trial run for `manage.py check_cluster --trial`: its pod imports xcube and calls the hub.
+
+The pod is like that of a job. It shows what a dry run cannot: quotas of pods, classes, nodes, the
+image, the network. Its objects have another instance label than the hub's, so the follower
+ignores them.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ INSTANCE = "xcube-hub-check"
 POLL_S = 0.5
 _JOBS = "/apis/batch/v1"
 
-# Runs in the image, by its Python; what it writes is read as a run's termination message.
+# The Python of the image executes this. It writes its result as a run writes its termination
+# message.
 PROGRAM = """\
 import gzip, json, sys, urllib.error, urllib.request
 
@@ -74,7 +77,7 @@ def run_trial(place: Place, *, callback_url: str, memory_bytes: int, wait_s: flo
         deadline_s=60,
         report=Report(callback_url, ""),
     )
-    # Without users' folders: mounting one makes it.
+    # Without users' folders, because mounting one would create it.
     volumes = [replace(volume, per_user=False) for volume in place.options.volumes]
     options = replace(
         place.options, instance=INSTANCE, retries=0, pending_s=int(wait_s), volumes=volumes
@@ -87,7 +90,7 @@ def run_trial(place: Place, *, callback_url: str, memory_bytes: int, wait_s: flo
 
 
 def archive(name: str) -> bytes:
-    """The program as a zip; the name of the run in it makes its ConfigMap the run's own."""
+    """The program as a zip. It contains the name of the run, so no other has its ConfigMap."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
         file.writestr("xcube_hub_check.py", f"# {name}\n{PROGRAM}")
@@ -110,7 +113,7 @@ def _run(place: Place, run: Run, wait_s: float) -> RunFact:
 
 
 def _end(place: Place, name: str, wait_s: float) -> RunFact:
-    """Its end, or what keeps it from it when the time is up."""
+    """Wait for the end of the run; after the time limit, say what it waits for."""
     deadline = time.monotonic() + wait_s
     while True:
         seen = _observe(place, name)
