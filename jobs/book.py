@@ -14,6 +14,7 @@ from typing import Any
 from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
+from hubsite.coordination.clock import is_earlier
 from hubsite.coordination.wake_up import ask
 from hubsite.engines.base import Engine, EngineUnavailable, Gone, Phase, Removal, RunFact
 from hubsite.engines.base import Reason as EngineReason
@@ -189,11 +190,11 @@ class JobBook(Book[RunFact]):
     def vanish(self, job: Job, *, asked_at: datetime) -> None:
         """Record that the engine had no object of this job at `asked_at`: deleted or not made."""
         if job.is_final:
-            if job.finished_at and job.finished_at < asked_at:
+            if job.finished_at and is_earlier(job.finished_at, asked_at):
                 if job.seen_at is None and self._may_still_come(job, asked_at):
                     return
                 closing.note_gone(job)
-        elif job.seen_at is not None and job.seen_at < asked_at - timedelta(seconds=1):
+        elif job.seen_at is not None and is_earlier(job.seen_at, asked_at - timedelta(seconds=1)):
             if self._engine.runs.exists(job.job_id):
                 return  # the clock or the watch cache of another follower was wrong
             message = "The run vanished from the engine before it had ended."
@@ -209,8 +210,8 @@ class JobBook(Book[RunFact]):
         if removal is not Removal.MAY_STILL_APPEAR or job.finished_at is None:
             return removal is Removal.ENDING
         if job.made_at is not None:
-            return job.made_at >= asked_at
-        return asked_at - job.finished_at < LAUNCH_LASTS
+            return not is_earlier(job.made_at, asked_at)
+        return not is_earlier(job.finished_at, asked_at - LAUNCH_LASTS)
 
 
 def _begins(known: Sequence[tuple[Job, RunFact]]) -> list[tuple[Job, datetime]]:

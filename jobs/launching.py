@@ -16,6 +16,7 @@ from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from hubsite.coordination import lock
+from hubsite.coordination.clock import SKEW
 from hubsite.coordination.cool_down import CoolDown
 from hubsite.engines import find_engine
 from hubsite.engines.base import Applied, Engine, Outcome, Run
@@ -58,15 +59,19 @@ def launch_due() -> int:
 
 
 def launch_missing() -> int:
-    """Launch jobs again that were claimed but not made, or made but not seen in the engine."""
+    """Launch jobs again that were claimed but not made, or made but not seen in the engine.
+
+    A time in the future was written by a clock that was wrong: it does not count as recent.
+    """
     now = timezone.now()
     missing = (
         Job.objects.placed()
         .filter(state=State.LAUNCHED)
         .exclude(COOL_DOWN.is_on_for("engine"))
         .filter(
-            Q(made_at=None, launched_at__lt=now - UNMADE_AFTER)
-            | Q(made_at__lt=now - UNSEEN_AFTER, seen_at=None)
+            Q(made_at=None)
+            & (Q(launched_at__lt=now - UNMADE_AFTER) | Q(launched_at__gt=now + SKEW))
+            | Q(seen_at=None) & (Q(made_at__lt=now - UNSEEN_AFTER) | Q(made_at__gt=now + SKEW))
         )
     )
     count = 0

@@ -59,7 +59,7 @@ class Publisher:
         self.provider = provider
         self._documents: Documents | None = None
         self._is_loaded = False
-        self._tried_at = 0.0
+        self._tried_at = -RETRY_AFTER_S
         self._is_down = False
         self._fetching: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -69,7 +69,7 @@ class Publisher:
         """The last good documents, None if they are older than a day. Never waits."""
         documents = self._documents or self._load()
         age_s = time.time() - documents.fetched_at if documents else SERVE_FOR_S
-        if age_s >= REFRESH_AFTER_S:
+        if not 0 <= age_s < REFRESH_AFTER_S:  # below 0: the clock was ahead when they came
             self._start_fetching()
         return documents if age_s < SERVE_FOR_S else None
 
@@ -80,7 +80,7 @@ class Publisher:
         anyone can start a sign-on.
         """
         oldest = time.time() - within_s
-        if self._documents is None or self._documents.fetched_at < oldest:
+        if not self._came_since(oldest):
             is_limited = self._is_down
             if not is_limited or self._waiting.acquire(blocking=False):
                 try:
@@ -90,9 +90,13 @@ class Publisher:
                     if is_limited:
                         self._waiting.release()
         documents = self._documents
-        if documents is None or documents.fetched_at < oldest:
+        if documents is None or not self._came_since(oldest):
             raise ProviderUnavailable(f"{self.provider.title} does not answer just now")
         return documents
+
+    def _came_since(self, oldest: float) -> bool:
+        documents = self._documents
+        return documents is not None and oldest <= documents.fetched_at <= time.time()
 
     def key(self, kid: str | None, algorithm: str, *, at_once: bool = False) -> Any | None:
         """The public key of that id. An unknown key is fetched, but only once in a while.
@@ -124,9 +128,9 @@ class Publisher:
         with self._lock:
             if self._fetching is not None and self._fetching.is_alive():
                 return self._fetching
-            if not even_if_tried and time.time() - self._tried_at < RETRY_AFTER_S:
+            if not even_if_tried and time.monotonic() - self._tried_at < RETRY_AFTER_S:
                 return None
-            self._tried_at = time.time()
+            self._tried_at = time.monotonic()
             self._fetching = threading.Thread(
                 target=self._fetch, name=f"oidc-{self.provider.key}", daemon=True
             )

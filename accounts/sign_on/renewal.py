@@ -77,7 +77,8 @@ def _confirm(request: HttpRequest) -> HttpResponse | None:
     if PROVIDER not in session:
         return None  # signed in by password
     overdue_s = now - session.get(RENEW_AT, 0)
-    if overdue_s < 0:
+    longest_s = max(hub.session_renewal_s, POSTPONE_S)
+    if -longest_s <= overdue_s < 0:
         return None
     provider = provider_by_key(session[PROVIDER])
     if provider is None:  # removed from the settings

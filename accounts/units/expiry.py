@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Exists, Max, OuterRef
 from django.utils import timezone
 
 from ..models import ExpiringUnits, LedgerEntry, User
@@ -53,11 +53,48 @@ def grant_expiring(
 
 
 def expire_due(*, now: datetime | None = None) -> int:
-    """Take what lasted until now; returns how many units. May be repeated."""
+    """Take what lasted until now; returns how many units. May be repeated.
+
+    What was taken too early, because the clock was ahead, is given back first.
+    """
     now = now or timezone.now()
+    _restore_early(now)
     due = ExpiringUnits.objects.filter(closed_at=None, expires_at__lte=now)
     users = User.objects.filter(pk__in=due.order_by().values("user"))
     return sum(_expire(user, now) for user in users)
+
+
+def _restore_early(now: datetime) -> None:
+    """Give back what expired while the clock was ahead: the units last longer than until now."""
+    early = LedgerEntry.objects.filter(
+        user=OuterRef("user"), kind=LedgerEntry.Kind.EXPIRE, created_at__gt=now
+    )
+    rows = ExpiringUnits.objects.filter(Exists(early), expires_at__gt=now)
+    for user in User.objects.filter(pk__in=rows.order_by().values("user")):
+        _restore(user, now)
+
+
+@transaction.atomic
+def _restore(user: User, now: datetime) -> None:
+    ledger.locked_balance(user)
+    _count(user)
+    last = 0
+    for row in ExpiringUnits.objects.filter(user=user, expires_at__gt=now):
+        taken = LedgerEntry.objects.filter(
+            user=user, idempotency_key__startswith=f"expire:{row.pk}:"
+        )
+        for entry in taken.filter(created_at__gt=now):
+            key = f"restore:{entry.pk}"
+            if LedgerEntry.objects.filter(idempotency_key=key).exists():
+                continue
+            reason = f"lasts until {row.expires_at:%Y-%m-%d}: the clock was ahead"
+            last = ledger.correct(user, entry.units, key=key, reason=reason, actor="hub").pk
+            row.remaining += entry.units
+            row.closed_at = None
+        row.save(update_fields=["remaining", "closed_at"])
+    if last:
+        open_rows = ExpiringUnits.objects.filter(user=user, closed_at=None)
+        _set_counted(list(open_rows.values_list("pk", flat=True)), last)
 
 
 @transaction.atomic
@@ -72,7 +109,7 @@ def _expire(user: User, now: datetime) -> int:
             entry = ledger.expire(
                 user,
                 units,
-                key=f"expire:{row.pk}:{row.remaining}",
+                key=f"expire:{row.pk}:{row.remaining}:{row.counted_to}",
                 reason=f"lasted until {row.expires_at:%Y-%m-%d}",
             )
             last = entry.pk

@@ -18,6 +18,9 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+SKEW = timedelta(seconds=60)
+"""Clocks of two machines may differ by this much without being wrong."""
+
 
 def lies_ahead(field: str, *, longest: timedelta) -> Q:
     """For a query: the "until" in column `field` is not over yet."""
@@ -37,6 +40,11 @@ def is_ahead(until: datetime | None, *, longest: timedelta, now: datetime | None
     """Whether a stored "until" is not over yet."""
     now = now or timezone.now()
     return until is not None and now < until <= now + longest
+
+
+def is_earlier(moment: datetime, than: datetime, *, now: datetime | None = None) -> bool:
+    """Whether `moment` was before `than`. One in the future came from a wrong clock: earlier."""
+    return moment < than or moment > (now or timezone.now()) + SKEW
 
 
 def since(moment: datetime, *, now: datetime | None = None) -> datetime:

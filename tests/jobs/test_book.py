@@ -525,3 +525,16 @@ def test_objects_are_asked_to_be_removed_once_and_not_into_a_long_queue(observer
         queues.put(queues.OUTSIDE, "others.tasks.something", 1)
     look(observer)
     assert queued_tasks().count("remove_objects") == 1
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_time_of_a_clock_that_was_ahead_holds_no_place_for_a_day(observer, engine, ended):
+    """The job's object is gone, and its row was written while the clock was a day ahead."""
+    tomorrow = timezone.now() + timedelta(days=1)
+    job = launched(seen_at=tomorrow)
+    if ended:
+        Job.objects.filter(pk=job.pk).update(state=State.CANCELLED, finished_at=tomorrow)
+    look(observer)
+    job.refresh_from_db()
+    assert not job.is_live
+    assert job.is_final

@@ -361,3 +361,14 @@ def test_two_workers_at_once_never_exceed_the_places(engine):
         thread.join()
     assert Job.objects.filter(state=State.LAUNCHED).count() == 5
     assert len({w.name for w in engine.launched}) == len(engine.launched) == 5
+
+
+@pytest.mark.parametrize("times", [{}, {"made_at": timedelta(days=1)}])
+def test_a_launch_by_a_clock_that_was_ahead_is_repeated_now(engine, times):
+    """Not a day later: a launch twice is one run."""
+    now = timezone.now()
+    fields = {name: now + ahead for name, ahead in times.items()}
+    make_job(
+        make_user(units=9), state=State.LAUNCHED, launched_at=now + timedelta(days=1), **fields
+    )
+    assert launching.launch_missing() == 1

@@ -79,7 +79,7 @@ def public_pem(name: str = "first") -> bytes:
 def publish(its: Provider, *keys: dict[str, Any], age_s: float = 0) -> None:
     """As if these keys had been fetched, `age_s` ago; the issuer itself is not reached."""
     publisher(its).keep(METADATA, {"keys": list(keys or [jwk()])}, time.time() - age_s)
-    publisher(its)._tried_at = time.time()
+    publisher(its)._tried_at = time.monotonic()
 
 
 def claims(**changes: Any) -> dict[str, Any]:

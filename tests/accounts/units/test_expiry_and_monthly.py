@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.contrib.sessions.models import Session
 from django.core import mail
+from django.db.models import QuerySet
 from django.test import Client as HttpClient
 from django.utils import timezone
 from hypothesis import given
@@ -295,3 +296,49 @@ def test_units_that_were_granted_for_good_are_not_made_to_expire_by_their_key(us
     grant_expiring(user, 99, expires_at=DECEMBER, key="k")
     assert expire_due(now=JANUARY) == 0
     assert ledger.available(user) == 105
+
+
+def expire_by_a_clock_ahead(at: datetime) -> int:
+    """A tick at a time that has not come yet: its entries are dated then."""
+    before = set(LedgerEntry.objects.values_list("pk", flat=True))
+    units = expire_due(now=at)
+    QuerySet(LedgerEntry).exclude(pk__in=before).update(created_at=at)
+    return units
+
+
+@pytest.mark.parametrize("reserved", [0, 30])
+def test_a_clock_that_was_ahead_expires_nothing_for_good(user, reserved):
+    grant_expiring(user, 50, expires_at=DECEMBER, key="short")
+    spend(user, 10, "a-job")
+    ledger.reserve(user, reserved, reference="runs", key="r")
+    assert expire_by_a_clock_ahead(DECEMBER + timedelta(hours=1)) == 40 - reserved
+    before = DECEMBER - timedelta(days=1)
+    for _ in range(2):
+        assert expire_due(now=before) == 0
+        assert ledger.available(user) == 40 - reserved
+    ledger.release("runs")
+    spend(user, 5, "another")
+    assert expiring_next(user) == [(DECEMBER, 35)]
+    assert expire_due(now=DECEMBER) == 35, "when it is really over"
+    assert ledger.available(user) == 0
+    assert ledger.check_ledger() == []
+
+
+def test_units_come_back_after_each_time_that_the_clock_was_ahead(user):
+    grant_expiring(user, 50, expires_at=DECEMBER, key="short")
+    ledger.grant(user, 7, key="lasting")
+    for _ in range(3):
+        assert expire_by_a_clock_ahead(DECEMBER + timedelta(hours=1)) == 50
+        assert ledger.available(user) == 7
+        assert expire_due(now=DECEMBER - timedelta(days=1)) == 0
+        assert ledger.available(user) == 57
+    assert expire_due(now=DECEMBER) == 50
+    assert ledger.check_ledger() == []
+
+
+def test_what_expired_in_time_stays_expired(user):
+    grant_expiring(user, 50, expires_at=DECEMBER, key="short")
+    grant_expiring(user, 20, expires_at=JANUARY, key="long")
+    assert expire_by_a_clock_ahead(DECEMBER) == 50
+    assert expire_due(now=DECEMBER + timedelta(minutes=1)) == 0
+    assert ledger.available(user) == 20
