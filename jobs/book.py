@@ -151,7 +151,10 @@ class JobBook(Book[RunFact]):
 
     def _finish(self, job: Job, fact: RunFact) -> bool:
         """End the job as its run ended. True if the row is final afterwards."""
-        ended: dict[str, Any] = {"finished_at": fact.finished_at or timezone.now()}
+        ended: dict[str, Any] = {
+            "finished_at": fact.finished_at or timezone.now(),
+            "usage": dict(fact.usage) or None,
+        }
         if fact.result is not None or job.result is None:
             # The run's own report may contain more than the engine can store.
             ended["result"] = {**(job.result or {}), **(_shown(fact.result) or {})} or None

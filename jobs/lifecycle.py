@@ -12,7 +12,7 @@ A job never leaves a final state. A repeated or late step changes nothing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -94,7 +94,7 @@ def move(
         )
         if to in FINAL_STATES:
             if to != State.CANCELLED or origin == State.QUEUED:
-                _bill(job, is_paid=is_paid)
+                _bill(job, is_paid=is_paid, usage=fields.get("usage"))
             # Otherwise its run may have begun, or even ended; then `close` bills it.
             if fields.get("removal_due_at"):
                 wake_up(REMOVAL_TASK)
@@ -195,15 +195,16 @@ def _removal_due_at(job: Job, to: State, reason: str, *, is_paid: bool) -> datet
     return timezone.now()
 
 
-def _bill(job: Job, *, is_paid: bool) -> None:
-    """Charge the job, or release its reservation.
+def _bill(job: Job, *, is_paid: bool, usage: Mapping[str, int] | None = None) -> None:
+    """Charge the job, or release its reservation; record what it would cost as it really was.
 
     If that fails, this job and others end nevertheless. The log names the job, and
     `manage.py check_ledger` shows what is wrong.
     """
     try:
         with transaction.atomic():
-            (ledger.settle if is_paid else ledger.release)(job.job_id)
+            close_reservation = ledger.settle if is_paid else ledger.release
+            close_reservation(job.job_id, actual=_actual_units(job, usage or job.usage))
     except (ledger.NoReservation, ledger.IdempotencyKeyReused, RuntimeError):
         logger.exception("%s ended, but cannot be billed", job.job_id)
 
@@ -237,6 +238,15 @@ def close(job: Job, *, has_run: bool, result_status: str = "", wrote: bool | Non
             wake_up(REMOVAL_TASK)
     job.is_live = False
     return True
+
+
+def _actual_units(job: Job, usage: Mapping[str, int] | None) -> int | None:
+    """The price in proportion to the values that were really written; None if unknown."""
+    written = (usage or {}).get("written_cells")
+    if written is None:
+        return None
+    admitted = JobDocument.objects.filter(job=job).values_list("admitted_cells", flat=True).first()
+    return round(job.units * written / admitted) if admitted else None
 
 
 def cancel(job: Job, *, actor: str) -> bool:

@@ -150,6 +150,12 @@ class Job(models.Model):
     )
     removal_tries = models.PositiveIntegerField(default=0)
 
+    usage = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="What its run was measured to use: peak_memory_bytes, written_cells. With the "
+        "times it says what such a job really takes.",
+    )
     progress = models.JSONField(
         null=True, blank=True, help_text="Last report of the run: {sender, state}."
     )

@@ -214,18 +214,35 @@ class Fact:
 @dataclass(frozen=True, kw_only=True)
 class RunFact(Fact):
     """The state of one run. `result` is what the program reported at its end; `wrote` says
-    whether it had begun to write its output, None if no one knows."""
+    whether it had begun to write its output, None if no one knows; `usage` holds numbers that
+    its supervisor measured, such as `peak_memory_bytes`, by name."""
 
     attempt: int
     started_at: datetime | None = None
     finished_at: datetime | None = None
     result: dict[str, Any] | None = None
     wrote: bool | None = None
+    usage: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> tuple[object, ...]:
         end = (self.reason, self.result) if self.phase.is_final else ()
         return (self.attempt, self.phase, self.message, *end)
+
+
+USAGE = ("peak_memory_bytes", "written_cells")
+"""The numbers that a supervisor may report: memory at its peak, values in what was written."""
+
+
+def usage_of(told: Mapping[str, Any]) -> dict[str, int]:
+    """The numbers named in USAGE that `told` holds; others and what is no number are left out."""
+    return {
+        name: value
+        for name in USAGE
+        if isinstance(value := told.get(name), int)
+        and not isinstance(value, bool)
+        and 0 <= value < 2**62
+    }
 
 
 class Spec(Protocol):

@@ -6,16 +6,16 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from accounts.models import Balance
+from accounts.models import Balance, LedgerEntry
 from hubsite.coordination import queues, ticks
 from hubsite.engines import following
-from hubsite.engines.base import EngineUnavailable, Gone, LogChunk, Phase
+from hubsite.engines.base import EngineUnavailable, Gone, LogChunk, Phase, RunFact, usage_of
 from hubsite.engines.base import Reason as EngineReason
 from hubsite.engines.following import Follower
 from jobs import lifecycle, logs, tasks
 from jobs.book import JobBook
 from jobs.following import make_follower
-from jobs.models import Job, Reason, State
+from jobs.models import Job, JobDocument, Reason, State
 from tests.accounts.factories import make_user
 
 from .conftest import queued_tasks, run_queued_tasks
@@ -538,3 +538,33 @@ def test_a_time_of_a_clock_that_was_ahead_holds_no_place_for_a_day(observer, eng
     job.refresh_from_db()
     assert not job.is_live
     assert job.is_final
+
+
+class TestUsage:
+    """What a run really used is kept beside its price."""
+
+    def ends(self, engine, **usage):
+        job = launched()
+        JobDocument.objects.filter(job=job).update(admitted_cells=1000)
+        began = timezone.now()
+        fact = RunFact(
+            job.job_id, Phase.SUCCEEDED, attempt=1, started_at=began, result=OK, usage=usage
+        )
+        record(engine, job, fact)
+        job.refresh_from_db()
+        return job, LedgerEntry.objects.closing(job.job_id).get()
+
+    def test_memory_and_size_are_stored_and_the_ledger_has_the_price_of_the_size(self, engine):
+        job, entry = self.ends(engine, written_cells=400, peak_memory_bytes=7)
+        assert job.usage == {"written_cells": 400, "peak_memory_bytes": 7}
+        assert (entry.units, entry.actual_units) == (5, 2)
+
+    def test_without_a_size_nothing_is_made_up(self, engine):
+        job, entry = self.ends(engine)
+        assert (job.usage, entry.actual_units) == (None, None)
+
+    @pytest.mark.parametrize("value", [-1, True, "9", 1.5, None, 2**63, [1], {"a": 1}])
+    def test_only_numbers_are_taken_from_what_a_run_says(self, value):
+        assert usage_of({"written_cells": value, "peak_memory_bytes": 3, "other": 4}) == {
+            "peak_memory_bytes": 3
+        }

@@ -155,6 +155,12 @@ def test_a_cube_equals_xcubes(runner, xcube_python, tmp_path, stores, request_bo
     assert run["result"]["result"] == expected["result"] == {"data_id": "cube.zarr"}
     assert run["started_at"] <= run["finished_at"]
     assert run["peak_memory_bytes"] > 1 << 20
+    dims = "import sys, xarray; c = xarray.open_zarr(sys.argv[1]); "
+    count = [xcube_python, "-c", dims + "print(sum(v.size for v in c.data_vars.values()))"]
+    cells = subprocess.run(
+        [*count, tmp_path / "out" / "cube.zarr"], capture_output=True, check=True
+    )
+    assert run["written_cells"] == int(cells.stdout)
     paths = [str(tmp_path / "plain.zarr"), str(tmp_path / "out" / "cube.zarr")]
     subprocess.run([xcube_python, "-c", COMPARE, *paths], check=True, timeout=60)
     wait_for(lambda: not (runner.runs / name / "scratch").exists())

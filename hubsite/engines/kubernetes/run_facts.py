@@ -9,7 +9,7 @@ from typing import Any
 
 from hubsite.storable import storable
 
-from ..base import Phase, Reason, RunFact
+from ..base import Phase, Reason, RunFact, usage_of
 from .failures import HOPELESS_IMAGE, why_failed, why_pending
 from .kinds import Seen
 from .labels import ATTEMPT_LABEL, kept_metadata
@@ -153,6 +153,7 @@ def _succeeded(pod: Pod) -> RunFact:
         started_at=pod.started_at or pod.created_at,
         finished_at=pod.finished_at,
         result=result_of(pod.told.get("result")),
+        usage=usage_of(pod.told),
     )
 
 
@@ -171,6 +172,7 @@ def _end(reason: str | None, message: str, pod: Pod | None) -> RunFact:
         started_at=pod.started_at,
         finished_at=pod.finished_at,
         result=result_of(pod.told.get("result")),
+        usage=usage_of(pod.told),
         wrote=pod.wrote,
     )
 

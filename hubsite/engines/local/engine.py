@@ -24,6 +24,7 @@ from ..base import (
     Removal,
     Run,
     RunFact,
+    usage_of,
 )
 from .connection import Reply, SocketUnavailable, call
 from .paths import control_socket
@@ -142,6 +143,7 @@ def _from_wire(run: dict[str, Any]) -> RunFact:
         finished_at=_time(run.get("finished_at")),
         result=run.get("result"),
         wrote=run.get("wrote"),
+        usage=usage_of(run),
     )
 
 

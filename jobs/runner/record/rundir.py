@@ -122,6 +122,13 @@ class RunDir:
         return (self.path / WRITING).exists()
 
     @property
+    def written_cells(self) -> int | None:
+        """How many values the cube has that the run began to write; None if it wrote none."""
+        noted = self.read(WRITING)
+        cells = noted.get("cells") if isinstance(noted, dict) else None
+        return cells if isinstance(cells, int) and not isinstance(cells, bool) else None
+
+    @property
     def is_buried(self) -> bool:
         return (self.root / ".ended" / self.name).exists()
 

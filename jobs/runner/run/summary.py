@@ -21,7 +21,7 @@ _VERSIONS = 500
 _VERSION_CHARS = 200
 _FIELDS = (
     "phase", "reason", "message", "exit_code", "signal", "started_at", "finished_at",
-    "peak_memory_bytes", "wrote",
+    "peak_memory_bytes", "written_cells", "wrote",
 )  # fmt: skip
 
 

@@ -252,6 +252,7 @@ class _Supervisor:
             "finished_at": now(),
             "peak_memory_bytes": limits.peak_memory_bytes,
             # What the tries before have written, nobody knows here.
+            "written_cells": self._run.written_cells,
             "wrote": self._run.has_written or (None if self._is_retry else False),
         }
         result = self._run.read("result.json")

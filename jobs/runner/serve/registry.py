@@ -57,6 +57,7 @@ class Run:
             "started_at": status.get("started_at") or self.started_at,
             "finished_at": status.get("finished_at"),
             "peak_memory_bytes": status.get("peak_memory_bytes"),
+            "written_cells": status.get("written_cells"),
             "wrote": status.get("wrote"),
             "result": self.result,
             "deleting": self.deleting,

@@ -22,6 +22,7 @@ from xcube.core.store.storepool import DataStorePool, get_data_store_instance
 
 from ..record.rundir import WRITING, RunDir, insistently
 from . import containment
+from .writing import cells_of
 
 CLAIM_SUFFIX = ".xcube-hub"
 CLAIM_BYTES = 4096
@@ -135,7 +136,7 @@ class Writing:
 
         class Writer(local_generator.CubeWriter):
             def write_cube(self, cube: Any, gm: Any) -> Any:
-                announce()
+                announce(cells_of(cube, gm))
                 return super().write_cube(cube, gm)
 
         local_generator.CubeWriter = Writer
@@ -145,22 +146,22 @@ class Writing:
         if self._place is not None:
             insistently(self._place.drop_claim, tries=TRIES)
 
-    def _announce(self) -> None:
+    def _announce(self, cells: int) -> None:
         output = self._output
         adds = bool(ADDING & set(output.get("write_params") or ()))
         named = output.get("store_id") and output.get("data_id")
         place = Place.of(output, self._stores) if named else None
         if place is not None and not adds and not output.get("replace") and place.exists():
             return  # xcube will refuse to write: what is there is not this run's
-        self._note()
+        self._note(cells)
         if place is not None and not adds and output["store_id"].startswith("@"):
             place.put_claim(self._run.name)
             self._place = place
 
-    def _note(self) -> None:
+    def _note(self, cells: int) -> None:
         umask = os.umask(0o077)
         try:
-            self._run.write_once(WRITING, {"at": time.time()})
+            self._run.write_once(WRITING, {"at": time.time(), "cells": cells})
         finally:
             os.umask(umask)
 

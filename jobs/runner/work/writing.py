@@ -55,13 +55,18 @@ def write_at_most(admitted_cells: int | None = None) -> None:
 
 def hold_to(admitted_cells: int, cube: xr.Dataset, gm: Any) -> None:
     """Raises TooLarge if the cube has many more values than were admitted."""
-    axes = set(gm.xy_dim_names)
-    cells = sum(v.size for v in cube.data_vars.values() if axes.intersection(v.dims))
+    cells = cells_of(cube, gm)
     if cells > admitted_cells * TOLERANCE:
         raise TooLarge(
             f"The cube has {cells:,} values, its estimate said {admitted_cells:,}. "
             "Nothing was written."
         )
+
+
+def cells_of(cube: xr.Dataset, gm: Any) -> int:
+    """How many values the variables have that lie on the grid `gm`."""
+    axes = set(gm.xy_dim_names)
+    return int(sum(v.size for v in cube.data_vars.values() if axes.intersection(v.dims)))
 
 
 def zarr_format_of(cube: xr.Dataset) -> int:
