@@ -191,7 +191,8 @@ class TestHandover:
 STATUS = {
     "phase": "FAILED", "reason": "XCUBE_ERROR", "message": "It failed.", "exit_code": 1,
     "signal": None, "started_at": "2026-01-01T00:00:00.000Z",
-    "finished_at": "2026-01-01T00:00:01.000Z", "peak_memory_bytes": 7, "wrote": True,
+    "finished_at": "2026-01-01T00:00:01.000Z", "peak_memory_bytes": 7, "written_cells": 3,
+    "wrote": True,
 }  # fmt: skip
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
