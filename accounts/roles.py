@@ -18,10 +18,10 @@ def permissions_of(user: User) -> frozenset[str]:
 
 
 def hold_user(user: User, *scopes: str) -> User:
-    """Lock the row of `user` until the transaction ends, and look again: what is true now.
+    """Lock the row of `user` until the transaction ends, and read it again.
 
-    Call it first in each transaction that writes something of a user's after the request has
-    waited for anything: meanwhile the person may have been deleted, or lost a role. Raises
+    Call it first in each transaction that writes data of a user after the request has waited for
+    something, because meanwhile the person may have been deleted, or have lost a role. Raises
     Refused unless the account is still active, under the same id, and holds all `scopes`.
     """
     now = User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()

@@ -21,7 +21,7 @@ def delete_expired_tokens() -> int:
 
 
 def delete_expired_sessions() -> int:
-    """They hold the provider's token of who was signed in."""
+    """Delete expired sessions, because they contain identity providers' tokens of users."""
     return retention.delete(Session.objects.filter(expire_date__lt=timezone.now()))
 
 
@@ -34,6 +34,6 @@ def expire_units() -> int:
 
 
 def notify_of_low_units() -> int:
-    """After what this month brings was granted: nobody is told of units that come anyway."""
+    """Send notices after this month's grants, because users with new units need none."""
     monthly.grant_due()
     return notices.notify_low()

@@ -20,7 +20,7 @@ from .configuration.table import (
 )
 from .start.secrets import read_or_make
 
-# What the hub's own processes write is theirs alone; the runner writes cubes, for others.
+# Only the hub's own user may read its files. The runner has another umask: others read cubes.
 ORIGINAL_UMASK = os.umask(0o077)
 
 try:
@@ -51,7 +51,7 @@ XCUBE_VERSION = _pin.partition("\n")[0] or None
 ALLOWED_HOSTS = [*_hub.allowed_hosts, *callback_hosts(_hub.callback_url)]
 API_PATH = "api/v2/"
 
-# A proxy takes the path of the public URL off; links, cookies and redirects have it.
+# The proxy removes the path of the public URL; links, cookies and redirects contain it.
 _public_url = urlsplit(_hub.public_url)
 PUBLIC_PATH = _public_url.path
 FORCE_SCRIPT_NAME = PUBLIC_PATH or None
@@ -109,17 +109,17 @@ TEMPLATES = [
     },
 ]
 
-# Database. SQLite: writers queue for the lock at BEGIN (IMMEDIATE) instead of failing when
-# a read turns into a write, and readers are never blocked (WAL). Every commit is synced:
-# what was accepted outlives a power cut.
+# Database. SQLite: a writing transaction waits for the lock at its BEGIN (IMMEDIATE), because it
+# could fail if it began with a read. Writers never block readers (WAL). Every commit is synced,
+# so accepted jobs survive a power failure.
 _database = environ.Env.db_url_config(_hub.database_url)
 IS_SQLITE = _database["ENGINE"] == "django.db.backends.sqlite3"
 if IS_SQLITE:
     _database["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
-        "timeout": 20,  # then a locked database is told, not waited for
+        "timeout": 20,  # seconds; then the request is answered 503
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
-        "PRAGMA foreign_keys=ON; PRAGMA cache_size=-2000;",  # kB, for each of many threads
+        "PRAGMA foreign_keys=ON; PRAGMA cache_size=-2000;",  # kB for each of many threads
     }
     _database["CONN_MAX_AGE"] = None
 else:
@@ -168,7 +168,7 @@ X_FRAME_OPTIONS = "DENY"
 if PRODUCTION:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = _hub.public_url.startswith("https:")
-    # Probes, and runs: these call the hub past the proxy, and look whether it is there first.
+    # Probes and runs call the hub directly, without the proxy, so they may not be redirected.
     _prefix = re.escape(f"{PUBLIC_PATH}/".removeprefix("/"))
     SECURE_REDIRECT_EXEMPT = [
         rf"^{_prefix}{pattern}"
@@ -184,7 +184,7 @@ if PRODUCTION:
     SECURE_HSTS_PRELOAD = True
 CSRF_TRUSTED_ORIGINS = [f"{_public_url.scheme}://{_public_url.netloc}"]
 
-# What a request may carry, before anything parses it (hubsite/api/limits.py).
+# The largest bodies, checked before anything parses them (hubsite/api/limits.py).
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
@@ -238,7 +238,7 @@ Q_CLUSTER = {
     "queue_limit": 8,
     "bulk": 4,
     "poll": 0.2,
-    "save_limit": -1,  # no row for each finished task: they are ticks
+    "save_limit": -1,  # keep no row for a finished task
     "catch_up": False,
     "scheduler": False,  # the observer asks for the ticks (hubsite/coordination/ticks.py)
     "guard_cycle": 1,

@@ -13,16 +13,16 @@ from .health import heartbeat
 
 
 def beat_outside() -> None:
-    """Say that the outside queue is served."""
+    """Write the heartbeat of the worker of the outside queue."""
     heartbeat.beat("outside")
 
 
 def forget_failed_ticks() -> int:
-    """A day after they failed; the log has them, too."""
+    """Delete records of failed tasks after a day; the log has them, too."""
     return retention.delete(Failure.objects.filter(stopped__lt=retention.yesterday()))
 
 
 def forget_unreachable_ticks() -> int:
-    """Tasks that a worker fetched while its clock was ahead: they would come back that late."""
+    """Release tasks that a worker with a fast clock has fetched; they would be retried too late."""
     furthest = Now() + 2 * timedelta(seconds=settings.Q_CLUSTER["retry"])
     return retention.delete(OrmQ.objects.filter(lock__gt=furthest))

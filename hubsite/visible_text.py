@@ -7,7 +7,7 @@ names look like one. All names that people give, and others read, are checked he
 from __future__ import annotations
 
 _BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-"""Letters and marks by category that show nothing: fillers, joiners, an empty Braille cell."""
+"""Characters that Unicode calls letters or marks but that are blank: fillers, joiners, Braille."""
 
 _VARIATION_SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
 
@@ -28,7 +28,7 @@ def is_visible(character: str) -> bool:
 
 
 def hidden_fault(text: str) -> str | None:
-    """Why `text` is no name: it has a character that does not show. None if all do."""
+    """Why `text` cannot be a name: it has an invisible character. None if it has none."""
     if text.isascii() and text.isprintable():
         return None
     hidden = next((character for character in text if not is_visible(character)), None)
@@ -36,5 +36,5 @@ def hidden_fault(text: str) -> str | None:
 
 
 def without_hidden(text: str) -> str:
-    """`text` without characters that do not show, for names that come from elsewhere."""
+    """`text` without invisible characters, for names from other systems."""
     return "".join(filter(is_visible, text))

@@ -1,4 +1,4 @@
-"""Whether a request becomes a job: what it costs, whether its owner may, where it writes."""
+"""Admission: decides whether a request becomes a job, by its price, owner and output."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ IDEMPOTENCY_KEPT = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Submission:
-    """Who asks for what. `code` is the uploaded zip, if there is one."""
+    """A request and its caller. `code` is the uploaded zip, if there is one."""
 
     user: Any
     client_id: str
@@ -52,7 +52,7 @@ class Submission:
     code: bytes | None = None
     idempotency_key: str | None = None
     retry_of: Job | None = None
-    """The caller's job, which ended without a cube, that this submission repeats."""
+    """The job of the caller that this submission repeats; it ended without a cube."""
 
     @property
     def body_hash(self) -> str:
@@ -62,7 +62,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class Quote:
-    """What a request would make and cost."""
+    """The estimated size and the price of a request."""
 
     estimate: Estimate
     size: CubeSize
@@ -71,7 +71,7 @@ class Quote:
 
 
 def parse(submission: Submission) -> ResolvedRequest:
-    """The request in `submission`. Raises Refused naming every fault."""
+    """Check the request in `submission`. Raises Refused that names every fault."""
     try:
         request = parse_request(submission.document, uploaded=submission.code is not None)
         return resolve_for(submission.user.username, request)
@@ -88,7 +88,7 @@ def parse(submission: Submission) -> ResolvedRequest:
 def quote(resolved: ResolvedRequest, *, who: str = "") -> Quote:
     """Estimate and price a request of `who`, a user id.
 
-    Holds no transaction: this takes tens of milliseconds.
+    Call it outside of a transaction, because it takes tens of milliseconds.
     """
     began = timezone.now()
     estimated = estimate(
@@ -107,7 +107,7 @@ def quote(resolved: ResolvedRequest, *, who: str = "") -> Quote:
 
 
 def admit(submission: Submission) -> Job:
-    """Make a job of `submission`. Raises Refused; then nothing is stored, nothing charged."""
+    """Make a job of `submission`. Raises Refused; then nothing is stored or charged."""
     first = _first_use(submission)
     if first is not None:
         return first
@@ -121,7 +121,7 @@ def admit(submission: Submission) -> Job:
         with transaction.atomic():
             return _write(submission, job_id, resolved, quoted)
     except (ledger.InsufficientUnits, Refused, IntegrityError) as error:
-        # A repeat that came while the first was estimated meets its reservation and output.
+        # The same request may have been accepted meanwhile; then its reservation refuses this one.
         first = _first_use(submission)
         if first is not None:
             return first
@@ -135,7 +135,7 @@ def admit(submission: Submission) -> Job:
 
 
 def _write(submission: Submission, job_id: str, resolved: ResolvedRequest, quoted: Quote) -> Job:
-    """The short transaction: reservation, row, document, first event, wake-up."""
+    """Store the job in one short transaction: reservation, row, document, event, wake-up."""
     needs_code = (PROCESS_CUBEGENS,) if resolved.has_user_code else ()
     user = hold_user(submission.user, MANAGE_CUBEGENS, *needs_code)
     ledger.reserve(user, quoted.units, reference=job_id, key=f"reserve:{job_id}")
@@ -187,7 +187,7 @@ def _write(submission: Submission, job_id: str, resolved: ResolvedRequest, quote
 
 
 def _first_use(submission: Submission) -> Job | None:
-    """The job that the same `Idempotency-Key` made before, if it did."""
+    """The job that was made with the same `Idempotency-Key`, if there is one."""
     if not submission.idempotency_key:
         return None
     first = (
@@ -239,11 +239,11 @@ def _check_limit(submission: Submission, quoted: Quote) -> None:
 
 
 def _check_output(user: Any, claim: str, resolved: ResolvedRequest, quoted: Quote) -> None:
-    """An output that exists may only be replaced by the one whose job wrote it last."""
+    """Check that only the user whose job wrote an output last can replace it."""
     if _is_claimed(claim):
         raise _output_is_taken(claim, resolved)
     written = Job.objects.filter(output_claim=claim).exclude(started_at=None).order_by("-id")
-    # Since it was looked for; by our own clock, which need not be that of the run's machine.
+    # Since the estimate looked for the output, by the hub's clock; the run's may differ.
     ended_since = JobEvent.objects.filter(
         job__output_claim=claim, to_state__in=FINAL_STATES, at__gte=quoted.began
     ).exclude(job__started_at=None)
@@ -259,10 +259,10 @@ def _check_output(user: Any, claim: str, resolved: ResolvedRequest, quoted: Quot
 
 
 def _claim(user: Any, resolved: ResolvedRequest) -> str:
-    """Identity of the place that is written.
+    """The identity of the output's location.
 
-    A place in a caller's own store is told apart by the caller: what others say of addresses
-    proves nothing, and must give them no claim on a place in a store of ours.
+    For a caller's own store it contains the caller, because an address that someone gives proves
+    nothing, and must give no claim on a location in a store of the hub.
     """
     place = resolved.output_location()
     if not resolved.output_store.startswith("@"):

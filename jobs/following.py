@@ -1,4 +1,4 @@
-"""The follower of one engine's runs, with the ticks that it asks the worker for."""
+"""The follower of one engine's runs, which also puts due ticks into the worker's queue."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from .models import IdempotencyKey, Job, JobDocument
 
 
 def remove_soon(jobs: Iterable[Job]) -> None:
-    """Have the worker remove the objects of these jobs."""
+    """Ask the worker to remove the objects of these jobs."""
     names: dict[str, list[str]] = defaultdict(list)
     for job in jobs:
         names[job.engine].append(job.job_id)
@@ -33,12 +33,12 @@ def remove_objects(names: list[str], engine_name: str) -> None:
 
 
 def remove_outputs() -> None:
-    """Remove what failed runs wrote. Waits for a store, so it is a tick of its own."""
+    """Remove what failed runs wrote. A tick of its own, because it waits for a store."""
     outputs.remove_due()
 
 
 def sweep() -> None:
-    """Find what a lost wake-up missed."""
+    """Find work whose wake-up was lost."""
     heartbeat.beat("worker")
     outputs.ask_for_due()
     launching.launch_missing()
@@ -46,17 +46,17 @@ def sweep() -> None:
 
 
 def forget_code() -> int:
-    """Uploaded code, a day after its job ended."""
+    """Delete uploaded code a day after its job ended."""
     rows = JobDocument.objects.filter(code__isnull=False, job__finished_at__lt=yesterday())
     return retention.blank(rows, code=None)
 
 
 def forget_requests() -> int:
-    """What was asked for, a day after the end of jobs that never ran."""
+    """Delete the requests of jobs that never ran, a day after their end."""
     rows = JobDocument.objects.filter(job__launched_at=None, job__finished_at__lt=yesterday())
     return retention.blank(rows.exclude(request={}, estimate={}), request={}, estimate={})
 
 
 def forget_idempotency_keys() -> int:
-    """A day after their first use."""
+    """Delete idempotency keys a day after their first use."""
     return retention.delete(IdempotencyKey.objects.filter(created_at__lt=yesterday()))

@@ -1,7 +1,7 @@
 """An operator acts for a user: the header `X-Act-For` with the user's id beside a token.
 
-The request is then the user's, with what the user may do and nothing more, and an entry tells
-who made it. Nobody acts for another operator: that would lend powers.
+The request then counts as the user's, with the user's permissions and no others, and an entry
+names the operator. No one can act for another operator, because that would lend powers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..tokens.hub_tokens import Principal
 
 
 def in_whose_name(request: Request, principal: Principal) -> Principal:
-    """The principal that the request acts as: its own, or that of the user it names."""
+    """The principal as which the request acts: its own, or the user in the header."""
     user_id = request.headers.get(ACT_FOR)
     if user_id is None:
         return principal

@@ -1,4 +1,4 @@
-"""Bearer tokens as a way into the API: the hub's own, and those of configured providers."""
+"""Authentication by bearer tokens: the hub's own, and those of identity providers."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ CHALLENGE = 'Bearer realm="xcube-hub"'
 class BearerAuthentication(BaseAuthentication):
     """Sets `request.user` to the token's owner and `request.auth` to a Principal.
 
-    An Authorization header decides alone: what is wrong with it is answered 401, and no
-    session is looked at.
+    If there is an Authorization header, it decides alone: if it is wrong, the answer is 401, and
+    the session is not used.
     """
 
     def authenticate(self, request: Request) -> tuple[User, Principal] | None:
@@ -43,7 +43,7 @@ class BearerAuthentication(BaseAuthentication):
         return principal.user, principal
 
     def authenticate_header(self, request: Request) -> str:
-        """The challenge of a 401; DRF asks another instance than the one that refused."""
+        """The challenge of a 401. DRF calls it on another instance than the one that refused."""
         fault = getattr(request, "bearer_fault", None)
         if fault is None:
             return CHALLENGE
@@ -52,9 +52,9 @@ class BearerAuthentication(BaseAuthentication):
 
 
 def principal_of(text: str) -> Principal:
-    """Who asks by this token, whoever issued it. One query. Raises InvalidToken.
+    """The principal of this token, whoever issued it. One query. Raises InvalidToken.
 
-    Its issuer is believed only so far as to choose who checks it.
+    The unchecked issuer only decides which code checks the token.
     """
     issuer = _claimed_issuer(text)
     if provider := provider_by_issuer(issuer):
@@ -65,7 +65,7 @@ def principal_of(text: str) -> Principal:
 
 
 def _claimed_issuer(text: str) -> object:
-    """The `iss` that a token names, unchecked; None if there is none to be read."""
+    """The `iss` claim of a token, unchecked; None if it cannot be read."""
     _, _, rest = text.partition(".")
     payload = rest.partition(".")[0]
     try:
@@ -90,13 +90,13 @@ def _bearer_token(header: bytes) -> str:
 
 
 class BearerScheme(OpenApiAuthenticationExtension):
-    """How the OpenAPI document describes it; registers itself by being imported."""
+    """Bearer tokens in the OpenAPI document; importing the module registers it."""
 
     target_class = BearerAuthentication
     name = ["oauth2", "bearer"]
 
     def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[str]]]:
-        """Either of the two, with the scopes that the view's permissions demand."""
+        """Either kind of token, with the scopes that the view's permissions require."""
         permissions = auto_schema.view.get_permissions()
         scopes = [scope for held in permissions for scope in getattr(held, "scopes", ())]
         return [{"oauth2": scopes}, {"bearer": []}]

@@ -1,4 +1,4 @@
-"""Client id and secret out of a token request: from its body or by HTTP Basic (RFC 6749, 2.3)."""
+"""Reads client id and secret of a token request: body or HTTP Basic (RFC 6749, 2.3)."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from .serializers import ClientCredentialsSerializer
 def oauth_error(
     error: str, detail: str, *, reason_phrase: str | None = None, **options: Any
 ) -> ApiError:
-    """An OAuth error that is one of the project's problems too.
+    """An OAuth error that also is a problem (RFC 9457).
 
-    Old clients show nothing but the reason phrase of the status line: it gets the detail.
+    Old clients show only the reason phrase of the status line, so it contains the detail.
     """
     return ApiError(
         detail,
@@ -54,7 +54,7 @@ def token_request(request: Request) -> dict[str, str]:
 
 
 def _parsed(request: Request) -> Any:
-    """The body; what is wrong with its form is an OAuth error too."""
+    """The body. A malformed one is an OAuth error, too."""
     try:
         return request.data
     except ApiError as fault:

@@ -1,4 +1,4 @@
-"""How errors of the token endpoint look: problems that are OAuth errors too."""
+"""The error shape of the token endpoint: problems (RFC 9457) that are OAuth errors too."""
 
 from __future__ import annotations
 

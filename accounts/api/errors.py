@@ -1,4 +1,4 @@
-"""The errors that the accounts' endpoints answer, each made in one place."""
+"""The errors of the accounts' endpoints, each made in one place."""
 
 from __future__ import annotations
 

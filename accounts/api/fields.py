@@ -1,4 +1,4 @@
-"""Fields of requests that take what they name, and turn nothing into it."""
+"""Strict serializer fields: they accept only their own type, and convert nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_LENGTH = 1024
 
 
 class TextField(serializers.CharField):
-    """A string, taken as it is: no number is turned into one, no blank is cut off."""
+    """A string as it was sent: numbers are refused, and spaces are kept."""
 
     def __init__(self, **options) -> None:
         super().__init__(**{"max_length": MAX_LENGTH, "trim_whitespace": False, **options})
@@ -37,7 +37,7 @@ class PrintableField(TextField):
 
 
 class NumberField(serializers.FloatField):
-    """A finite number; no text, no truth value."""
+    """A finite number; texts and booleans are refused."""
 
     def to_internal_value(self, data: object) -> float:
         if isinstance(data, bool) or not isinstance(data, int | float):
@@ -59,7 +59,7 @@ class WholeNumberField(serializers.IntegerField):
 
 
 class DayField(serializers.DateField):
-    """A day, `YYYY-MM-DD`; of a point in time, its day."""
+    """A day, `YYYY-MM-DD`. From a date with a time, the day is taken."""
 
     def to_internal_value(self, value: object) -> date:
         if not isinstance(value, str) or len(value) > 40:

@@ -1,4 +1,4 @@
-"""What a caller finds at `/users/me`: who they are, their units, subscriptions, clients."""
+"""The endpoints `/users/me`: the caller's account, units, subscriptions and clients."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class MeViewSet(ViewSet):
 
 
 class MyClientViewSet(ViewSet):
-    """Client ids that programs of the caller sign in with."""
+    """Client ids with which programs of the caller sign in."""
 
     permission_classes = [ReadsOrOwnsAccount]
 
@@ -107,14 +107,14 @@ class MyClientViewSet(ViewSet):
     @schema.revoke_client
     def revoke(self, request: Request, client_id: str) -> Response:
         rows = request.user.clients.filter(client_id=client_id)
-        client = rows.first() if client_id.isprintable() else None  # PostgreSQL knows no NUL
+        client = rows.first() if client_id.isprintable() else None  # PostgreSQL refuses NUL
         if client is None or not client.revoke():
             raise unknown_client()
         return Response(client_id)
 
 
 def _me(request: Request) -> dict:
-    """As MeSerializer describes it, which would take longer to build than all the rest."""
+    """The answer that MeSerializer describes; the serializer itself would take much longer."""
     user = request.user
     return {
         "user_id": user.user_id,

@@ -1,4 +1,4 @@
-"""What a view demands of its caller.
+"""Permission classes: the scopes that a view requires of its caller.
 
 `permission_classes = [HasScope("manage:cubegens")]`
 """
@@ -15,17 +15,17 @@ from ..tokens.hub_tokens import Principal
 
 
 def scopes_of(request: Request) -> frozenset[str]:
-    """What this request may do: by its token, or else all that its user may."""
+    """The scopes of this request: those of its token, or without a token all of its user's."""
     if isinstance(request.auth, Principal):
         return request.auth.scopes
     return permissions_of(request.user)
 
 
 class ReadsOrOwnsAccount(BasePermission):
-    """Everyone reads their own account; a personal token changes nothing of it.
+    """Everyone may read their own account, but a personal token may not change it.
 
-    A personal token was made for some program, with few scopes. It must not revoke its owner's
-    clients and tokens, or make others. A session, a client's token and a provider's may.
+    A personal token is made for one program, with few scopes. It must not revoke its owner's
+    clients and tokens, or create others. A session, a client's token and a provider's token may.
     """
 
     message = (
@@ -54,7 +54,7 @@ class _HasScopes(BasePermission):
 
 
 def HasScope(*scopes: str) -> type[BasePermission]:  # noqa: N802 - it makes a class
-    """A permission class that demands every one of `scopes`."""
+    """A permission class that requires all of `scopes`."""
     if unknown := set(scopes) - set(SCOPES):
         raise ValueError(f"no such scope: {', '.join(sorted(unknown))}")
     return type("HasScope", (_HasScopes,), {"scopes": scopes, "__doc__": " ".join(scopes)})

@@ -1,4 +1,4 @@
-"""A user's personal tokens: list, make, revoke."""
+"""The endpoints of personal tokens: list, create, revoke."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the accounts' endpoints describe themselves: one decorator for each operation."""
+"""The OpenAPI description of the accounts' endpoints: one decorator for each operation."""
 
 from __future__ import annotations
 
@@ -355,7 +355,7 @@ get_token = extend_schema(
     "`expires_in` and `scope`, and may authenticate the client by HTTP Basic. An error also "
     "has the members `error` and `error_description` of RFC 6749, section 5.2.",
     auth=[],
-    # Not the form besides: generators make one client function of both, which does not work.
+    # Only JSON, because generators make one client function of JSON and form, which fails.
     request={"application/json": ClientCredentialsSerializer},
     responses={
         200: TokenSerializer,

@@ -1,4 +1,4 @@
-"""What the accounts' endpoints take and give."""
+"""Serializers of the accounts' endpoints: requests and answers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class TokenSerializer(serializers.Serializer):
 
 
 class OAuthProblemSerializer(ProblemSerializer):
-    """An error, as RFC 9457 has it, with the members of RFC 6749, section 5.2."""
+    """An error in the form of RFC 9457, with the members of RFC 6749, section 5.2."""
 
     error = serializers.CharField(required=False, help_text="The kind of error, as OAuth calls it.")
     error_description = serializers.CharField(required=False, help_text="The same as `detail`.")
@@ -176,7 +176,7 @@ class SubscriptionSerializer(serializers.Serializer):
 
 
 class SubscriptionRequestSerializer(serializers.Serializer):
-    """null is as good as left out. Other members are ignored."""
+    """Members that are null count as not given. Other members are ignored."""
 
     email = TextField(max_length=254, help_text="The user; made if there is none.")
     guid = PrintableField(

@@ -1,4 +1,4 @@
-"""Subscriptions, as the marketplace makes, reads and ends them."""
+"""The endpoints of subscriptions, with which the marketplace creates, reads and ends them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class SubscriptionViewSet(ViewSet):
 
 
 def presented(subscription: Subscription, *, secret: str | None = None) -> dict[str, Any]:
-    """The subscription as the marketplace reads it."""
+    """The subscription in the marketplace's form."""
     registration = getattr(subscription, "registration", None)
     return SubscriptionSerializer(
         {

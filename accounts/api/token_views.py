@@ -1,4 +1,4 @@
-"""Tokens for programs."""
+"""The token endpoint for programs (OAuth client credentials)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GRANT_TYPES = {"client_credentials", "client-credentials"}
 
 
 class TokenViewSet(ViewSet):
-    """Client id and secret for a bearer token."""
+    """Gives a bearer token for client id and secret."""
 
     authentication_classes = []
     permission_classes = [AllowAny]
@@ -63,7 +63,7 @@ class TokenViewSet(ViewSet):
 
 
 def _authenticated_client(client_id: str, secret: str, address: str) -> Client:
-    """The client with this secret. A slow check is counted before it is made."""
+    """The client with this secret. If the check is slow, the try is counted before it."""
     client = find_client(client_id)
     try:
         if not check_is_slow(client, client_id):

@@ -70,7 +70,7 @@ def existing_user(email: str) -> User:
 
 
 def refuse_missing(user: User, missing: Iterable[str]) -> None:
-    """CommandError if there is any scope in `missing`."""
+    """Raise CommandError if there is any scope in `missing`."""
     if missing := sorted(missing):
         raise CommandError(
             f"{user.email} has no permission for {', '.join(missing)}: add the user to a role "

@@ -1,4 +1,4 @@
-"""When geoDB is told of a subscriber, and when again: by a tick of the worker, until it works."""
+"""Registers subscribers at geoDB by a tick of the worker, with retries until it succeeds."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ..models import GeodbRegistration, Subscription
 from . import geodb
 
 COOL_DOWN = CoolDown("geodb", seconds=60)
-"""After geoDB did not answer. Longer than the tick takes, too."""
+"""The cool-down after geoDB did not answer. It is longer than the tick takes."""
 
 
 def register_soon(subscription: Subscription) -> None:
-    """Tell geoDB what is in the subscription now, once this is committed."""
+    """Send the present subscription to geoDB as soon as the transaction is committed."""
     registration, is_new = GeodbRegistration.objects.get_or_create(subscription=subscription)
     if not is_new:
         GeodbRegistration.objects.filter(pk=registration.pk).renew()
@@ -23,13 +23,13 @@ def register_soon(subscription: Subscription) -> None:
 
 
 def try_soon() -> None:
-    """Try what is due without waiting for the end of the cool-down: an operator asks for it."""
+    """Try due rows for an operator, without waiting for the end of the cool-down."""
     COOL_DOWN.end(_server())
     wake_up("accounts.tasks.register_in_geodb")
 
 
 def register_due() -> int:
-    """Tell geoDB of the subscribers that are due; returns how many it took."""
+    """Send due subscribers to geoDB; returns how many it accepted."""
     if not geodb.is_configured():
         return 0
     rows = GeodbRegistration.objects.select_related("subscription__user").filter(

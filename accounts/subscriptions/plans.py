@@ -1,4 +1,4 @@
-"""What a subscription means here: the roles of a plan, and the units a service is counted in."""
+"""Plans of subscriptions: the roles that they grant, and the units of each service."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ PROCESSING = "processing"
 """The option that adds own code to cube generation."""
 
 CLIENT_SCOPES = (MANAGE_CUBEGENS, PROCESS_CUBEGENS, MANAGE_COLLECTIONS)
-"""What clients of subscribers may do, as far as the subscriber may: one pair serves all of a
-user's services, as it did in the service before, and never operates the hub."""
+"""Scopes of subscribers' clients, limited to those of the subscriber. One pair of id and secret
+serves all services of a user, as in the old service. It can never operate the hub."""
 
 _GEODB_ROLES = {"manage": "geodb-manage", "freetrial": "geodb-free"}
 
@@ -23,7 +23,7 @@ def default_unit(service: str) -> str:
 
 
 def check_units(service: str, units: float, unit: str) -> None:
-    """Raises Refused if the service is not counted in these units."""
+    """Check the units. Raises Refused if the service is not counted in them."""
     if service == Service.GEN and unit not in (Unit.PUNITS, Unit.EURO):
         raise Refused("Wrong unit for a xcube gen subscription: punits or euro", field="unit")
     if service == Service.GEODB and unit != Unit.CELLS:

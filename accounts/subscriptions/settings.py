@@ -1,4 +1,4 @@
-"""Settings of the geoDB server that subscribers are registered at."""
+"""Settings of the geoDB server, where subscribers are registered."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def payload(text: str) -> dict[str, Any]:
 
 
 class GeodbSettings(SiteSettings):
-    """The geoDB: its address, what is written there, and with which token."""
+    """The geoDB: its address, the row that is written there, and the token."""
 
     section = "geoDB"
 
@@ -69,8 +69,8 @@ class GeodbSettings(SiteSettings):
         str,
         "geodb_admin",
     )
-    """The database role that may write there. The hub signs a token of a minute for it, with
-    the key it shares with PostgREST."""
+    """The database role that may write there. For each try the hub signs a token for it, valid
+    for a minute, with the key that it shares with PostgREST."""
 
     geodb_token_url: str | None = setting(
         "XCUBE_HUB_GEODB_TOKEN_URL",
@@ -78,8 +78,8 @@ class GeodbSettings(SiteSettings):
         None,
         default_text="none: the hub signs it",
     )
-    """Where a token to write there is fetched with client credentials, where the hub shall not
-    sign it itself."""
+    """The URL that gives a token to write there for client credentials, if the hub shall not sign
+    the token itself."""
 
     geodb_client_id: str | None = setting(
         "XCUBE_HUB_GEODB_CLIENT_ID",
@@ -105,11 +105,11 @@ class GeodbSettings(SiteSettings):
         str,
         "https://geodb.brockmann-consult.de",
     )
-    """The audience asked for at XCUBE_HUB_GEODB_TOKEN_URL."""
+    """The audience of tokens from XCUBE_HUB_GEODB_TOKEN_URL."""
 
     geodb_role_claim: str = setting(
         "XCUBE_HUB_GEODB_ROLE_CLAIM",
         str,
         "https://geodb.brockmann-consult.de/dbrole",
     )
-    """The claim of tokens that PostgREST takes the role from (its `jwt-role-claim-key`)."""
+    """The claim from which PostgREST reads the role (its `jwt-role-claim-key`)."""

@@ -1,7 +1,7 @@
-"""Subscribing, subscribing again, and ending it: each in one transaction that holds the user.
+"""Creates, changes and ends subscriptions, each in one transaction that locks the user.
 
-A repeated request changes nothing, also when two arrive at once. Of a request that comes
-again only what it says is compared with what there is; what it leaves out stays.
+A repeated request changes nothing, even if two arrive at the same time. Only the members that a
+request contains are compared and changed; members that it leaves out stay.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ EventKind = SubscriptionEvent.Kind
 
 @dataclass(frozen=True)
 class Wish:
-    """What a request says; None is not said."""
+    """The members of a request; None means not given."""
 
     email: str
     guid: str
@@ -45,7 +45,7 @@ class Wish:
     last_name: str | None = None
 
     def said(self) -> dict[str, Any]:
-        """The columns of a subscription that it says something about."""
+        """The columns of a subscription for which it gives a value."""
         names = (
             "guid",
             "plan",
@@ -70,13 +70,13 @@ def find_subscription(service: str, subscription_id: str) -> Subscription | None
 
 
 def subscribed_roles(user: User) -> set[str]:
-    """Roles that live subscriptions of the user's mean: nobody else takes them away."""
+    """The roles from the user's live subscriptions, which nothing else may take away."""
     lists = Subscription.objects.live().filter(user=user).values_list("roles", flat=True)
     return {role for roles in lists for role in roles}
 
 
 def leave_to_subscriptions(user: User, roles: Iterable[str]) -> None:
-    """Nobody else gives the user these roles any more: they go when the subscription ends."""
+    """Note that these roles come only from subscriptions now, so they end with them."""
     roles = set(roles)
     for subscription in Subscription.objects.live().filter(user=user) if roles else ():
         given = set(subscription.given_roles)
@@ -86,9 +86,9 @@ def leave_to_subscriptions(user: User, roles: Iterable[str]) -> None:
 
 
 def subscribe(service: str, wish: Wish, *, actor: str) -> tuple[Subscription, str | None]:
-    """Make the user's subscription as `wish` says; and the client secret, if this set it.
+    """Create or change the user's subscription; also returns the client secret if it was set.
 
-    The user is made if there is none with this e-mail. Raises Refused.
+    Creates the user if there is none with this e-mail. Raises Refused.
     """
     if service == Service.GEODB:
         try:
@@ -127,7 +127,7 @@ def unsubscribe(service: str, subscription_id: str, *, actor: str) -> bool:
 
 
 def _hash_before(service: str, wish: Wish, secret: NewSecret) -> None:
-    """What takes long, before the transaction: comparing a given secret, or hashing it."""
+    """Compare or hash a given secret before the transaction, because that takes long."""
     if not secret.is_given:
         return
     client = find_client(wish.client_id) if wish.client_id else _client_now(service, wish.email)
@@ -182,7 +182,7 @@ def _subscribe(
 
 
 def _apply(wish: Wish, subscription: Subscription, *, anew: bool) -> None:
-    """Put into the row what the wish says, and the defaults where it begins anew."""
+    """Write the wish into the row; a subscription that begins again gets the defaults."""
     said = wish.said()
     if anew:
         said = {
@@ -207,7 +207,7 @@ def _apply(wish: Wish, subscription: Subscription, *, anew: bool) -> None:
 
 
 def _user_of(wish: Wish) -> User:
-    """The user of that e-mail, ours until the transaction ends."""
+    """The user with that e-mail, locked until the transaction ends."""
     try:
         user, _ = User.objects.get_or_create_by_email(wish.email)
     except ValidationError as error:
@@ -221,12 +221,12 @@ def _user_of(wish: Wish) -> User:
 
 
 def _hold(user: User) -> User:
-    """No other subscription of the user's changes until the transaction ends."""
+    """Lock the user, so that no other request changes a subscription of the user meanwhile."""
     return User.objects.select_for_update(no_key=True).get(pk=user.pk)
 
 
 def _set_client(subscription: Subscription, wish: Wish, secret: NewSecret) -> bool:
-    """Give it the wished credentials, and stop those before; whether the secret was set."""
+    """Set the requested client, and revoke the former one; returns whether the secret was set."""
     current = subscription.client
     client_id = wish.client_id or (current.client_id if current else None)
     if current and current.client_id == client_id:
@@ -247,8 +247,10 @@ def _set_client(subscription: Subscription, wish: Wish, secret: NewSecret) -> bo
 
 
 def _adopt(client: Client, user: User, secret: NewSecret) -> bool:
-    """Use a client that exists, for instance that of another subscription of the user's;
-    whether its secret was set."""
+    """Use an existing client, for instance of another subscription of the user.
+
+    Returns whether its secret was set.
+    """
     if client.owner_id != user.pk:
         raise Refused("this client id is taken", field="client_id", kind=Kind.CONFLICT)
     _check_harmless(client)
@@ -261,8 +263,11 @@ def _adopt(client: Client, user: User, secret: NewSecret) -> bool:
 
 
 def _check_harmless(client: Client) -> None:
-    """Who may subscribe users must not set the secret of a client that may more than that:
-    ids of clients are no secret, and its owner may be an operator."""
+    """Check that the client has no more scopes than clients of subscribers.
+
+    Otherwise the marketplace could set the secret of an operator's client, because client ids
+    are not secret.
+    """
     if not set(client.scopes) <= set(CLIENT_SCOPES):
         raise Refused(
             "this client may more than subscriptions give", field="client_id", kind=Kind.CONFLICT
@@ -289,7 +294,7 @@ def _is_role_of_another(wish: Wish) -> bool:
 
 
 def _set_roles(subscription: Subscription, wanted: Iterable[str]) -> None:
-    """Give the user these roles, and take away those that the subscription gave before."""
+    """Give the user these roles, and take away the subscription's former roles."""
     wanted = list(wanted)
     given = [role for role in subscription.given_roles if role in wanted]
     for role in subscription.given_roles:
@@ -308,7 +313,7 @@ def _name_user(user: User, wish: Wish) -> None:
 
 
 def _shown(subscription: Subscription) -> dict[str, Any]:
-    """What the history tells of it."""
+    """The entry for the history."""
     return {
         "guid": subscription.guid,
         "plan": subscription.plan,

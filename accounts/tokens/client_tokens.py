@@ -1,8 +1,8 @@
-"""Tokens for clients: many requests, few rows.
+"""Issues tokens to clients, and reuses rows, because some programs request many tokens.
 
-Some programs fetch a token for each call (geoDB's client does). A row for each would stay for
-days. So a client gets the token that it got before, signed anew, as long as nine tenths of its
-lifetime are left; and of its rows only the newest stay.
+Some programs fetch a token for each call (geoDB's client does), and each row would stay for days.
+So a client gets its last token again, newly signed, as long as nine tenths of its lifetime are
+left. Only the newest rows of a client are kept.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from .hub_tokens import more_claims, new_row, sign
 
 MOST_LIVE = 100
 _USED_AGAIN = 0.1
-"""The part of its lifetime in which a token is given out again."""
+"""The part of its lifetime in which a token is issued again."""
 
 
 def token_of(client: Client, scopes: Iterable[str]) -> tuple[str, int]:
-    """A token of `client` with those `scopes` that its owner holds, and its seconds to live.
+    """A token of `client` with those `scopes` that its owner holds, and its lifetime in seconds.
 
-    Raises Refused if the owner or the client has gone since its secret was checked.
+    Raises Refused if the owner or the client was deleted since the secret was checked.
     """
     with transaction.atomic():
         hold_user(client.owner)
@@ -66,7 +66,7 @@ def _recent(client: Client, granted: list[str], lifetime_s: int) -> AccessToken 
 
 
 def _drop_oldest(client: Client) -> None:
-    """Delete the rows beyond MOST_LIVE: those tokens grant nothing any more."""
+    """Delete the rows beyond MOST_LIVE; their tokens become invalid."""
     if pks := list(_rows(client).values_list("pk", flat=True)[MOST_LIVE : 2 * MOST_LIVE]):
         AccessToken.objects.filter(pk__in=pks).delete()
 

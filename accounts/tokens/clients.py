@@ -1,8 +1,7 @@
-"""Client ids and secrets: made, stored as hashes, checked, revoked.
+"""Client ids and secrets: creates, hashes, checks and revokes them.
 
-A secret that the hub makes is random enough for a fast keyed hash. One that was given (it
-came from the former service, or from the marketplace) may be guessable: it gets the slow
-hash of passwords.
+A secret that the hub makes is random enough for a fast keyed hash. A secret that was given (by
+the old service, or the marketplace) may be guessable, so it gets the slow hash of passwords.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ def create_client(
     client_id: str | None = None,
     secret: str | NewSecret | None = None,
 ) -> tuple[Client, str]:
-    """A new client and its secret, which nobody can read again.
+    """A new client and its secret, which no one can read again.
 
     Without `secret` one is made. Raises IntegrityError if `client_id` is taken, and Refused if a
     name has characters that do not show.
@@ -56,10 +55,10 @@ def create_client(
 
 
 class NewSecret:
-    """A secret to be set: the one that was given, or else a new one of 256 bits.
+    """A secret to be set: the given one, or a new one of 256 bits.
 
-    What is known of it is kept: a slow hash can be made, and compared, before the transaction
-    that needs it.
+    It keeps the results of hashing and comparing, so that these slow steps can be done before
+    the transaction that needs them.
     """
 
     def __init__(self, given: str | None) -> None:
@@ -84,7 +83,7 @@ class NewSecret:
 
 
 def replace_secret(client: Client, new: NewSecret) -> None:
-    """Open `client` by `new` only. Tokens that the secret before got grant nothing any more."""
+    """Replace the secret of `client` by `new`. Tokens of the old secret become invalid."""
     client.secret_hash, client.revoked_at = new.hash, None
     client.save(update_fields=["secret_hash", "revoked_at"])
     client.access_tokens.filter(revoked_at=None).update(revoked_at=timezone.now())
@@ -96,19 +95,19 @@ def find_client(client_id: str) -> Client | None:
 
 
 def check_is_slow(client: Client | None, client_id: str) -> bool:
-    """Whether `check_secret` will take a password hash's time: limit the tries before."""
+    """Whether `check_secret` will need a slow hash, so that tries must be limited before."""
     if client is None:
         return not _GENERATED_ID.fullmatch(client_id)
     return not client.secret_hash.startswith(_FAST)
 
 
 def check_secret(client: Client | None, client_id: str, secret: str) -> bool:
-    """Whether `secret` opens the live `client`.
+    """Whether `secret` is the secret of `client`, which must be live.
 
-    For an unknown client id (`client` is None) it takes the time of a known one of that form.
+    An unknown client id (`client` is None) takes as long as a known one of that form.
     """
     if check_is_slow(client, client_id):
-        # check_password hashes once too when there is nothing to compare with
+        # check_password hashes once even if there is nothing to compare with
         matches = check_password(secret, client.secret_hash if client else "")
     else:
         matches = _matches_fast(secret, client.secret_hash if client else "")

@@ -1,7 +1,7 @@
 """The hub's own bearer tokens: signed JWTs whose `jti` names a live row.
 
-Claims are those that geoDB's PostgREST and older clients read. A token grants its scopes as
-far as its owner holds the permissions now.
+They have the claims that geoDB's PostgREST and older clients read. A token grants those of its
+scopes for which its owner holds the permission at the time of the request.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ _JTI = re.compile(r"[0-9a-f]{32}")
 
 
 class InvalidToken(Exception):
-    """The token grants nothing; the message says why, in one line of ASCII."""
+    """The token is invalid; the message says why, in one line of ASCII."""
 
 
 @dataclass(frozen=True)
 class Principal:
-    """Who asks by a token, and what the request may do.
+    """The user of a token, and what the request may do.
 
-    `actor` is the operator who asks in the user's name (acting.py). A client's token and a
-    provider's may change the account itself; one that was made for some purpose may not.
+    `actor` is the operator who acts for the user (acting.py). Tokens of clients and of providers
+    may change the account itself; personal tokens may not.
     """
 
     user: User
@@ -62,7 +62,7 @@ def issue_token(
     scopes: Iterable[str],
     lifetime_s: int | None = None,
 ) -> str:
-    """A new token of `user`'s with those of `scopes` that the user has the permission for."""
+    """A new token of `user`, with those of `scopes` for which the user has the permission."""
     lifetime_s = lifetime_s or hub.token_lifetime_s
     row = new_row(user, client=client, scopes=scopes, lifetime_s=lifetime_s)
     return sign(row, more_claims(user))
@@ -71,7 +71,7 @@ def issue_token(
 def new_row(
     user: User, *, client: Client | None, scopes: Iterable[str], lifetime_s: int, name: str = ""
 ) -> AccessToken:
-    """The row of a token to be signed; with a `name`, of a personal one."""
+    """The row of a new token; with a `name` it is a personal token."""
     issued_at = int(time.time())
     return AccessToken.objects.create(
         user=user,
@@ -85,7 +85,7 @@ def new_row(
 
 
 def sign(row: AccessToken, more: Mapping[str, str] = MappingProxyType({})) -> str:
-    """The token of `row`, with `more` claims."""
+    """The signed token of `row`, with `more` claims."""
     claims = {
         "iss": hub.token_issuer,
         "aud": [hub.oauth_aud],
@@ -103,19 +103,19 @@ def sign(row: AccessToken, more: Mapping[str, str] = MappingProxyType({})) -> st
 
 
 def more_claims(user: User) -> dict[str, str]:
-    """The claims of a token that geoDB may take too."""
+    """The additional claims of a token that geoDB accepts, too."""
     role = geodb_role_of(user)
     return {hub.geodb_role_claim: role} if role else {}
 
 
 def geodb_role_of(user: User) -> str:
-    """The database role of a user who subscribes to geoDB; else empty."""
+    """The database role of a user who has subscribed to geoDB, else empty."""
     subscription = Subscription.objects.live().filter(user=user, service=Service.GEODB).first()
     return subscription.geodb_role if subscription else ""
 
 
 def verify_token(text: str) -> Principal:
-    """Who asks by this token. One query. Raises InvalidToken."""
+    """The principal of this token. One query. Raises InvalidToken."""
     claims = _checked_claims(text)
     if "jti" not in claims:
         return _old_principal(claims)
@@ -142,11 +142,11 @@ def _takes_old_tokens() -> bool:
 
 
 def _old_principal(claims: Mapping[str, Any]) -> Principal:
-    """Who asks by a token of the service before, which had no `jti`."""
+    """The principal of a token of the old service, which has no `jti`."""
     user_id, email = claims.get("sub"), claims.get("email")
     user = User.objects.filter(username=user_id).first() if isinstance(user_id, str) else None
     if user is None and isinstance(email, str) and user_id_of(email) == user_id:
-        user = User.objects.filter(email__iexact=email).first()  # registered in another case
+        user = User.objects.filter(email__iexact=email).first()  # registered in other letter case
     if user is None or not user.is_active:
         raise InvalidToken("The account of this token is unknown here, or inactive")
     permissions, scope = claims.get("permissions"), claims.get("scope")
@@ -157,7 +157,7 @@ def _old_principal(claims: Mapping[str, Any]) -> Principal:
 
 
 def revoke_tokens(rows: QuerySet[AccessToken]) -> int:
-    """Make the tokens of `rows` grant nothing any more; returns how many did until now."""
+    """Revoke the tokens of `rows`; returns how many were valid until now."""
     return rows.filter(revoked_at=None).update(revoked_at=timezone.now())
 
 
@@ -200,10 +200,10 @@ def _checked_claims(text: str) -> Mapping[str, Any]:
 def _verified_claims(
     text: str, keys: tuple[str, ...], issuer: str, audience: str, required: tuple[str, ...]
 ) -> Mapping[str, Any]:
-    """The claims of a token, remembered because a client sends the same one at every call.
+    """The claims of a token, cached because a client sends the same token with every call.
 
-    Only its signature and its claims are remembered, for these keys and settings. Whether it is
-    revoked or expired is checked each time. Raises InvalidToken, which is not remembered.
+    Only the check of the signature and the claims is cached, for these keys and settings.
+    Revocation and expiry are checked each time. Raises InvalidToken, which is not cached.
     """
     for secret in keys:
         try:
@@ -227,7 +227,7 @@ def _verified_claims(
 
 
 def reason(error: jwt.PyJWTError) -> str:
-    """What is wrong with the token, as an InvalidToken tells it."""
+    """The fault of the token as the sentence of an InvalidToken."""
     match error:
         case jwt.ExpiredSignatureError():
             return "Signature has expired"

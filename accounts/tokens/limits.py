@@ -1,12 +1,12 @@
-"""How often a client secret may be tried, and how many tokens may be asked for.
+"""Rate limits: tries of client secrets, and requests for tokens.
 
-A secret with a slow hash may be guessable, and each try costs the time of a password hash: its
-tries are counted before they are checked. A secret with a fast hash has 256 random bits: it is
-checked whatever the count, so that no one can lock the client of another out.
+A secret with a slow hash may be guessable, and each try takes the time of a password hash. So
+its tries are counted before they are checked. A secret with a fast hash has 256 random bits. It
+is checked whatever the count is, so that no one can lock out another's client.
 
-A client that exists is counted by itself, at each address: behind a proxy one address is
-everyone's, and who guesses at one client must not lock out the others. Ids of no client are
-counted together, by address, because anyone can invent any number of them.
+Tries are counted for each existing client and address. Behind a proxy all callers may have one
+address, and someone who guesses at one client must not lock out the others. Unknown client ids
+are counted together for each address, because anyone can invent many of them.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ __all__ = ["TooManyTries", "count_new_token", "count_token_request", "count_try"
 
 FAILED_TRIES_PER_MINUTE = 30
 TOKENS_PER_MINUTE = 300
-"""For one client: five calls a second, each with a token of its own."""
+"""Limit for one client: five calls a second, each with a new token."""
 NEW_TOKENS_PER_HOUR = 60
-"""Personal ones, for one user. At most 50 are live, but revoked ones have rows too."""
+"""Limit of personal tokens of one user. At most 50 are valid, but revoked ones have rows, too."""
 
 
 def count_try(client: Client | None, address: str) -> Counted:

@@ -1,4 +1,4 @@
-"""Look up a token of the hub: everything in one SQL statement, which is compiled once.
+"""Looks up a token of the hub with all that is needed, in one compiled SQL statement.
 
 Every API call needs it. `accounts/sign_on/lookup.py` does the same for tokens of providers.
 """
@@ -17,7 +17,7 @@ from hubsite.compiled_queries import CompiledQuery
 from ..models import AccessToken, User
 from ..scopes import SCOPES
 
-# Without password and dates; `from_db` wants them in the order of the model.
+# Without password and dates; `from_db` needs them in the order of the model.
 USER_FIELDS = tuple(
     field.attname
     for field in User._meta.concrete_fields
@@ -37,9 +37,9 @@ USER_FIELDS = tuple(
 
 @dataclass(frozen=True)
 class TokenRow:
-    """What the database holds about a token, now.
+    """The present data of a token in the database.
 
-    `scopes` are the token's, as far as its client still has them; `held` its owner's.
+    `scopes` are those of the token that its client still has; `held` are those of its owner.
     """
 
     user: User
@@ -71,7 +71,7 @@ def find_token(jti: str) -> TokenRow | None:
 
 
 def user_and_held(columns: Sequence) -> tuple[User, frozenset[str]]:
-    """What `USER_FIELDS` and `held_columns` brought: a user, and the scopes it holds."""
+    """The user and the user's scopes, from the columns `USER_FIELDS` and `held_columns`."""
     *of_user, directly, by_role = columns
     user = User.from_db(connection.alias, USER_FIELDS, of_user)
     if user.is_superuser:
@@ -82,7 +82,7 @@ def user_and_held(columns: Sequence) -> tuple[User, frozenset[str]]:
 def held_columns() -> tuple[Subquery, Subquery]:
     """The scopes that a row's `user_id` holds directly, and by role.
 
-    They are gathered from the user's own few rows, whatever the number of users.
+    They are read from the user's own few rows, so the number of users does not matter.
     """
     directly = User.user_permissions.through.objects.filter(
         user_id=OuterRef("user_id"), permission__codename__in=SCOPES
@@ -97,7 +97,7 @@ def held_columns() -> tuple[Subquery, Subquery]:
 
 
 class Joined(Aggregate):
-    """Texts of a group, in one."""
+    """Joins the texts of a group into one text."""
 
     function = "STRING_AGG"
     output_field = CharField()

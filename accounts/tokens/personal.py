@@ -1,6 +1,7 @@
-"""Tokens that a user makes for programs of their own: named, limited, listed, revoked.
+"""Personal tokens, which users create for their own programs: named, with few scopes.
 
-They open the hub only: geoDB would not see that one was revoked, so its role is not in them.
+They are valid for the hub only. geoDB could not know that one was revoked, so they do not contain
+its role.
 """
 
 from __future__ import annotations
@@ -25,17 +26,17 @@ DEFAULT_DAYS = 30
 
 
 def tokens_of(user: User) -> QuerySet[AccessToken]:
-    """The user's personal tokens that still open something, newest first."""
+    """The user's valid personal tokens, newest first."""
     return AccessToken.objects.filter(
         user=user, is_personal=True, revoked_at=None, expires_at__gt=timezone.now()
     ).order_by("-pk")
 
 
 def maker_of(principal: Principal | None) -> Client | None:
-    """The client whose token asks for another: when it is revoked, both grant nothing.
+    """The client whose token requests another token; if it is revoked, both become invalid.
 
-    None for a browser's session or a provider's token. Raises Refused where a token
-    would outlive the revocation of the one that made it.
+    None for a browser's session or a provider's token. Raises Refused if the new token would
+    stay valid after the requesting token is revoked.
     """
     if principal is None:
         return None
@@ -62,9 +63,9 @@ def make_token(
     allowed: frozenset[str] | None = None,
     client: Client | None = None,
 ) -> tuple[AccessToken, str]:
-    """A new token, and its text, which nobody can read again. Raises Refused.
+    """A new token, and its text, which no one can read again. Raises Refused.
 
-    `scopes` must be among `allowed`: what the request that asks for it may do itself.
+    `scopes` must be among `allowed`, the scopes of the request itself.
     """
     if fault := hidden_fault(name):
         raise Refused(fault, field="name")
@@ -83,7 +84,7 @@ def make_token(
             retry_after_s=error.retry_after_s,
         ) from None
     with transaction.atomic():
-        user = hold_user(user, *wanted)  # or two pass the limit
+        user = hold_user(user, *wanted)  # otherwise two requests could exceed the limit
         if tokens_of(user).count() >= MOST_TOKENS:
             raise Refused(f"You have {MOST_TOKENS} tokens; revoke one first.", kind=Kind.FORBIDDEN)
         row = new_row(user, client=client, scopes=wanted, lifetime_s=days * 86400, name=name)
@@ -91,5 +92,5 @@ def make_token(
 
 
 def revoke_token(user: User, jti: str) -> bool:
-    """False if the user has no such token."""
+    """Revoke a token; False if the user has no such token."""
     return bool(revoke_tokens(tokens_of(user).filter(jti=jti)))

@@ -17,7 +17,7 @@ from hubsite.configuration.site import SiteSettings
 
 
 def _audience(hub: TokenSettings) -> str:
-    """It follows from nothing that `start` has options for: commands do not know those."""
+    """The default audience. It ignores options of `start`, because other commands lack them."""
     is_given = hub.is_given("XCUBE_HUB_PUBLIC_URL")
     return f"{hub.public_url if is_given else 'http://localhost'}/api/v2/"
 
@@ -45,7 +45,7 @@ class TokenSettings(SiteSettings):
         secret=True,
     )
     """HS256 keys of the hub's own tokens, each at least 32 characters, separated by commas. The
-    first signs, all verify. The geoDB's PostgREST shares one."""
+    first one signs, all of them verify. The geoDB's PostgREST shares one."""
 
     token_issuer: str = setting(
         "XCUBE_HUB_TOKEN_ISSUER",
@@ -69,8 +69,8 @@ class TokenSettings(SiteSettings):
         minimum=1,
         maximum=LARGEST_INTEGER,
     )
-    """How long an issued token is valid, in seconds. Clients poll a job with the token they
-    began with: keep it longer than your longest job."""
+    """How long an issued token is valid, in seconds. Clients poll a job with the token with which
+    they submitted it, so make it longer than your longest job."""
 
     token_secrets_file: Path | None = setting(
         "XCUBE_HUB_TOKEN_SECRETS_FILE",
@@ -87,5 +87,5 @@ class TokenSettings(SiteSettings):
         None,
         default_text="none: they are refused",
     )
-    """The last day on which tokens of the service before are taken, which have no `jti` and
-    cannot be revoked. They lived 90 days."""
+    """The last day on which tokens of the old service are accepted. They have no `jti`, cannot be
+    revoked, and were valid for 90 days."""

@@ -1,10 +1,9 @@
-"""The HS256 keys of the hub's own tokens: the first signs, all verify.
+"""The HS256 keys of the hub's own tokens: the first one signs, all of them verify.
 
-Where the operator sets them (XCUBE_HUB_TOKEN_SECRETS) they are what the process was started
-with. Else they lie in a file, which is looked at for each token: all
-processes of the hub take a new key at the same instant, so none refuses what another has
-signed. A line of the file is a key; behind it stands `next` until it signs, and then when it
-was replaced.
+If the operator sets them (XCUBE_HUB_TOKEN_SECRETS), a process keeps those of its start.
+Otherwise they are in a file, which is checked for each token. So all processes use a new key at
+the same moment, and none refuses a token that another has signed. Each line of the file is a
+key. After the key it has `next` until the key signs, and later the time when it was replaced.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 @dataclass(frozen=True)
 class Key:
-    """A key that signs, is to sign next, or has signed until `replaced_at`."""
+    """A key that signs now, will sign next, or has signed until `replaced_at`."""
 
     secret: str
     replaced_at: datetime | None = None
@@ -57,14 +56,14 @@ class Key:
 
 
 def signing_keys() -> list[str]:
-    """The secrets, the one that signs first."""
+    """The secrets; the first one signs."""
     if settings.TOKEN_SECRETS:
         return settings.TOKEN_SECRETS
     return [key.secret for key in keys_in(settings.TOKEN_SECRETS_FILE)]
 
 
 def keys_in(path: Path) -> tuple[Key, ...]:
-    """The keys in the file, the one that signs first; the file is made if missing."""
+    """The keys in the file; the first one signs. The file is created if it is missing."""
     try:
         state = path.stat()
     except FileNotFoundError:
@@ -80,7 +79,7 @@ def _read(path: Path, mtime_ns: int, inode: int) -> tuple[Key, ...]:
 
 
 def prepare(path: Path) -> Key:
-    """Have a key in the file that verifies already and will sign after the next rotation."""
+    """Add a key to the file that verifies already, and will sign after the next rotation."""
     with _changing(path):
         keys = keys_in(path)
         for key in keys:
@@ -92,10 +91,10 @@ def prepare(path: Path) -> Key:
 
 
 def rotate(path: Path, *, is_needed: Callable[[Key, datetime | None], bool]) -> list[Key]:
-    """Let the prepared key, or else a new one, sign; returns the keys that were dropped.
+    """Make the prepared key, or a new one, sign; returns the keys that were deleted.
 
-    `is_needed` says of a key that was replaced, and from when on it signed (None: ever), whether
-    anybody still has a token of it.
+    `is_needed` gets a replaced key and the time from which it signed (None: since ever), and
+    says whether a token of it may still be in use.
     """
     with _changing(path):
         keys = keys_in(path)
@@ -112,7 +111,7 @@ def rotate(path: Path, *, is_needed: Callable[[Key, datetime | None], bool]) -> 
 
 
 def as_jwks(keys: list[str]) -> dict[str, Any]:
-    """The keys as PostgREST's `jwt-secret` takes several (RFC 7517)."""
+    """The keys as a JSON Web Key Set (RFC 7517), for PostgREST's `jwt-secret`."""
     return {
         "keys": [
             {
@@ -131,7 +130,7 @@ def _new_key(*, is_next: bool = False) -> Key:
 
 @contextmanager
 def _changing(path: Path) -> Iterator[None]:
-    """One at a time; who only reads never waits."""
+    """Lock the file for one writer at a time; readers never wait."""
     keys_in(path)
     with path.with_name(f".{path.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -139,7 +138,7 @@ def _changing(path: Path) -> Iterator[None]:
 
 
 def _write(path: Path, keys: tuple[Key, ...]) -> None:
-    """By a rename: no process ever reads half a file."""
+    """Write the file by a rename, so that no process reads an incomplete file."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as stream:

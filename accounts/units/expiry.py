@@ -1,9 +1,9 @@
-"""Units that last until a day: what is left of them, and how it goes.
+"""Units with an expiry date: counts how many are left, and removes expired ones.
 
-What a user spends is taken from the units that end soonest. A movement does not know of that:
-`_count` goes through the ledger's entries since it last did, holding the user's balance. What
-is reserved for jobs is taken from the same units, for it may be spent: these stay until the
-jobs have ended.
+Spent units are taken from those that expire soonest. The ledger's movements do not do this;
+`_count` locks the user's balance and goes through the entries since its last call. Units that
+are reserved for jobs are taken from the same units, because they may be spent; these do not
+expire until the jobs have ended.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from . import ledger
 
 
 def take(remaining: list[int], units: int) -> list[int]:
-    """What is left of each, soonest end first, after `units` were spent."""
+    """The units left in each row, soonest expiry first, after `units` were spent."""
     left = []
     for there in remaining:
         taken = min(there, units)
@@ -39,7 +39,7 @@ def grant_expiring(
     reason: str = "",
     actor: User | str | None = None,
 ) -> LedgerEntry:
-    """Add `units` that last until `expires_at`. A repeated `key` has no effect."""
+    """Grant `units` that expire at `expires_at`. A repeated `key` has no effect."""
     ledger.locked_balance(user)
     rows = _count(user)
     is_new = not LedgerEntry.objects.filter(idempotency_key=key).exists()
@@ -125,7 +125,7 @@ def _expire(user: User, now: datetime) -> int:
 
 
 def _count(user: User) -> list[ExpiringUnits]:
-    """The user's open rows, soonest end first, with what is left of them now."""
+    """The user's open rows, soonest expiry first, with the units that are left now."""
     rows = list(
         ExpiringUnits.objects.filter(user=user, closed_at=None).order_by("expires_at", "pk")
     )
@@ -148,7 +148,7 @@ def _set_counted(pks: list[int], entry: int) -> None:
 
 
 def expiring_next(user: User) -> list[tuple[datetime, int]]:
-    """When how many of the user's units will go, if no more are spent. Writes nothing."""
+    """When and how many of the user's units will expire if no more are spent. Read-only."""
     rows = list(
         ExpiringUnits.objects.filter(user=user, closed_at=None).order_by("expires_at", "pk")
     )

@@ -1,4 +1,4 @@
-"""Units that come every month: granted by the hourly tick, once a month each."""
+"""Monthly grants of units: made by the hourly tick, once in each month."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .expiry import grant_expiring
 
 
 def grant_due(*, today: date | None = None) -> int:
-    """Grant what this month brings and has not brought yet; returns how many grants.
+    """Make this month's grants that were not made yet; returns how many.
 
-    A month in which the hub was away throughout is not made up for.
+    If the hub was stopped for a whole month, the grants of that month are not made later.
     """
     today = today or timezone.now().date()
     first, after = month_of(today)
@@ -37,7 +37,7 @@ def grant_due(*, today: date | None = None) -> int:
 
 
 def month_of(day: date) -> tuple[date, date]:
-    """The first days of its month and of the next."""
+    """The first day of its month, and of the next month."""
     first = day.replace(day=1)
     if first.month == 12:
         return first, date(first.year + 1, 1, 1)

@@ -1,5 +1,7 @@
-"""Telling users that few of their units are left: in the portal and the API always, by
-e-mail once each time it comes to that, where the operator has set a mail server."""
+"""Notices that few units are left: in the portal, in the API, and by e-mail.
+
+An e-mail is sent once each time the units fall below the limit, if there is a mail server.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +26,11 @@ logger = logging.getLogger(__name__)
 COOL_DOWN = CoolDown("mail", seconds=600)
 """After the mail server did not answer."""
 SECONDS = 20.0
-"""A tick begins no further e-mail after this long."""
+"""After this time a tick begins no further e-mail."""
 
 
 def is_low(balance: Balance) -> bool:
-    """Whether its user should be told. Of one who never had units nothing is low."""
+    """Whether its user should get a notice; never a user who never had units."""
     return balance.pk is not None and balance.available < hub.low_units
 
 
@@ -57,18 +59,21 @@ def notify_low(most: int = 200) -> int:
 
 
 def _notify_all(balances: Iterable[Balance]) -> int:
-    """Send an e-mail for each, for some seconds. Raises OSError or SMTPException if the server
-    does not answer. A user counts as notified only after the e-mail was sent."""
+    """Send an e-mail for each, for some seconds.
+
+    A user counts as notified only after the e-mail was sent. Raises OSError or SMTPException if
+    the server does not answer.
+    """
     sent, until = 0, time.monotonic() + SECONDS
     with get_connection() as connection:
         for balance in balances:
             if time.monotonic() > until:
-                break  # the next tick does the rest
+                break  # the next tick sends the rest
             try:
                 _message(balance, connection).send()
             except (SMTPRecipientsRefused, SMTPDataError) as error:
                 logger.warning("No e-mail to %s could be sent: %s", balance.user.user_id, error)
-                continue  # it is about this one
+                continue  # only this recipient is refused
             Balance.objects.filter(pk=balance.pk).update(low_noticed_at=timezone.now())
             sent += 1
     return sent

@@ -21,7 +21,7 @@ def email_url(text: str) -> str:
 
 
 class UnitsSettings(SiteSettings):
-    """When users are told that few units are left, and how."""
+    """Notices that few units are left: the limit, and the mail server."""
 
     section = "Accounts and tokens"
 
@@ -32,7 +32,7 @@ class UnitsSettings(SiteSettings):
         minimum=0,
         maximum=LARGEST_NUMBER,
     )
-    """Users who have fewer processing units available are told so; 0: nobody is."""
+    """Users who have fewer processing units available get a notice; 0: no one gets one."""
 
     email_url: str | None = setting(
         "XCUBE_HUB_EMAIL_URL",

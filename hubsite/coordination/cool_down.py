@@ -35,7 +35,7 @@ class CoolDown:
     """How long it lasts at most. A stored end further ahead than that counts as over."""
 
     def start(self, target: str, *, seconds: float | None = None) -> None:
-        """Leave the target alone for `seconds`, if given, else for the whole length."""
+        """Do not call the target for `seconds`, if given, else for the whole cool-down."""
         length = self.seconds if seconds is None else min(seconds, self.seconds)
         Lock.objects.update_or_create(
             name=self._name(target), defaults={"expires_at": Now() + timedelta(seconds=length)}
@@ -43,10 +43,10 @@ class CoolDown:
 
     @contextmanager
     def attempt(self, target: str) -> Iterator[bool]:
-        """Claim the target for one attempt. False if it is left alone, or another process is at it.
+        """Claim the target for one attempt. False during its cool-down or another's attempt.
 
-        The target is left alone afterwards unless the block ends well: also if the process is
-        killed in it. So the block must take less time than the cool-down.
+        The cool-down begins at once, and ends early only if the block succeeds. So it also works
+        if the process is killed. The block must take less time than the cool-down.
         """
         name = self._name(target)
         Lock.objects.get_or_create(name=name)
@@ -59,14 +59,14 @@ class CoolDown:
         self.end(target)
 
     def end(self, target: str) -> None:
-        """The target answers again."""
+        """End the cool-down, because the target answers again."""
         Lock.objects.filter(self._lasts, name=self._name(target)).update(expires_at=Now())
 
     def is_on(self, target: str) -> bool:
         return Lock.objects.filter(self._lasts, name=self._name(target)).exists()
 
     def is_on_for(self, column: str) -> Exists:
-        """For a query: whether the target that each row names in `column` is left alone."""
+        """For a query: whether there is a cool-down of the target that a row names in `column`."""
         name = Concat(Value(self._name("")), OuterRef(column))
         return Exists(Lock.objects.filter(self._lasts, name=name))
 

@@ -1,7 +1,7 @@
-"""Delivery: telling another system what is in rows, until it knows.
+"""Delivery: sends rows to another system, with retries until it has accepted them.
 
-A subclass is the table of one such system. A row of it says that something is to be told, and how
-far that has come. A tick of the outside queue tries what is due:
+A subclass is the table of one such system. Each row says what must be sent, and the state of
+that. A tick of the outside queue tries the rows that are due:
 
     class GeodbRegistration(Delivery):
         subscription = models.OneToOneField(Subscription, on_delete=models.CASCADE)
@@ -9,10 +9,10 @@ far that has come. A tick of the outside queue tries what is due:
     def register_due() -> int:
         return deliver_due(GeodbRegistration.objects.all(), send, cool_down=COOL_DOWN, target=host)
 
-`send` gets a row and raises NotDelivered if the system refuses it (the next row is tried), or
-Unreachable if it does not answer (the others wait until the cool-down has ended). A try is
-claimed by a guarded update, for a while; so a tick that is lost or repeated loses and repeats
-nothing.
+`send` gets a row. It raises NotDelivered if the system refuses the row; then the next row is
+tried. It raises Unreachable if the system does not answer; then the others wait until the
+cool-down has ended. Each try first claims its row by a guarded update, so nothing is lost or
+sent twice if a tick is lost or repeated.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ from .cool_down import CoolDown
 logger = logging.getLogger(__name__)
 
 CLAIM = timedelta(seconds=120)
-"""Longer than a tick may take: who claimed a row that long ago is gone."""
+"""Longer than a tick may take. After this time the process that claimed the row is dead."""
 BACKOFF = Backoff(first_s=30, longest_s=6 * 3600)
 SECONDS = 20.0
-"""A tick begins no further try after this long."""
+"""After this time a tick begins no further try."""
 
 PENDING, FAILING = "pending", "failing"
 
 
 class NotDelivered(Exception):
-    """The other system did not take it. The message says why and holds no secret."""
+    """The other system refused the row. The message says why and contains no secret."""
 
 
 class Unreachable(NotDelivered):
@@ -52,21 +52,21 @@ class Unreachable(NotDelivered):
 
 class DeliveryQuerySet(models.QuerySet):
     def due(self) -> DeliveryQuerySet:
-        """To be tried now, and claimed by no tick."""
+        """Rows to be tried now that no tick has claimed."""
         return self.exclude(state=self.model.DELIVERED).filter(
             is_over("claimed_until", longest=CLAIM),
             is_over("due_at", longest=timedelta(seconds=BACKOFF.longest_s)),
         )
 
     def renew(self) -> int:
-        """There is news: deliver these rows again, from now on."""
+        """The rows have changed: deliver them again."""
         return self.update(
             state=PENDING, revision=F("revision") + 1, attempts=0, error="", due_at=timezone.now()
         )
 
 
 class Delivery(models.Model):
-    """One thing to be told to another system. `state` is pending, failing, or `DELIVERED`."""
+    """Base class: one row to be sent. `state` is pending, failing, or `DELIVERED`."""
 
     DELIVERED = "delivered"
 
@@ -103,9 +103,9 @@ def deliver_due(
     cool_down: CoolDown,
     target: str,
 ) -> int:
-    """Try the rows that are due, the oldest first, for some seconds; how many were delivered.
+    """Try due rows, the oldest first, for some seconds; returns how many were delivered.
 
-    One process at a time; none while the target is left alone.
+    Only one process does this at a time, and none during the target's cool-down.
     """
     delivered, tried, until = 0, [], time.monotonic() + SECONDS
     if not rows.due().exists():
@@ -124,7 +124,7 @@ def deliver_due(
 
 
 def _try(rows: DeliveryQuerySet, pk: int, send: Callable[[Any], None]) -> bool:
-    """One try of one row. Raises Unreachable after that was written down."""
+    """Try one row once. Raises Unreachable after the failure was recorded in the row."""
     until = timezone.now() + CLAIM
     if not rows.due().filter(pk=pk).update(claimed_until=until, attempts=F("attempts") + 1):
         return False
@@ -143,7 +143,7 @@ def _try(rows: DeliveryQuerySet, pk: int, send: Callable[[Any], None]) -> bool:
     claimed = type(row)._default_manager.filter(pk=pk, claimed_until=until)
     is_last_word = claimed.filter(revision=row.revision).update(**end, claimed_until=None)
     if not is_last_word:
-        claimed.update(claimed_until=None)  # it changed meanwhile: the next try tells the rest
+        claimed.update(claimed_until=None)  # it changed meanwhile; the next try sends the rest
     if unreachable is not None:
         raise unreachable
     return bool(is_last_word) and end["state"] == row.DELIVERED

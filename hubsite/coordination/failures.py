@@ -1,12 +1,12 @@
-"""One counter of tries, in the database: count first, then check, give back what succeeded.
+"""Rate limits in the database: count a try first, then check it, give it back on success.
 
     tries = count([Limit(f"login {account}", most=5, window_s=300)])
     if is_right(secret):
         tries.give_back()
 
-A counter that is read before the check and raised after it lets every request in that comes
-meanwhile. Here each try is counted by one guarded update before the secret is looked at, so
-the limit holds for all threads and processes together.
+If a counter were read before the check and increased after it, all requests in between would
+pass. Here one guarded update counts each try before the secret is checked, so the limit holds for
+all threads and processes together.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Counted:
     keys: tuple[str, ...]
 
     def give_back(self) -> None:
-        """They succeeded: they count no longer."""
+        """Take these tries back, because they succeeded."""
         TryCount.objects.filter(name__in=self.keys, tries__gt=0).update(tries=F("tries") - 1)
 
 
@@ -93,7 +93,7 @@ def _raise(key: str, most: int, ends_at: int) -> bool:
 
 
 def _prune() -> None:
-    """Delete some rows whose window is over: more than one for each that is made."""
+    """Delete some rows whose window is over; more rows than are created, so the table shrinks."""
     before = timezone.now() - timedelta(hours=1)
     over = TryCount.objects.filter(ends_at__lt=before).values_list("pk", flat=True)
     if pks := list(over[:_PRUNED_AT_ONCE]):

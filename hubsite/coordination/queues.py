@@ -1,9 +1,9 @@
-"""The worker's two queues: what users wait for, and what may have to wait for others.
+"""The worker's two queues: prompt tasks, and tasks that may wait for other systems.
 
-`PROMPT` launches jobs, and nothing in it waits for another system than the engine. `OUTSIDE` is
-served by processes of its own: what talks to geoDB, a mail server or the like, what removes
-objects, and the housekeeping. So a system that accepts a call and never answers, or a deletion
-that takes long, delays no launch.
+`PROMPT` launches jobs; its tasks wait for no other system than the engine. `OUTSIDE` has worker
+processes of its own. It has the tasks that call geoDB, a mail server or the like, that remove
+objects, and the housekeeping. So neither a system that never answers nor a long deletion delays
+a launch.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PROMPT, OUTSIDE = "hub", "outside"
 """Names of clusters of django-q (`Q_CLUSTER` in the settings)."""
 
 QUEUE_IS_LONG = 20
-"""No more is asked for then: a worker that was away comes back to this many tasks at most."""
+"""The longest queue. A worker that was stopped for long finds no more tasks than these."""
 
 
 DUE = datetime(2000, 1, 1, tzinfo=UTC)
@@ -38,7 +38,7 @@ class _Broker(ORM):
 
 
 def put(queue: str, task: str, *args: object) -> int:
-    """Put a task, a function's dotted name, into the queue; gives the id of its row."""
+    """Put a task, the dotted name of a function, into the queue; returns the id of its row."""
     broker = _Broker(list_key=queue)
     async_task(task, *args, task_name=task[:100], broker=broker, cluster=queue)
     assert broker.row is not None
@@ -46,7 +46,8 @@ def put(queue: str, task: str, *args: object) -> int:
 
 
 def is_long(queue: str) -> bool:
-    """Counts what waits, not what a worker has fetched: one that was killed holds it for long."""
+    """Whether the queue is full. Tasks that a worker has fetched do not count, because a killed
+    worker keeps its tasks for long."""
     return OrmQ.objects.filter(key=queue, lock__lte=Now()).count() >= QUEUE_IS_LONG
 
 

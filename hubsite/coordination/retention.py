@@ -1,4 +1,4 @@
-"""Deleting what is not kept any longer: in small transactions, and within seconds.
+"""Retention: deletes rows that are no longer kept, in small transactions, within seconds.
 
 An app writes a rule as a step of the housekeeping:
 
@@ -17,7 +17,7 @@ from django.utils import timezone
 
 AT_ONCE = 500
 SECONDS = 30.0
-"""A tick is ended by force after 60 s; what is left is for the next hour."""
+"""A tick is killed after 60 s. The rest is deleted in the next hour."""
 
 
 def yesterday() -> datetime:

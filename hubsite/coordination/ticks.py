@@ -1,4 +1,4 @@
-"""Ticks: what the worker does again and again, a few seconds each.
+"""Ticks: tasks that the worker repeats, each for a few seconds.
 
 An app registers its ticks when it is ready:
 
@@ -6,10 +6,9 @@ An app registers its ticks when it is ready:
     ticks.housekeeping("accounts.tasks.delete_expired_tokens", deletes=True)
     ticks.on_demand("jobs.tasks.launch_due")
 
-A tick may be lost or repeated, so its function finds by itself what is due. It is asked for only
-once while it waits in the queue, by however many processes, because whoever waits for it is
-served by that one, too. Each has a row, so a restart neither forgets nor repeats what comes once
-an hour.
+A tick may be lost or repeated, so its function finds by itself what is due. While a tick waits in
+the queue it is not added again, by any process, because one call serves all. Each tick has a
+database row, so after a restart an hourly tick is neither forgotten nor repeated.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ from . import queues
 
 HOUR_S = 3600.0
 LOOK_EVERY_S = 60.0
-"""How often a process looks at the row of a tick that comes seldom."""
+"""How often a process reads the row of a tick that is rarely due."""
 
 
 class Tick(models.Model):
-    """When a tick was last asked for, and as which row of the queue."""
+    """When a tick was last put into the queue, and the id of its row there."""
 
     task = models.CharField(max_length=200, primary_key=True)
     asked_at = models.DateTimeField(null=True)
@@ -43,28 +42,30 @@ class Tick(models.Model):
 class Registered:
     task: str
     every_s: float | None = None
-    """None: only when it is asked for (wake_up.py)."""
+    """The interval; None if it only runs on request (wake_up.py)."""
     queue: str = queues.PROMPT
     deletes: bool = False
-    """Asked for before the others: what must go goes first."""
+    """Such ticks are queued before the others, so that data is deleted first."""
 
 
 _registered: dict[str, Registered] = {}
 
 
 def every(seconds: float, task: str, *, queue: str = queues.PROMPT) -> None:
-    """Do `task`, the dotted name of a function without arguments, every so many seconds."""
+    """Run `task`, the dotted name of a function without arguments, at this interval."""
     _register(Registered(task, seconds, queue))
 
 
 def housekeeping(task: str, *, deletes: bool = False) -> None:
-    """Do `task` once an hour, where it delays no launch. Each step is a tick of its own, so one
-    that fails or hangs stops no other."""
+    """Run `task` once an hour in the outside queue, where it delays no launch.
+
+    Each step is a tick of its own, so a step that fails or hangs does not stop the others.
+    """
     _register(Registered(task, HOUR_S, queues.OUTSIDE, deletes))
 
 
 def on_demand(task: str, *, queue: str = queues.PROMPT) -> None:
-    """Do `task` when it is asked for. Only such a task may have arguments."""
+    """Run `task` only on request. Only such a task may have arguments."""
     _register(Registered(task, None, queue))
 
 
@@ -79,7 +80,7 @@ def registered() -> list[Registered]:
 
 
 def find(task: str) -> Registered:
-    """Raises LookupError if no app registered the task: a fault in our code."""
+    """The tick of a task. Raises LookupError if no app registered it, which is a bug."""
     try:
         return _registered[task]
     except KeyError:
@@ -87,9 +88,9 @@ def find(task: str) -> Registered:
 
 
 def ask(task: str) -> bool:
-    """Have the worker do the task soon. False if the queue is too long.
+    """Ask the worker to run the task soon. False if the queue is too long.
 
-    A task that waits in the queue already is not added once more.
+    A task that is already waiting in the queue is not added again.
     """
     tick = find(task)
     row = Tick.objects.filter(task=task)
@@ -106,7 +107,7 @@ def ask(task: str) -> bool:
 
 
 class Ticker:
-    """Asks for the ticks as they come due. Several processes may do so at once."""
+    """Puts ticks into the queue when they are due. Several processes may do so at once."""
 
     def __init__(self) -> None:
         self._look_at: dict[str, float] = {}
@@ -122,7 +123,7 @@ class Ticker:
 
 
 def _was_asked_for(tick: Registered, every_s: float) -> bool:
-    """Within the last interval. A time in the future, of a clock that was ahead, does not count."""
+    """Whether it was queued in the last interval; a time in the future does not count."""
     almost = timedelta(seconds=0.9 * every_s)
     rows = Tick.objects.filter(asked_at__gt=Now() - almost, asked_at__lte=Now() + almost)
     return rows.filter(task=tick.task).exists()

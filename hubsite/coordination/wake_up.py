@@ -1,4 +1,4 @@
-"""Asking the worker to do something soon, once what is being written is committed."""
+"""Wakes the worker: asks for a tick as soon as the present transaction is committed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from . import queues, ticks
 
 
 def wake_up(task: str, *args: object) -> None:
-    """Have the worker do `task`, a registered tick (ticks.py), after the transaction.
+    """Ask the worker to run `task`, a registered tick (ticks.py), after the transaction.
 
-    The wake-up may be lost: what was committed is answered as done even if the queue cannot be
-    written. So the work must be found again by a tick that comes by itself.
+    The wake-up may be lost, because the commit succeeds even if the queue cannot be written. So
+    a periodic tick must find the same work.
     """
     transaction.on_commit(lambda: ask(task, *args), robust=True)
 

@@ -1,4 +1,4 @@
-"""The site's own parts: its database, its migrations, the disk of its data folder."""
+"""Health checks of the site: its database, its migrations, the disk of its data folder."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .database_faults import why_unavailable
 from .parts import WELL, Finding, Part
 
 LEAST_BYTES = 16 * 2**20
-"""With less, SQLite's journal, logs and sockets soon find no space."""
+"""With less free space, SQLite's journal, logs and sockets will soon fail."""
 WRITE_WITHIN_S = 0.3
 BUSY_FOR_S = 15.0
-"""Writers queue for SQLite's lock, so that it is held now and then; so long it is not in use,
-but stuck."""
+"""Writers queue for SQLite's lock, so it is often held for a moment. If a check cannot get it
+for this long, some process is stuck while it holds the lock."""
 
 _busy_since: float | None = None
 
@@ -34,7 +34,7 @@ def register() -> None:
 
 
 def database() -> Finding:
-    """Whether it answers and can be written: one small row is."""
+    """Whether the database answers and can be written: writes one small row."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -43,7 +43,7 @@ def database() -> Finding:
     except (DatabaseError, InterfaceError) as error:
         why = why_unavailable(error)
         if why is None and not _has_tables():
-            return WELL  # what lacks is told by the migrations
+            return WELL  # the check of migrations reports missing tables
         return _unwell(why or "it does not answer")
     except sqlite3.Error as error:
         return _of_sqlite(error)
@@ -59,12 +59,12 @@ def _unwell(why: str) -> Finding:
 
 
 def _write() -> None:
-    """Write one row, and wait for no lock."""
+    """Write one row without waiting long for a lock."""
     global _busy_since
-    # Within a transaction of this thread, which holds SQLite's lock perhaps, it is part of it.
+    # If this thread is in a transaction, it may hold SQLite's lock; then write within it.
     if connection.vendor == "sqlite" and not connection.in_atomic_block:
         path = Path(str(connection.settings_dict["NAME"])).absolute()
-        # A connection of its own: those of requests wait much longer for the lock.
+        # Use a connection of its own, because those of requests wait much longer for the lock.
         other = sqlite3.connect(
             f"{path.as_uri()}?mode=rw", uri=True, timeout=WRITE_WITHIN_S, isolation_level=None
         )
@@ -139,7 +139,7 @@ def outside() -> Finding:
 
 
 class _Missing(Exception):
-    """Not kept by the cache: they may be applied soon."""
+    """Migrations are missing. It is an exception, because `cache` does not keep exceptions."""
 
     def __init__(self, count: int) -> None:
         super().__init__(count)
@@ -148,7 +148,7 @@ class _Missing(Exception):
 
 @functools.cache
 def _all_applied() -> int:
-    """Passing once is enough: what a running process knows of migrations does not change."""
+    """0 if all migrations are applied, which stays true. Raises _Missing if some are not."""
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if plan:
@@ -157,7 +157,7 @@ def _all_applied() -> int:
 
 
 def disk() -> Finding:
-    """Whether the data folder has space, and can be written."""
+    """Whether the data folder is writable and has enough free space."""
     folder = settings.DATA_DIR
     try:
         system = os.statvfs(folder)

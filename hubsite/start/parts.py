@@ -1,4 +1,4 @@
-"""What the parts of the hub are, and with what environment each is started."""
+"""The parts (processes) of the hub, and the environment with which each is started."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .process_supervisor import Part
 WEB, WORKER, OUTSIDE, OBSERVER, RUNNER = NAMES = ("web", "worker", "outside", "observer", "runner")
 
 _QUEUES = {WORKER: queues.PROMPT, OUTSIDE: queues.OUTSIDE}
-"""Which queue a part serves; django-q reads it when it is imported."""
+"""Names the queue that a part serves; django-q reads it at import."""
 
-# The runner runs code of users: it gets nothing that the hub keeps to itself.
+# The runner executes users' code, so it gets none of the hub's secrets.
 _RUNNER_KEEPS = {
     "PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "LD_LIBRARY_PATH",
     "PROJ_DATA", "PROJ_LIB", "GDAL_DATA", "GDAL_DRIVER_PATH", "MPLCONFIGDIR", "MALLOC_ARENA_MAX",
@@ -42,7 +42,7 @@ def wanted(only: Collection[str], without: Collection[str]) -> list[str]:
 
 
 def _needs_runner() -> bool:
-    """It runs the jobs, or answers estimates at least."""
+    """Whether the runner runs here: for the jobs, or at least for estimates."""
     return hub.engine == "local" or not hub.estimator_url
 
 
@@ -59,7 +59,7 @@ def make_part(name: str, *, environment: Mapping[str, str]) -> Part:
             _runner_argv(),
             runner_environment(environment),
             BASE_DIR,
-            umask=settings.ORIGINAL_UMASK,  # cubes are for whom the operator lets read them
+            umask=settings.ORIGINAL_UMASK,  # the operator's umask decides who can read cubes
         )
     hub = [sys.executable, "-m", "hubsite.cli"]
     argv = {

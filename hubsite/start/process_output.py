@@ -19,7 +19,7 @@ _LONGEST_LINE_BYTES = 64 * 1024
 
 
 class Output:
-    """Writes marked lines to a stream; after the reader has gone, to nowhere."""
+    """Writes marked lines to a stream; drops them once no one reads the stream any more."""
 
     def __init__(self, names: Sequence[str], *, stream: BinaryIO | None = None) -> None:
         self._stream = stream or sys.stdout.buffer
@@ -37,7 +37,7 @@ class Output:
             self.is_gone = True
 
     def tell(self, sentence: str) -> None:
-        """A line of the hub itself."""
+        """Write a line of `start` itself."""
         self.write("hub", sentence.encode(errors="replace"))
 
     def _mark(self, name: str) -> bytes:
@@ -48,7 +48,7 @@ class Output:
 
 
 class Lines:
-    """Cuts what one process writes into lines."""
+    """Splits the output of one process into lines."""
 
     def __init__(self, output: Output, name: str) -> None:
         self._output = output

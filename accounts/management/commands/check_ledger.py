@@ -1,4 +1,4 @@
-"""`manage.py check_ledger`: do the balances equal the sums of their entries?"""
+"""`manage.py check_ledger`: checks that balances equal the sums of their entries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`manage.py correct_units`: an operator mends a balance, and says why."""
+"""`manage.py correct_units`: an operator corrects a balance, with a reason."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from hubsite.management.command import HubCommand
 from hubsite.management.output import Output
 
 DOMAIN = "service.invalid"
-"""No e-mail goes there (RFC 2606), and no identity provider vouches for it."""
+"""No e-mail can be sent there (RFC 2606), and no identity provider can confirm it."""
 
 
 class Command(HubCommand):

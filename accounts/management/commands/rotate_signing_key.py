@@ -1,4 +1,4 @@
-"""`manage.py rotate_signing_key`: another key signs the hub's tokens; those that are out stay."""
+"""`manage.py rotate_signing_key`: changes the signing key; issued tokens stay valid."""
 
 from __future__ import annotations
 
@@ -98,10 +98,10 @@ def _what_to_set() -> tuple[dict[str, Any], str]:
 
 
 def _is_needed(key: Key, since: datetime | None) -> bool:
-    """Whether a token that it signed is still good."""
+    """Whether a token that this key has signed is still valid."""
     until = hub.old_tokens_until
     if until is not None and timezone.now().date() <= until:
-        return True  # tokens without a row may be of any key
+        return True  # any key may have signed tokens without a row
     tokens = AccessToken.objects.filter(revoked_at=None, expires_at__gt=timezone.now() - SLACK)
     if since is not None:
         tokens = tokens.filter(issued_at__gte=since - SLACK)

@@ -1,4 +1,4 @@
-"""`manage.py start`: the whole hub on this machine."""
+"""`manage.py start`: runs the whole hub on this machine."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def part_names(text: str) -> list[str]:
 
 class Command(BaseCommand):
     help = DESCRIPTION
-    requires_system_checks: list[str] = []  # it runs them itself, to tell them in sentences
+    requires_system_checks: list[str] = []  # it runs them itself and prints them as sentences
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
         parser = super().create_parser(prog_name, subcommand, epilog=EPILOG, **kwargs)
@@ -135,7 +135,7 @@ def start(*, address: str, port: int, names: list[str], migrate: bool) -> int:
 
 
 def without_runner(names: list[str], tell: Callable[[str], None]) -> list[str]:
-    """The rest of the parts, for xcube is not installed."""
+    """The parts that can run without the runner, because xcube is not installed."""
     lack = (
         f"There is no xcube at {hub.xcube_python}: no cube can be "
         "generated. Run `make xcube` and start again."
