@@ -107,18 +107,20 @@ from django_q.models import OrmQ
 from accounts.units import ledger
 from accounts.models import Balance, LedgerEntry, User
 from jobs.models import Job, JobEvent
-user = User.objects.get(email="chaos@example.org")
-balance = Balance.objects.get(user=user)
-print("FACTS" + json.dumps({
-    "total": balance.total, "reserved": balance.reserved,
-    "differences": [str(d) for d in ledger.check_ledger()],
-    "bills": list(LedgerEntry.objects.filter(kind__in=["settle", "release"]).values_list(
-        "reference", "kind")),
-    "jobs": list(Job.objects.values("job_id", "state", "reason", "units", "is_live",
-                                    "output_data_id")),
-    "ends": [[e.job.job_id, e.from_state, e.to_state] for e in JobEvent.objects.filter(
-        to_state__in=["SUCCEEDED", "FAILED", "CANCELLED"]).select_related("job")],
-}))
+from django.db import transaction
+with transaction.atomic():  # all of one moment: a cancelled job is billed when its run is over
+    user = User.objects.get(email="chaos@example.org")
+    balance = Balance.objects.get(user=user)
+    print("FACTS" + json.dumps({
+        "total": balance.total, "reserved": balance.reserved,
+        "differences": [str(d) for d in ledger.check_ledger()],
+        "bills": list(LedgerEntry.objects.filter(kind__in=["settle", "release"]).values_list(
+            "reference", "kind")),
+        "jobs": list(Job.objects.values("job_id", "state", "reason", "units", "is_live",
+                                        "output_data_id")),
+        "ends": [[e.job.job_id, e.from_state, e.to_state] for e in JobEvent.objects.filter(
+            to_state__in=["SUCCEEDED", "FAILED", "CANCELLED"]).select_related("job")],
+    }))
 """
 
 
