@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-import requests
-
 from accounts.sign_on.providers import Provider
+from hubsite import http_client
 from hubsite.refusals import Refused
 from hubsite.web.waiting import place_to_wait
 
@@ -36,7 +33,7 @@ def post_form(
 ) -> tuple[int, dict[str, Any]]:
     """Status and JSON object of the answer. Raises ProviderUnavailable, also for its faults."""
     with place_at(provider):
-        status, found = _call(provider, "POST", url, data=form, auth=auth)
+        status, found = _call(provider, "POST", url, form=form, auth=auth)
     if status >= 500:
         raise ProviderUnavailable(f"{provider.title} answers {status}")
     return status, found
@@ -55,21 +52,13 @@ def place_at(provider: Provider) -> Iterator[None]:
 
 
 def _call(provider: Provider, method: str, url: str, **options: Any) -> tuple[int, dict[str, Any]]:
-    deadline = time.monotonic() + TIMEOUT_S
     try:
-        with requests.request(
-            method, url, timeout=TIMEOUT_S, stream=True, allow_redirects=False, **options
-        ) as response:
-            text = b""
-            for chunk in response.iter_content(16 * 1024):
-                text += chunk
-                if len(text) > _MOST_BYTES or time.monotonic() > deadline:
-                    raise ProviderUnavailable(f"{provider.title} answers too much or too slowly")
-            found = json.loads(text) if response.status_code < 500 else {}
-    except (requests.RequestException, ValueError, RecursionError) as error:
-        raise ProviderUnavailable(
-            f"{provider.title} does not answer just now ({type(error).__name__})"
-        ) from error
+        answer = http_client.call(
+            method, url, timeout_s=TIMEOUT_S, most_bytes=_MOST_BYTES, **options
+        )
+        found = answer.json() if answer.status < 500 else {}
+    except (http_client.NoAnswer, ValueError) as error:
+        raise ProviderUnavailable(f"{provider.title} does not answer just now ({error})") from error
     if not isinstance(found, dict):
         raise ProviderUnavailable(f"{provider.title} answers with something else")
-    return response.status_code, found
+    return answer.status, found

@@ -6,17 +6,15 @@ arrives too. Statuses and error bodies are those of PostgREST's documentation.
 
 from __future__ import annotations
 
-import http.client
 import json
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from typing import Any
 
 import jwt
 
 from accounts.settings import hub
+from hubsite import http_client
 from hubsite.coordination.delivery import NotDelivered, Unreachable
 
 from ..models import Subscription
@@ -110,32 +108,16 @@ def _fetched_token() -> str:
     return token
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect would carry the token to wherever it points."""
-
-    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
-        return None
-
-
-_opener = urllib.request.build_opener(_NoRedirect)
-
-
 def _call(method: str, url: str, body: Any, headers: dict[str, str]) -> tuple[int, bytes]:
-    request = urllib.request.Request(  # noqa: S310 - the setting takes http and https only
-        url,
-        method=method,
-        data=json.dumps(body).encode(),
-        headers={**headers, "Content-Type": "application/json"},
-    )
     try:
-        with _opener.open(request, timeout=TIMEOUT_S) as response:
-            return response.status, response.read(_MOST_BYTES)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read(_MOST_BYTES)
-    except (OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", None) or error
-        raise GeodbUnreachable(f"geoDB cannot be reached: {reason}"[:300]) from None
+        answer = http_client.call(
+            method, url, timeout_s=TIMEOUT_S, most_bytes=_MOST_BYTES, headers=headers, body=body
+        )
+    except http_client.TooLarge as error:
+        raise GeodbError(f"geoDB cannot be understood: {error}") from None
+    except http_client.NoAnswer as error:
+        raise GeodbUnreachable(f"geoDB cannot be reached: {error}"[:300]) from None
+    return answer.status, answer.content
 
 
 def _message(answer: bytes) -> str:
