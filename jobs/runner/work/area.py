@@ -1,4 +1,4 @@
-"""Whether the area and the grid that a request asks for fit the data, before anything is made."""
+"""Checks that the requested area and grid fit the data, before anything is written."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def check(config: CubeConfig, gm: Any) -> None:
 
 
 def _crosses(bbox: Any, gm: Any) -> bool:
-    """Whether the area goes on at the other end of the data, where xcube does not look.
+    """Whether the area continues at the other end of the data, where xcube does not look.
 
     An area that holds all of the data leaves nothing out, however wide it is.
     """
@@ -88,7 +88,7 @@ def check_size(gm: Any) -> None:
 
 
 def refusal(config: CubeConfig, gm: Any, error: ValueError) -> Exception:
-    """What to say if xcube cannot cut the data, or place it on its target grid."""
+    """The error if xcube cannot cut the data, or cannot place it on the target grid."""
     if config.time_range and "the data" in str(error):
         return refusals.refuse("cube_config.time_range", f"cannot be used: {error}")
     if config.bbox is None:

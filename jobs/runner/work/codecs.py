@@ -50,7 +50,7 @@ def _disarm_numcodecs() -> list[str]:
         if name not in NUMCODECS or not _is_at_home(codec):
             del registry.codec_registry[name]
             removed.append(name)
-    # What is registered later, by an entry point, is found by its name here.
+    # Codecs that entry points register later are found here by name.
     for name in list(getattr(registry, "entries", None) or ()):
         del registry.entries[name]
         removed.append(name)

@@ -1,7 +1,6 @@
-"""Whether what a request names lies inside the local stores it names, symbolic links resolved.
+"""Checks that data ids stay inside their local stores, with symbolic links resolved.
 
-Pure but for looking at the file system. Only `file` stores: others have no
-local files.
+It only reads the file system. It checks `file` stores only, because others have no local files.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def _name_of(crs: Any) -> str:
 
 
 def _time_range(plan: Plan) -> tuple[str, str] | None:
-    """The days that were asked for; where an end is open, those of the data."""
+    """The requested days; for an open end, that of the data."""
     first, last = plan.config.time_range or (None, None)
     dated = (pd.DatetimeIndex, xr.CFTimeIndex)
     times = [p.times for p in plan.parts if isinstance(p.times, dated) and len(p.times)]

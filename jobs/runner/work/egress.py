@@ -1,9 +1,8 @@
-"""Keeps connections to the public internet: for requests whose stores a user has named.
+"""The network guard (SSRF): only public addresses, for requests with users' own stores.
 
-Checks at Python's sockets, where aiohttp, botocore, requests and asyncio
-connect; the address checked is the one connected to, so a name that resolves
-differently the second time gains nothing. It guards against addresses in a
-request, not against a user's own code.
+It checks in Python's sockets, which aiohttp, botocore, requests and asyncio use. It checks the
+very address that is connected to, so DNS rebinding does not help. It guards against addresses in
+a request, not against a user's own code.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ class Policy:
 
 
 def _embedded(address: Address) -> Address:
-    """The IPv4 address that an IPv6 address carries, if it carries one."""
+    """The IPv4 address that is embedded in an IPv6 address, if there is one."""
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped:
             return address.ipv4_mapped
@@ -66,7 +65,7 @@ def _embedded(address: Address) -> Address:
 
 
 class NotAllowed(ValueError):
-    """An address that a request names may not be connected to."""
+    """The request names an address to which no connection is allowed."""
 
     status_code = 400
 
@@ -135,7 +134,7 @@ def guarded(
     saved = [(owner, name, owner.__dict__.get(name)) for owner, name in original]
     environment = {key: os.environ.pop(key) for key in PROXIES if key in os.environ}
     _install(policy)
-    # GDAL brings its own HTTP client, which would not pass here: it gets nowhere.
+    # GDAL has an HTTP client of its own, which does not use Python's sockets, so it is blocked.
     os.environ["GDAL_HTTP_PROXY"] = "http://127.0.0.1:1"
     try:
         yield

@@ -1,4 +1,4 @@
-"""The answer to an estimate: what `xcube gen2 -i` would say, or whose fault it is that it cannot.
+"""The answer to an estimate: the result of `xcube gen2 -i`, or an error and its cause.
 
 Runs in an estimator process; changes nothing that the next request would see.
 """
@@ -23,7 +23,7 @@ class EstimateTimeout(BaseException):
 
 
 class EstimateTooLarge(BaseException):
-    """The estimate has taken more memory than it may; like EstimateTimeout."""
+    """The estimate exceeded its memory limit; like EstimateTimeout."""
 
 
 def answer(body: dict[str, Any]) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def _size_of(info: dict[str, Any]) -> tuple[int, int, int]:
 
 
 def _validate(request: dict[str, Any]) -> None:
-    """User code is checked, but neither fetched nor run: no estimate depends on it."""
+    """Check user code, but do not fetch or execute it, because no estimate depends on it."""
     from xcube.core.gen2.request import CubeGeneratorRequest
 
     CubeGeneratorRequest.get_schema().validate_instance(request)
@@ -155,7 +155,7 @@ def too_large() -> dict[str, Any]:
 
 
 def failed(failure: Failure) -> dict[str, Any]:
-    """The answer that tells a failure."""
+    """The answer for a failure."""
     return {
         "status": "error",
         "status_code": failure.status_code,

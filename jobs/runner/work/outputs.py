@@ -1,10 +1,10 @@
-"""What a run writes into a store of the hub, and taking it back when the run failed.
+"""Marks a run's output in a store of the hub, so that it can be removed if the run failed.
 
-Before its first byte, a run puts a small file, the *claim*, beside the output: it names the run.
-After the last byte, and after its result is recorded, it removes the claim again. So whoever
-finds the claim of a run later knows that the output is that run's own, and that it was not
-finished, however the run, its machine or the hub died. Without the claim nothing is removed:
-the run did not begin to write, or it finished, or the place is another's by now.
+Before its first byte, a run puts a small file, the *claim*, beside the output. It names the run.
+After the last byte, and after its result is recorded, the run removes the claim. So a claim that
+is found later proves that the output belongs to that run and is unfinished, even if the run, its
+machine or the hub died. Without a claim nothing is removed, because the run did not begin to
+write, or finished, or another run owns the place now.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .writing import cells_of
 CLAIM_SUFFIX = ".xcube-hub"
 CLAIM_BYTES = 4096
 ADDING = frozenset({"append_dim", "group"})
-"""Parameters of a write into a dataset that exists: it cannot be taken back."""
+"""Parameters that write into an existing dataset; such a write cannot be undone."""
 TRIES = 5
 
 
@@ -49,7 +49,7 @@ class Place:
 
     @classmethod
     def of(cls, output: dict[str, Any], stores: DataStorePool) -> Place | None:
-        """Where `output` lies, None if its store has no file system."""
+        """The place of `output`; None if its store has no file system."""
         store = get_data_store_instance(
             output["store_id"], output.get("store_params") or {}, stores
         ).store
@@ -63,7 +63,7 @@ class Place:
         return bool(self.fs.exists(self.path))
 
     def claimed_by(self) -> str | None:
-        """The name of the run whose claim is there."""
+        """The name of the run in the claim, if there is a claim."""
         self.fs.invalidate_cache()
         try:
             text = self.fs.cat_file(self.claim, end=CLAIM_BYTES)
@@ -75,7 +75,7 @@ class Place:
         return None
 
     def put_claim(self, name: str) -> None:
-        """Lasting: on a local disk it outlives a power cut, as what is written after it may."""
+        """Write the claim; on a local disk it is synced, so it survives a power failure."""
         text = json.dumps({"run": name, "note": "The dataset beside this is being written."})
         if not self.is_local:
             self.fs.pipe_file(self.claim, text.encode())
@@ -91,7 +91,7 @@ class Place:
             self.fs.rm_file(self.claim)
 
     def remove(self) -> None:
-        """Remove the dataset; what is removed stays so if this is cut off."""
+        """Remove the dataset. If this is interrupted, it can be continued later."""
         if self.is_local:
             _remove_local(self.path)
             return
@@ -122,7 +122,7 @@ def _remove_local(path: str) -> None:
 
 
 class Writing:
-    """Has a run's output claimed before it is written. Used once, in the process of the run."""
+    """Writes the claim of a run before its output. Used once, in the process of the run."""
 
     def __init__(self, request: dict[str, Any], stores: DataStorePool, run: RunDir) -> None:
         self._output = request.get("output_config") or {}

@@ -1,4 +1,4 @@
-"""The format that an output is written in, and how far it may be cut into pieces.
+"""The format of an output, and limits for the number of its chunks.
 
 Pure: knows names and numbers only.
 """

@@ -1,14 +1,14 @@
-"""The cube that a request makes, as far as it is known without reading data: its true size.
+"""Plans the cube of a request without reading data: its true size, for the price.
 
 The inputs are opened, cut and placed on their target grid by the same functions of xcube that
-the run uses, so that what is priced is what is written:
+the run uses. So the price is that of the cube that is written:
 
 - a variable is written if its dimensions are (time, …, y, x); others are not, but one that has
   both spatial dimensions and no time is counted once, as the price list says;
 - of several inputs, the time steps and the pixels are those of their union;
 - `time_period` changes nothing, because xcube resamples nothing in time.
 
-Only inputs in file-system stores can be looked at; xcube's own estimate serves for others.
+Only inputs in file-system stores can be opened so; for others xcube's own estimate is used.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from ..system.process import say
 from . import estimate
 
 LOOKED_AT = 1000
-"""Most names that are looked through for a dataset, because a bucket may have millions."""
+"""The largest number of names that are searched for a dataset; a bucket may have millions."""
 
 
 def answer(body: Any) -> dict[str, Any]:

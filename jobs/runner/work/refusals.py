@@ -1,4 +1,4 @@
-"""Why a request is refused at its estimate: a field, what was asked for, and what exists.
+"""Errors for requests that are refused at their estimate: the field, and what exists.
 
 Each function gives the error to raise.
 """
@@ -17,7 +17,7 @@ _SHOWN_CHARS = 60
 
 
 def refuse(field: str, why: str) -> RequestError:
-    """The error that names `field` and tells the reason in a sentence."""
+    """The error that names `field` and gives the reason in a sentence."""
     return RequestError(f"{field}: {why}", field=field)
 
 

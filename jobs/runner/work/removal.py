@@ -1,4 +1,4 @@
-"""The answer to a removal: taking back what a failed run wrote into a store of the hub.
+"""The answer to a removal: removes what a failed run wrote into a store of the hub.
 
 Runs in an estimator process, because that has xcube and gets the stores that a request names.
 """

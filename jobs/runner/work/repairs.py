@@ -1,7 +1,7 @@
-"""What xcube 1.14 cannot do with legal data by itself: repaired where it reads and combines.
+"""Repairs of xcube 1.14 for legal data that it cannot read or combine by itself.
 
 Each repair replaces one name in one module of xcube's generator, in this process. The estimate
-goes through the same functions as the run, so that both count and write the same:
+uses the same functions as the run, so both have the same size. The faults of xcube are:
 
 - a grid mapping that is a data variable (as CF has it) was dropped, so that projected data
   could be neither cut out nor reprojected;

@@ -1,7 +1,7 @@
-"""What xcube would not notice in a request, or only after hours or with gigabytes.
+"""Checks for faults of a request that xcube would find late, or not at all.
 
-Pure: looks at the request's JSON only. Sizes that depend on the inputs are
-checked again on xcube's answer.
+Pure: reads only the request's JSON. Sizes that depend on the inputs are checked again on xcube's
+answer.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class RequestError(ValueError):
 
 
 def check(request: dict[str, Any]) -> None:
-    """Raises RequestError. What is merely of the wrong type is left to xcube's schema."""
+    """Check the request. Raises RequestError. xcube's schema checks the types."""
     config = request.get("cube_config")
     if not isinstance(config, dict):
         return

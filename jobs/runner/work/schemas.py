@@ -1,7 +1,7 @@
-"""Makes xcube validate faster: by the same rules, but without validating its own schemas first.
+"""Makes xcube's validation faster: same rules, but its own schemas are not checked again.
 
-xcube checks each of its constant schemas against the meta schema at each use,
-which is nearly half of an estimate's time.
+xcube checks each of its constant schemas against the meta schema at each use, which takes nearly
+half of an estimate's time.
 """
 
 from __future__ import annotations

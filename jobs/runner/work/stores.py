@@ -1,6 +1,6 @@
-"""The data stores of one request, as xcube sees them; remembers which was used last.
+"""The data stores of one request for xcube; remembers which store was used last.
 
-So that an error can name the store that could not be reached.
+An error can then name the store that could not be reached.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from xcube.core.store.storepool import DataStoreInstance, get_data_store_instanc
 
 
 class NamedStores(DataStorePool):
-    """A store pool that notes who was asked for."""
+    """A store pool that remembers the last requested store."""
 
     last_used: str | None = None
 

@@ -1,4 +1,4 @@
-"""What is imported once, before anything is forked: xcube, and what it would import later.
+"""Imports xcube, and what it would import later, once before processes are forked.
 
 Nothing here may start a thread or open a file that a fork must not share.
 """

@@ -1,8 +1,8 @@
-"""How a run writes its cube: no larger than admitted, and in a form that its format can hold.
+"""Limits and repairs of writing: no cube larger than admitted, encodings that fit the format.
 
-xcube hands the encodings of the inputs on to the writer, which refuses those of the other Zarr
-format; a pyramid of more levels than pixels never ends; and NetCDF knows no attributes of
-lists and objects, as xcube's own `history` is one.
+xcube passes the encodings of the inputs to the writer, which refuses those of the other Zarr
+format. A pyramid with more levels than pixels never ends. NetCDF has no attributes of lists and
+objects, but xcube's own `history` is one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class TooLarge(ValueError):
 
 
 def write_at_most(admitted_cells: int | None = None) -> None:
-    """From now on cubes are written so in this process, and none much larger than admitted."""
+    """Install this for all cubes that the process writes; none may be much larger than admitted."""
 
     class Writer(local_generator.CubeWriter):
         def write_cube(self, cube: Any, gm: Any) -> Any:
