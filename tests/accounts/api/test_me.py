@@ -20,6 +20,12 @@ def user():
     return make_user("ann@example.org", ["manage:cubegens"], units=40)
 
 
+def by_client(user) -> dict[str, str]:
+    """Headers of a token of a client of the user's: it may change the account."""
+    client, _ = make_client(user)
+    return bearer(user, client=client)
+
+
 def get(user, path: str = ""):
     response = HttpClient().get(f"{ME}{path}", headers=bearer(user))
     assert response.status_code == 200
@@ -52,7 +58,7 @@ def test_a_name_is_changed_and_nothing_else(user):
         ME,
         {"first_name": "Ann", "email": "root@example.org", "is_superuser": True},
         content_type="application/json",
-        headers=bearer(user),
+        headers=by_client(user),
     )
     assert response.json()["name"] == "Ann"
     user.refresh_from_db()
@@ -62,7 +68,7 @@ def test_a_name_is_changed_and_nothing_else(user):
 @pytest.mark.parametrize("value", [7, None, "x" * 151, "a\nb", ["Ann"]])
 def test_a_name_must_be_one(user, value):
     response = HttpClient().patch(
-        ME, {"last_name": value}, content_type="application/json", headers=bearer(user)
+        ME, {"last_name": value}, content_type="application/json", headers=by_client(user)
     )
     assert response.status_code == 400
     assert response.json()["errors"][0]["field"] == "last_name"
@@ -85,9 +91,9 @@ def test_clients_are_listed_and_revoked_by_their_owner_only(user):
     assert (told["client_id"], told["name"]) == (client.client_id, "notebook")
     assert secret not in str(told)
     url = f"{ME}/clients/{client.client_id}"
-    assert HttpClient().delete(url, headers=bearer(make_user())).status_code == 404
-    assert HttpClient().delete(url, headers=bearer(user)).json() == client.client_id
-    assert HttpClient().delete(url, headers=bearer(user)).status_code == 404
+    assert HttpClient().delete(url, headers=by_client(make_user())).status_code == 404
+    assert HttpClient().delete(url, headers=by_client(user)).json() == client.client_id
+    assert HttpClient().delete(url, headers=by_client(user)).status_code == 404
     client.refresh_from_db()
     assert client.revoked_at is not None
 
@@ -98,7 +104,7 @@ def test_odd_ids_are_absent_ones(user, name):
         f"{ME}/clients/{name}",
         f"{ME}/tokens/{name}",
     ):
-        assert HttpClient().delete(path, headers=bearer(user)).status_code == 404
+        assert HttpClient().delete(path, headers=by_client(user)).status_code == 404
     marketplace = bearer(make_user(permissions=["read:users", "create:users"]))
     path = f"/api/v2/services/xcube_gen/subscriptions/{name}"
     assert HttpClient().get(path, headers=marketplace).status_code == 404
