@@ -246,7 +246,8 @@ def test_reports_reach_the_hub_and_the_token_not_the_child(runner: Runner, store
     threading.Thread(target=server.serve_forever, daemon=True).start()
     report = {"url": f"http://127.0.0.1:{server.server_port}/x", "token": TOKEN}
     try:
-        name = runner.launch(standin(print_lines=2, sleep_s=2), report=report)
+        # Long enough to be looked into while other work holds the cores.
+        name = runner.launch(standin(print_lines=2, sleep_s=10), report=report)
         _, child = runner.pids_of(name)
         wait_for(lambda: len(reports) >= 1)
         assert not memory_holds(child, TOKEN.encode())
