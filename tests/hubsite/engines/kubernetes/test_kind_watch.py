@@ -356,9 +356,14 @@ class Events:
         return {"items": self.events}
 
 
+def at_once(do) -> None:
+    """Instead of a thread."""
+    do()
+
+
 def test_only_jobs_without_a_pod_for_some_time_are_asked_for():
     events = Events()
-    known = Refusals(events, path=lambda: "/events")  # type: ignore[arg-type]
+    known = Refusals(events, path=lambda: "/events", run=at_once)  # type: ignore[arg-type]
     young, odd = a_job("young"), {"metadata": {"name": "odd", "creationTimestamp": None}}
     known.refresh([young, odd, objects.job(name="old")])
     assert events.asked == ["involvedObject.kind=Job,involvedObject.name=old"]
@@ -371,7 +376,7 @@ def test_only_jobs_without_a_pod_for_some_time_are_asked_for():
 
 def test_a_few_at_once_are_asked_for_and_all_in_their_turn(monkeypatch):
     events = Events()
-    known = Refusals(events, path=lambda: "/events")  # type: ignore[arg-type]
+    known = Refusals(events, path=lambda: "/events", run=at_once)  # type: ignore[arg-type]
     jobs = [objects.job(name=f"j{number}") for number in range(refusals.MOST_AT_ONCE * 2 + 1)]
     for count in (5, 10, 11, 11):
         known.refresh(jobs)
@@ -381,10 +386,23 @@ def test_a_few_at_once_are_asked_for_and_all_in_their_turn(monkeypatch):
     assert events.asked[-5:] == events.asked[:5], "those asked longest ago come first"
 
 
+def test_the_follower_does_not_wait_for_events():
+    events, parked = Events(), []
+    known = Refusals(events, path=lambda: "/events", run=parked.append)  # type: ignore[arg-type]
+    for _ in range(3):
+        known.refresh([objects.job(name="old")])
+    assert (known.of("old"), events.asked) == (None, [])
+    (read,) = parked
+    read()
+    assert known.of("old") == "quota"
+    known.refresh([objects.job(name="old"), objects.job(name="other")])
+    assert len(parked) == 2, "the next ones are read when the first are"
+
+
 def test_events_that_cannot_be_had_are_done_without():
     events = Events()
     events.is_down = True
-    known = Refusals(events, path=lambda: "/events")  # type: ignore[arg-type]
+    known = Refusals(events, path=lambda: "/events", run=at_once)  # type: ignore[arg-type]
     known.refresh([objects.job(name="old")])
     assert known.of("old") is None
 
