@@ -47,11 +47,8 @@ def answer(body: dict[str, Any]) -> dict[str, Any]:
         failure = describe(error, store=stores.last_used)
         if failure.kind != "request":
             say("an estimate failed:\n" + traceback.format_exc())
-        given = body.get("stores") if isinstance(body, dict) else None
-        roots = given if isinstance(given, dict) else {}
-        message = without_roots(failure.message, roots)
-        answer = failed(failure._replace(message=message))
-        return {**answer, "field": _field(error, message)}
+        failure = without_places(failure, body)
+        return {**failed(failure), "field": _field(error, failure.message)}
     finally:
         forget()
 
@@ -152,6 +149,13 @@ def _without_nan(result: dict[str, Any]) -> dict[str, Any]:
 def too_large() -> dict[str, Any]:
     text = "The request needs too much memory to be estimated."
     return failed(Failure("request", 400, text))
+
+
+def without_places(failure: Failure, body: Any) -> Failure:
+    """The failure with the roots of the stores in `body` left out of its message."""
+    given = body.get("stores") if isinstance(body, dict) else None
+    message = without_roots(failure.message, given if isinstance(given, dict) else {})
+    return failure._replace(message=message)
 
 
 def failed(failure: Failure) -> dict[str, Any]:

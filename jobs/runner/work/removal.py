@@ -8,7 +8,7 @@ from __future__ import annotations
 import traceback
 from typing import Any
 
-from ..record.failures import Failure, describe, without_roots
+from ..record.failures import Failure, describe
 from ..record.workload import WorkloadError, is_name
 from ..system.process import say
 from . import estimate
@@ -35,9 +35,7 @@ def answer(body: Any) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 - any failure is an answer
         say("a removal failed:\n" + traceback.format_exc())
         failure = describe(error, store=stores.last_used)
-        given = body.get("stores") if isinstance(body, dict) else None
-        message = without_roots(failure.message, given if isinstance(given, dict) else {})
-        return estimate.failed(failure._replace(message=message))
+        return estimate.failed(estimate.without_places(failure, body))
     finally:
         estimate.forget()
 
