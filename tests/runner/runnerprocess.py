@@ -161,7 +161,7 @@ class Runner:
 
 def make_workload(payload: dict[str, Any], **fields: Any) -> dict[str, Any]:
     name = f"test-{os.getpid()}-{next(_numbers)}"
-    defaults = {"name": name, "attempt": 1, "env": {}, "deadline_s": 60, "memory_bytes": None}
+    defaults = {"name": name, "attempt": 1, "env": {}, "deadline_s": 600, "memory_bytes": None}
     return {**defaults, "report": None, "payload": payload, **fields}
 
 
