@@ -28,6 +28,7 @@ COPY manage.py requirements-xcube.in ./
 COPY hubsite hubsite
 COPY accounts accounts
 COPY jobs jobs
+COPY services services
 COPY templates templates
 # Compiled here, for the root may be read-only; readable by all, which a checkout need not be.
 RUN /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash . \

@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "hubsite",
     "accounts",
     "jobs",
+    "services",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -22,6 +22,7 @@ ROOMS = (
     "hubsite.engines.kubernetes.settings",
     "hubsite.engines.settings",
     "jobs.settings",
+    "services.settings",
 )
 """The modules that declare settings. They are text, because the site imports no app. A module
 comes after those whose settings its defaults use."""

@@ -27,10 +27,13 @@ class Phase(enum.StrEnum):
     """Where an object is in its life.
 
     STUCK: it has not begun and, as far as the engine can tell, never will. But the object exists,
-    so it may still begin until it is removed.
+    so it may still begin until it is removed. A service is PENDING until it answers, then RUNNING;
+    ASLEEP if it has no process on purpose; FAILED if the engine does not start it again. It never
+    SUCCEEDED.
     """
 
     PENDING = "PENDING"
+    ASLEEP = "ASLEEP"
     STUCK = "STUCK"
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
@@ -56,6 +59,8 @@ class Reason(enum.StrEnum):
     REJECTED = "REJECTED"
     LOST = "LOST"
     LAUNCH = "LAUNCH"
+    CRASH_LOOP = "CRASH_LOOP"
+    """It ended again and again, and is not started once more."""
     STOPPED = "STOPPED"
     """It was ended from outside, for example because its object was removed."""
 
@@ -92,11 +97,13 @@ class Program:
 
 @dataclass(frozen=True)
 class Container:
-    """The process of a run (later of a service, too), and what it may use.
+    """The process of a run or of a service, and what it may use.
 
     `owner` is the id of the user for whom it runs. `memory_bytes` is the most that it may use,
-    `expected_memory_bytes` is what it will probably use. `is_untrusted`: it executes code of its
-    owner, so it must get nothing that does not belong to its owner.
+    `expected_memory_bytes` is what it will probably use; `cpus` is the most processor time that
+    it may use, in cores. `is_untrusted`: it executes code of its owner, so it must get nothing
+    that does not belong to its owner. `image` is an image other than the engine's own; an engine
+    without images ignores it.
     """
 
     owner: str
@@ -105,6 +112,8 @@ class Container:
     memory_bytes: int | None = None
     expected_memory_bytes: int | None = None
     is_untrusted: bool = False
+    cpus: float | None = None
+    image: str = ""
 
 
 @dataclass(frozen=True)
@@ -138,6 +147,28 @@ class Run:
     deadline_s: float
     report: Report | None = None
     code: Code | None = None
+
+
+@dataclass(frozen=True)
+class Service:
+    """The spec of a service, which runs until it is removed and answers HTTP.
+
+    Applying a spec with a higher `revision` changes the object; one with a lower revision is
+    ignored. `payload` is opaque to the engine: only the program understands it. `path` is the
+    path of all its URLs, without a slash at its end ("" if it has an origin of its own); `probe`
+    is the path below it that answers 200 when the service is ready. `port` is where it listens,
+    if the engine gives it an address of its own. `is_asleep`: it shall have no process, but keep
+    its address.
+    """
+
+    name: str
+    revision: int
+    container: Container
+    payload: Mapping[str, Any] = field(repr=False)
+    path: str = ""
+    probe: str = "/"
+    port: int = 8080
+    is_asleep: bool = False
 
 
 # Outcomes: what came back from a call.
@@ -228,6 +259,26 @@ class RunFact(Fact):
     def fingerprint(self) -> tuple[object, ...]:
         end = (self.reason, self.result) if self.phase.is_final else ()
         return (self.attempt, self.phase, self.message, *end)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceFact(Fact):
+    """The state of one service. `revision` is that of the spec that the object has now.
+
+    `address` is where the edge reaches it: `http://host:port`, or `unix:/path` of a socket; ""
+    as long as it has none. It stays while the service is asleep. `restarts` counts how often its
+    process ended and was started again.
+    """
+
+    revision: int
+    address: str = ""
+    ready_since: datetime | None = None
+    restarts: int = 0
+
+    @property
+    def fingerprint(self) -> tuple[object, ...]:
+        state = (self.phase, self.reason, self.message)
+        return (self.revision, *state, self.address, self.ready_since, self.restarts)
 
 
 USAGE = ("peak_memory_bytes", "written_cells")
@@ -385,11 +436,29 @@ def _applied(result: Applied | EngineUnavailable) -> Applied:
     return result
 
 
-class Engine(Protocol):
-    """One engine under its name, which each row of work carries.
+class ServicePlace(Place[Service, ServiceFact]):
+    """Where an engine keeps services. `apply` also changes those that exist: see `Service`."""
 
-    A next kind of work (services) is one more place beside `runs`.
+    def refresh(self, names: Sequence[str]) -> None:
+        """Tell these services that data which they show has changed, so that they read it anew.
+
+        A service that is asleep or unknown is left alone. Raises EngineUnavailable.
+        """
+        for result in self._each(self.refresh_one, names):
+            if isinstance(result, EngineUnavailable):
+                raise result
+
+    @abstractmethod
+    def refresh_one(self, name: str) -> None:
+        """Refresh one service; may run in a thread. Raises EngineUnavailable."""
+
+
+class Engine(Protocol):
+    """One engine under its name, which each row of work carries: one place for each kind of work.
+
+    `services` is None if the engine cannot keep services.
     """
 
     name: str
     runs: Place[Run, RunFact]
+    services: ServicePlace | None

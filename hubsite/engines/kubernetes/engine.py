@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..base import Run, RunFact
+from ..base import Run, RunFact, ServicePlace
 from .cluster import Cluster
 from .connection import Source
 from .kinds import Kind
@@ -33,6 +33,7 @@ class KubernetesEngine:
         self.name = name
         self.options = options
         self.cluster = Cluster(name, source)
+        self.services: ServicePlace | None = None
         self.runs: KubernetesPlace[Run, RunFact] = KubernetesPlace(
             self.cluster, RUNS, options, capacity=places
         )

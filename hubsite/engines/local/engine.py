@@ -24,6 +24,7 @@ from ..base import (
     Removal,
     Run,
     RunFact,
+    ServicePlace,
     usage_of,
 )
 from .connection import Reply, SocketUnavailable, call
@@ -41,6 +42,7 @@ class LocalEngine:
 
     def __init__(self) -> None:
         self.runs = LocalRuns()
+        self.services: ServicePlace | None = None
 
 
 class LocalRuns(Place[Run, RunFact]):

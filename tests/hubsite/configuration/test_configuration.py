@@ -276,7 +276,7 @@ def test_probes_and_runs_are_not_redirected_in_production(path):
 
 def test_without_the_file_of_pins_the_version_of_xcube_is_unknown(tmp_path):
     """As in an installation that is no checkout."""
-    for app in ("hubsite", "accounts", "jobs"):
+    for app in ("hubsite", "accounts", "jobs", "services"):
         shutil.copytree(BASE_DIR / app, tmp_path / app)
     done = subprocess.run(
         [sys.executable, "-c", "from hubsite import settings; print(settings.XCUBE_VERSION)"],

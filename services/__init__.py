@@ -1,0 +1,1 @@
+"""Services that run until they are stopped: xcube servers with their viewer."""

@@ -1,0 +1,217 @@
+"""Service instances: one row for each service that somebody started, never used twice."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from hubsite.engines import base as engines
+
+from .profile import Kind, ServiceProfile
+
+
+class State(models.TextChoices):
+    """The state of an instance; `lifecycle.py` has the table of allowed steps."""
+
+    REQUESTED = "REQUESTED", "Requested"
+    STARTING = "STARTING", "Starting"
+    READY = "READY", "Ready"
+    ASLEEP = "ASLEEP", "Asleep"
+    STOPPING = "STOPPING", "Stopping"
+    STOPPED = "STOPPED", "Stopped"
+    FAILED = "FAILED", "Failed"
+
+
+FINAL_STATES = frozenset({State.STOPPED, State.FAILED})
+AWAKE_STATES = frozenset({State.REQUESTED, State.STARTING, State.READY})
+"""In these states the instance has a process, or shall have one."""
+
+
+class Reason(models.TextChoices):
+    """Why an instance failed, stopped, or fell asleep: a closed list."""
+
+    OUT_OF_MEMORY = engines.Reason.OUT_OF_MEMORY, "Needed more memory than its profile allows"
+    CRASH_LOOP = engines.Reason.CRASH_LOOP, "Ended again and again"
+    DEADLINE = engines.Reason.DEADLINE, "Was not ready in time"
+    EVICTED = engines.Reason.EVICTED, "Driven off its machine"
+    IMAGE = engines.Reason.IMAGE, "The image could not be had"
+    UNSCHEDULABLE = engines.Reason.UNSCHEDULABLE, "No machine could take it"
+    REJECTED = engines.Reason.REJECTED, "Refused by the engine"
+    LOST = engines.Reason.LOST, "The service vanished"
+    LAUNCH = engines.Reason.LAUNCH, "Could not be started"
+    OWNER = "OWNER", "Stopped by its owner"
+    OPERATOR = "OPERATOR", "Stopped by an operator"
+    IDLE = "IDLE", "Nobody used it"
+    AGE = "AGE", "Reached the largest age of its profile"
+    UNITS = "UNITS", "Its owner has no processing units left"
+    ACCOUNT = "ACCOUNT", "Its owner's account was switched off or deleted"
+
+
+def new_instance_id() -> str:
+    """26 random characters (130 bits) of a-z and 2-7: a DNS label that cannot be guessed."""
+    return "x" + base64.b32encode(secrets.token_bytes(17)).decode().lower().rstrip("=")[:26]
+
+
+class InstanceQuerySet(models.QuerySet["ServiceInstance"]):
+    def owned_by(self, user) -> InstanceQuerySet:
+        return self.filter(owner=user)
+
+    def listed(self) -> InstanceQuerySet:
+        return self.filter(hidden_at=None)
+
+    def active(self) -> InstanceQuerySet:
+        """Instances that have not ended: those count for the limits of their owners."""
+        return self.exclude(state__in=FINAL_STATES)
+
+    def on(self, engine: str) -> InstanceQuerySet:
+        return self.filter(engine=engine)
+
+    def live(self) -> InstanceQuerySet:
+        """Instances of which an object may exist in the engine."""
+        return self.filter(is_live=True)
+
+
+class ServiceInstance(models.Model):
+    """One service. Its id is also the name of its object in the engine, and part of its URL."""
+
+    instance_id = models.CharField(
+        max_length=63, unique=True, editable=False, default=new_instance_id
+    )
+    kind = models.CharField(max_length=20, choices=Kind)
+    profile = models.ForeignKey(ServiceProfile, on_delete=models.PROTECT, related_name="instances")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="services"
+    )
+    client_id = models.CharField(
+        max_length=255, blank=True, help_text="The API client that started it; empty: a browser."
+    )
+    title = models.CharField(max_length=200, blank=True)
+    slot = models.CharField(
+        max_length=40,
+        blank=True,
+        help_text="Of each slot a user has at most one: `main` (PUT /xcube), `cubes` (finished "
+        "cubes). Empty: one of any number.",
+    )
+
+    state = models.CharField(max_length=10, choices=State, default=State.REQUESTED)
+    reason = models.CharField(max_length=14, choices=Reason, blank=True)
+    message = models.TextField(blank=True, help_text="What to tell the owner about the state.")
+    is_live = models.BooleanField(
+        default=True, help_text="An object of it may exist in the engine."
+    )
+
+    engine = models.CharField(max_length=40, help_text="The engine that runs it.")
+    revision = models.PositiveIntegerField(
+        default=1,
+        help_text="Counts what the engine shall do: start, new configuration, sleep, wake.",
+    )
+    applied_revision = models.PositiveIntegerField(
+        default=0, help_text="The last revision that the engine has accepted."
+    )
+    refresh_due_at = models.DateTimeField(
+        null=True, blank=True, help_text="When to tell it that its data has changed."
+    )
+    path = models.CharField(
+        max_length=100, blank=True, help_text="Path of all its URLs; empty: it has its own host."
+    )
+    address = models.CharField(
+        max_length=300, blank=True, help_text="Where the edge reaches it; only the edge may."
+    )
+    restarts = models.PositiveIntegerField(default=0)
+
+    created_at = models.DateTimeField(default=timezone.now)
+    applied_at = models.DateTimeField(null=True, blank=True)
+    seen_at = models.DateTimeField(null=True, blank=True)
+    starting_since = models.DateTimeField(null=True, blank=True)
+    ready_since = models.DateTimeField(
+        null=True, blank=True, help_text="Since when it is ready without a break; empty: it is not."
+    )
+    finished_at = models.DateTimeField(null=True, blank=True)
+    hidden_at = models.DateTimeField(null=True, blank=True)
+
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    last_used_by = models.CharField(
+        max_length=40, blank=True, help_text="What used it last, such as `a tile request`."
+    )
+    kept_until = models.DateTimeField(
+        null=True, blank=True, help_text="Until then it neither falls asleep nor is too old."
+    )
+    stops_at = models.DateTimeField(help_text="When it reaches the largest age of its profile.")
+    warned_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its owner was warned of its coming end."
+    )
+
+    units_per_hour = models.PositiveIntegerField(default=0)
+    minutes = models.PositiveIntegerField(
+        default=0, help_text="Started minutes awake that were charged."
+    )
+    metered_until = models.DateTimeField(
+        null=True, blank=True, help_text="Until when the present time awake has been charged."
+    )
+
+    objects = InstanceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "kind", "slot"],
+                condition=~Q(slot="") & ~Q(state__in=["STOPPED", "FAILED"]),
+                name="one_instance_per_slot",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["owner", "-id"], condition=Q(hidden_at=None), name="instance_owner_listed"
+            ),
+            models.Index(fields=["state", "-id"], name="instance_state"),
+            models.Index(fields=["id"], condition=Q(is_live=True), name="instance_live"),
+            models.Index(
+                fields=["refresh_due_at"],
+                condition=Q(refresh_due_at__isnull=False),
+                name="instance_refresh_due",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.instance_id
+
+    @property
+    def is_final(self) -> bool:
+        return self.state in FINAL_STATES
+
+
+class InstanceDocument(models.Model):
+    """The large columns of an instance: read when it is applied, not whenever it is shown."""
+
+    instance = models.OneToOneField(
+        ServiceInstance, on_delete=models.CASCADE, primary_key=True, related_name="document"
+    )
+    configuration = models.JSONField(help_text="As its owner gave it, checked.")
+    log = models.TextField(blank=True, help_text="The last lines of its log, kept after its end.")
+
+    def __str__(self) -> str:
+        return f"document of {self.instance_id}"
+
+
+class InstanceEvent(models.Model):
+    """One step of an instance's life, or something that happened to it (`to_state` is empty)."""
+
+    instance = models.ForeignKey(ServiceInstance, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField(default=timezone.now)
+    from_state = models.CharField(max_length=10, choices=State, blank=True)
+    to_state = models.CharField(max_length=10, choices=State, blank=True)
+    reason = models.CharField(max_length=14, blank=True)
+    message = models.TextField(blank=True)
+    actor = models.CharField(max_length=100, help_text="Who did it: a user id, or a part of us.")
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.from_state or '·'} → {self.to_state}"
