@@ -4,5 +4,6 @@ from .coordination.failures import TryCount
 from .coordination.lock import Lock
 from .coordination.ticks import Tick
 from .health.heartbeat import Heartbeat
+from .switches import Switch, SwitchEvent
 
-__all__ = ["Heartbeat", "Lock", "Tick", "TryCount"]
+__all__ = ["Heartbeat", "Lock", "Switch", "SwitchEvent", "Tick", "TryCount"]

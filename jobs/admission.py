@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts.roles import hold_user
 from accounts.scopes import MANAGE_CUBEGENS, PROCESS_CUBEGENS
 from accounts.units import ledger
+from hubsite import switches
 from hubsite.coordination.wake_up import wake_up
 from hubsite.refusals import FieldError, Kind, Refused
 from jobs.settings import hub
@@ -24,6 +25,7 @@ from .estimates.asking import Estimate, estimate
 from .estimates.cost import CostError, CubeSize, required_units
 from .models import (
     FINAL_STATES,
+    XCUBE_GEN,
     IdempotencyKey,
     Job,
     JobDocument,
@@ -111,6 +113,7 @@ def admit(submission: Submission) -> Job:
     first = _first_use(submission)
     if first is not None:
         return first
+    switches.require_open(XCUBE_GEN)
     job_id = new_job_id(submission.user.username)
     resolved = parse(submission).with_output_data_id(f"{job_id}.zarr")
     _check_user_code(submission, resolved)

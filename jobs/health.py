@@ -16,10 +16,10 @@ from hubsite.health.heartbeat import Heard, heard
 from hubsite.health.parts import WELL, Finding, Part, Service
 from jobs.settings import hub
 
+from . import suspending
 from .estimates import remote
-from .models import Job
+from .models import XCUBE_GEN, Job
 
-XCUBE_GEN = "xcube_gen"
 ANSWER_WITHIN_S = 1.0
 LEASE_PREFIX = "observer-"
 SUSPENDED = "Cubegens resources are switched off on this service."
@@ -36,7 +36,9 @@ def register() -> None:
             XCUBE_GEN,
             ready="Cubes can be generated.",
             unable="Cubes cannot be generated just now.",
-            suspended=lambda: SUSPENDED if hub.cubegens_silent else None,
+            switched_off=lambda: SUSPENDED if hub.cubegens_silent else None,
+            end_work=suspending.end_running,
+            on_resume=suspending.launch_waiting,
         )
     )
     probes.detail("observers", leases)

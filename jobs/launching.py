@@ -15,6 +15,7 @@ from django.db.models import Count, F, Q, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
+from hubsite import switches
 from hubsite.coordination import lock
 from hubsite.coordination.clock import SKEW
 from hubsite.coordination.cool_down import CoolDown
@@ -23,7 +24,7 @@ from hubsite.engines.base import Applied, Engine, Outcome, Run
 from jobs.settings import hub
 
 from . import lifecycle, vault
-from .models import Job, JobQuerySet, Reason, State
+from .models import XCUBE_GEN, Job, JobQuerySet, Reason, State
 from .request import InvalidRequest
 from .stores.catalogue import StoresFileError
 from .workload import build_run
@@ -44,8 +45,13 @@ APPLIED_AT_ONCE = 16
 
 
 def launch_due() -> int:
-    """Launch as many queued jobs as there are free places; returns how many."""
+    """Launch as many queued jobs as there are free places; returns how many.
+
+    None while operators have suspended cube generation: queued jobs wait until it is resumed.
+    """
     launched = 0
+    if switches.suspension(XCUBE_GEN) is not None:
+        return 0
     # All engines: jobs of the former one may still be queued after operators changed the setting.
     for engine in _engines(Job.objects.due().exclude(COOL_DOWN.is_on_for("engine"))):
         # Launch one first: if the engine is unreachable, the others stay queued and are launched

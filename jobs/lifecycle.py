@@ -45,6 +45,7 @@ OUR_FAULTS = frozenset(
         Reason.LAUNCH,
         Reason.UNSCHEDULABLE,
         Reason.REJECTED,
+        Reason.OPERATOR,
     }
 )
 """Failures that never cost the user anything."""

@@ -12,6 +12,9 @@ from django.utils import timezone
 
 from hubsite.engines import base as engines
 
+XCUBE_GEN = "xcube_gen"
+"""The name of cube generation among the services of the hub (`GET /services`)."""
+
 
 class State(models.TextChoices):
     """The state of a job; `lifecycle.py` has the table of allowed steps."""
@@ -44,6 +47,7 @@ class Reason(models.TextChoices):
     COST = "COST", "Cost more than allowed"
     LOST = engines.Reason.LOST, "The run vanished"
     LAUNCH = engines.Reason.LAUNCH, "Could not be launched"
+    OPERATOR = "OPERATOR", "Ended by an operator"
 
 
 def new_job_id(user_id: str) -> str:

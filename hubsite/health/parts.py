@@ -20,6 +20,8 @@ from datetime import datetime
 from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
+from hubsite import switches
+
 logger = logging.getLogger(__name__)
 
 KEPT_S = 2.0
@@ -58,12 +60,18 @@ class Part:
 
 @dataclass(frozen=True)
 class Service:
-    """A service of the hub. If operators have switched it off, `suspended` returns why."""
+    """A service of the hub, which operators can suspend (`hubsite/switches.py`).
+
+    `switched_off` returns why a setting switches the service off as a whole. `end_work(actor,
+    message)` ends the work in progress and returns how much it was; `on_resume` starts what waits.
+    """
 
     name: str
     ready: str
     unable: str
-    suspended: Callable[[], str | None]
+    switched_off: Callable[[], str | None] = lambda: None
+    end_work: Callable[[str, str], int] | None = None
+    on_resume: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +115,11 @@ def register(part: Part) -> None:
 def offer(service: Service) -> None:
     _services[service.name] = service
     forget()
+
+
+def offered() -> Mapping[str, Service]:
+    """The services of the hub by name."""
+    return _services
 
 
 def forget() -> None:
@@ -168,14 +181,23 @@ def _with_since(name: str, finding: Finding) -> Finding:
 
 
 def _status(service: Service, findings: Mapping[str, Finding]) -> ServiceStatus:
-    if sentence := service.suspended():
+    if sentence := service.switched_off():
         return ServiceStatus(service.name, "Suspended", sentence)
+    if (suspension := _suspension(service.name)) is not None:
+        return ServiceStatus(service.name, "Suspended", suspension.message)
     for name in (*_needed_by(SITE), *_needed_by(SERVICES), *_needed_by(service.name)):
         if not findings[name].is_ok:
             return ServiceStatus(
                 service.name, "Error", f"{service.unable} {findings[name].message}"
             )
     return ServiceStatus(service.name, "Ready", service.ready)
+
+
+def _suspension(name: str) -> switches.Suspension | None:
+    try:
+        return switches.suspension(name)
+    except (DatabaseError, InterfaceError):
+        return None  # the part "database" tells it
 
 
 def _needed_by(what: str) -> list[str]:

@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from accounts.units import ledger
+from hubsite import switches
 from jobs.settings import hub
 
 from ..admission import Quote
-from ..models import Job, Reason, State
+from ..models import XCUBE_GEN, Job, Reason, State
 
 CANCELLED_STATUS_CODE = 409
 XCUBE_ERROR_STATUS_CODE = 400
@@ -30,7 +31,7 @@ def job_summary(job: Job) -> dict[str, Any]:
         "job_status": _status(job),
         "state": job.state,
         "reason": job.reason or None,
-        "message": job.message,
+        "message": job.message or _why_it_waits(job),
         "created_at": time_text(job.created_at),
         "units": job.units,
         "store_id": job.output_store,
@@ -39,6 +40,12 @@ def job_summary(job: Job) -> dict[str, Any]:
     if job.is_final:
         summary["job_result"] = _result(job)
     return summary
+
+
+def _why_it_waits(job: Job) -> str:
+    """A sentence for a queued job that waits because the service is suspended, else ""."""
+    suspended = switches.suspension(XCUBE_GEN) if job.state == State.QUEUED else None
+    return f"Waiting: cube generation is suspended. {suspended.message}" if suspended else ""
 
 
 def job_detail(job: Job, output: list[str]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from accounts.tokens.clients import create_client
 from accounts.tokens.hub_tokens import issue_token
 from accounts.tokens.personal import make_token
 from accounts.tokens.signing_keys import signing_keys
+from hubsite.switches import Switch, SwitchEvent
 from jobs.models import State
 from tests.accounts.factories import bearer, make_user
 from tests.accounts.sign_on import issuer
@@ -120,6 +121,8 @@ def make_world() -> World:
     client, _ = create_client(owner, scopes=MINE, name=SECRET)
     token, _ = make_token(owner, name=SECRET, scopes=MINE[:1], days=3)
     _subscribe(users["operator"], owner)
+    Switch.objects.create(service="xcube_gen")
+    SwitchEvent.objects.create(service="xcube_gen", is_suspended=False, actor="ann")
     Identity.objects.create(user=owner, issuer=issuer.ISSUER, subject="1", email=owner.email)
     world = World(owner, {**users, "no-csrf": owner}, job.job_id, client.client_id, token.jti)
     for name, user in world.users.items():

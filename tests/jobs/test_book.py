@@ -117,8 +117,8 @@ def test_a_failure_without_a_known_reason_is_the_programs_own(observer, engine, 
 
 
 def test_every_reason_of_an_engine_is_one_of_jobs_too():
-    ours = {*EngineReason} - {EngineReason.STOPPED}
-    assert {*Reason.values} == ours | {"XCUBE_ERROR", "COST"}
+    ours = {*EngineReason} - {EngineReason.STOPPED, EngineReason.CRASH_LOOP}
+    assert {*Reason.values} == ours | {"XCUBE_ERROR", "COST", "OPERATOR"}
 
 
 def test_the_same_fact_twice_changes_nothing(observer, engine):
