@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.models import Group
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models import Q
 
 MINUTE_S = 60
 HOUR_S = 3600
@@ -15,6 +16,13 @@ class Kind(models.TextChoices):
     """The kinds of services; each has its own program and configuration."""
 
     XCUBE_SERVER = "xcube_server", "xcube server"
+
+
+class ProfileQuerySet(models.QuerySet["ServiceProfile"]):
+    def offered_to(self, user) -> ProfileQuerySet:
+        """Profiles of which `user` may start a service, the default of each kind first."""
+        allowed = Q(roles=None) | Q(roles__in=user.groups.all())
+        return self.filter(pk__in=self.filter(allowed, is_enabled=True).order_by().values("pk"))
 
 
 class ServiceProfile(models.Model):
@@ -64,6 +72,8 @@ class ServiceProfile(models.Model):
     position = models.SmallIntegerField(
         default=0, help_text="Order in lists; of each kind the first one is the default."
     )
+
+    objects = ProfileQuerySet.as_manager()
 
     class Meta:
         ordering = ["kind", "position", "name"]
