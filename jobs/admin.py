@@ -7,13 +7,12 @@ import re
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.functional import cached_property
 from django.utils.html import format_html
 
 from accounts.admin.base import ReadOnlyAdmin
+from accounts.admin.paging import UncountedPaginator
 from hubsite.configuration.table import SETTINGS
 
 from . import lifecycle, logs
@@ -24,16 +23,6 @@ SHOWN_LOG_LINES = 200
 
 _USER_ID = re.compile(r"a[0-9a-f]{32}")
 _JOB_ID = re.compile(rf"{_USER_ID.pattern}-[0-9a-f-]{{18}}")
-
-
-class UncountedPaginator(Paginator):
-    """Counts only up to a bound: `COUNT(*)` over a million jobs takes seconds."""
-
-    bound = 10_000
-
-    @cached_property
-    def count(self) -> int:
-        return self.object_list.order_by()[: self.bound].count()
 
 
 class EngineFilter(admin.SimpleListFilter):

@@ -54,11 +54,11 @@ def _parse(text: str, factors: dict[str, int], units: dict[str, int]) -> int:
     match = _QUANTITY.fullmatch(text) if text.isascii() else None
     factor = factors.get(match[3].lower()) if match else None
     if match is None or factor is None:
-        raise ValueError(f"expected a number and one of {', '.join(units)}")
+        raise ValueError(f"Expected a number and one of {', '.join(units)}")
     part = match[2] or ""
     value, rest = divmod(int(match[1] + part) * factor, 10 ** len(part))
     if rest:
-        raise ValueError(f"expected a whole number of {next(iter(units))}")
+        raise ValueError(f"Expected a whole number of {next(iter(units))}")
     return value
 
 

@@ -2,6 +2,7 @@
 
 from .access import EdgeSession, EdgeTicket, Share
 from .instance import (
+    AWAKE_STATES,
     FINAL_STATES,
     InstanceDocument,
     InstanceEvent,
@@ -11,8 +12,10 @@ from .instance import (
     State,
 )
 from .profile import ServiceProfile
+from .start_key import StartKey
 
 __all__ = [
+    "AWAKE_STATES",
     "FINAL_STATES",
     "EdgeSession",
     "EdgeTicket",
@@ -23,5 +26,6 @@ __all__ = [
     "ServiceInstance",
     "ServiceProfile",
     "Share",
+    "StartKey",
     "State",
 ]

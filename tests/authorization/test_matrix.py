@@ -23,7 +23,16 @@ pytestmark = pytest.mark.django_db
 EXPECTED = Path(__file__).with_name("expected.txt")
 ALL = endpoints()
 GROUPS = sorted({endpoint.group for endpoint in ALL})
-OBJECTS = {"job_id", "client_id", "token_id", "subscription_id", "object_id", "id"}
+OBJECTS = {
+    "job_id",
+    "instance_id",
+    "user_id",
+    "client_id",
+    "token_id",
+    "subscription_id",
+    "object_id",
+    "id",
+}
 EDC = Provider(key="edc", name="EDC", issuer="https://edc.example.org", client_id="hub")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import jwt
@@ -11,6 +12,7 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import Group
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import Identity, User
 from accounts.roles import permissions_of
@@ -21,9 +23,12 @@ from accounts.tokens.personal import make_token
 from accounts.tokens.signing_keys import signing_keys
 from hubsite.switches import Switch, SwitchEvent
 from jobs.models import State
+from services.models import EdgeSession, Share
+from services.models import State as ServiceState
 from tests.accounts.factories import bearer, make_user
 from tests.accounts.sign_on import issuer
 from tests.jobs.factories import make_job
+from tests.services.factories import make_instance
 
 from .endpoints import Endpoint
 
@@ -52,6 +57,7 @@ class World:
     job_id: str
     client_id: str
     token_id: str
+    instance_id: str
     headers: dict[str, dict[str, str]] = field(default_factory=dict)
     cookies: dict[str, str] = field(default_factory=dict)
 
@@ -62,6 +68,8 @@ class World:
             "job_id": self.job_id,
             "client_id": self.client_id,
             "token_id": self.token_id,
+            "instance_id": self.instance_id,
+            "user_id": self.owner.user_id,
             "service_id": "xcube_gen",
             "subscription_id": self.owner.user_id,
             "key": "edc",
@@ -75,6 +83,8 @@ class World:
             "job_id": f"a{zero}-{zero[:18]}",
             "client_id": zero,
             "token_id": zero,
+            "instance_id": f"x{'a' * 26}",
+            "user_id": f"a{zero}",
             "subscription_id": f"a{zero}",
             "object_id": "999999",
             "id": "999999",
@@ -124,7 +134,9 @@ def make_world() -> World:
     Switch.objects.create(service="xcube_gen")
     SwitchEvent.objects.create(service="xcube_gen", is_suspended=False, actor="ann")
     Identity.objects.create(user=owner, issuer=issuer.ISSUER, subject="1", email=owner.email)
-    world = World(owner, {**users, "no-csrf": owner}, job.job_id, client.client_id, token.jti)
+    instance_id = _serve(owner)
+    everyone = {**users, "no-csrf": owner}
+    world = World(owner, everyone, job.job_id, client.client_id, token.jti, instance_id)
     for name, user in world.users.items():
         world.cookies[name] = _session(user)
         if name != "no-csrf":
@@ -136,6 +148,19 @@ def make_world() -> World:
     world.headers["forged"] = _header(jwt.encode(claims, "x" * 64))
     world.headers["foreign"] = _header(issuer.token(iss="https://elsewhere.example.org/"))
     return world
+
+
+def _serve(owner: User) -> str:
+    """A service of the owner's, shared by a link and opened; returns its id."""
+    instance = make_instance(owner, state=ServiceState.READY, title=SECRET)
+    share = Share.objects.create(instance=instance, created_by=owner, link_hash="0" * 64)
+    EdgeSession.objects.create(
+        instance=instance,
+        share=share,
+        token_hash="1" * 64,
+        expires_at=timezone.now() + timedelta(hours=1),
+    )
+    return instance.instance_id
 
 
 def _app(label: str) -> str:

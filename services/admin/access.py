@@ -1,0 +1,96 @@
+"""Who may open instances, in the admin: shares, and sessions of browsers at the edge."""
+
+from __future__ import annotations
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts.admin.base import ReadOnlyAdmin
+from accounts.admin.paging import UncountedPaginator
+
+from ..models import EdgeSession, Share
+from . import searching
+
+
+class AccessAdmin(ReadOnlyAdmin):
+    """Rows that let somebody use an instance."""
+
+    list_per_page = 50
+    search_fields = ["instance__instance_id"]  # shows the search field; `searching` decides
+    search_help_text = searching.HELP
+    show_facets = admin.ShowFacets.NEVER
+    paginator = UncountedPaginator
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        rows = searching.found(queryset, term, prefix="instance__")
+        return (queryset.none() if rows is None else rows), False
+
+    @admin.display(ordering="instance__owner__email")
+    def owner(self, row: Share | EdgeSession) -> str:
+        return row.instance.owner.email
+
+    def tell(self, request: HttpRequest, count: int, one: str, many: str) -> None:
+        level = messages.SUCCESS if count else messages.WARNING
+        self.message_user(request, f"{count} {one if count == 1 else many}.", level)
+
+
+@admin.register(Share)
+class ShareAdmin(AccessAdmin):
+    """Users share their services; operators withdraw shares. Links are kept as hashes only."""
+
+    actions = ["withdraw"]
+    list_display = ["kind", "instance", "owner", "user", "created_at", "expires_at", "revoked_at"]
+    list_display_links = ["instance"]
+    list_filter = [("revoked_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["instance__owner", "user"]
+    fields = [
+        "instance",
+        "owner",
+        "kind",
+        "user",
+        "created_by",
+        "created_at",
+        "expires_at",
+        "revoked_at",
+    ]
+    readonly_fields = fields
+
+    @admin.display(description="shared with")
+    def kind(self, share: Share) -> str:
+        return "a person" if share.user_id else "whoever has the link"
+
+    @admin.action(description="Withdraw", permissions=["operate"])
+    def withdraw(self, request: HttpRequest, queryset: QuerySet[Share]) -> None:
+        now = timezone.now()
+        shares = list(queryset.filter(revoked_at=None))
+        withdrawn = 0
+        for share in shares:
+            if Share.objects.filter(pk=share.pk, revoked_at=None).update(revoked_at=now):
+                withdrawn += 1
+                self.log_change(request, share, "withdrawn")
+        self.tell(request, withdrawn, "share was withdrawn", "shares were withdrawn")
+
+
+@admin.register(EdgeSession)
+class EdgeSessionAdmin(AccessAdmin):
+    """Browsers that may use a service. An ended session is refused at the edge within seconds."""
+
+    actions = ["withdraw"]
+    list_display = ["instance", "owner", "user", "created_at", "expires_at", "ended_at"]
+    list_filter = [("ended_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["instance__owner", "user"]
+    ordering = ["-id"]
+    fields = ["instance", "owner", "user", "share", "created_at", "expires_at", "ended_at"]
+    readonly_fields = fields
+
+    @admin.action(description="Withdraw", permissions=["operate"])
+    def withdraw(self, request: HttpRequest, queryset: QuerySet[EdgeSession]) -> None:
+        ended = queryset.filter(ended_at=None).update(ended_at=timezone.now())
+        self.tell(request, ended, "session was ended", "sessions were ended")
