@@ -5,22 +5,34 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from django.conf import settings
 
 from hubsite.engines.settings import hub
 
-from ..configuration.reading import BASE_DIR
+from ..configuration.reading import BASE_DIR, read
+from ..configuration.reading import environment as own_environment
+from ..configuration.table import SETTINGS
 from ..coordination import queues
 from ..engines.local.paths import control_socket, estimate_socket, runs_dir
 from .process_supervisor import Part
+from .secrets import derived_secret
 
-WEB, WORKER, OUTSIDE, OBSERVER, RUNNER = NAMES = ("web", "worker", "outside", "observer", "runner")
+WEB, WORKER, OUTSIDE, OBSERVER, RUNNER, EDGE = NAMES = (
+    "web",
+    "worker",
+    "outside",
+    "observer",
+    "runner",
+    "edge",
+)
 
 _QUEUES = {WORKER: queues.PROMPT, OUTSIDE: queues.OUTSIDE}
 """Names the queue that a part serves; django-q reads it at import."""
 
-# The runner executes users' code, so it gets none of the hub's secrets.
+# The runner executes users' code, so it gets none of the hub's secrets. The edge reads what
+# strangers send, so it gets the one that it needs.
 _RUNNER_KEEPS = {
     "PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "LD_LIBRARY_PATH",
     "PROJ_DATA", "PROJ_LIB", "GDAL_DATA", "GDAL_DRIVER_PATH", "MPLCONFIGDIR", "MALLOC_ARENA_MAX",
@@ -61,6 +73,8 @@ def make_part(name: str, *, environment: Mapping[str, str]) -> Part:
             BASE_DIR,
             umask=settings.ORIGINAL_UMASK,  # the operator's umask decides who can read cubes
         )
+    if name == EDGE:
+        return Part(name, _edge_argv(environment), _edge_environment(environment), BASE_DIR)
     hub = [sys.executable, "-m", "hubsite.cli"]
     argv = {
         WEB: [sys.executable, "-m", "gunicorn", "-c", "python:hubsite.web.gunicorn_config",
@@ -92,3 +106,32 @@ def runner_environment(environment: Mapping[str, str]) -> dict[str, str]:
         if key in _RUNNER_KEEPS or key.startswith(_RUNNER_KEEPS_PREFIXES)
     }
     return {**kept, "PYTHONPATH": str(BASE_DIR), "PYTHONUNBUFFERED": "1"}
+
+
+def edge_secret() -> str:
+    """The secret by which the edge and the hub know each other."""
+    return settings.HUB["XCUBE_HUB_EDGE_SECRET"] or derived_secret(
+        settings.SECRET_KEY, "xcube-hub edge"
+    )
+
+
+def _edge_argv(environment: Mapping[str, str]) -> list[str]:
+    """How the edge is started. It reads no settings, so it gets what the other parts read."""
+    values = settings_in(environment)
+    address = values["XCUBE_HUB_EDGE_ADDRESS"]
+    address = f"[{address}]" if ":" in address else address
+    return [
+        sys.executable, "-m", "services.edge",
+        "--listen", f"{address}:{values['XCUBE_HUB_EDGE_PORT']}",
+        "--hub", values["XCUBE_HUB_CALLBACK_URL"].removesuffix("/api/v2"),
+        "--public-url", values["XCUBE_HUB_EDGE_URL"],
+    ]  # fmt: skip
+
+
+def settings_in(environment: Mapping[str, str]) -> Mapping[str, Any]:
+    """The settings as a part reads them that is started with this environment."""
+    return read(SETTINGS, {**own_environment(), **environment}).values
+
+
+def _edge_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    return {**runner_environment(environment), "XCUBE_HUB_EDGE_SECRET": edge_secret()}

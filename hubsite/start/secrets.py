@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 import secrets
 from pathlib import Path
@@ -26,3 +28,8 @@ def read_or_make(path: Path, *, length: int = 64) -> str:
     finally:
         draft.unlink()
     return path.read_text().strip()
+
+
+def derived_secret(key: str, purpose: str) -> str:
+    """A secret for one purpose, derived from `key` (HMAC-SHA256, hexadecimal)."""
+    return hmac.new(key.encode(), purpose.encode(), hashlib.sha256).hexdigest()

@@ -19,6 +19,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 PORT_WAIT_S = 12.0
 """Longer than web may take to end after its `start` was killed (`graceful_timeout`)."""
+EDGE_PORT_WAIT_S = 2.0
 
 
 class CannotStart(Exception):
@@ -70,14 +71,17 @@ def _lock_part(name: str) -> IO[str]:
     return file
 
 
-def free_port(address: str, port: int, tell: Callable[[str], None]) -> int:
+def free_port(
+    address: str, port: int, tell: Callable[[str], None], *, wait_s: float | None = None
+) -> int:
     """`port` if web can listen there, a free one if `port` is 0; else CannotStart.
 
     If the port is in use, wait a while: web processes of a killed hub may be ending.
     """
     if not 0 <= port <= 65535:
         raise CannotStart(f"{port} is not a port. Choose one from 1 to 65535: start --port 8080")
-    deadline = time.monotonic() + PORT_WAIT_S
+    wait_s = PORT_WAIT_S if wait_s is None else wait_s
+    deadline = time.monotonic() + wait_s
     is_told = False
     while True:
         try:
@@ -86,9 +90,23 @@ def free_port(address: str, port: int, tell: Callable[[str], None]) -> int:
             if error.errno != errno.EADDRINUSE or time.monotonic() >= deadline:
                 raise CannotStart(_why_not(error, address, port)) from error
         if not is_told:
-            tell(f"Port {port} is in use; waiting up to {PORT_WAIT_S:g} s for it to become free …")
+            tell(f"Port {port} is in use; waiting up to {wait_s:g} s for it to become free …")
             is_told = True
         time.sleep(0.2)
+
+
+def free_edge_port(address: str, port: int, tell: Callable[[str], None], *, is_chosen: bool) -> int:
+    """`port` if the edge can listen there, or another one if no one chose it; else CannotStart."""
+    try:
+        return free_port(address, port, tell, wait_s=None if is_chosen else EDGE_PORT_WAIT_S)
+    except CannotStart as error:
+        if is_chosen:
+            raise CannotStart(
+                f"The edge cannot listen on {address}, port {port}. Choose another one by "
+                "XCUBE_HUB_EDGE_ADDRESS and XCUBE_HUB_EDGE_PORT."
+            ) from error
+    tell(f"Port {port} is in use, so services get another one; XCUBE_HUB_EDGE_PORT fixes it.")
+    return free_port(address, 0, tell)
 
 
 def _probe(address: str, port: int) -> int:

@@ -24,6 +24,7 @@ PROGRAMS = {
     "outside": r"qcluster --name outside",
     "observer": r"observe",
     "runner": r"jobs\.runner serve",
+    "edge": r"services\.edge",
 }
 
 T = TypeVar("T")

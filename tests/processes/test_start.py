@@ -31,7 +31,8 @@ def test_it_tells_where_everything_is(hub):
 def test_each_line_tells_its_part_and_has_no_colour_in_a_file(hub):
     assert "\x1b" not in hub.output
     assert all(
-        re.match(r"(hub|web|worker|outside|observer) +│ ", line) for line in hub.output.splitlines()
+        re.match(r"(hub|web|worker|outside|observer|edge) +│ ", line)
+        for line in hub.output.splitlines()
     )
 
 
@@ -56,7 +57,7 @@ def test_parts_run_on_their_own_on_one_data_folder(start_hub):
         assert hub.end() == 0
 
 
-@pytest.mark.parametrize("part", ["web", "worker", "outside", "observer"])
+@pytest.mark.parametrize("part", ["web", "worker", "outside", "observer", "edge"])
 def test_a_part_that_is_killed_comes_back(hub, part):
     url = re.search(r"http://\S+/health/ready", hub.output)[0]
     before = hub.until(lambda: hub.part(part), part, within_s=START_WITHIN_S)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from hubsite.start.readiness import Site, tell_when_ready
 from hubsite.start.start_conditions import (
     CannotStart,
     check_configuration,
+    free_edge_port,
     free_port,
     lock_parts,
     migrate_database,
@@ -34,6 +35,7 @@ Run the hub on this machine until Ctrl-C.
              removes runs that are over, deletes what is not kept
   observer   carries what became of the runs back to the database
   runner     runs the cube generations (local engine only; needs `make xcube`)
+  edge       passes browsers on to services such as xcube servers
 
 A part that ends is started again. Ctrl-C ends all; runs under way go on, and are found
 again by the next start. A second Ctrl-C kills at once.
@@ -128,10 +130,25 @@ def start(*, address: str, port: int, names: list[str], migrate: bool) -> int:
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise warns otherwise
         site = Site(address, port)
         environment = {**os.environ, **site.environment()}
+        if parts.EDGE in names:
+            environment["XCUBE_HUB_EDGE_PORT"] = str(edge_port(environment, names, output.tell))
         running: list[Part] = [parts.make_part(name, environment=environment) for name in names]
         output.tell(f"Starting {', '.join(names)} …")
         ready = partial(tell_when_ready, site, output.tell) if parts.WEB in names else None
         return Supervisor(running, output=output, once_started=ready).run()
+
+
+def edge_port(
+    environment: Mapping[str, str], names: Collection[str], tell: Callable[[str], None]
+) -> int:
+    """The port of the edge, which all parts must know. Raises CannotStart."""
+    values = parts.settings_in(environment)
+    return free_edge_port(
+        values["XCUBE_HUB_EDGE_ADDRESS"],
+        values["XCUBE_HUB_EDGE_PORT"],
+        tell,
+        is_chosen="XCUBE_HUB_EDGE_PORT" in settings.HUB_GIVEN or parts.WEB not in names,
+    )
 
 
 def without_runner(names: list[str], tell: Callable[[str], None]) -> list[str]:

@@ -21,9 +21,9 @@ from hubsite.web import gunicorn_config
 
 
 def test_all_parts_run_unless_told_otherwise():
-    assert parts.wanted([], []) == ["web", "worker", "outside", "observer", "runner"]
+    assert parts.wanted([], []) == ["web", "worker", "outside", "observer", "runner", "edge"]
     assert parts.wanted(["worker", "web"], []) == ["web", "worker"]
-    assert parts.wanted([], ["runner", "web"]) == ["worker", "outside", "observer"]
+    assert parts.wanted([], ["runner", "web"]) == ["worker", "outside", "observer", "edge"]
 
 
 def test_the_runner_is_here_where_it_runs_or_at_least_estimates(settings):
@@ -37,7 +37,7 @@ def test_an_unknown_part_is_refused_with_the_names_of_all():
     assert part_names("web, worker") == ["web", "worker"]
     for text in ("web,wroker", ","):
         with pytest.raises(
-            ArgumentTypeError, match="the parts are web, worker, outside, observer, runner"
+            ArgumentTypeError, match="the parts are web, worker, outside, observer, runner, edge"
         ):
             part_names(text)
 
@@ -62,6 +62,43 @@ def test_the_runner_gets_nothing_that_the_hub_keeps_to_itself():
         "PYTHONPATH": str(BASE_DIR),
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def test_the_edge_gets_one_secret_and_no_other(settings):
+    environment = {
+        "PATH": "/bin",
+        "XCUBE_HUB_SECRET_KEY": "s",
+        "DATABASE_URL": "postgres://u:p@h/d",
+        **Site("0.0.0.0", 9000).environment(),
+    }
+    part = parts.make_part("edge", environment=environment)
+    assert set(part.env) == {
+        "PATH", "PYTHONPATH", "PYTHONUNBUFFERED", "XCUBE_HUB_EDGE_SECRET"
+    }  # fmt: skip
+    secret = part.env["XCUBE_HUB_EDGE_SECRET"]
+    assert len(secret) == 64 and settings.SECRET_KEY not in secret
+    assert secret not in " ".join(part.argv)
+    assert part.argv[1:] == [
+        "-m", "services.edge", "--listen", "0.0.0.0:9001", "--hub", "http://127.0.0.1:9000",
+        "--public-url", "http://*.localhost:9001",
+    ]  # fmt: skip
+    settings.HUB = {**settings.HUB, "XCUBE_HUB_EDGE_SECRET": "x" * 40}
+    assert parts.make_part("edge", environment={}).env["XCUBE_HUB_EDGE_SECRET"] == "x" * 40
+
+
+def test_the_edge_listens_and_is_reached_where_the_settings_say():
+    argv = parts.make_part(
+        "edge",
+        environment={
+            "XCUBE_HUB_EDGE_ADDRESS": "::1",
+            "XCUBE_HUB_EDGE_PORT": "7000",
+            "XCUBE_HUB_EDGE_URL": "https://*.services.example.org",
+            "XCUBE_HUB_CALLBACK_URL": "http://xcube-hub:8080/api/v2",
+        },
+    ).argv
+    assert argv[argv.index("--listen") + 1] == "[::1]:7000"
+    assert argv[argv.index("--hub") + 1] == "http://xcube-hub:8080"
+    assert argv[argv.index("--public-url") + 1] == "https://*.services.example.org"
 
 
 def test_the_runner_writes_cubes_with_the_umask_of_the_operator(settings):

@@ -15,6 +15,7 @@ from hubsite.start import start_conditions
 from hubsite.start.start_conditions import (
     CannotStart,
     check_configuration,
+    free_edge_port,
     free_port,
     lock_parts,
     migrate_database,
@@ -79,6 +80,23 @@ def test_a_port_that_becomes_free_is_taken():
 
     assert free_port("127.0.0.1", port, tell) == port
     assert len(told) == 1
+
+
+@pytest.mark.parametrize("is_chosen", [True, False])
+def test_the_edge_takes_another_port_only_if_no_one_chose_one(monkeypatch, is_chosen):
+    monkeypatch.setattr(start_conditions, "PORT_WAIT_S", 0.1)
+    monkeypatch.setattr(start_conditions, "EDGE_PORT_WAIT_S", 0.1)
+    told = []
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        if is_chosen:
+            with pytest.raises(CannotStart, match=f"The edge cannot listen on .*, port {port}. .*"):
+                free_edge_port("127.0.0.1", port, told.append, is_chosen=True)
+        else:
+            assert free_edge_port("127.0.0.1", port, told.append, is_chosen=False) != port
+            assert "XCUBE_HUB_EDGE_PORT fixes it" in told[-1]
 
 
 @pytest.mark.parametrize("port", [-1, 65536, 99999])

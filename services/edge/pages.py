@@ -1,0 +1,55 @@
+"""The pages of the edge: what is wrong, or that a service starts. They load nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from html import escape
+from pathlib import Path
+
+_HERE = Path(__file__).parent
+_STYLE = (_HERE / "page.css").read_text(encoding="utf-8")
+_SCRIPT = (_HERE / "waiting.js").read_text(encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+POLICY = (
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    f"connect-src 'self'; style-src '{_digest(_STYLE)}'; script-src '{_digest(_SCRIPT)}'"
+)
+"""The content security policy of these pages: their own style and script, by digest."""
+
+
+def refusal(*, status: int, title: str, detail: str, link: str, link_text: str) -> str:
+    """The page that says why something is not shown, and where to go on."""
+    action = f'<p><a class="button" href="{escape(link)}">{escape(link_text)}</a></p>'
+    return _page(
+        title,
+        f'<p class="code">{status}</p><h1>{escape(title)}</h1><p>{escape(detail)}</p>'
+        + (action if link else ""),
+    )
+
+
+def waiting(*, state_path: str) -> str:
+    """The page that turns into the service as soon as that answers."""
+    body = (
+        '<div class="globe" aria-hidden="true"></div>'
+        "<h1>The viewer is starting</h1>"
+        '<p role="status" id="status">It was asleep, or is new. This takes a few seconds; the page '
+        "then opens by itself.</p>"
+    )
+    head = '<noscript><meta http-equiv="refresh" content="2"></noscript>'
+    script = f'<script data-state="{escape(state_path)}">{_SCRIPT}</script>'
+    return _page("The viewer is starting", body, head=head, end=script)
+
+
+def _page(title: str, body: str, *, head: str = "", end: str = "") -> str:
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)} · xcube-hub</title>\n{head}\n<style>{_STYLE}</style>\n</head>\n"
+        f"<body>\n<main>{body}</main>\n<footer>xcube-hub</footer>\n{end}\n</body>\n</html>\n"
+    )

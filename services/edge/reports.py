@@ -1,0 +1,94 @@
+"""Tells the hub every two seconds what was used, and hears which rights have ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+from .decisions import Decisions
+from .hub import Ended, Hub, HubUnavailable
+from .limits import LIMITS, Limits
+from .usage import Usage
+
+log = logging.getLogger(__name__)
+
+MOST_USES = 200
+MOST_GRANTS = 400
+"""In one report, whose body stays far below the 64 kB that the hub takes."""
+
+T = TypeVar("T")
+
+
+class Reports:
+    def __init__(
+        self, hub: Hub, decisions: Decisions, usage: Usage, *, limits: Limits = LIMITS
+    ) -> None:
+        self._hub = hub
+        self._decisions = decisions
+        self._usage = usage
+        self._limits = limits
+        self._confirmed: dict[str, float] = {}
+        """When the hub confirmed the rights by which something is open."""
+
+    async def run(self) -> None:
+        """Report until cancelled; no fault ends it."""
+        while True:
+            began = time.monotonic()
+            try:
+                await self.report()
+            except HubUnavailable:
+                pass  # the client of the hub has logged it
+            except Exception:
+                log.exception("A report failed")
+            self._decisions.forget_old()
+            self._end_unconfirmed()
+            await asyncio.sleep(max(0.1, began + self._limits.report_s - time.monotonic()))
+
+    async def report(self) -> None:
+        """Report once, in as many parts as needed. Raises HubUnavailable."""
+        uses = self._usage.unreported()
+        grants = sorted(self._decisions.grants() | self._usage.open_grants())
+        use_parts, grant_parts = list(_parts(uses, MOST_USES)), list(_parts(grants, MOST_GRANTS))
+        for number in range(max(len(use_parts), len(grant_parts))):
+            some_uses = use_parts[number] if number < len(use_parts) else []
+            some_grants = grant_parts[number] if number < len(grant_parts) else []
+            asked_at = time.monotonic()
+            try:
+                ended = await self._hub.report({"uses": some_uses, "grants": some_grants})
+            except HubUnavailable:
+                left = [use for part in use_parts[number:] for use in part]
+                self._usage.not_reported(str(use["instance"]) for use in left)
+                raise
+            self._heard(ended, some_grants, asked_at)
+
+    def _heard(self, ended: Ended, asked: Sequence[str], asked_at: float) -> None:
+        over, stopped = set(ended.grants), set(ended.instances)
+        self._decisions.confirm(set(asked) - over, at=asked_at)
+        for grant in set(asked) - over:
+            self._confirmed[grant] = asked_at
+        if over or stopped:
+            self._decisions.forget(grants=over, instances=stopped)
+            count = self._usage.end(grants=over, instances=stopped)
+            if count:
+                log.info("%d open requests and WebSockets were ended with their right", count)
+
+    def _end_unconfirmed(self) -> None:
+        """A right that no one has confirmed for a minute is no right."""
+        now = time.monotonic()
+        opened = self._usage.open_grants()
+        self._confirmed = {
+            grant: self._confirmed.get(grant, now) for grant in opened | self._decisions.grants()
+        }
+        late = [grant for grant in opened if now > self._confirmed[grant] + self._limits.allow_s]
+        if late:
+            log.warning("The hub is away; what is open by %d rights is ended", len(late))
+            self._decisions.forget(grants=set(late))
+            self._usage.end(grants=late)
+
+
+def _parts(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
