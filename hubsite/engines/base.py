@@ -16,6 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any, Generic, Protocol, TypeVar
 
 from .parallel import each
@@ -267,18 +268,33 @@ class ServiceFact(Fact):
 
     `address` is where the edge reaches it: `http://host:port`, or `unix:/path` of a socket; ""
     as long as it has none. It stays while the service is asleep. `restarts` counts how often its
-    process ended and was started again.
+    process ended and was started again. `broken` names parts of it that do not work while the
+    rest does, each with the reason; `None` if the engine cannot know them.
     """
 
     revision: int
     address: str = ""
     ready_since: datetime | None = None
     restarts: int = 0
+    broken: Mapping[str, str] | None = None
 
     @property
     def fingerprint(self) -> tuple[object, ...]:
         state = (self.phase, self.reason, self.message)
-        return (self.revision, *state, self.address, self.ready_since, self.restarts)
+        broken = None if self.broken is None else tuple(sorted(self.broken.items()))
+        return (self.revision, *state, self.address, self.ready_since, self.restarts, broken)
+
+
+MOST_BROKEN = 20
+"""A fact names at most so many broken parts."""
+
+
+def broken_of(told: object) -> dict[str, str]:
+    """The broken parts that a program reported, bounded; what is no text is left out."""
+    if not isinstance(told, Mapping):
+        return {}
+    texts = ((name, why) for name, why in told.items() if isinstance(why, str))
+    return {str(name)[:300]: why[:300] for name, why in islice(texts, MOST_BROKEN)}
 
 
 USAGE = ("peak_memory_bytes", "written_cells")

@@ -123,6 +123,11 @@ class ServiceInstance(models.Model):
         max_length=300, blank=True, help_text="Where the edge reaches it; only the edge may."
     )
     restarts = models.PositiveIntegerField(default=0)
+    broken = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Datasets and stores that it cannot show, each with the reason.",
+    )
 
     created_at = models.DateTimeField(default=timezone.now)
     applied_at = models.DateTimeField(null=True, blank=True)
