@@ -1,4 +1,4 @@
-"""Stores for the tests of xcube servers: a shared one, one per user, and ones that are not shown."""
+"""Stores for the tests of xcube servers: shared, one per user, and not to be shown."""
 
 from __future__ import annotations
 
