@@ -16,6 +16,8 @@ from hubsite.engines.base import (
     Report,
     Run,
     RunFact,
+    Service,
+    ServiceFact,
 )
 from hubsite.engines.kubernetes.connection import Source
 from hubsite.engines.kubernetes.engine import KubernetesEngine
@@ -59,6 +61,56 @@ def workload(name: str, **changes: Any) -> Run:
             **changes,
         }
     )
+
+
+def service(name: str, **changes: Any) -> Service:
+    """A service; `changes` are fields of it or of its container."""
+    container = {
+        "owner": "a0123456789abcdef",
+        "memory_bytes": 64 * MIB,
+        "cpus": 0.5,
+        "program": PROGRAM,
+    }
+    container |= {field: changes.pop(field) for field in CONTAINER_FIELDS & changes.keys()}
+    return Service(
+        **{
+            "name": name,
+            "revision": 1,
+            "container": Container(**container),
+            "payload": {"kind": "xcube_server", "config": {"DataStores": [{"key": "top-secret"}]}},
+            "probe": "/datasets",
+            **changes,
+        }
+    )
+
+
+def apply_service(engine: KubernetesEngine, spec: Service) -> None:
+    (applied,) = engine.services.apply([spec])
+    assert applied.outcome is Outcome.MADE, applied
+
+
+class WatchingServices:
+    """What an engine reports of its services, as a follower hears it."""
+
+    def __init__(self, engine: KubernetesEngine) -> None:
+        self._engine = engine
+        self._seen: dict[str, ServiceFact] | None = None
+
+    def facts(self) -> dict[str, ServiceFact]:
+        """Of each service, the newest; the first time there is a whole level."""
+        while True:
+            for fact in self._engine.services.watch(wait_s=0.2):
+                if isinstance(fact, Level):
+                    self._seen = {each.name: each for each in fact.facts}
+                elif self._seen is not None and isinstance(fact, ServiceFact):
+                    self._seen[fact.name] = fact
+                elif self._seen is not None:
+                    self._seen.pop(fact.name, None)
+            if self._seen is not None:
+                return self._seen
+
+    def stop(self) -> None:
+        self._engine.services.stop_watching()
 
 
 def apply(engine: KubernetesEngine, run: Run) -> Applied:

@@ -87,7 +87,9 @@ def test_the_hub_may_do_what_its_role_names_and_nothing_else(
     }
     assert mine == {
         "batch/jobs": {"create", "get", "list", "watch", "delete"},
-        "secrets": {"create"},
+        "apps/deployments": {"create", "get", "list", "watch", "update", "delete"},
+        "services": {"create", "get", "list", "watch", "update"},
+        "secrets": {"create", "delete"},
         "configmaps": {"create", "get"},
         "pods": {"list", "watch"},
         "pods/log": {"get"},

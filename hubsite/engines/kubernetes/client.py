@@ -70,6 +70,10 @@ class Api:
         warnings = response.headers.getlist("Warning")
         return _parsed(self._body(response)), [_warning_text(warning) for warning in warnings]
 
+    def replace(self, path: str, body: Json) -> Json:
+        """Replace an object; refused (409) if it has changed since the version in `body`."""
+        return self._json("PUT", path, body=body)
+
     def delete(self, path: str, body: Json) -> Json:
         return self._json("DELETE", path, body=body)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..base import Applied, EngineFull, EngineUnavailable, Outcome, Program
+from . import drift
 from .client import Api, Refused
 from .connection import Source, load, namespace_of
 from .kinds import CONFIG_MAPS, Resource
@@ -58,6 +59,30 @@ class Cluster:
             if not already_exists(refused):
                 raise
 
+    def change(self, resource: Resource, found: Json | None, wanted: Json) -> bool:
+        """Replace an object of an earlier revision, or one that has drifted; False if neither.
+
+        Raises Refused; with status 409 if the object is missing or was changed in this moment.
+        """
+        if found is None:
+            raise Refused(409, "Conflict", "it was deleted in this moment")
+        is_newer = drift.revision_of(wanted) > drift.revision_of(found)
+        body = drift.marked(wanted)
+        # A part may still name a former root of this name, with which it would be deleted.
+        if not is_newer and not drift.has_drifted(found) and _owners(found) == _owners(body):
+            return False
+        body["metadata"]["resourceVersion"] = found["metadata"]["resourceVersion"]
+        self.api.replace(self.path(resource, wanted["metadata"]["name"]), body)
+        return True
+
+    def discard(self, resource: Resource, name: str) -> None:
+        """Delete an object that may be gone already. Raises Refused."""
+        try:
+            self.api.delete(self.path(resource, name), {})
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+
     def bring_program(self, program: Program) -> None:
         """Make sure that the program's ConfigMap exists; this is checked once in a while."""
         name = program_name(program)
@@ -68,6 +93,10 @@ class Cluster:
 
     def _configuration(self) -> Configuration:
         return load(self._source())
+
+
+def _owners(item: Json) -> list[str]:
+    return [owner["uid"] for owner in item["metadata"].get("ownerReferences") or []]
 
 
 def already_exists(refused: Refused) -> bool:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..base import Run, RunFact, ServicePlace
+from ..base import Run, RunFact
 from .cluster import Cluster
 from .connection import Source
 from .kinds import Kind
 from .place import KubernetesPlace
 from .pod_options import PodOptions
 from .runs import RUNS
+from .services.manifests import SERVICES
+from .services.place import KubernetesServices
 
-KINDS: tuple[Kind, ...] = (RUNS,)
+KINDS: tuple[Kind, ...] = (RUNS, SERVICES)
 """All kinds of work. The hub's Role and `check_cluster` follow from them."""
 
 
@@ -29,11 +31,12 @@ class KubernetesEngine:
         source: Callable[[], Source],
         options: PodOptions,
         places: int,
+        services: int = 100,
     ) -> None:
         self.name = name
         self.options = options
         self.cluster = Cluster(name, source)
-        self.services: ServicePlace | None = None
         self.runs: KubernetesPlace[Run, RunFact] = KubernetesPlace(
             self.cluster, RUNS, options, capacity=places
         )
+        self.services = KubernetesServices(self.cluster, SERVICES, options, capacity=services)

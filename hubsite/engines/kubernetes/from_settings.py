@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hubsite.engines.settings import hub
 
 from .connection import Source, choose_source
@@ -16,6 +18,7 @@ def make_engine(name: str) -> KubernetesEngine:
         source=source,
         options=pod_options(),
         places=hub.pod_places,
+        services=hub.pod_services,
     )
 
 
@@ -30,7 +33,7 @@ def source() -> Source:
 
 
 def pod_options() -> PodOptions:
-    """The operators' options of pods. Raises ValueError if XCUBE_HUB_POD_VOLUMES is invalid."""
+    """The operators' options of pods. Raises ValueError if one that names a volume is invalid."""
     return PodOptions(
         image=hub.pod_image,
         instance=hub.instance,
@@ -51,4 +54,12 @@ def pod_options() -> PodOptions:
         scratch_bytes=hub.pod_scratch_bytes,
         retries=hub.pod_retries,
         pending_s=hub.pod_pending_s,
+        service_pending_s=hub.service_pending_s,
+        workspace=_workspace(hub.service_workspace),
+        reaches_pods=hub.service_address == "pod",
     )
+
+
+def _workspace(text: str | None) -> Volume | None:
+    """Raises ValueError."""
+    return replace(Volume.parse(text), per_user=True) if text else None

@@ -1,4 +1,4 @@
-"""Facts about all objects of one kind, from two informers: one of the roots, one of their pods.
+"""Facts about all objects of one kind, from informers: of the roots, their pods, watched parts.
 
 Data flows one way: API server → `Informer` → `Changes` → `KindWatch` → `Kind.observe` → fact.
 """
@@ -6,9 +6,9 @@ Data flows one way: API server → `Informer` → `Changes` → `KindWatch` → 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Generic
+from typing import Any, Generic
 
 from django.utils import timezone
 
@@ -16,11 +16,16 @@ from ..base import FactT, Gone, Level, SpecT
 from .changes import Changes
 from .cluster import Cluster
 from .informer import Informer
-from .kinds import EVENTS, PODS, Kind, Seen
+from .kinds import EVENTS, PODS, Kind, Resource, Seen
 from .labels import name_of, selector
+from .lacking import Lacking
 from .pod_facts import kept_pod
 from .pod_options import PodOptions
 from .refusals import Refusals
+
+Json = dict[str, Any]
+Group = Callable[[Json], str]
+Keep = Callable[[Json], Json]
 
 LEVEL_EVERY_S = 10.0
 """How often all objects are read again, because some facts change by time alone."""
@@ -40,35 +45,45 @@ class KindWatch(Generic[FactT]):
         self._refusals = Refusals(cluster.api, path=lambda: cluster.path(EVENTS))
         self._next_level = 0.0
         selected = selector(component=kind.component, instance=options.instance)
-        self._roots = Informer(
-            f"watch of {kind.root.plural}",
-            cluster.api,
-            path=lambda: cluster.path(kind.root),
-            selector=selected,
-            group=name_of,
-            keep=kind.keep_root,
-            changes=self._changes,
-            is_root=True,
-        )
-        self._pods = Informer(
-            "watch of pods",
-            cluster.api,
-            path=lambda: cluster.path(PODS),
-            selector=selected,
-            group=kind.root_of,
-            keep=kept_pod,
-            changes=self._changes,
-            is_root=False,
+
+        def informer(resource: Resource, group: Group, keep: Keep, *, is_root: bool) -> Informer:
+            return Informer(
+                f"watch of {resource.plural}",
+                cluster.api,
+                path=lambda: cluster.path(resource),
+                selector=selected,
+                group=group,
+                keep=keep,
+                changes=self._changes,
+                is_root=is_root,
+            )
+
+        self._roots = informer(kind.root, name_of, kind.keep_root, is_root=True)
+        self._pods = informer(PODS, kind.root_of, kept_pod, is_root=False)
+        self._parts = {
+            watched.resource.plural: informer(
+                watched.resource, name_of, watched.keep, is_root=False
+            )
+            for watched in kind.watched(options)
+        }
+        self._lacking = Lacking(
+            cluster,
+            kind,
+            roots=self._all_roots,
+            changed=lambda name: self._changes.add(name, is_root=False),
         )
 
     def start(self) -> None:
-        self._roots.start()
-        self._pods.start()
+        for informer in self._informers:
+            informer.start()
+        if self._kind.is_mutable:
+            self._lacking.start()
 
     def stop(self) -> None:
         """Give nothing any more. Calls in progress end by themselves."""
-        self._roots.stop()
-        self._pods.stop()
+        for informer in self._informers:
+            informer.stop()
+        self._lacking.stop()
 
     def wait(self, wait_s: float) -> Iterator[Level[FactT] | FactT | Gone]:
         """Wait for changes and give their facts; gives nothing if none came for `wait_s`."""
@@ -93,8 +108,8 @@ class KindWatch(Generic[FactT]):
 
     @property
     def _known_until(self) -> datetime | None:
-        """The time until which both informers know everything; None before their first lists."""
-        times = (self._roots.known_until, self._pods.known_until)
+        """The time until which all informers know everything; None before their first lists."""
+        times = [informer.known_until for informer in self._informers]
         return min(t for t in times if t) if all(times) else None
 
     @property
@@ -110,10 +125,11 @@ class KindWatch(Generic[FactT]):
         asked_at = self._known_until
         assert asked_at is not None
         names = self._roots.groups()
-        lacking = (
-            root for name in names if not self._pods.of(name) for root in self._roots.of(name)
-        )
-        self._refusals.refresh(lacking)
+        if self._kind.is_refused_by_events:
+            without_pod = (
+                root for name in names if not self._pods.of(name) for root in self._roots.of(name)
+            )
+            self._refusals.refresh(without_pod)
         facts = (self._observed(name) for name in names)
         return Level([fact for fact in facts if fact is not None], asked_at=asked_at)
 
@@ -129,5 +145,19 @@ class KindWatch(Generic[FactT]):
         roots = self._roots.of(name)
         if not roots or known_until is None:
             return None
-        pods, refusal = self._pods.of(name), self._refusals.of(name)
-        return self._kind.observe(Seen(roots[0], pods, known_until, refusal), self._options)
+        seen = Seen(
+            roots[0],
+            self._pods.of(name),
+            known_until,
+            self._refusals.of(name),
+            {plural: next(iter(part.of(name)), None) for plural, part in self._parts.items()},
+            self._lacking.has(roots[0]),
+        )
+        return self._kind.observe(seen, self._options)
+
+    @property
+    def _informers(self) -> list[Informer]:
+        return [self._roots, self._pods, *self._parts.values()]
+
+    def _all_roots(self) -> list[Json]:
+        return [root for name in self._roots.groups() for root in self._roots.of(name)]

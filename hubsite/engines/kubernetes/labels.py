@@ -13,6 +13,8 @@ NAME = "xcube"
 OWNER_LABEL = "xcube-hub/owner"
 ATTEMPT_LABEL = "xcube-hub/attempt"
 JOB_NAME_LABEL = "batch.kubernetes.io/job-name"
+SERVICE_LABEL = "xcube-hub/service"
+REVISION_LABEL = "xcube-hub/revision"
 
 
 def ours(*, component: str, instance: str) -> dict[str, str]:
@@ -50,7 +52,7 @@ def is_ours(found: Json, wanted: Json) -> bool:
 
     It must have all labels of `wanted`: those of this hub, of the owner and of the attempt.
     """
-    given = found["metadata"].get("labels") or {}
+    given = (found.get("metadata") or {}).get("labels") or {}
     return all(given.get(k) == v for k, v in wanted["metadata"]["labels"].items())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from django.utils import timezone
@@ -22,10 +22,11 @@ from ..base import (
     Removal,
     SpecT,
 )
+from . import drift
 from .client import Refused
 from .cluster import Cluster, already_exists, outcome_of
 from .kind_watch import KindWatch
-from .kinds import PODS, Kind, Seen
+from .kinds import PODS, Kind, Resource, Seen
 from .labels import is_ours, name_of, selector
 from .pod_options import PodOptions
 from .pods import CONTAINER, GRACE_S
@@ -38,7 +39,7 @@ LOGS_AGAIN_S = 60.0
 
 
 class KubernetesPlace(Place[SpecT, FactT]):
-    """Makes, watches and removes the objects of one kind."""
+    """Makes, changes, watches and removes the objects of one kind."""
 
     calls_at_once = 8
     """Many, because an apply makes two or more objects and mostly waits for the API server."""
@@ -47,8 +48,8 @@ class KubernetesPlace(Place[SpecT, FactT]):
         self, cluster: Cluster, kind: Kind[SpecT, FactT], options: PodOptions, *, capacity: int
     ) -> None:
         self._cluster = cluster
-        self._kind = kind
-        self._options = options
+        self.kind = kind
+        self.options = options
         self._capacity = capacity
         self._watch: KindWatch[FactT] | None = None
         self._logs_again_at = 0.0
@@ -58,21 +59,31 @@ class KubernetesPlace(Place[SpecT, FactT]):
         return self._capacity
 
     def apply_one(self, spec: SpecT) -> Applied:
-        """Create the root, then the parts that it owns. Pods wait until all of them exist."""
+        """Create the root, then the parts that it owns; pods wait until all of them exist.
+
+        If the root exists and may change, its parts come first, because its new pods need them.
+        """
         try:
             # Build all manifests before the first call, so an impossible spec creates nothing.
-            manifests = self._kind.manifests(spec, self._options)
+            manifests = self.kind.manifests(spec, self.options)
             if spec.container.program is not None:
                 self._cluster.bring_program(spec.container.program)
-            root = self._make_root(manifests.root)
-            if isinstance(root, Applied):
-                return root
+            made = self._make_root(manifests.root)
+            if isinstance(made, Applied):
+                return made
+            root, is_new = made
+            if drift.revision_of(root) > drift.revision_of(manifests.root):
+                return MADE  # a newer spec has been applied since
             for resource, part in manifests.parts:
                 part["metadata"]["ownerReferences"][0]["uid"] = root["metadata"]["uid"]
-                self._cluster.ensure(resource, part)
+                self._make_part(resource, part)
+            if self.kind.is_mutable and not is_new:
+                self._change_root(root, manifests.root)
         except ValueError as error:
             return Applied(Outcome.REFUSED, str(error))
         except Refused as refused:
+            if refused.status == 409:
+                return Applied(Outcome.WAITS, "it is being changed just now", str(refused))
             return outcome_of(refused)
         return MADE
 
@@ -88,14 +99,26 @@ class KubernetesPlace(Place[SpecT, FactT]):
         return Removal.ENDING
 
     def look(self, name: str) -> FactT | None:
+        seen = self.read(name)
+        return None if seen is None else self.kind.observe(seen, self.options)
+
+    def read(self, name: str) -> Seen | None:
+        """Everything about one object, as the API server has it now; None if there is none.
+
+        Raises EngineUnavailable.
+        """
         try:
-            root = self._cluster.api.get(self._path(name))
-            pods = self._pods_of(name)
-        except Refused as refused:
-            if refused.status == 404:
+            root = self._find(self.kind.root, name)
+            if root is None:
                 return None
+            pods = self._pods_of(name)
+            parts = {
+                watched.resource.plural: self._find(watched.resource, name, watched.keep)
+                for watched in self.kind.watched(self.options)
+            }
+        except Refused as refused:
             raise EngineUnavailable(str(refused)) from refused
-        return self._kind.observe(Seen(root, pods, timezone.now()), self._options)
+        return Seen(self.kind.keep_root(root), pods, timezone.now(), parts=parts)
 
     def exists(self, name: str) -> bool:
         try:
@@ -108,7 +131,7 @@ class KubernetesPlace(Place[SpecT, FactT]):
 
     def watch(self, *, wait_s: float) -> Iterator[Level[FactT] | FactT | Gone]:
         if self._watch is None:
-            self._watch = KindWatch(self._cluster, self._kind, self._options)
+            self._watch = KindWatch(self._cluster, self.kind, self.options)
             self._watch.start()
         return self._watch.wait(wait_s)
 
@@ -139,32 +162,61 @@ class KubernetesPlace(Place[SpecT, FactT]):
         return self._cluster.api.text(path, wait_s=wait_s, **query).splitlines()
 
     def _pods_of(self, name: str) -> list[Json]:
-        ours = selector(component=self._kind.component, instance=self._options.instance)
-        query = {"labelSelector": f"{ours},{self._kind.pod_label}={name}"}
+        ours = selector(component=self.kind.component, instance=self.options.instance)
+        query = {"labelSelector": f"{ours},{self.kind.pod_label}={name}"}
         return self._cluster.api.get(self._cluster.path(PODS), **query)["items"]
 
-    def _make_root(self, wanted: Json) -> Json | Applied:
-        """The root, created now or earlier; or the outcome that says why there is none of ours.
-
-        An existing object is left as it is, because a run never changes. A kind that can change
-        would be patched here.
-        """
+    def _find(
+        self, resource: Resource, name: str, keep: Callable[[Json], Json] = lambda item: item
+    ) -> Json | None:
+        """The object as it is now, or None. Raises Refused."""
         try:
-            return self._cluster.create(self._kind.root, wanted)
+            return keep(self._cluster.api.get(self._cluster.path(resource, name)))
+        except Refused as refused:
+            if refused.status == 404:
+                return None
+            raise
+
+    def _make_root(self, wanted: Json) -> tuple[Json, bool] | Applied:
+        """The root, and whether it was created now; or why there is none of ours."""
+        try:
+            body = drift.marked(wanted) if self.kind.is_mutable else wanted
+            return self._cluster.create(self.kind.root, body), True
         except Refused as refused:
             if not already_exists(refused):
                 raise
         kind, name = wanted["kind"], name_of(wanted)
         found = self._cluster.api.get(self._path(name))
-        if not is_ours(found, wanted):
+        if not is_ours(found, wanted) and not is_ours(drift.applied(found), wanted):
             return Applied(Outcome.REFUSED, f"another {kind} is called {name}")
         if found["metadata"].get("deletionTimestamp"):
             why = f"its former {kind} is still being deleted"
             return Applied(Outcome.WAITS, why, why)
-        return found
+        return found, False
+
+    def _make_part(self, resource: Resource, wanted: Json) -> None:
+        """Create a part, or repair it if it exists and may change. Raises Refused."""
+        if wanted.get("immutable") or not self.kind.is_mutable:
+            self._cluster.ensure(resource, wanted)
+            return
+        try:
+            self._cluster.create(resource, drift.marked(wanted))
+        except Refused as refused:
+            if not already_exists(refused):
+                raise
+            self._cluster.change(resource, self._find(resource, name_of(wanted)), wanted)
+
+    def _change_root(self, found: Json, wanted: Json) -> None:
+        """Change the root, then remove the parts that only the former revision needed."""
+        if not self._cluster.change(self.kind.root, found, wanted):
+            return
+        needed = set(self.kind.unreadable(drift.marked(wanted)))
+        for resource, name in self.kind.unreadable(found):
+            if (resource, name) not in needed:
+                self._cluster.discard(resource, name)
 
     def _path(self, name: str) -> str:
-        return self._cluster.path(self._kind.root, name)
+        return self._cluster.path(self.kind.root, name)
 
 
 def _birth(item: Json) -> str:

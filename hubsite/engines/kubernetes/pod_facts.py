@@ -16,7 +16,7 @@ from typing import Any
 from hubsite.storable import storable
 
 from ..base import Reason
-from .labels import JOB_NAME_LABEL, kept_metadata
+from .labels import JOB_NAME_LABEL, REVISION_LABEL, SERVICE_LABEL, kept_metadata
 from .pods import CONTAINER
 from .reading import condition, list_of, object_of, text_of, time_of
 
@@ -37,9 +37,9 @@ TOLD_CHARS = 4000
 def kept_pod(pod: Json) -> Json:
     """The parts of a pod that the watch cache stores."""
     status = pod.get("status") or {}
-    kept = ("phase", "reason", "message", "conditions", "containerStatuses")
+    kept = ("phase", "reason", "message", "conditions", "containerStatuses", "podIP")
     return {
-        "metadata": kept_metadata(pod, JOB_NAME_LABEL),
+        "metadata": kept_metadata(pod, JOB_NAME_LABEL, SERVICE_LABEL, REVISION_LABEL),
         "spec": {"nodeName": (pod.get("spec") or {}).get("nodeName")},
         "status": {key: status[key] for key in kept if key in status},
     }

@@ -54,3 +54,6 @@ class PodOptions:
     scratch_bytes: int = 10 * 2**30
     retries: int = 2
     pending_s: int = 1800
+    service_pending_s: int = 600
+    workspace: Volume | None = None
+    reaches_pods: bool = False

@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..base import Container, Program
@@ -63,6 +63,14 @@ class Additions:
     env: Sequence[Json] = ()
     volumes: Sequence[Json] = ()
     mounts: Sequence[Json] = ()
+    container: Mapping[str, Any] = field(default_factory=dict)
+    """Further fields of the container, such as its ports and probes."""
+    restarts: str = "Never"
+    """The pod's restartPolicy."""
+    only_reads: bool = False
+    """Whether it may not write into its owner's folders on the operators' volumes."""
+    workspace: Volume | None = None
+    """A volume on which it may write into its owner's folder in any case."""
 
 
 def pod_template(container: Container, options: PodOptions, labels: Json, more: Additions) -> Json:
@@ -103,8 +111,10 @@ def program_config_map(program: Program) -> Json:
 def _pod(container: Container, options: PodOptions, more: Additions) -> Json:
     assert container.program is not None
     mounted = [(volume, f"data-{number}") for number, volume in enumerate(options.volumes)]
+    if more.workspace:
+        mounted.append((more.workspace, "workspace"))
     pod = {
-        "restartPolicy": "Never",
+        "restartPolicy": more.restarts,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": GRACE_S,
@@ -150,17 +160,18 @@ def _container(
     container: Container, options: PodOptions, mounted: list[tuple[Volume, str]], more: Additions
 ) -> Json:
     assert container.program is not None
+    image = container.image or options.image
     script = START.format(
         requires=container.program.requires,
         module=container.program.module,
         arguments=more.arguments,
-        image=re.sub(r"[^\w./:@-]", "", options.image),
+        image=re.sub(r"[^\w./:@-]", "", image),
         message=TERMINATION_MESSAGE,
         no_python=NO_PYTHON_EXIT,
     )
     made: Json = {
         "name": CONTAINER,
-        "image": options.image,
+        "image": image,
         "command": ["/bin/sh", "-c", script],
         # An empty folder, because Python imports from the working directory first.
         "workingDir": SCRATCH,
@@ -185,8 +196,17 @@ def _container(
             *more.mounts,
             {"name": "program", "mountPath": _PROGRAM_FOLDER, "readOnly": True},
             {"name": "scratch", "mountPath": SCRATCH},
-            *(_mount(volume, name, container.owner) for volume, name in mounted),
+            *(
+                _mount(
+                    volume,
+                    name,
+                    container.owner,
+                    only_reads=more.only_reads and volume is not more.workspace,
+                )
+                for volume, name in mounted
+            ),
         ],
+        **more.container,
     }
     if options.pull_policy:
         made["imagePullPolicy"] = options.pull_policy
@@ -204,7 +224,7 @@ def _env_from(options: PodOptions) -> list[Json]:
     return found
 
 
-def _mount(volume: Volume, name: str, owner: str) -> Json:
+def _mount(volume: Volume, name: str, owner: str, *, only_reads: bool) -> Json:
     if not volume.per_user:
         return {"name": name, "mountPath": volume.path, "readOnly": True}
     if label_value(owner) != owner:
@@ -213,15 +233,29 @@ def _mount(volume: Volume, name: str, owner: str) -> Json:
         "name": name,
         "mountPath": f"{volume.path}/{owner}",
         "subPath": owner,
+        **({"readOnly": True} if only_reads else {}),
     }
 
 
+def _cores(cpus: float) -> str:
+    """A number of cores as Kubernetes writes it: "2", or "250m" for a quarter of one."""
+    thousandths = max(1, round(cpus * 1000))
+    whole, rest = divmod(thousandths, 1000)
+    return f"{thousandths}m" if rest else str(whole)
+
+
 def _resources(container: Container, options: PodOptions) -> Json:
-    """Requests are what the estimate expects; limits are what the run may use."""
+    """Requests are what is expected, limits are what the pod may use."""
+    from kubernetes.utils.quantity import parse_quantity  # imported late: it takes a second
+
     # Besides its scratch folder, a run writes its log and its message to the node's disk.
     limits: Json = {"ephemeral-storage": str(options.scratch_bytes + BESIDE_SCRATCH_BYTES)}
     requests: Json = {"cpu": options.cpu_request, "ephemeral-storage": str(SMALLEST_DISK_BYTES)}
-    if options.cpu_limit:
+    if container.cpus is not None:
+        limits["cpu"] = _cores(container.cpus)
+        if parse_quantity(options.cpu_request) > parse_quantity(limits["cpu"]):
+            requests["cpu"] = limits["cpu"]
+    elif options.cpu_limit:
         limits["cpu"] = options.cpu_limit
     expected = max(container.expected_memory_bytes or 0, SMALLEST_REQUEST_BYTES)
     if container.memory_bytes is not None:

@@ -184,4 +184,5 @@ RUNS: Kind[Run, RunFact] = Kind(
     pod_label=JOB_NAME_LABEL,
     keep_root=run_facts.kept_job,
     observe=run_facts.observe_run,
+    is_refused_by_events=True,
 )

@@ -233,3 +233,40 @@ class KubernetesSettings(SiteSettings):
     )
     """How long a run may wait for a node, its image or a quota, in seconds, before its job
     fails."""
+
+    pod_services: int = setting(
+        "XCUBE_HUB_POD_SERVICES",
+        whole_number,
+        100,
+        minimum=0,
+        maximum=100_000,
+    )
+    """Services that may be awake in the cluster at once."""
+
+    service_pending_s: int = setting(
+        "XCUBE_HUB_SERVICE_PENDING_S",
+        whole_number,
+        600,
+        minimum=1,
+        maximum=LARGEST_INTEGER,
+    )
+    """How long a service may wait for a node, its image or a quota, in seconds, before it fails."""
+
+    service_workspace: str | None = setting(
+        "XCUBE_HUB_SERVICE_WORKSPACE",
+        str,
+        None,
+        default_text="none",
+    )
+    """`claim:/path` of a PersistentVolumeClaim for files of users. A service sees only the folder
+    of its owner, and can write there. It sees the volumes of XCUBE_HUB_POD_VOLUMES read-only."""
+
+    service_address: str = setting(
+        "XCUBE_HUB_SERVICE_ADDRESS",
+        str,
+        "service",
+        choices=("service", "pod"),
+    )
+    """Where the edge reaches a service: `service` is the address of its Service, which stays the
+    same; `pod` is that of its pod, for an edge outside of the cluster, in a network that routes to
+    pods only."""
