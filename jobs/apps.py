@@ -10,8 +10,10 @@ class JobsConfig(AppConfig):
     def ready(self) -> None:
         from accounts.deletion import also
         from hubsite.coordination import queues, ticks
+        from hubsite.engines import followers
 
         from . import checks, deletion, health, metrics  # noqa: F401  (registers the checks)
+        from .following import make_follower
 
         ticks.every(5, "jobs.tasks.sweep")
         ticks.on_demand("jobs.tasks.launch_due")
@@ -21,5 +23,6 @@ class JobsConfig(AppConfig):
         ticks.housekeeping("jobs.tasks.forget_requests", deletes=True)
         ticks.housekeeping("jobs.tasks.forget_idempotency_keys", deletes=True)
         also(stop=deletion.stop, forget=deletion.forget)
+        followers.register("runs", make_follower)
         health.register()
         metrics.register()

@@ -6,3 +6,14 @@ from django.apps import AppConfig
 class ServicesConfig(AppConfig):
     name = "services"
     verbose_name = "Services"
+
+    def ready(self) -> None:
+        from hubsite.coordination import queues, ticks
+        from hubsite.engines import followers
+
+        from .following import make_follower
+
+        ticks.every(5, "services.tasks.sweep")
+        ticks.on_demand("services.tasks.start_due")
+        ticks.on_demand("services.tasks.remove_objects", queue=queues.OUTSIDE)
+        followers.register("services", make_follower)

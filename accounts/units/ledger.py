@@ -111,13 +111,15 @@ def reserve(user: User, units: int, *, reference: str, key: str) -> LedgerEntry:
     return _move(user, Kind.RESERVE, units, key=key, reserved=units, reference=reference)
 
 
-def settle(reference: str, *, actual: int | None = None, reason: str = "") -> bool:
+def settle(
+    reference: str, *, charged: int | None = None, actual: int | None = None, reason: str = ""
+) -> bool:
     """Charge the units reserved for `reference`; False if they were settled or released before.
 
-    `actual` units are recorded with it. If an override left less than was reserved, the total
-    becomes 0.
+    `charged`: charge only so many of them, and give back the rest. `actual` units are recorded
+    with it. If an override left less than is charged, the total becomes 0.
     """
-    return _close(reference, Kind.SETTLE, actual=actual, reason=reason)
+    return _close(reference, Kind.SETTLE, charged=charged, actual=actual, reason=reason)
 
 
 def release(reference: str, *, actual: int | None = None, reason: str = "") -> bool:
@@ -126,7 +128,14 @@ def release(reference: str, *, actual: int | None = None, reason: str = "") -> b
 
 
 @transaction.atomic
-def _close(reference: str, kind: Kind, *, actual: int | None, reason: str) -> bool:
+def _close(
+    reference: str,
+    kind: Kind,
+    *,
+    charged: int | None = None,
+    actual: int | None,
+    reason: str,
+) -> bool:
     reservation = (
         LedgerEntry.objects.reservation(reference).select_related("user").order_by().first()
     )
@@ -135,7 +144,8 @@ def _close(reference: str, kind: Kind, *, actual: int | None, reason: str) -> bo
     balance = locked_balance(reservation.user)
     if LedgerEntry.objects.closing(reference).exists():
         return False
-    charged = min(reservation.units, balance.total) if kind == Kind.SETTLE else 0
+    charged = reservation.units if charged is None else min(charged, reservation.units)
+    charged = min(charged, balance.total) if kind == Kind.SETTLE else 0
     _move(
         reservation.user,
         kind,

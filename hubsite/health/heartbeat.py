@@ -63,11 +63,14 @@ class Pulse:
 
 
 class FollowerPulse:
-    """The heartbeats that a follower writes: its own, and that of its engine."""
+    """The heartbeats that a follower writes: its own, and that of its engine.
 
-    def __init__(self, engine: str) -> None:
-        self._follower = Pulse("follower", engine)
-        self._engine = Pulse("engine", engine)
+    `of`: what it follows, if not runs, as a first word of the parts' names, e.g. "service ".
+    """
+
+    def __init__(self, engine: str, *, of: str = "") -> None:
+        self._follower = Pulse(f"{of}follower", engine)
+        self._engine = Pulse(f"{of}engine", engine)
 
     def turn(self) -> None:
         """Record that a turn begins. Raises DatabaseError."""

@@ -4,8 +4,10 @@ from .access import EdgeSession, EdgeTicket, Share
 from .instance import (
     AWAKE_STATES,
     FINAL_STATES,
+    OVER_STATES,
     InstanceDocument,
     InstanceEvent,
+    InstanceQuerySet,
     Kind,
     Reason,
     ServiceInstance,
@@ -17,10 +19,12 @@ from .start_key import StartKey
 __all__ = [
     "AWAKE_STATES",
     "FINAL_STATES",
+    "OVER_STATES",
     "EdgeSession",
     "EdgeTicket",
     "InstanceDocument",
     "InstanceEvent",
+    "InstanceQuerySet",
     "Kind",
     "Reason",
     "ServiceInstance",

@@ -28,6 +28,8 @@ class State(models.TextChoices):
 
 
 FINAL_STATES = frozenset({State.STOPPED, State.FAILED})
+OVER_STATES = FINAL_STATES | {State.STOPPING}
+"""In these states the instance is not coming back."""
 AWAKE_STATES = frozenset({State.REQUESTED, State.STARTING, State.READY})
 """In these states the instance has a process, or shall have one."""
 
@@ -65,8 +67,8 @@ class InstanceQuerySet(models.QuerySet["ServiceInstance"]):
         return self.filter(hidden_at=None)
 
     def active(self) -> InstanceQuerySet:
-        """Instances that have not ended: those count for the limits of their owners."""
-        return self.exclude(state__in=FINAL_STATES)
+        """Instances that serve or shall serve: those count for the limits of their owners."""
+        return self.exclude(state__in=OVER_STATES)
 
     def on(self, engine: str) -> InstanceQuerySet:
         return self.filter(engine=engine)
@@ -156,7 +158,16 @@ class ServiceInstance(models.Model):
         default=0, help_text="Started minutes awake that were charged."
     )
     metered_until = models.DateTimeField(
-        null=True, blank=True, help_text="Until when the present time awake has been charged."
+        null=True, blank=True, help_text="Until when the present time awake has been counted."
+    )
+    block = models.PositiveIntegerField(
+        default=0, help_text="Number of its last reservation of units, from 1."
+    )
+    block_minutes = models.PositiveIntegerField(
+        default=0, help_text="Minutes that are reserved ahead; 0: none."
+    )
+    losses = models.PositiveSmallIntegerField(
+        default=0, help_text="How often its object vanished from the engine and was made again."
     )
 
     objects = InstanceQuerySet.as_manager()
@@ -166,7 +177,7 @@ class ServiceInstance(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["owner", "kind", "slot"],
-                condition=~Q(slot="") & ~Q(state__in=["STOPPED", "FAILED"]),
+                condition=~Q(slot="") & ~Q(state__in=["STOPPING", "STOPPED", "FAILED"]),
                 name="one_instance_per_slot",
             ),
         ]

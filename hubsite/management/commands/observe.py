@@ -10,8 +10,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from hubsite.engines import NAMES, get_engine
-from jobs.following import make_follower
-from jobs.settings import hub
+from hubsite.engines.followers import follow
+from hubsite.engines.settings import hub
 
 STOP_WITHIN_S = 3.0
 
@@ -42,4 +42,4 @@ class Command(BaseCommand):
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
-        make_follower(get_engine(options["engine"]), is_stopping=stopping.is_set).run()
+        follow(get_engine(options["engine"]), stopping)

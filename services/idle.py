@@ -1,0 +1,109 @@
+"""Lets services fall asleep that nobody uses, and stops those that are too old or not paid.
+
+Used is what the edge lets through, and what is still open there: `last_used_at` follows it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from . import lifecycle, metering
+from .models import Reason, ServiceInstance, State
+
+ACTOR = "hub"
+WARNED_BEFORE = timedelta(hours=1)
+MOST_AT_ONCE = 500
+
+
+def look(now: datetime | None = None) -> None:
+    """Do what is due for all services. A few queries, and more only for those that are due."""
+    now = now or timezone.now()
+    _stop_of_inactive_owners()
+    _stop_the_old(now)
+    _put_to_sleep(now)
+    _charge(now)
+
+
+def last_activity(instance: ServiceInstance) -> datetime | None:
+    """When the instance was used last, or became ready; None if it is not ready."""
+    if instance.ready_since is None:
+        return None
+    return max(instance.ready_since, instance.last_used_at or instance.ready_since)
+
+
+def sleeps_at(instance: ServiceInstance) -> datetime | None:
+    """When it will fall asleep unless somebody uses it; None if it is not awake."""
+    used = last_activity(instance)
+    if instance.state != State.READY or used is None:
+        return None
+    at = used + timedelta(seconds=instance.profile.idle_s)
+    return max(at, instance.kept_until) if instance.kept_until else at
+
+
+def ends_at(instance: ServiceInstance) -> datetime:
+    """When it will be stopped because of its age."""
+    return max(instance.stops_at, instance.kept_until or instance.stops_at)
+
+
+def _stop_of_inactive_owners() -> None:
+    rows = ServiceInstance.objects.live().active().filter(owner__is_active=False)
+    for instance in rows.select_related("owner")[:MOST_AT_ONCE]:
+        lifecycle.stop(instance, actor=ACTOR, reason=Reason.ACCOUNT)
+
+
+def _stop_the_old(now: datetime) -> None:
+    ending = ServiceInstance.objects.live().active().filter(stops_at__lte=now + WARNED_BEFORE)
+    for instance in ending.select_related("owner").order_by("stops_at")[:MOST_AT_ONCE]:
+        if ends_at(instance) <= now:
+            lifecycle.stop(instance, actor=ACTOR, reason=Reason.AGE)
+        elif ends_at(instance) <= now + WARNED_BEFORE and instance.warned_at is None:
+            _warn(instance, f"It will be stopped at {ends_at(instance):%H:%M} UTC.", now)
+
+
+def _put_to_sleep(now: datetime) -> None:
+    ready = ServiceInstance.objects.live().filter(state=State.READY)
+    for instance in ready.select_related("owner", "profile"):
+        at = sleeps_at(instance)
+        if at is not None and at <= now:
+            _sleep_unless_used(instance, now)
+
+
+def _sleep_unless_used(instance: ServiceInstance, now: datetime) -> None:
+    """Look again under the row's lock, because a request may have come meanwhile."""
+    with transaction.atomic():
+        rows = ServiceInstance.objects.select_for_update(of=("self",))
+        locked = rows.select_related("owner", "profile").filter(pk=instance.pk).first()
+        if locked is None or (at := sleeps_at(locked)) is None or at > now:
+            return
+        used = last_activity(locked)
+        message = f"Nobody used it since {used:%H:%M} UTC; the next request wakes it."
+        lifecycle.sleep(locked, actor=ACTOR, reason=Reason.IDLE, message=message)
+
+
+def _charge(now: datetime) -> None:
+    """Settle the minutes that are used up, and reserve the next ones."""
+    ready = ServiceInstance.objects.live().filter(
+        state=State.READY, units_per_hour__gt=0, metered_until__isnull=False
+    )
+    for row in ready.select_related("owner"):
+        until = metering.paid_until(row)
+        if until is None or until > now + metering.BLOCK_MINUTES * metering.MINUTE / 2:
+            continue
+        with transaction.atomic():
+            rows = ServiceInstance.objects.select_for_update(of=("self",))
+            instance = rows.select_related("owner").get(pk=row.pk)
+            if instance.state != State.READY:
+                continue
+            is_paid = metering.go_on(instance, now)
+            if is_paid and instance.warned_at is None and metering.ends_soon(instance):
+                _warn(instance, "Its owner's processing units will soon be used up.", now)
+        if not is_paid:
+            lifecycle.stop(instance, actor=ACTOR, reason=Reason.UNITS)
+
+
+def _warn(instance: ServiceInstance, message: str, now: datetime) -> None:
+    ServiceInstance.objects.filter(pk=instance.pk).update(warned_at=now)
+    lifecycle.note(instance, message, actor=ACTOR)

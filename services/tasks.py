@@ -1,0 +1,22 @@
+"""The worker's ticks for services. Each takes seconds, and may be lost or repeated."""
+
+from __future__ import annotations
+
+from . import idle, removal, starting
+
+
+def start_due() -> None:
+    starting.start_due()
+
+
+def remove_objects(names: list[str], engine_name: str) -> None:
+    """Remove the objects of an engine whose instances are over."""
+    removal.remove(names, engine_name)
+
+
+def sweep() -> None:
+    """Find work whose wake-up was lost, and what time alone makes due."""
+    starting.start_due()
+    starting.fail_overdue()
+    idle.look()
+    removal.ask_for_leftovers()
