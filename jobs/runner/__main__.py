@@ -1,15 +1,16 @@
-"""The command line of the runner: `serve`, `run` and `estimate`."""
+"""The command line of the runner: `serve`, `run`, `estimate` and `viewer`."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 _DESCRIPTION = """\
-Runs cube generations and answers estimates inside an xcube environment.
-xcube is imported once; each run and each estimate is done in a forked process."""
+Runs cube generations, answers estimates and serves viewers in an xcube environment.
+xcube is imported once; each run, estimate and viewer has a forked process."""
 
 _EPILOG = """\
 examples:
@@ -19,6 +20,7 @@ examples:
   python -m jobs.runner run --workload workload.json --runs-dir /tmp/runs
   python -m jobs.runner estimate --address 0.0.0.0 --port 8080 \\
       --secret-file /etc/xcube-hub/secret --cache-dir /tmp/estimates
+  python -m jobs.runner viewer --workload service.json --address 0.0.0.0 --port 8080
 
 Sending SIGTERM to `serve` ends it at once; runs go on, and the next `serve`
 with the same --runs-dir takes them over. Needs Linux 5.9 or newer."""
@@ -31,7 +33,9 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{serve,run,estimate}")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="{serve,run,estimate,viewer}"
+    )
     serve = commands.add_parser("serve", help="serve runs and estimates on two unix sockets")
     serve.add_argument(
         "--socket",
@@ -73,6 +77,8 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         "estimate", help="serve estimates by TCP, to whoever knows a secret; no runs"
     )
     _add_address(estimate)
+    _add_secret(estimate)
+    _add_viewer(commands.add_parser("viewer", help="serve one viewer by TCP, in the foreground"))
     for command in (serve, estimate):
         _add_estimators(command)
     for command in (serve, run):
@@ -96,6 +102,9 @@ def _add_address(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--port", type=_port, default=8080, help="default: %(default)d; 0: any that is free"
     )
+
+
+def _add_secret(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--secret-file",
         type=_path,
@@ -110,6 +119,30 @@ def _add_address(command: argparse.ArgumentParser) -> None:
         required=True,
         metavar="DIR",
         help="for compiled functions and an inner socket (created); nothing else is written",
+    )
+
+
+def _add_viewer(viewer: argparse.ArgumentParser) -> None:
+    _add_address(viewer)
+    viewer.add_argument(
+        "--workload",
+        type=_path,
+        required=True,
+        metavar="FILE",
+        help="the workload of the service (JSON, may be gzip)",
+    )
+    viewer.add_argument(
+        "--scratch-dir",
+        type=_path,
+        default=_path(tempfile.gettempdir()),
+        metavar="DIR",
+        help="where it may write (default: the folder of temporary files)",
+    )
+    viewer.add_argument(
+        "--termination-message",
+        type=_path,
+        metavar="PATH",
+        help="where to write why it could not start (JSON)",
     )
 
 
@@ -200,6 +233,17 @@ def main() -> int:
             estimators=max(1, options.estimators),
             estimate_limit_s=options.estimate_limit,
             estimate_memory_bytes=options.estimate_memory << 20,
+        )
+    if options.command == "viewer":
+        restart_clean(options.scratch_dir)
+        from .viewers.foreground import serve_viewer
+
+        return serve_viewer(
+            file=options.workload,
+            address=options.address,
+            port=options.port,
+            scratch=options.scratch_dir,
+            termination_message=options.termination_message,
         )
     restart_clean(options.runs_dir)
     from .serve.zygote import serve

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from jobs.runner.record import failures, outcome, rundir, workload
+from jobs.runner.record import failures, limits, outcome, rundir, workload
+from jobs.runner.record.logbuffer import LogBuffer
 from jobs.runner.record.outcome import Kill, decide
 from jobs.runner.record.progress import ProgressFeed
 from jobs.runner.record.rundir import RunDir
-from jobs.runner.run import limits
-from jobs.runner.run.logbuffer import LogBuffer
 from jobs.runner.system import linux
 from jobs.runner.work import containment, requestcheck
 

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.callbacks import parse as parse_report
+from jobs.runner.record import workload
 from jobs.runner.record.workload import WorkloadError
 from jobs.runner.run import bundle, summary
 from jobs.runner.run.bundle import CodeUnavailable
@@ -37,14 +38,14 @@ def hub() -> Iterator[Hub]:
 class TestWorkload:
     def read(self, tmp_path: Path, data: bytes):
         (tmp_path / "workload").write_bytes(data)
-        return bundle.read_workload(tmp_path / "workload")
+        return workload.read_workload(tmp_path / "workload")
 
     def test_gzip_is_told_by_its_content(self, tmp_path):
         assert self.read(tmp_path, b'{"a": 1}') == {"a": 1}
         assert self.read(tmp_path, gzip.compress(b'{"a": 1}')) == {"a": 1}
 
     def test_it_is_bounded_however_small_it_comes(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(bundle, "WORKLOAD_BYTES", 1 << 20)
+        monkeypatch.setattr(workload, "WORKLOAD_BYTES", 1 << 20)
         for data in (b" " * (1 << 20) + b"1", gzip.compress(b" " * (64 << 20))):
             with pytest.raises(WorkloadError, match="more than 1 MiB"):
                 self.read(tmp_path, data)

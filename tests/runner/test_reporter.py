@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from jobs.runner.run.logbuffer import LogBuffer
+from jobs.runner.record.logbuffer import LogBuffer
 from jobs.runner.run.reporter import Reporter, interval_s, start_state
 from tests.patience import PATIENCE_S, comes_back, wait_for
 

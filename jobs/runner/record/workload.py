@@ -1,7 +1,7 @@
 """Check a workload, and split it into the parts that each process needs.
 
-Pure functions. Each part goes into a file of its own, so that neither the zygote nor the run
-reads a secret that is not meant for it.
+Pure functions, but for the one that reads the file. Each part goes into a file of its own, so
+that neither the zygote nor the run reads a secret that is not meant for it.
 """
 
 from __future__ import annotations
@@ -11,9 +11,13 @@ import binascii
 import ipaddress
 import json
 import re
+import zlib
+from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
+WORKLOAD_BYTES = 64 << 20
+_GZIP = b"\x1f\x8b"
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
 
 
@@ -65,6 +69,28 @@ def loads(text: bytes | bytearray | str) -> Any:
         raise WorkloadError("The JSON is nested too deeply.") from None
     except ValueError as error:
         raise WorkloadError(f"The body is not valid JSON: {error}") from None
+
+
+def read_workload(path: Path) -> Any:
+    """The JSON in a workload file, which may be gzip. Raises OSError and WorkloadError."""
+    with open(path, "rb") as stream:
+        data = stream.read(WORKLOAD_BYTES + 1)
+    if data.startswith(_GZIP):
+        data = _unpacked(data)
+    if len(data) > WORKLOAD_BYTES:
+        raise WorkloadError(f"The workload has more than {WORKLOAD_BYTES >> 20} MiB.")
+    return loads(data)
+
+
+def _unpacked(data: bytes) -> bytes:
+    unpacking = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        text = unpacking.decompress(data, WORKLOAD_BYTES + 1)
+    except zlib.error as error:
+        raise WorkloadError(f"The workload cannot be unpacked: {error}") from None
+    if not unpacking.eof and len(text) <= WORKLOAD_BYTES:
+        raise WorkloadError("The workload is cut off.")
+    return text
 
 
 def _no_constant(name: str) -> NoReturn:

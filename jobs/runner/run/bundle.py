@@ -9,22 +9,18 @@ import base64
 import http.client
 import json
 import time
-import zlib
-from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from ..record.workload import WorkloadError, is_address, loads
+from ..record.workload import WorkloadError, is_address
 from ..system.handover import Handover
 from ..system.process import say
 
-WORKLOAD_BYTES = 64 << 20
 CODE_BYTES = 10 << 20
 PATIENCE_S = 240.0
 TRY_S = 60.0
 CONNECT_S = 10.0
 LONGEST_PAUSE_S = 15.0
-_GZIP = b"\x1f\x8b"
 # Variables that `environment.for_run` sets itself.
 _NOT_GIVEN = {"HOME", "TMPDIR", "NUMBA_CACHE_DIR", "MPLCONFIGDIR", "PYTHONPATH"}
 _ADDING = {"append_dim", "group"}
@@ -34,28 +30,6 @@ _AGAIN = {408, 425, 429}
 
 class CodeUnavailable(Exception):
     """The uploaded code cannot be fetched; the message says why."""
-
-
-def read_workload(path: Path) -> Any:
-    """The JSON in a workload file, which may be gzip. Raises OSError and WorkloadError."""
-    with open(path, "rb") as stream:
-        data = stream.read(WORKLOAD_BYTES + 1)
-    if data.startswith(_GZIP):
-        data = _unpacked(data)
-    if len(data) > WORKLOAD_BYTES:
-        raise WorkloadError(f"The workload has more than {WORKLOAD_BYTES >> 20} MiB.")
-    return loads(data)
-
-
-def _unpacked(data: bytes) -> bytes:
-    unpacking = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    try:
-        text = unpacking.decompress(data, WORKLOAD_BYTES + 1)
-    except zlib.error as error:
-        raise WorkloadError(f"The workload cannot be unpacked: {error}") from None
-    if not unpacking.eof and len(text) <= WORKLOAD_BYTES:
-        raise WorkloadError("The workload is cut off.")
-    return text
 
 
 def complete(workload: Any, handed: Handover) -> bytes:

@@ -8,9 +8,7 @@ ordinary exit.
 from __future__ import annotations
 
 import gc
-import io
 import os
-import sys
 import tempfile
 import traceback
 from pathlib import Path
@@ -31,7 +29,7 @@ def start(run: RunDir, *, output: int, progress: int, go: int, supervisor: int, 
         linux.die_with_parent(supervisor)
         linux.be_killed_first()
         os.setpgid(0, 0)
-        _set_streams(output)
+        process.set_streams(output)
         if os.read(go, 1) != b"g":
             return 1
         os.close(go)
@@ -41,23 +39,6 @@ def start(run: RunDir, *, output: int, progress: int, go: int, supervisor: int, 
         return 0
 
     return process.spawn(main, keep=(output, progress, go))
-
-
-def _set_streams(output: int) -> None:
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    for fd in (null, output):
-        os.close(fd)
-    for name, fd in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
-        mode = "rb" if fd == 0 else "wb"
-        raw = open(fd, mode, buffering=-1 if fd == 0 else 0, closefd=False)  # noqa: SIM115
-        stream = io.TextIOWrapper(
-            raw, encoding="utf-8", errors="backslashreplace", write_through=True
-        )
-        setattr(sys, name, stream)
-        setattr(sys, f"__{name}__", stream)
 
 
 def _work(run: RunDir, progress: int) -> int:

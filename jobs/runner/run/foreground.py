@@ -27,7 +27,7 @@ from ..record.outcome import (
     process_exit_code,
 )
 from ..record.rundir import RunDir
-from ..record.workload import WorkloadError
+from ..record.workload import WorkloadError, read_workload
 from ..system import handover, linux, process
 from ..work import warm
 from . import bundle, summary
@@ -161,7 +161,7 @@ def _take_in(
     known: dict[str, Any] = {}
     try:
         given = handover.Handover() if handed is None else handover.take(handed)
-        workload = bundle.read_workload(path)
+        workload = read_workload(path)
         known = _known(workload)
         answer = admit(
             runs_dir, bundle.complete(workload, given), None, allow_standins=allow_standins

@@ -15,10 +15,10 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..record.logbuffer import LogBuffer
 from ..record.progress import start_state
 from ..system import strictjson
 from ..system.process import say
-from .logbuffer import LogBuffer
 
 REPORT_LINES = 500
 REPORT_BYTES = 64_000

@@ -17,13 +17,13 @@ from typing import Any
 
 from ..record import notify
 from ..record.failures import NO_SPACE, is_full
+from ..record.limits import Limits, run_memory
+from ..record.logbuffer import LogBuffer
 from ..record.outcome import LAUNCH, OUT_OF_MEMORY, STOPPED, Kill, Outcome, decide
 from ..record.progress import ProgressFeed
 from ..record.rundir import RunDir, insistently, now
 from ..system import linux, process
 from . import child, summary
-from .limits import Limits, run_memory
-from .logbuffer import LogBuffer
 from .reporter import TIMEOUT_S, Reporter
 
 TERM_GRACE_S = 2.0

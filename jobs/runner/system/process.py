@@ -6,6 +6,7 @@ A child never returns into its parent's code: it ends by os._exit.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -64,6 +65,24 @@ def reset_signals() -> None:
             pass
     # As Python does it: a closed pipe is an error and does not end the process.
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+
+
+def set_streams(output: int) -> None:
+    """Read nothing, and write everything into `output`, which is closed."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    for fd in (null, output):
+        os.close(fd)
+    for name, fd in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
+        mode = "rb" if fd == 0 else "wb"
+        raw = open(fd, mode, buffering=-1 if fd == 0 else 0, closefd=False)  # noqa: SIM115
+        stream = io.TextIOWrapper(
+            raw, encoding="utf-8", errors="backslashreplace", write_through=True
+        )
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
 
 
 def say(text: str) -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from ..record.outcome import DEADLINE, OUT_OF_MEMORY, Kill
 from ..system import linux
+from .outcome import DEADLINE, OUT_OF_MEMORY, Kill
 
 
 def run_memory(supervisor: int) -> int:

@@ -1,0 +1,1 @@
+"""Viewers: xcube servers that are forked from a process that has imported xcube's server."""

@@ -1,0 +1,168 @@
+"""xcube's tornado framework, with closed routes, plain errors and requests that are counted."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import tornado.web
+from xcube.server.api import ApiError, ApiRoute, ApiStaticRoute
+from xcube.server.webservers.tornado import TornadoFramework, TornadoRequestHandler
+
+from ..system.process import say
+from . import apis
+
+POLICY = "; ".join(
+    [
+        "default-src 'self'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "worker-src 'self' blob:",
+        "object-src 'none'",
+        "base-uri 'none'",
+    ]
+)
+"""The viewer asks no other host. Its user interface library writes styles into the page."""
+
+Answer = Callable[[], Any]
+
+
+class OpenRequests:
+    """Counts the requests that are being answered, so that the end can wait for them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.last_at = time.monotonic()
+
+    def begin(self) -> None:
+        self.count += 1
+
+    def end(self) -> None:
+        self.count -= 1
+        self.last_at = time.monotonic()
+
+    async def wait(self, *, longest_s: float) -> bool:
+        """Wait until no request is open; False if some are after `longest_s`."""
+        give_up = time.monotonic() + longest_s
+        while self.count > 0 and time.monotonic() < give_up:
+            await asyncio.sleep(0.02)
+        return self.count <= 0
+
+
+class _Counted:
+    """A mix-in for tornado's handlers: counts open requests, and writes plain errors."""
+
+    application: Any
+    _is_counted = False
+
+    def prepare(self) -> Any:
+        self._is_counted = True
+        self.application.open_requests.begin()
+        return super().prepare()  # type: ignore[misc]
+
+    def on_finish(self) -> None:
+        if self._is_counted:
+            self._is_counted = False
+            self.application.open_requests.end()
+        super().on_finish()  # type: ignore[misc]
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        error = (kwargs.get("exc_info") or (None, None))[1]
+        cause = error.__cause__ if isinstance(error, tornado.web.HTTPError) else error
+        message = HTTPStatus(status_code).phrase if 100 <= status_code < 600 else "Error"
+        if isinstance(cause, ApiError) and status_code < 500:
+            message = str(cause.message)[:1_000]
+        error_info = {"status_code": status_code, "message": message}
+        self.finish({"error": error_info})  # type: ignore[attr-defined]
+
+
+class ApiRequestHandler(_Counted, TornadoRequestHandler):
+    """Answers a request by a route of xcube's server."""
+
+    def log_exception(self, kind: Any, value: Any, trace: Any) -> None:
+        if not isinstance(value, tornado.web.HTTPError):
+            say(f"{self.request.method} {self.request.path} failed: {kind.__name__}: {value}")
+        super().log_exception(kind, value, trace)
+
+
+class FileHandler(_Counted, tornado.web.StaticFileHandler):
+    """Serves the files of the viewer."""
+
+    def set_extra_headers(self, path: str) -> None:
+        self.set_header("Content-Security-Policy", POLICY)
+        self.set_header("X-Content-Type-Options", "nosniff")
+
+
+class JsonHandler(_Counted, tornado.web.RequestHandler):
+    """Answers with what a function gives, now or later."""
+
+    def initialize(self, answer: Answer) -> None:
+        self._answer = answer
+
+    async def get(self) -> None:
+        content = self._answer()
+        if asyncio.iscoroutine(content):
+            content = await content
+        if content is None:
+            raise tornado.web.HTTPError(404)
+        self.set_header("Content-Type", "application/json; charset=UTF-8")
+        self.set_header("Cache-Control", "no-store")
+        self.finish(json.dumps(content))
+
+
+class NotFoundHandler(_Counted, tornado.web.RequestHandler):
+    """Answers every path without a route."""
+
+    def prepare(self) -> Any:
+        super().prepare()
+        raise tornado.web.HTTPError(404)
+
+
+class ClosedFramework(TornadoFramework):
+    """Offers the routes that `apis` allows, and `own` ones: path below the prefix → answer."""
+
+    def __init__(self, own: dict[str, Answer], **options: Any):
+        application = tornado.web.Application(
+            default_handler_class=NotFoundHandler, log_function=_log_request
+        )
+        application.open_requests = OpenRequests()
+        super().__init__(application, **options)
+        self._own = own
+
+    def add_routes(self, api_routes: Sequence[ApiRoute], url_prefix: str) -> None:
+        offered = [
+            (
+                url_prefix + self.path_to_pattern(route.path) + ("/?" if route.slash else ""),
+                ApiRequestHandler,
+                {"api_route": route},
+            )
+            for route in api_routes
+            if apis.is_offered(route.path)
+        ]
+        own = [
+            (url_prefix + path.replace(".", r"\."), JsonHandler, {"answer": answer})
+            for path, answer in self._own.items()
+        ]
+        self.application.add_handlers(".*$", [*own, *offered])
+
+    def add_static_routes(self, api_routes: Sequence[ApiStaticRoute], url_prefix: str) -> None:
+        for route in api_routes:
+            base = f"{url_prefix}{route.path}"
+            place = {"path": route.dir_path, "default_filename": route.default_filename}
+            handlers = [
+                (base, tornado.web.RedirectHandler, {"url": f"{base}/", "permanent": False}),
+                (f"{base}/(.*)", FileHandler, place),
+            ]
+            self.application.add_handlers(".*$", handlers)
+
+
+def _log_request(handler: tornado.web.RequestHandler) -> None:
+    """Log failed requests only: a map asks for hundreds of tiles."""
+    if handler.get_status() >= 500:
+        request = handler.request
+        say(f"{handler.get_status()} {request.method} {request.path[:300]}")

@@ -1,0 +1,107 @@
+"""Check the workload of a service, and split it into what each process needs.
+
+Pure functions. The runner reads only `meta`, which holds no secret; `work` holds the stores with
+their keys, and only the service's own process reads it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..record.workload import WorkloadError, check_egress, is_name, loads
+
+KIND = "xcube_server"
+_FIELDS = {"name", "revision", "payload", "path", "probe", "env", "memory_bytes", "is_asleep"}
+_PAYLOAD = {"kind", "config", "viewer", "public_url", "egress"}
+_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*\Z")
+_PROBE = re.compile(r"/[A-Za-z0-9._~/?=&-]*\Z")
+
+
+def parse(text: bytes | bytearray | str) -> dict[str, dict[str, Any]]:
+    """The parts of a workload: {"meta", "work"}. Raises WorkloadError, which names the field.
+
+    meta: name, revision, path, probe, memory_bytes, is_asleep, digest; work: payload and env.
+    """
+    workload = loads(text)
+    if not isinstance(workload, dict):
+        raise WorkloadError("The workload must be a JSON object.")
+    unknown = set(workload) - _FIELDS
+    if unknown:
+        raise WorkloadError(f"{min(unknown)}: is not a field of a service.")
+    if not is_name(workload.get("name")):
+        raise WorkloadError("name: must be of a-z, 0-9 and -, at most 63 characters.")
+    meta = {
+        "name": workload["name"],
+        "revision": _whole(workload, "revision", least=0),
+        "path": _text(workload, "path", _PATH, default=""),
+        "probe": _text(workload, "probe", _PROBE, default="/"),
+        "memory_bytes": _whole(workload, "memory_bytes", least=1, may_lack=True),
+        "is_asleep": workload.get("is_asleep", False),
+    }
+    if not isinstance(meta["is_asleep"], bool):
+        raise WorkloadError("is_asleep: must be true or false.")
+    work = {"payload": _payload(workload.get("payload")), "env": _env(workload.get("env"))}
+    shape = json.dumps([work, meta["path"], meta["probe"]], sort_keys=True)
+    meta["digest"] = hashlib.sha256(shape.encode()).hexdigest()
+    return {"meta": meta, "work": work}
+
+
+def _whole(workload: dict, field: str, *, least: int, may_lack: bool = False) -> int | None:
+    value = workload.get(field)
+    if value is None and may_lack:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 2**62:
+        raise WorkloadError(f"{field}: must be a whole number from {least}.")
+    return value
+
+
+def _text(workload: dict, field: str, shape: re.Pattern[str], *, default: str) -> str:
+    value = workload.get(field, default)
+    if not isinstance(value, str) or len(value) > 200 or not shape.match(value):
+        raise WorkloadError(f"{field}: must be a plain path.")
+    if any(set(part) == {"."} for part in value.split("/") if part):
+        raise WorkloadError(f"{field}: must not contain . or ..")
+    return value
+
+
+def _env(env: Any) -> dict[str, str]:
+    env = {} if env is None else env
+    if not isinstance(env, dict):
+        raise WorkloadError("env: must be an object.")
+    for key, value in env.items():
+        is_key = key and "=" not in key and "\0" not in key
+        if not is_key or not isinstance(value, str) or "\0" in value:
+            raise WorkloadError("env: must hold names and texts.")
+    return env
+
+
+def _payload(payload: Any) -> dict[str, Any]:
+    if not isinstance(payload, dict):
+        raise WorkloadError("payload: must be an object.")
+    if payload.get("kind") != KIND:
+        raise WorkloadError(f"payload.kind: must be {KIND}.")
+    unknown = set(payload) - _PAYLOAD
+    if unknown:
+        raise WorkloadError(f"payload.{min(unknown)}: is not a field of {KIND}.")
+    if not isinstance(payload.get("config"), dict):
+        raise WorkloadError("payload.config: must be an object.")
+    if not isinstance(payload.get("viewer", {}), dict | None):
+        raise WorkloadError("payload.viewer: must be an object or null.")
+    _check_url(payload.get("public_url"))
+    check_egress(payload.get("egress"), "payload.egress")
+    return payload
+
+
+def _check_url(url: Any) -> None:
+    try:
+        parts = urlsplit(url) if isinstance(url, str) and url.isascii() else None
+    except ValueError:
+        parts = None
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise WorkloadError("payload.public_url: must be an http or https address.")
+    if url.endswith("/") or parts.query or parts.fragment or any(c <= " " for c in url):
+        raise WorkloadError("payload.public_url: must have no slash at its end, and no query.")
