@@ -57,9 +57,18 @@ def opener_faults(field: str, config: dict, store_type: str) -> Iterator[FieldEr
     yield from _accessor_faults(
         f"{field}.opener_id", opener_id, store_type, tuple(EXTENSIONS), data_id
     )
-    table = OPEN_PARAMS[_format(opener_id, data_id, OPEN_PARAMS)]
     params = config.get("open_params", {})
-    yield from _param_faults(f"{field}.open_params", params, store_type, table)
+    yield from open_param_faults(
+        f"{field}.open_params", params, store_type, data_id, opener_id=opener_id
+    )
+
+
+def open_param_faults(
+    field: str, params: dict, store_type: str, data_id: str, *, opener_id: str | None = None
+) -> Iterator[FieldError]:
+    """Faults of the parameters that open `data_id` (or a wildcard) in a store of that type."""
+    table = OPEN_PARAMS[_format(opener_id, data_id, OPEN_PARAMS)]
+    yield from _param_faults(field, params, store_type, table)
 
 
 def writer_faults(field: str, config: dict, store_type: str) -> Iterator[FieldError]:

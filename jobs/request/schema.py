@@ -6,13 +6,9 @@ Each part has `expected`: the sentence that a caller reads if the part is wrong.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 
-from jsonschema import Draft202012Validator, ValidationError
-from jsonschema.validators import extend
-
-from .errors import MAX_REPORTED, NOT_LISTED, FieldError
-from .json_rules import member
+from .errors import FieldError
+from .structure import Structure
 
 MAX_INPUTS = 20
 MAX_VARIABLES = 1000
@@ -165,70 +161,9 @@ REQUEST = _object(
     required=("output_config",),
 )
 
-
-# The library would check all of a list or object that is too long, and put all unknown members
-# into a message. That takes seconds for a request that is refused anyway.
-
-
-def _items(validator, items, instance, schema):
-    if isinstance(instance, list) and len(instance) <= schema.get("maxItems", len(instance)):
-        yield from Draft202012Validator.VALIDATORS["items"](validator, items, instance, schema)
-
-
-def _additional_properties(validator, allowed, instance, schema):
-    if not isinstance(instance, dict):
-        return
-    known = schema.get("properties", {})
-    unknown = [key for key in instance if key not in known]
-    if allowed is False and unknown:
-        yield ValidationError("unknown", instance=instance)
-    elif allowed and len(unknown) <= schema.get("maxProperties", len(unknown)):
-        for key in unknown:
-            yield from validator.descend(instance[key], allowed, path=key)
-
-
-_Validator = extend(
-    Draft202012Validator,
-    {"items": _items, "additionalProperties": _additional_properties},
-)
-_VALIDATOR = _Validator(REQUEST)
+_STRUCTURE = Structure(REQUEST)
 
 
 def structure_faults(document: object) -> Iterator[FieldError]:
-    """Faults in the structure of `document`, one for each field.
-
-    If there are very many, the list is cut and ends with NOT_LISTED.
-    """
-    told: set[str] = set()
-    for count, error in enumerate(_VALIDATOR.iter_errors(document)):
-        if count == 4 * MAX_REPORTED:
-            yield NOT_LISTED
-            return
-        path = _field(error.absolute_path)
-        known = error.schema.get("properties", {})
-        if error.validator == "additionalProperties":
-            unknown = (key for key in error.instance if key not in known)
-            for key in islice(unknown, 4 * MAX_REPORTED):
-                yield FieldError(member(path, key), f"unknown; expected {_any_of(known)}")
-        elif error.validator == "required":
-            for key in error.validator_value:
-                if key not in error.instance and member(path, key) not in told:
-                    told.add(member(path, key))
-                    yield FieldError(
-                        member(path, key), f"missing; expected {known[key]['expected']}"
-                    )
-        elif path not in told:
-            told.add(path)
-            yield FieldError(path, f"expected {error.schema['expected']}")
-
-
-def _field(path) -> str:
-    field = ""
-    for part in path:
-        field = f"{field}[{part}]" if isinstance(part, int) else member(field, part)
-    return field
-
-
-def _any_of(names) -> str:
-    *first, last = names
-    return f"{', '.join(first)} or {last}" if first else last
+    """Faults in the structure of `document`, one for each field; see `Structure.faults`."""
+    return _STRUCTURE.faults(document)

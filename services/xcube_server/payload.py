@@ -59,7 +59,7 @@ def server_configuration(
         given = store.for_user(user_id)
         config["DataStores"].append(
             {
-                "Identifier": shown.identifier.removeprefix("@"),
+                "Identifier": shown.identifier,
                 "StoreId": given["store_id"],
                 "StoreParams": given["store_params"],
                 "Datasets": [dict(dataset) for dataset in shown.datasets],

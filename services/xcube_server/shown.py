@@ -45,10 +45,9 @@ def shown_stores(configuration: Mapping[str, Any]) -> list[ShownStore]:
         else:
             open_stores.add(identifier)
     for dataset in configuration.get("Datasets", ()):
-        identifier = dataset["StoreInstanceId"]
-        if identifier.startswith("@"):
-            # The name of a store stands for itself, but it must not meet another's Identifier.
-            stores.setdefault(identifier, ShownStore(identifier, identifier[1:]))
+        identifier = dataset["StoreInstanceId"].removeprefix("@")
+        # A name with `@` needs no entry in DataStores. `checks.py` refuses one for another store.
+        stores.setdefault(identifier, ShownStore(identifier, identifier))
         own = {name: value for name, value in dataset.items() if name != "StoreInstanceId"}
         stores[identifier].datasets.append(own)
     for identifier in open_stores:
@@ -73,8 +72,7 @@ def matches(path: str, data_id: str) -> bool:
 
 def dataset_id(store: ShownStore, dataset: Mapping[str, Any]) -> str:
     """The id of an entry's dataset in the server; of a wildcard, the pattern of its ids."""
-    identifier = store.identifier.removeprefix("@")
-    return dataset.get("Identifier") or f"{identifier}{SEPARATOR}{dataset['Path']}"
+    return dataset.get("Identifier") or f"{store.identifier}{SEPARATOR}{dataset['Path']}"
 
 
 def dataset_ids(configuration: Mapping[str, Any]) -> list[str]:
