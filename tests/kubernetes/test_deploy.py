@@ -34,7 +34,9 @@ def policy() -> Json:
 
 
 @pytest.mark.kubernetes
-@pytest.mark.parametrize("file", ["role.yaml", "network-policy.yaml", "estimator.yaml"])
+@pytest.mark.parametrize(
+    "file", ["role.yaml", "network-policy.yaml", "services-policy.yaml", "estimator.yaml"]
+)
 def test_the_api_server_takes_it_as_it_is(cluster: Cluster, namespace: str, file: str) -> None:
     documents = manifests.read(FOLDER / file)
     manifests.apply(cluster.api, documents, namespace=namespace)
@@ -108,6 +110,16 @@ def test_the_estimators_reach_the_same_outside(policy: Json) -> None:
         if document["kind"] == "NetworkPolicy"
     )
     assert _blocks(other) == _blocks(policy)
+
+
+def test_services_reach_the_outside_as_runs_do_and_not_the_hub(policy: Json) -> None:
+    (services,) = manifests.read(FOLDER / "services-policy.yaml")
+    assert _blocks(services) == _blocks(policy)
+    assert services["spec"]["policyTypes"] == ["Ingress", "Egress"]
+    for labels in (WEB, ESTIMATOR):
+        assert not _lets(services, address="10.1.2.3", port=8080, labels=labels)
+    assert not _lets(services, address="10.96.0.1", port=443)
+    assert _lets(services, address="10.96.0.10", port=53, protocol="UDP")
 
 
 def _with_protocols(rules: list[Json]) -> list[Json]:

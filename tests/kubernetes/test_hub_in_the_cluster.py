@@ -20,6 +20,7 @@ import pytest
 import yaml
 from kubernetes import client as kubernetes_client
 
+from hubsite.engines.base import Container, Program, Service
 from hubsite.engines.kubernetes.client import Api
 from hubsite.engines.kubernetes.connection import (
     SERVICE_ACCOUNT,
@@ -27,6 +28,8 @@ from hubsite.engines.kubernetes.connection import (
     load,
     namespace_of,
 )
+from hubsite.engines.kubernetes.pod_options import PodOptions
+from hubsite.engines.kubernetes.services.manifests import deployment
 from tests.patience import PATIENCE_S
 from tests.processes.hubprocess import HubProcess
 from tests.servers.kubernetes import access, manifests
@@ -40,6 +43,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 RUNS = CHECKOUT / "deploy" / "kubernetes"
 HUB = RUNS / "hub"
 PARTS = {"web": 2, "worker": 1, "observer": 1}
+EDGE = {"edge": 2}
+"""It is a program of its own, without settings and without the hub's own secrets."""
 WITH_ACCOUNT = ("worker", "observer")
 SECRETS = {
     "xcube-hub": {
@@ -48,6 +53,7 @@ SECRETS = {
         "XCUBE_HUB_TOKEN_SECRETS": secrets.token_hex(32),
     },
     "xcube-hub-estimator": {"secret": secrets.token_hex(32)},
+    "xcube-hub-edge": {"secret": secrets.token_hex(32)},
     "xcube-hub-stores": {"stores.yaml": "{}"},
 }
 STARTS_WITHIN_S = 90
@@ -70,7 +76,7 @@ def environment_of(part: str) -> dict[str, str]:
     """The container's environment, as the kubelet makes it."""
     found: dict[str, str] = {}
     container = container_of(part)
-    for source in container["envFrom"]:
+    for source in container.get("envFrom", []):
         if "configMapRef" in source:
             config_map = documents("settings.yaml")["ConfigMap"]
             assert source["configMapRef"]["name"] == config_map["metadata"]["name"]
@@ -80,9 +86,13 @@ def environment_of(part: str) -> dict[str, str]:
     for variable in container.get("env", []):
         if "value" in variable:
             found[variable["name"]] = variable["value"]
-        else:
-            reference = variable["valueFrom"]["secretKeyRef"]
+        elif reference := variable["valueFrom"].get("secretKeyRef"):
             found[variable["name"]] = SECRETS[reference["name"]][reference["key"]]
+        else:
+            reference = variable["valueFrom"]["configMapKeyRef"]
+            config_map = documents("settings.yaml")["ConfigMap"]
+            assert reference["name"] == config_map["metadata"]["name"]
+            found[variable["name"]] = config_map["data"][reference["key"]]
     return found
 
 
@@ -148,7 +158,7 @@ def pods_in(cluster: Cluster, namespace: str, part: str) -> list[Json]:
 def test_a_restricted_namespace_takes_all_of_it_and_lets_its_pods_in(
     cluster: Cluster, applied: str
 ) -> None:
-    for part, replicas in PARTS.items():
+    for part, replicas in {**PARTS, **EDGE}.items():
         pods = until(
             lambda part=part, replicas=replicas: (
                 found if len(found := pods_in(cluster, applied, part)) == replicas else None
@@ -159,7 +169,7 @@ def test_a_restricted_namespace_takes_all_of_it_and_lets_its_pods_in(
             mounts = [
                 mount
                 for container in pod["spec"]["containers"]
-                for mount in container["volumeMounts"]
+                for mount in container.get("volumeMounts", [])
                 if mount["mountPath"] == str(SERVICE_ACCOUNT)
             ]
             assert len(mounts) == (part in WITH_ACCOUNT)
@@ -237,14 +247,14 @@ def test_all_parts_are_in_the_kustomization_and_the_example_is_not() -> None:
     assert set(kustomization["resources"]) == files - {"kustomization.yaml", "ingress.yaml"}
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", [*PARTS, *EDGE])
 def test_policies_budgets_and_services_mean_these_pods(part: str) -> None:
     found = documents(f"{part}.yaml")
     labels = {"app.kubernetes.io/name": "xcube-hub", "app.kubernetes.io/component": part}
     assert pod_of(part)["metadata"]["labels"] == labels
     assert found["Deployment"]["spec"]["selector"]["matchLabels"] == labels
     assert found["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"] == labels
-    if part == "web":
+    if part in ("web", "edge"):
         assert found["Service"]["spec"]["selector"] == labels
         assert found["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"] == labels
         assert found["Deployment"]["spec"]["replicas"] > 1
@@ -266,8 +276,77 @@ def test_runs_and_hub_name_each_other_alike() -> None:
     name = documents("web.yaml")["Service"]["metadata"]["name"]
     callback = environment_of("worker")["XCUBE_HUB_CALLBACK_URL"]
     assert callback == f"http://{name}:{service['port']}/api/v2"
-    backend = documents("ingress.yaml")["Ingress"]["spec"]["rules"][0]["http"]["paths"][0]
-    assert backend["backend"]["service"] == {"name": name, "port": {"name": service["name"]}}
+    backends = {
+        rule["host"]: path["backend"]["service"]
+        for document in manifests.read(HUB / "ingress.yaml")
+        for rule in document["spec"]["rules"]
+        for path in rule["http"]["paths"]
+    }
+    edge = documents("edge.yaml")["Service"]
+    given = environment_of("web")
+    assert backends == {
+        given["XCUBE_HUB_PUBLIC_URL"].removeprefix("https://"): {
+            "name": name,
+            "port": {"name": service["name"]},
+        },
+        given["XCUBE_HUB_EDGE_URL"].removeprefix("https://"): {
+            "name": edge["metadata"]["name"],
+            "port": {"name": edge["spec"]["ports"][0]["name"]},
+        },
+    }
+
+
+def test_the_edge_knows_its_own_secret_and_nothing_else_of_the_hub() -> None:
+    given = environment_of("edge")
+    assert given.keys() == {"XCUBE_HUB_EDGE_URL", "XCUBE_HUB_EDGE_SECRET"}
+    assert given["XCUBE_HUB_EDGE_SECRET"] == environment_of("web")["XCUBE_HUB_EDGE_SECRET"]
+    assert "volumes" not in pod_of("edge")["spec"]
+
+
+def test_the_edge_starts_as_its_file_says_and_is_alive(tmp_path: Path) -> None:
+    container, port = container_of("edge"), free_port()
+    assert container["command"][1:] == ["-m", "services.edge"]
+    environment = {"PATH": os.environ["PATH"], **environment_of("edge")}
+    arguments = [
+        argument.replace("0.0.0.0:8081", f"127.0.0.1:{port}").replace(
+            "$(XCUBE_HUB_EDGE_URL)", environment["XCUBE_HUB_EDGE_URL"]
+        )
+        for argument in container["args"]
+    ]
+    assert f"--listen=127.0.0.1:{port}" in arguments
+    process = subprocess.Popen(
+        [sys.executable, *container["command"][1:], *arguments], cwd=CHECKOUT, env=environment
+    )
+    try:
+        bare = {"httpHeaders": []}
+        for probe in ("readinessProbe", "livenessProbe"):
+            asked = {"httpGet": {**container[probe]["httpGet"], **bare}}
+            until(lambda asked=asked: _asked(asked, port) == 200, probe)
+    finally:
+        process.terminate()
+        assert process.wait(PATIENCE_S) == 0
+
+
+def test_edge_and_services_name_each_other_alike() -> None:
+    (services,) = manifests.read(RUNS / "services-policy.yaml")
+    (ingress,) = services["spec"]["ingress"]
+    callers = [peer["podSelector"]["matchLabels"] for peer in ingress["from"]]
+    assert callers == [pod_of(part)["metadata"]["labels"] for part in ("edge", "worker")]
+    spec = Service("x1", 1, Container("ann", Program(b"", "m", "xcube")), {})
+    root = deployment(spec, PodOptions(image="xcube"))
+    pods = root["spec"]["template"]["metadata"]["labels"]
+    assert services["spec"]["podSelector"]["matchLabels"].items() <= pods.items()
+    assert [port["port"] for port in ingress["ports"]] == [spec.port]
+    reached = [
+        (peer["podSelector"]["matchLabels"], [port["port"] for port in rule["ports"]])
+        for rule in documents("edge.yaml")["NetworkPolicy"]["spec"]["egress"]
+        for peer in rule.get("to", [])
+    ]
+    web = container_of("web")["ports"][0]["containerPort"]
+    assert reached == [
+        (pod_of("web")["metadata"]["labels"], [web]),
+        (services["spec"]["podSelector"]["matchLabels"], [spec.port]),
+    ]
 
 
 def test_one_part_alone_migrates_and_is_never_there_twice() -> None:
@@ -278,7 +357,7 @@ def test_one_part_alone_migrates_and_is_never_there_twice() -> None:
 
 
 def test_each_part_knows_only_the_secrets_that_it_uses() -> None:
-    assert "XCUBE_HUB_ESTIMATOR_SECRET" in environment_of("web")
+    assert {"XCUBE_HUB_ESTIMATOR_SECRET", "XCUBE_HUB_EDGE_SECRET"} <= environment_of("web").keys()
     for part in WITH_ACCOUNT:
         assert "XCUBE_HUB_ESTIMATOR_SECRET" not in environment_of(part)
     mounted = {
