@@ -446,6 +446,21 @@ def test_row_claim(
     check.until("claim cubes", "ok")
 
 
+def test_row_claim_of_the_workspaces(
+    check: Check, cluster: Cluster, namespace: str, volume: Callable[..., str]
+) -> None:
+    claims = f"/api/v1/namespaces/{namespace}/persistentvolumeclaims"
+    check.set(XCUBE_HUB_SERVICE_WORKSPACE="homes:/home")
+    row = check.row("claim homes")
+    assert (row["outcome"], row["found"]) == ("failed", "there is none")
+    assert "XCUBE_HUB_SERVICE_WORKSPACE" in row["mend"]
+    volume(namespace, "ReadWriteMany")
+    cluster.api.post(claims, _claim("homes", namespace, "ReadWriteMany"))
+    check.until("claim homes", "ok")
+    check.set(XCUBE_HUB_SERVICE_WORKSPACE="homes")
+    assert "XCUBE_HUB_SERVICE_WORKSPACE" in check.row("pods")["mend"]
+
+
 def test_row_claim_that_only_one_node_can_use(
     check: Check, cluster: Cluster, namespace: str, volume: Callable[..., str]
 ) -> None:
@@ -590,6 +605,8 @@ def test_rows_of_classes(
         ("takes a Job", "count/jobs.batch"),
         ("takes a Secret", "count/secrets"),
         ("takes a ConfigMap", "count/configmaps"),
+        ("takes a Deployment", "count/deployments.apps"),
+        ("takes a Service", "services"),
     ],
 )
 def test_rows_of_a_used_up_quota(

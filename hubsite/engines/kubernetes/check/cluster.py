@@ -54,7 +54,8 @@ def check_cluster(asked: Asked) -> Iterator[Row]:
     try:
         options = asked.options()
     except ValueError as error:
-        yield failed("pods", str(error), "Mend the setting XCUBE_HUB_POD_VOLUMES.")
+        settings = "XCUBE_HUB_POD_VOLUMES or XCUBE_HUB_SERVICE_WORKSPACE"
+        yield failed("pods", str(error), f"Mend the setting {settings}.")
         return
     try:
         source = asked.source()

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from ...base import Container, Program, Report, Run
+from ...base import Container, Program, Report, Run, Service
 from .. import pods, runs
 from ..client import Refused
+from ..services import manifests as services
 from .objects import check_objects
 from .permissions import NEEDED, Permission
 from .rows import Place, Row, failed, is_denied, is_quota, ok, role_mend, warning
@@ -21,6 +22,7 @@ Json = dict[str, Any]
 ENFORCE = "pod-security.kubernetes.io/enforce"
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _NEEDED_FIELDS = ("backoffLimitPerIndex", "podReplacementPolicy", "podFailurePolicy")
+_GROUPS = {"jobs": "/apis/batch/v1", "deployments": "/apis/apps/v1"}
 _PROGRAM = Program(archive=bytes(1 << 17), module="jobs.runner", requires="xcube")
 
 
@@ -89,7 +91,7 @@ def _pod_security(name: str, namespace: Json) -> Row:
 
 
 def _made(place: Place, *, memory_bytes: int) -> Iterator[Row]:
-    """Check by a dry run whether the API server accepts a run's three objects.
+    """Check by a dry run whether the API server accepts the objects of a run and of a service.
 
     That shows quotas and admission rules for these. Pods have quotas and admission rules of
     their own, which only a trial run shows.
@@ -109,11 +111,17 @@ def _made(place: Place, *, memory_bytes: int) -> Iterator[Row]:
     yield place.row("takes a Secret", partial(_takes, place, "secrets", secret))
     job = runs.job(run, place.options)
     yield place.row("takes a Job", partial(_takes, place, "jobs", job))
+    service = Service("xcube-hub-check", 1, run.container, {})
+    deployment = services.deployment(service, place.options)
+    yield place.row("takes a Deployment", partial(_takes, place, "deployments", deployment))
+    address = services.address(service, place.options)
+    address["metadata"]["ownerReferences"][0]["uid"] = "check"
+    yield place.row("takes a Service", partial(_takes, place, "services", address))
 
 
 def _takes(place: Place, kind: str, body: Json) -> Row:
     what = f"takes a {body['kind']}"
-    group = "/apis/batch/v1" if kind == "jobs" else "/api/v1"
+    group = _GROUPS.get(kind, "/api/v1")
     try:
         made, warnings = place.api.try_create(place.path(kind, group=group), body)
     except Refused as refused:
@@ -147,7 +155,8 @@ def _refusal(what: str, refused: Refused, namespace: str) -> Row:
         return failed(
             what,
             str(refused),
-            f"Raise it (kubectl -n {namespace} edit resourcequota), or wait for jobs to end.",
+            f"Raise it (kubectl -n {namespace} edit resourcequota), or wait for jobs or services "
+            "to end.",
         )
     if "does not support dry run" in str(refused):
         return warning(

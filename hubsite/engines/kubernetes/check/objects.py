@@ -18,6 +18,8 @@ def check_objects(place: Place) -> Iterator[Row]:
     options = place.options
     for volume in options.volumes:
         yield place.row(f"claim {volume.claim}", partial(_claim, place, volume))
+    if (workspace := options.workspace) and workspace not in options.volumes:
+        yield place.row(f"claim {workspace.claim}", partial(_claim, place, workspace))
     for name in options.pull_secrets:
         what = f"pull secret {name}"
         make = (
@@ -58,7 +60,7 @@ def _claim(place: Place, volume: Volume) -> Row:
             what,
             "there is none",
             f"Make the PersistentVolumeClaim {name} in {namespace} (kubectl -n {namespace} apply "
-            "-f FILE), or take it out of XCUBE_HUB_POD_VOLUMES.",
+            "-f FILE), or take it out of XCUBE_HUB_POD_VOLUMES or XCUBE_HUB_SERVICE_WORKSPACE.",
         )
     return _claim_row(what, claim, volume, namespace)
 
