@@ -66,6 +66,7 @@ class ProfileForm(forms.ModelForm):
         show=show_size,
         least=128 << 20,
         most=1 << 42,
+        initial=1 << 30,
         label="Memory",
         help_text="Most memory that one service may use, such as 1 GiB or 512 MiB.",
     )
@@ -74,6 +75,7 @@ class ProfileForm(forms.ModelForm):
         show=show_duration,
         least=MINUTE_S,
         most=LONGEST_AGE_S,
+        initial=30 * MINUTE_S,
         label="Idle limit",
         help_text="A service that nobody has used for so long falls asleep, such as 30 min.",
     )
@@ -82,6 +84,7 @@ class ProfileForm(forms.ModelForm):
         show=show_duration,
         least=MINUTE_S,
         most=LONGEST_AGE_S,
+        initial=30 * DAY_S,
         label="Largest age",
         help_text="A service is stopped after so long, asleep or not, such as 30 d. Its owner may "
         "keep it for as long once more.",
@@ -94,6 +97,7 @@ class ProfileForm(forms.ModelForm):
     units_per_hour = forms.IntegerField(
         min_value=0,
         max_value=MOST_UNITS,
+        initial=0,
         help_text="Processing units for an hour awake, charged per started minute. Services that "
         "run keep the price that they were started at.",
     )
@@ -115,11 +119,14 @@ class ProfileForm(forms.ModelForm):
     class Meta:
         model = ServiceProfile
         fields = "__all__"  # noqa: DJ007 - the fieldsets choose
+        labels = {"cpus": "Processor cores", "is_enabled": "Offered"}
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         if "stores" in self.fields:  # none, if the page is only read
-            self.fields["stores"].choices = self._store_choices()
+            self.fields["stores"].choices = choices = self._store_choices()
+            if not choices:
+                self.fields["stores"].help_text = "The hub has no stores that can be read."
 
     def clean(self) -> dict[str, Any]:
         given = super().clean()
@@ -156,7 +163,9 @@ class ServiceProfileAdmin(OperatorAdmin):
         "age",
         "units_per_hour",
         "is_enabled",
+        "position",
     ]
+    show_facets = admin.ShowFacets.NEVER
     list_filter = ["kind", "is_enabled"]
     search_fields = ["name", "title"]
     fieldsets = [

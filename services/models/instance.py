@@ -230,4 +230,4 @@ class InstanceEvent(models.Model):
         ordering = ["id"]
 
     def __str__(self) -> str:
-        return f"{self.from_state or '·'} → {self.to_state}"
+        return f"{self.from_state or 'new'} → {self.to_state}" if self.to_state else "event"

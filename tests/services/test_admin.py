@@ -11,6 +11,9 @@ from django.utils import timezone
 
 from services.models import (
     EdgeSession,
+    InstanceDocument,
+    InstanceEvent,
+    Reason,
     ServiceInstance,
     ServiceProfile,
     Share,
@@ -76,7 +79,9 @@ def session_at(instance: ServiceInstance, **fields) -> EdgeSession:
 class TestLists:
     """Each takes as many queries for many rows as for one, and none counts all rows."""
 
-    @pytest.mark.parametrize(("page", "queries"), [(PROFILES, 6), (SHARES, 6), (SESSIONS, 6)])
+    @pytest.mark.parametrize(
+        ("page", "queries"), [(INSTANCES, 7), (PROFILES, 6), (SHARES, 6), (SESSIONS, 6)]
+    )
     def test_many_rows_take_as_many_queries_as_one(
         self, operator, page, queries, django_assert_num_queries
     ):
@@ -100,8 +105,110 @@ class TestLists:
         if page != PROFILES:  # there are few of them
             assert all("LIMIT" in sql for sql in counts)
 
+    def test_a_row_shows_state_owner_profile_reason_and_use(self, operator, owner):
+        instance = make_instance(
+            owner, state=State.FAILED, reason=Reason.OUT_OF_MEMORY, title="North Sea"
+        )
+        text = operator.get(INSTANCES).content.decode()
+        assert instance.instance_id in text
+        assert "ann@example.org" in text
+        assert '<span class="state state-FAILED">Failed</span>' in text
+        assert "Needed more memory" in text
+        assert "North Sea" in text
+
+    @pytest.mark.parametrize("by", ["id", "email", "user_id", "title"])
+    def test_instances_are_found(self, operator, owner, by):
+        wanted = make_instance(owner, title="The North Sea")
+        other = make_instance(make_user(), title="Another")
+        term = {
+            "id": wanted.instance_id,
+            "email": "Ann@example.org",
+            "user_id": owner.username,
+            "title": "north",
+        }[by]
+        text = operator.get(INSTANCES, {"q": term}).content.decode()
+        assert wanted.instance_id in text
+        assert other.instance_id not in text
+
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [("state__exact", "READY"), ("reason__exact", "IDLE"), ("kind__exact", "xcube_server")],
+    )
+    def test_instances_are_filtered(self, operator, owner, key, value):
+        make_instance(owner, state=State.STOPPED)
+        field = key.removesuffix("__exact")
+        wanted = make_instance(owner, **{"state": State.ASLEEP, field: value})
+        found = operator.get(INSTANCES, {key: value}).context["cl"].result_list
+        assert wanted.pk in [row.pk for row in found]
+        assert len(found) == (2 if field == "kind" else 1)
+
+
+class TestOneInstance:
+    def test_it_shows_configuration_events_log_and_urls(self, operator, owner):
+        instance = make_instance(owner, state=State.STOPPED, log="<b>first</b>\nsecond")
+        InstanceDocument.objects.filter(instance=instance).update(configuration={"Datasets": [77]})
+        InstanceEvent.objects.create(instance=instance, message="Warned.", actor="worker")
+        text = operator.get(f"{INSTANCES}{instance.pk}/change/").content.decode()
+        assert "77" in text
+        assert "Warned." in text
+        assert "&lt;b&gt;first&lt;/b&gt;\nsecond" in text
+        assert f"//{instance.instance_id}." in text or f"/{instance.instance_id}" in text
+
+    def test_only_superusers_see_the_address(self, operator, superuser, owner):
+        instance = make_instance(owner, state=State.READY, address=SECRET_ADDRESS)
+        page = f"{INSTANCES}{instance.pk}/change/"
+        assert SECRET_ADDRESS in superuser.get(page).content.decode()
+        assert SECRET_ADDRESS not in operator.get(page).content.decode()
+        for client in (operator, superuser):
+            assert SECRET_ADDRESS not in client.get(INSTANCES).content.decode()
+
+    def test_the_page_takes_as_many_queries_for_many_events_as_for_few(
+        self, operator, owner, django_assert_max_num_queries
+    ):
+        instance = make_instance(owner, state=State.READY)
+        for _ in range(40):
+            InstanceEvent.objects.create(instance=instance, to_state=State.READY, actor="worker")
+        with django_assert_max_num_queries(14):
+            operator.get(f"{INSTANCES}{instance.pk}/change/")
+
+    def test_nothing_about_it_can_be_edited(self, operator, owner):
+        instance = make_instance(owner, state=State.READY)
+        page = f"{INSTANCES}{instance.pk}"
+        assert b'name="_save"' not in operator.get(f"{page}/change/").content
+        assert operator.post(f"{page}/change/", {"state": "FAILED"}).status_code == 403
+        assert operator.get(f"{INSTANCES}add/").status_code == 403
+        assert operator.post(f"{page}/delete/", {"post": "yes"}).status_code == 403
+
+    def test_whoever_is_no_operator_sees_and_stops_nothing(self, owner):
+        instance = make_instance(owner, state=State.READY)
+        client = signed_in(make_user(permissions=["manage:cubegens"], is_staff=True))
+        for page in (INSTANCES, PROFILES, SHARES, SESSIONS):
+            assert client.get(page).status_code == 403
+        act(client, INSTANCES, "stop", instance)
+        instance.refresh_from_db()
+        assert instance.state == State.READY
+
 
 class TestActions:
+    def test_stop(self, operator, owner):
+        ready, waiting = make_instance(owner, state=State.READY), make_instance(owner)
+        over = make_instance(owner, state=State.FAILED)
+        assert "2 services were stopped." in act(operator, INSTANCES, "stop", ready, waiting, over)
+        for row in (ready, waiting, over):
+            row.refresh_from_db()
+        assert [ready.state, waiting.state, over.state] == ["STOPPING", "STOPPED", "FAILED"]
+        assert ready.reason == Reason.OPERATOR
+
+    def test_sleep_and_wake(self, operator, owner):
+        instance = make_instance(owner, state=State.READY)
+        assert "1 service was put to sleep." in act(operator, INSTANCES, "put_to_sleep", instance)
+        instance.refresh_from_db()
+        assert instance.state == State.ASLEEP
+        assert "1 service was woken." in act(operator, INSTANCES, "wake", instance)
+        instance.refresh_from_db()
+        assert instance.state == State.STARTING
+        assert "0 services were woken." in act(operator, INSTANCES, "wake", instance)
+
     def test_shares_are_withdrawn_once(self, operator, owner):
         share = share_of(make_instance(owner))
         assert "1 share was withdrawn." in act(operator, SHARES, "withdraw", share)
@@ -156,6 +263,11 @@ class TestProfiles:
             assert f'value="{shown}"' in text
         listed = operator.get(PROFILES).content.decode()
         assert "1536 MiB" in listed
+
+    def test_a_new_one_begins_with_the_usual_values(self, operator):
+        text = operator.get(f"{PROFILES}add/").content.decode()
+        for shown in ("1 GiB", "30 min", "30 d", "1.0"):
+            assert f'value="{shown}"' in text
 
     def test_saving_it_unchanged_changes_nothing(self, operator):
         profile = make_profile(memory_bytes=1234567890, idle_s=61, stores=["gone"])
