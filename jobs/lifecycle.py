@@ -24,6 +24,7 @@ from accounts.units import ledger
 from hubsite.coordination.transitions import step
 from hubsite.coordination.wake_up import wake_up
 
+from . import output_changes
 from .models import FINAL_STATES, Job, JobDocument, JobEvent, Reason, State
 
 logger = logging.getLogger(__name__)
@@ -99,6 +100,8 @@ def move(
             # Otherwise its run may have begun, or even ended; then `close` bills it.
             if fields.get("removal_due_at"):
                 wake_up(REMOVAL_TASK)
+            if job.started_at is not None and wrote is not False:
+                output_changes.say_changed(job)
             JobDocument.objects.filter(job=job).update(credentials=None)
     return True
 
@@ -237,6 +240,8 @@ def close(job: Job, *, has_run: bool, result_status: str = "", wrote: bool | Non
             Job.objects.filter(pk=job.pk).update(removal_due_at=due)
             job.removal_due_at = due
             wake_up(REMOVAL_TASK)
+        if job.started_at is not None and wrote is not False:
+            output_changes.say_changed(job)
     job.is_live = False
     return True
 

@@ -22,6 +22,7 @@ from hubsite.coordination.lease import Lease
 from hubsite.coordination.wake_up import ask
 from hubsite.refusals import Refused
 
+from . import output_changes
 from .estimates import asking
 from .models import Job
 from .stores.catalogue import StoresFileError, load_catalogue, location
@@ -93,6 +94,7 @@ def _remove(job: Job) -> bool:
         return _failed(job, error, pause)
     Job.objects.filter(pk=job.pk).update(removal_due_at=None)
     if removed:
+        output_changes.say_changed(job)
         logger.info("%s: what it wrote to %s was removed", job.job_id, job.output_store)
     return True
 

@@ -10,10 +10,14 @@ class ServicesConfig(AppConfig):
     def ready(self) -> None:
         from hubsite.coordination import queues, ticks
         from hubsite.engines import followers
+        from jobs import output_changes
 
         from .following import make_follower
+        from .xcube_server import live
 
         ticks.every(5, "services.tasks.sweep")
         ticks.on_demand("services.tasks.start_due")
+        ticks.on_demand("services.tasks.refresh_due")
         ticks.on_demand("services.tasks.remove_objects", queue=queues.OUTSIDE)
         followers.register("services", make_follower)
+        output_changes.listen(live.output_changed)

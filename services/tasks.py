@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import idle, removal, starting
+from .xcube_server import live
 
 
 def start_due() -> None:
@@ -14,9 +15,15 @@ def remove_objects(names: list[str], engine_name: str) -> None:
     removal.remove(names, engine_name)
 
 
+def refresh_due() -> None:
+    """Tell services that data which they show has changed."""
+    live.refresh_due()
+
+
 def sweep() -> None:
     """Find work whose wake-up was lost, and what time alone makes due."""
     starting.start_due()
     starting.fail_overdue()
+    live.refresh_due()
     idle.look()
     removal.ask_for_leftovers()
