@@ -309,7 +309,7 @@ def test_the_follower_asks_for_the_ticks_that_are_due():
     ticker = ticks.Ticker()
     for _ in range(3):
         ticker.ask_due()
-    assert queued_tasks().count("sweep") == 1, "one every five seconds"
+    assert queued_tasks().count("sweep") == 2, "one of jobs and one of services every five seconds"
     assert queued_tasks().count("delete_expired_tokens") == 1, "the accounts' housekeeping, too"
 
 
