@@ -176,6 +176,7 @@ if PRODUCTION:
         for pattern in (
             r"health/",
             r"metrics$",
+            r"internal/edge/",
             rf"{API_PATH}$",
             rf"{API_PATH}cubegens/[^/]+/(callbacks|code)$",
         )

@@ -19,5 +19,7 @@ class ServicesConfig(AppConfig):
         ticks.on_demand("services.tasks.start_due")
         ticks.on_demand("services.tasks.refresh_due")
         ticks.on_demand("services.tasks.remove_objects", queue=queues.OUTSIDE)
+        ticks.housekeeping("services.access.entering.forget_tickets", deletes=True)
+        ticks.housekeeping("services.access.entering.forget_sessions", deletes=True)
         followers.register("services", make_follower)
         output_changes.listen(live.output_changed)

@@ -7,7 +7,12 @@ from django.utils.module_loading import import_string
 
 from hubsite.coordination import queues, ticks
 
-LAUNCHING = {"jobs.tasks.sweep", "jobs.tasks.launch_due"}
+LAUNCHING = {
+    "jobs.tasks.sweep",
+    "jobs.tasks.launch_due",
+    "services.tasks.sweep",
+    "services.tasks.start_due",
+}
 
 
 @pytest.mark.parametrize("tick", ticks.registered(), ids=lambda tick: tick.task)

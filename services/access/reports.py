@@ -1,0 +1,131 @@
+"""What the edge reports every few seconds: which services were used, which rights are in use.
+
+Uses keep services awake. Of the rights the answer names those that have ended, so that the edge
+closes what is still open on their account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.models import Case, CharField, DateTimeField, F, Q, Value, When
+from django.db.models.functions import Greatest
+from django.utils import timezone
+
+from accounts.models import AccessToken, User
+
+from ..models import OVER_STATES, ServiceInstance
+from .rights import SessionRow, is_good, may_use, session_rows
+
+MOST_USES = 500
+MOST_GRANTS = 5000
+
+
+@dataclass(frozen=True)
+class Use:
+    """One service was used at a time; `open` requests are not answered yet."""
+
+    instance: str
+    at: float
+    by: str
+    open: int = 0
+
+
+def record(uses: Sequence[Use], grants: Sequence[str]) -> dict[str, list[str]]:
+    """Record the uses, and answer which of the grants have ended and which services are over."""
+    ended, instances = _ended(grants)
+    _note_uses(uses)
+    named = {use.instance for use in uses} | instances
+    going = ServiceInstance.objects.filter(instance_id__in=named).exclude(state__in=OVER_STATES)
+    return {
+        "ended": ended,
+        "stopped": sorted(named - set(going.values_list("instance_id", flat=True))),
+    }
+
+
+def _note_uses(uses: Sequence[Use]) -> None:
+    """Move `last_used_at` forward, for all in one statement."""
+    now = timezone.now()
+    latest: dict[str, tuple[datetime, str]] = {}
+    for use in uses:
+        at = now if use.open else min(now, _time(use.at, now))
+        if use.instance not in latest or latest[use.instance][0] < at:
+            latest[use.instance] = (at, use.by)
+    if not latest:
+        return
+    times = [When(instance_id=name, then=Value(at)) for name, (at, _) in latest.items()]
+    names = [When(instance_id=name, then=Value(by[:40])) for name, (_, by) in latest.items()]
+    at = Case(*times, output_field=DateTimeField())
+    rows = ServiceInstance.objects.filter(instance_id__in=latest).exclude(state__in=OVER_STATES)
+    rows.filter(Q(last_used_at=None) | Q(last_used_at__lt=at)).update(
+        last_used_at=Greatest(at, F("created_at")),
+        last_used_by=Case(*names, output_field=CharField()),
+    )
+
+
+def _time(epoch_s: float, now: datetime) -> datetime:
+    """The time, as far as it can be one; the edge's clock may be wrong."""
+    try:
+        return datetime.fromtimestamp(epoch_s, UTC)
+    except (ValueError, OverflowError, OSError):
+        return now
+
+
+def _ended(grants: Sequence[str]) -> tuple[list[str], set[str]]:
+    """The grants that are no right any more, and the instances that the others are for."""
+    sessions = {g: int(g[2:]) for g in grants if g.startswith("s:") and g[2:].isdecimal()}
+    tokens = {g: parts for g in grants if (parts := _token_grant(g)) is not None}
+    good: set[str] = set()
+    instances: set[str] = set()
+    found = map(SessionRow._make, session_rows().filter(pk__in=sessions.values()))
+    rows = {row.pk: row for row in found}
+    now = timezone.now()
+    for grant, pk in sessions.items():
+        if (row := rows.get(pk)) is not None:
+            instances.add(row.instance_id)
+            if row.state not in OVER_STATES and is_good(row, now):
+                good.add(grant)
+    good |= _good_tokens(tokens, instances)
+    return [grant for grant in grants if grant not in good], instances
+
+
+def _token_grant(grant: str) -> tuple[int, int, str] | None:
+    """User, instance and token id of a grant that a bearer token gave."""
+    kind, _, rest = grant.partition(":")
+    user, _, rest = rest.partition(":")
+    instance, _, jti = rest.partition(":")
+    if kind != "b" or not (user.isdecimal() and instance.isdecimal()):
+        return None
+    return int(user), int(instance), jti
+
+
+def _good_tokens(grants: Mapping[str, tuple[int, int, str]], instances: set[str]) -> set[str]:
+    """Of these grants those whose token is neither revoked nor expired, as far as the hub knows.
+
+    It does not know when a provider's token expires; the edge asks anew within a minute.
+    """
+    if not grants:
+        return set()
+    users = User.objects.in_bulk({user for user, _, _ in grants.values()})
+    rows = ServiceInstance.objects.select_related("owner").in_bulk(
+        {instance for _, instance, _ in grants.values()}
+    )
+    ids = {jti for _, _, jti in grants.values() if jti}
+    revoked = AccessToken.objects.filter(jti__in=ids).filter(
+        Q(revoked_at__isnull=False)
+        | Q(expires_at__lte=timezone.now())
+        | Q(client__revoked_at__isnull=False)
+    )
+    ended_ids = set(revoked.values_list("jti", flat=True))
+    good = set()
+    for grant, (user, instance, jti) in grants.items():
+        row: Any = rows.get(instance)
+        if row is None or user not in users:
+            continue
+        instances.add(row.instance_id)
+        if jti not in ended_ids and row.state not in OVER_STATES and may_use(users[user], row):
+            good.add(grant)
+    return good

@@ -1,0 +1,46 @@
+"""The page `/services/<id>/open`: leads a signed-in browser to a service at the edge."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from ..access.entering import make_ticket
+from ..access.rights import may_use
+from ..addresses import base_url
+from ..models import OVER_STATES, ServiceInstance
+
+VIEWER = "/viewer/"
+_ONWARD = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]{0,2000}")
+"""A path of the service itself: nothing that a browser takes for another host."""
+
+
+@never_cache
+@login_required
+@require_safe
+def open_service(request: HttpRequest, instance_id: str) -> HttpResponse:
+    """Redirect to the edge with a ticket, or say why the service cannot be opened."""
+    rows = ServiceInstance.objects.select_related("owner")
+    instance = rows.filter(instance_id=instance_id).first()
+    if instance is None or not may_use(request.user, instance):
+        return _says(request, None, status=404)
+    if instance.state in OVER_STATES:
+        return _says(request, instance, status=410)
+    onward = request.GET.get("next", VIEWER)
+    if not _ONWARD.fullmatch(onward):
+        onward = VIEWER
+    ticket = make_ticket(instance, request.user)
+    url = f"{base_url(instance)}/.xcube-hub/enter?ticket={ticket}&next={quote(onward)}"
+    response = HttpResponseRedirect(url)
+    response["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def _says(request: HttpRequest, instance: ServiceInstance | None, *, status: int) -> HttpResponse:
+    return render(request, "services/cannot_open.html", {"instance": instance}, status=status)

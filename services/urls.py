@@ -1,0 +1,12 @@
+"""Pages of services, and the endpoints for the edge."""
+
+from django.urls import path
+
+from .access import endpoints
+from .pages.opening import open_service
+
+urlpatterns = [
+    path("services/<slug:instance_id>/open", open_service, name="service-open"),
+    path("internal/edge/decide", endpoints.decide),
+    path("internal/edge/report", endpoints.report),
+]
