@@ -16,6 +16,7 @@ from accounts.roles import hold_user
 from accounts.scopes import MANAGE_CUBEGENS, PROCESS_CUBEGENS
 from accounts.units import ledger
 from hubsite import switches
+from hubsite.coordination import lock
 from hubsite.coordination.wake_up import wake_up
 from hubsite.refusals import FieldError, Kind, Refused
 from jobs.settings import hub
@@ -34,11 +35,14 @@ from .models import (
     new_job_id,
 )
 from .request import ResolvedRequest, parse_request
+from .request.accessors import format_of
+from .request.parameters import LEVELS
 from .stores.catalogue import StoresFileError
 from .workload import resolve_for
 
 logger = logging.getLogger(__name__)
 
+LEVELS_LOCK = "jobs.levels"
 IDEMPOTENCY_KEPT = timedelta(days=1)
 """How long a repeated `Idempotency-Key` returns its first answer (docs/api.md)."""
 
@@ -53,13 +57,16 @@ class Submission:
     document: Any
     code: bytes | None = None
     idempotency_key: str | None = None
+    levels: bool = False
+    """Whether to write a pyramid beside the cube, for viewers, as `write_params.levels` asks."""
     retry_of: Job | None = None
     """The job of the caller that this submission repeats; it ended without a cube."""
 
     @property
     def body_hash(self) -> str:
         text = json.dumps(self.document, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode() + b"\0" + (self.code or b"")).hexdigest()
+        option = b"\0levels" if self.levels else b""
+        return hashlib.sha256(text.encode() + b"\0" + (self.code or b"") + option).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,7 @@ def parse(submission: Submission) -> ResolvedRequest:
     """Check the request in `submission`. Raises Refused that names every fault."""
     try:
         request = parse_request(submission.document, uploaded=submission.code is not None)
+        request = request.with_levels() if submission.levels else request
         return resolve_for(submission.user.username, request)
     except StoresFileError as error:
         logger.error("%s", error)
@@ -131,9 +139,9 @@ def admit(submission: Submission) -> Job:
         if isinstance(error, ledger.InsufficientUnits):
             raise _more_than_available(error) from None
         if isinstance(error, IntegrityError):
-            claim = _claim(submission.user, resolved)
-            if _is_claimed(claim):
-                raise _output_is_taken(claim, resolved) from None
+            for data_id, claim in _claims(submission.user, resolved).items():
+                if _is_claimed(claim):
+                    raise _output_is_taken(claim, resolved, data_id) from None
         raise
 
 
@@ -148,8 +156,14 @@ def _write(submission: Submission, job_id: str, resolved: ResolvedRequest, quote
             kind=Kind.BUSY,
             retry_after_s=60,
         )
-    claim = _claim(user, resolved)
-    _check_output(user, claim, resolved, quoted)
+    claims = _claims(user, resolved)
+    if any(format_of(data_id) == "levels" for data_id in claims):
+        # The database cannot hold apart the pyramid of one job and the cube of another.
+        lock.hold(LEVELS_LOCK)
+    exists = (quoted.estimate.output_exists, quoted.estimate.levels_exist)
+    for (data_id, claim), is_there in zip(claims.items(), exists, strict=False):
+        _check_output(user, data_id, claim, resolved, began=quoted.began, is_there=bool(is_there))
+    claim, levels_claim = [*claims.values(), ""][:2]
     job = Job.objects.create(
         job_id=job_id,
         owner=user,
@@ -165,6 +179,7 @@ def _write(submission: Submission, job_id: str, resolved: ResolvedRequest, quote
         output_store=resolved.output_store,
         output_data_id=resolved.output_data_id,
         output_claim=claim,
+        levels_claim=levels_claim,
     )
     credentials = resolved.credentials()
     JobDocument.objects.create(
@@ -241,56 +256,78 @@ def _check_limit(submission: Submission, quoted: Quote) -> None:
         )
 
 
-def _check_output(user: Any, claim: str, resolved: ResolvedRequest, quoted: Quote) -> None:
-    """Check that only the user whose job wrote an output last can replace it."""
+def _check_output(
+    user: Any,
+    data_id: str,
+    claim: str,
+    resolved: ResolvedRequest,
+    *,
+    began: datetime,
+    is_there: bool,
+) -> None:
+    """Check that only the user whose job wrote an output last can replace it.
+
+    `is_there`: something was found at its place after `began`.
+    """
     if _is_claimed(claim):
-        raise _output_is_taken(claim, resolved)
-    written = Job.objects.filter(output_claim=claim).exclude(started_at=None).order_by("-id")
-    # Since the estimate looked for the output, by the hub's clock; the run's may differ.
-    ended_since = JobEvent.objects.filter(
-        job__output_claim=claim, to_state__in=FINAL_STATES, at__gte=quoted.began
-    ).exclude(job__started_at=None)
-    is_new = ended_since.exists()
-    if not quoted.estimate.output_exists and not is_new:
-        return
-    writer = written.values_list("owner_id", flat=True).first()
+        raise _output_is_taken(claim, resolved, data_id)
+    written = Job.objects.at([claim]).exclude(started_at=None)
+    if not is_there:
+        # Since the estimate looked for the output, by the hub's clock; the run's may differ.
+        ended_since = JobEvent.objects.filter(
+            job__in=written, to_state__in=FINAL_STATES, at__gte=began
+        )
+        if not ended_since.exists():
+            return
+    writer = written.order_by("-id").values_list("owner_id", flat=True).first()
     is_ours = resolved.output_store.startswith("@")
     if is_ours and writer != user.pk:
-        raise _output_conflict(resolved, "exists and is not yours to replace")
+        raise _output_conflict(resolved, data_id, "exists and is not yours to replace")
     if not resolved.may_change_existing:
-        raise _output_conflict(resolved, "exists; set output_config.replace to true to replace it")
+        raise _output_conflict(
+            resolved, data_id, "exists; set output_config.replace to true to replace it"
+        )
 
 
-def _claim(user: Any, resolved: ResolvedRequest) -> str:
-    """The identity of the output's location.
+def _claims(user: Any, resolved: ResolvedRequest) -> dict[str, str]:
+    """The claims on the cube and, if one is asked for, on its pyramid, by data id."""
+    names = (resolved.output_data_id or "", resolved.levels_data_id)
+    return {name: _claim(user, resolved, name) for name in names if name}
+
+
+def _claim(user: Any, resolved: ResolvedRequest, data_id: str) -> str:
+    """The identity of the location of `data_id` in the output's store.
 
     For a caller's own store it contains the caller, because an address that someone gives proves
     nothing, and must give no claim on a location in a store of the hub.
     """
-    place = resolved.output_location()
+    place = resolved.location_of(data_id)
     if not resolved.output_store.startswith("@"):
         place = f"{user.username} {place}"
     return hashlib.sha256(place.encode()).hexdigest()
 
 
 def _is_claimed(claim: str) -> bool:
-    return Job.objects.claiming().filter(output_claim=claim).exists()
+    return Job.objects.claiming().at([claim]).exists()
 
 
-def _output_is_taken(claim: str, resolved: ResolvedRequest) -> Refused:
-    if Job.objects.filter(output_claim=claim, is_live=True).exists():
-        return _output_conflict(resolved, "is being written by another job")
+def _output_is_taken(claim: str, resolved: ResolvedRequest, data_id: str) -> Refused:
+    if Job.objects.at([claim]).filter(is_live=True).exists():
+        return _output_conflict(resolved, data_id, "is being written by another job")
     return _output_conflict(
         resolved,
+        data_id,
         "is being cleared of what a failed job left there; please try again in a moment",
     )
 
 
-def _output_conflict(resolved: ResolvedRequest, why: str) -> Refused:
+def _output_conflict(resolved: ResolvedRequest, data_id: str, why: str) -> Refused:
+    is_pyramid = data_id == resolved.levels_data_id
+    field = f"write_params.{LEVELS}" if is_pyramid else "data_id"
     return Refused(
-        f"{resolved.output_data_id!r} in {resolved.output_store} {why}.",
+        f"{data_id!r} in {resolved.output_store} {why}.",
         kind=Kind.CONFLICT,
-        errors=[FieldError("output_config.data_id", why)],
+        errors=[FieldError(f"output_config.{field}", why)],
     )
 
 

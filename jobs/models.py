@@ -12,6 +12,8 @@ from django.utils import timezone
 
 from hubsite.engines import base as engines
 
+from .request.accessors import levels_name
+
 XCUBE_GEN = "xcube_gen"
 """The name of cube generation among the services of the hub (`GET /services`)."""
 
@@ -78,6 +80,10 @@ class JobQuerySet(models.QuerySet["Job"]):
         """Jobs that hold the claim on their output: no other job may write there."""
         return self.filter(Q(is_live=True) | Q(removal_due_at__isnull=False))
 
+    def at(self, claims: Collection[str]) -> JobQuerySet:
+        """Jobs that write, or wrote, their cube or its pyramid to one of these places."""
+        return self.filter(Q(output_claim__in=claims) | Q(levels_claim__in=claims))
+
     def lock(self, pks: Collection[int]) -> None:
         """Lock these rows until the transaction ends, in the order of their keys.
 
@@ -135,6 +141,13 @@ class Job(models.Model):
         max_length=64, help_text="SHA-256 of where the output lies: one live job at a time."
     )
 
+    levels_claim = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        help_text="The same of the pyramid beside the output; empty: none is written.",
+    )
+
     created_at = models.DateTimeField(default=timezone.now)
     launched_at = models.DateTimeField(null=True, blank=True)
     made_at = models.DateTimeField(
@@ -175,6 +188,11 @@ class Job(models.Model):
                 condition=Q(is_live=True) | Q(removal_due_at__isnull=False),
                 name="one_live_job_per_output",
             ),
+            models.UniqueConstraint(
+                fields=["levels_claim"],
+                condition=(Q(is_live=True) | Q(removal_due_at__isnull=False)) & ~Q(levels_claim=""),
+                name="one_live_job_per_pyramid",
+            ),
             models.CheckConstraint(condition=Q(units__gte=0), name="job_units_not_negative"),
         ]
         indexes = [
@@ -185,6 +203,11 @@ class Job(models.Model):
             models.Index(fields=["reason", "-id"], condition=~Q(reason=""), name="job_reason"),
             models.Index(fields=["id"], condition=Q(is_live=True), name="job_live"),
             models.Index(fields=["output_claim", "-id"], name="job_output"),
+            models.Index(
+                fields=["levels_claim", "-id"],
+                condition=~Q(levels_claim=""),
+                name="job_levels",
+            ),
             models.Index(
                 fields=["removal_due_at"],
                 condition=Q(removal_due_at__isnull=False),
@@ -198,6 +221,19 @@ class Job(models.Model):
     @property
     def is_final(self) -> bool:
         return self.state in FINAL_STATES
+
+    @property
+    def outputs(self) -> list[tuple[str, str]]:
+        """(data id, claim) of the cube and, if one was asked for, of its pyramid."""
+        places = [(self.output_data_id, self.output_claim)]
+        if self.levels_claim:
+            places.append((levels_name(self.output_data_id), self.levels_claim))
+        return places
+
+
+def levels_data_id(job: Job) -> str:
+    """The name of the pyramid beside the job's cube, in the same store; "" if it has none."""
+    return levels_name(job.output_data_id) if job.levels_claim else ""
 
 
 class JobDocument(models.Model):

@@ -115,19 +115,24 @@ def _failed(job: Job, error: Exception, pause: timedelta) -> bool:
 
 
 def _ask_estimator(job: Job) -> bool:
-    """Raises CannotRemove, Refused and StoresFileError."""
+    """Remove the cube and its pyramid. Raises CannotRemove, Refused and StoresFileError."""
     name = job.output_store.removeprefix("@")
     store = load_catalogue().get(name)
     if store is None:
         raise CannotRemove(f"the stores file has no store {job.output_store} any more")
     given = store.for_user(job.owner.username)
-    claim = hashlib.sha256(location(given, job.output_data_id).encode()).hexdigest()
-    if claim != job.output_claim:
-        # The store now points to another place, so nothing there belongs to this job.
-        raise CannotRemove(f"the store {job.output_store} is not where it was")
-    return asking.remove_output(
-        run=job.job_id,
-        output={"store_id": job.output_store, "data_id": job.output_data_id},
-        stores={name: given},
-        timeout_s=REQUEST_S,
-    )
+    for data_id, claim in job.outputs:
+        if claim != hashlib.sha256(location(given, data_id).encode()).hexdigest():
+            # The store now points to another place, so nothing there belongs to this job.
+            raise CannotRemove(f"the store {job.output_store} is not where it was")
+    give_up = time.monotonic() + REQUEST_S
+    removed = [
+        asking.remove_output(
+            run=job.job_id,
+            output={"store_id": job.output_store, "data_id": data_id},
+            stores={name: given},
+            timeout_s=max(1.0, give_up - time.monotonic()),
+        )
+        for data_id, _ in job.outputs
+    ]
+    return any(removed)

@@ -10,7 +10,7 @@ from hubsite import switches
 from jobs.settings import hub
 
 from ..admission import Quote
-from ..models import XCUBE_GEN, Job, Reason, State
+from ..models import XCUBE_GEN, Job, Reason, State, levels_data_id
 
 CANCELLED_STATUS_CODE = 409
 XCUBE_ERROR_STATUS_CODE = 400
@@ -37,6 +37,8 @@ def job_summary(job: Job) -> dict[str, Any]:
         "store_id": job.output_store,
         "data_id": job.output_data_id,
     }
+    if pyramid := levels_data_id(job):
+        summary["levels_data_id"] = pyramid
     if job.is_final:
         summary["job_result"] = _result(job)
     return summary

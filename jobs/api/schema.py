@@ -73,6 +73,14 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     description="Any text that names this submission. Sent again with the same request within a "
     "day it returns the job that the first made, and charges nothing; with another request 422.",
 )
+LEVELS = OpenApiParameter(
+    "levels",
+    {"type": "boolean", "default": False},
+    description="Write a pyramid (`NAME.levels`) beside the cube `NAME.zarr`, so that viewers open "
+    "large cubes fast. `output_config.write_params.levels` does the same. It costs as all that is "
+    "written: a third of the cube at most, and for each image a unit at least. If the cube or the "
+    "pyramid cannot be made, neither stays.",
+)
 RETRY_OF = OpenApiParameter(
     "retry_of",
     str,
@@ -108,6 +116,7 @@ info = extend_schema(
     summary="What a request would make and cost",
     description="Takes the same request as a submission. Nothing is stored and nothing is "
     "charged. Needs `manage:cubegens`.",
+    parameters=[LEVELS],
     request=_body(
         CubegenRequestSerializer,
         a_cube=examples.REQUEST,
@@ -129,7 +138,7 @@ submit = extend_schema(
     "cannot take it back (a store of your own, own code, an existing dataset), unless the fault "
     "is the hub's. Needs "
     "`manage:cubegens`, and `process:cubegens` for own code.",
-    parameters=[IDEMPOTENCY_KEY, RETRY_OF],
+    parameters=[IDEMPOTENCY_KEY, LEVELS, RETRY_OF],
     request=_body(
         CubegenRequestSerializer,
         a_cube=examples.REQUEST,
@@ -146,7 +155,7 @@ submit_code = extend_schema(
     summary="Generate a cube with own code from a zip",
     description="As `PUT /cubegens`, for code that is more than one file. Needs "
     "`process:cubegens`.",
-    parameters=[IDEMPOTENCY_KEY, RETRY_OF],
+    parameters=[IDEMPOTENCY_KEY, LEVELS, RETRY_OF],
     request={
         "multipart/form-data": OpenApiRequest(
             CubegenCodeFormSerializer,

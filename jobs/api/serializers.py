@@ -137,6 +137,10 @@ class CubegenSummarySerializer(serializers.Serializer):
     units = count_field("Processing units reserved for it at submission.")
     store_id = serializers.CharField(help_text="The store that the cube is written to.")
     data_id = serializers.CharField(help_text="The cube's name in that store.")
+    levels_data_id = serializers.CharField(
+        required=False,
+        help_text="The name of the pyramid beside the cube, if one was asked for.",
+    )
     job_result = CubegenResultSerializer(required=False)
 
 
@@ -225,6 +229,28 @@ class CostEstimationSerializer(ClosedSerializer):
     limit = count_field("The most that one job may cost.")
 
 
+class LevelsSerializer(ClosedSerializer):
+    """The pyramid that would be written beside the cube. Its cost is part of the cost."""
+
+    data_id = serializers.CharField(
+        required=False, help_text="Its name in the output's store, if the output has one."
+    )
+    image_sizes = serializers.ListField(
+        child=serializers.ListField(
+            child=serializers.IntegerField(min_value=1), min_length=2, max_length=2
+        ),
+        min_length=1,
+        help_text="`[width, height]` of each level. The first is the cube itself, which is not "
+        "written twice.",
+    )
+    tile_size = serializers.ListField(
+        child=serializers.IntegerField(min_value=1),
+        min_length=2,
+        max_length=2,
+        help_text="`[width, height]` of a chunk of the further levels.",
+    )
+
+
 class CubeInfoResultSerializer(serializers.Serializer):
     dataset_descriptor = DatasetDescriptorSerializer()
     size_estimation = SizeEstimationSerializer()
@@ -233,6 +259,9 @@ class CubeInfoResultSerializer(serializers.Serializer):
         choices=[2, 3],
         required=False,
         help_text="The Zarr format the cube would be written in, if it is written as Zarr.",
+    )
+    levels = LevelsSerializer(
+        required=False, help_text="Only if a pyramid is asked for (`levels=true`)."
     )
 
 

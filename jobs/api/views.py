@@ -165,8 +165,17 @@ def _submission(request: Request, document: Any, code: bytes | None = None) -> S
         document=document,
         code=code,
         idempotency_key=key,
+        levels=_wants_levels(request),
         retry_of=_repeated_job(request),
     )
+
+
+def _wants_levels(request: Request) -> bool:
+    """Whether `levels` asks for a pyramid beside the cube. Raises Refused for other values."""
+    wanted = request.query_params.get("levels", "false")
+    if wanted not in ("true", "false"):
+        raise Refused("true or false is expected", field="levels")
+    return wanted == "true"
 
 
 def _repeated_job(request: Request) -> Job | None:

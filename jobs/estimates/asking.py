@@ -44,19 +44,22 @@ class Estimate:
     """An estimate. `result` has xcube's shape: dataset_descriptor, size_estimation.
 
     `written` is the size that the runner measured: {"images", "width", "height"}, or null if it
-    cannot open the inputs. `result` may contain the output's `zarr_format`.
+    cannot open the inputs; and, if a pyramid is asked for, `levels`, a list of the same.
+    `result` may contain the output's `zarr_format`.
     """
 
     result: dict[str, Any]
-    written: dict[str, int | None]
+    written: dict[str, Any]
     output_exists: bool | None
+    levels_exist: bool | None = None
 
     @property
     def size(self) -> CubeSize:
         """The size to pay for: the measured one if there is one, else xcube's estimate."""
         images, width, height = (self.written.get(n) for n in ("images", "width", "height"))
         if images and width and height:
-            return CubeSize(images, width, height)
+            levels = tuple(CubeSize(**level) for level in self.written.get("levels") or ())
+            return CubeSize(images, width, height, levels)
         return CubeSize.of(self.result["dataset_descriptor"])
 
 
@@ -82,7 +85,12 @@ def estimate(
         logger.error("the estimator answered with HTTP status %d: %.500s", reply.status, answer)
         raise _unavailable()
     if answer.get("status") == "ok":
-        return Estimate(answer["result"], answer.get("written") or {}, answer.get("output_exists"))
+        return Estimate(
+            answer["result"],
+            answer.get("written") or {},
+            answer.get("output_exists"),
+            answer.get("levels_exist"),
+        )
     message = str(answer.get("message") or "xcube could not estimate this request.")[:2000]
     kind = answer.get("kind")
     if kind == "store" and not uses_own_store:

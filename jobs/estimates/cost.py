@@ -26,13 +26,21 @@ class Price:
     output_punits_weight: float = 1.0
     free: bool = False
 
-    def units(self, *, width: int, height: int, layers: int) -> int:
-        """Units of `layers` images (times x variables) of `width` x `height` pixels."""
+    def units(
+        self, *, width: int, height: int, layers: int, levels: Sequence[CubeSize] = ()
+    ) -> int:
+        """Units of `layers` images (times x variables) of `width` x `height` pixels.
+
+        `levels` are written too, but not read.
+        """
         if self.free:
             return 0
         pixels = width * height
         read = layers * -(-pixels // self.input_pixels_per_punit)
-        written = layers * -(-pixels // self.output_pixels_per_punit)
+        written = layers * -(-pixels // self.output_pixels_per_punit) + sum(
+            level.images * -(-level.width * level.height // self.output_pixels_per_punit)
+            for level in levels
+        )
         try:
             cost = max(read * self.input_punits_weight, written * self.output_punits_weight)
         except OverflowError:
@@ -42,11 +50,15 @@ class Price:
 
 @dataclass(frozen=True)
 class CubeSize:
-    """`images` 2-D arrays (variables x times x other dimensions) of `width` x `height` pixels."""
+    """`images` 2-D arrays (variables x times x other dimensions) of `width` x `height` pixels.
+
+    `levels` are the smaller images of a pyramid that is written beside the cube.
+    """
 
     images: int
     width: int
     height: int
+    levels: tuple[CubeSize, ...] = ()
 
     @classmethod
     def of(cls, descriptor: Mapping) -> CubeSize:
@@ -69,7 +81,8 @@ class CubeSize:
     @property
     def cells(self) -> int:
         """The number of values, at most what fits a BigInteger column."""
-        return min(self.images * self.width * self.height, MAX_UNITS)
+        cells = self.images * self.width * self.height + sum(level.cells for level in self.levels)
+        return min(cells, MAX_UNITS)
 
 
 def required_units(size: CubeSize, prices: Sequence[Price]) -> int:
@@ -82,7 +95,8 @@ def required_units(size: CubeSize, prices: Sequence[Price]) -> int:
     if not prices:
         raise CostError("no input has a price")
     return max(
-        price.units(width=size.width, height=size.height, layers=size.images) for price in prices
+        price.units(width=size.width, height=size.height, layers=size.images, levels=size.levels)
+        for price in prices
     )
 
 

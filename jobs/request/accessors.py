@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator
 from ..stores.catalogue import FILE_SYSTEM_TYPES
 from .errors import FieldError
 from .json_rules import member
-from .parameters import OPEN_PARAMS, WRITE_PARAMS, Kind, param_faults
+from .parameters import LEVELS, OPEN_PARAMS, WRITE_PARAMS, Kind, param_faults
 from .paths import redirecting_values
 
 EXTENSIONS = {
@@ -85,8 +85,27 @@ def writer_faults(field: str, config: dict, store_type: str) -> Iterator[FieldEr
     table = WRITE_PARAMS[_format(writer_id, data_id, WRITE_PARAMS)]
     params = config.get("write_params", {})
     yield from _param_faults(f"{field}.write_params", params, store_type, table)
+    if params.get(LEVELS) is True:
+        yield from _levels_faults(f"{field}.write_params.{LEVELS}", config, store_type)
     if "append_dim" in params and config.get("replace"):
         yield FieldError(f"{field}.write_params.append_dim", "expected not together with replace")
+
+
+def levels_name(data_id: str) -> str:
+    """The name of the pyramid beside the cube `data_id`, whose name ends with .zarr."""
+    return f"{data_id[: -len('.zarr')]}.levels"
+
+
+def _levels_faults(field: str, config: dict, store_type: str) -> Iterator[FieldError]:
+    """Only a new cube whose name ends with .zarr, in a file system, can have a pyramid beside."""
+    data_id, params = config.get("data_id", "unnamed.zarr"), config["write_params"]
+    if store_type not in FILE_SYSTEM_TYPES:
+        yield FieldError(field, "expected false in a store that is no file system")
+    elif format_of(data_id) != "zarr":
+        yield FieldError(field, "expected false for an output whose name does not end with .zarr")
+    for name in ("append_dim", "group"):
+        if name in params:
+            yield FieldError(field, f"expected not together with {name}")
 
 
 def _format(accessor_id: str | None, data_id: str, formats: Collection[str]) -> str:

@@ -20,6 +20,8 @@ MAX_DIMENSIONS = 20
 MAX_NAMES = 1000
 MAX_LEVELS = 20  # 2**20 pixels are more than an image's side may have
 MAX_TILE = 2**14
+LEVELS = "levels"
+"""Asks for a pyramid beside the cube. It is the hub's own: xcube never sees it."""
 AGGREGATIONS = ("auto", "first", "min", "max", "mean", "median", "mode")
 DTYPES = tuple(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64))
 DTYPES += ("float32", "float64")
@@ -169,6 +171,7 @@ _WRITE_ZARR: dict[str, Kind] = {
     "consolidated": _BOOLEAN,
     "append_dim": _TEXT,
     "zarr_format": _choice(2, 3),
+    LEVELS: _BOOLEAN,
 }
 WRITE_PARAMS: dict[str, dict[str, Kind]] = {
     "zarr": _WRITE_ZARR,

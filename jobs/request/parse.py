@@ -14,6 +14,7 @@ from .code import UPLOAD_PLACEHOLDER, code_faults
 from .cube import cube_faults
 from .errors import MAX_REPORTED, NOT_LISTED, FieldError, InvalidRequest
 from .json_rules import json_faults, size_faults
+from .parameters import LEVELS
 from .paths import path_fault
 from .schema import structure_faults
 
@@ -45,6 +46,12 @@ class CubegenRequest:
     @property
     def has_user_code(self) -> bool:
         return "code_config" in self.document
+
+    def with_levels(self) -> CubegenRequest:
+        """The same request, with a pyramid beside its output."""
+        params = {**self.output.get("write_params", {}), LEVELS: True}
+        output = {**self.output, "write_params": params}
+        return CubegenRequest({**self.document, "output_config": output})
 
 
 def parse_request(document: object, *, uploaded: bool = False) -> CubegenRequest:

@@ -9,9 +9,17 @@ from functools import cached_property
 
 from ..estimates.cost import Price
 from ..stores.catalogue import FILE_SYSTEM_TYPES, Store, StoreCatalogue, location
-from .accessors import EXTENSIONS, WRITTEN_FORMATS, format_of, opener_faults, writer_faults
+from .accessors import (
+    EXTENSIONS,
+    WRITTEN_FORMATS,
+    format_of,
+    levels_name,
+    opener_faults,
+    writer_faults,
+)
 from .errors import FieldError, InvalidRequest
 from .own_store import display_name, own_store_faults
+from .parameters import LEVELS
 from .parse import CubegenRequest
 from .redaction import redact
 
@@ -40,6 +48,13 @@ class ResolvedRequest:
     @property
     def output_data_id(self) -> str | None:
         return self.document["output_config"].get("data_id")
+
+    @property
+    def levels_data_id(self) -> str:
+        """The name of the pyramid to write beside the output; "" if none is asked for."""
+        params = self.document["output_config"].get("write_params", {})
+        wanted = params.get(LEVELS) and self.output_data_id is not None
+        return levels_name(self.output_data_id) if wanted else ""
 
     @property
     def may_change_existing(self) -> bool:
@@ -91,10 +106,14 @@ class ResolvedRequest:
         """The identity of the output's location; only one active job at a time may have it."""
         if self.output_data_id is None:
             raise ValueError("the output has no data_id yet; see with_output_data_id")
+        return self.location_of(self.output_data_id)
+
+    def location_of(self, data_id: str) -> str:
+        """The identity of the location of `data_id` in the output's store."""
         output = self.document["output_config"]
         store_id = output["store_id"]
         store = self.stores[store_id[1:]] if store_id.startswith("@") else output
-        return location(store, self.output_data_id)
+        return location(store, data_id)
 
     @cached_property
     def _redaction(self) -> tuple[dict, dict[str, object]]:

@@ -68,6 +68,26 @@ def test_what_is_due_is_removed_and_its_claim_ends(asked):
     assert store["store_params"]["root"].endswith(job.owner.username), "its owner's folder alone"
 
 
+def pyramid_claim(owner, data_id="left.levels"):
+    store = load_catalogue().get("cubes").for_user(owner.username)
+    return hashlib.sha256(location(store, data_id).encode()).hexdigest()
+
+
+def test_a_pyramid_goes_with_its_cube(asked):
+    owner = make_user(units=10)
+    job = left(owner, levels_claim=pyramid_claim(owner))
+    assert outputs.remove_due() == 1
+    assert [a["output"]["data_id"] for a in asked] == ["left.zarr", "left.levels"]
+    assert {a["run"] for a in asked} == {job.job_id}
+    assert sum(a["timeout_s"] for a in asked[:1]) <= outputs.REQUEST_S
+
+
+def test_neither_is_touched_if_one_of_them_lies_elsewhere(asked):
+    left(levels_claim="0" * 64)
+    assert outputs.remove_due() == 0
+    assert asked == []
+
+
 def test_a_removal_that_fails_is_tried_again_ever_more_seldom(asked):
     job = left()
     asked.refuses = Refused("the store does not answer")

@@ -13,6 +13,7 @@ from tests.patience import PATIENCE_S
 
 from .runnerprocess import Runner
 
+WRITTEN = Path(__file__).with_name("written.py")
 DEMO = """
 import sys
 from xcube.core.new import new_cube
@@ -43,6 +44,15 @@ def demo_root(xcube_python: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     root = tmp_path_factory.mktemp("demo")
     script = [str(xcube_python), "-c", DEMO, str(root / "demo.zarr")]
     subprocess.run(script, check=True, timeout=PATIENCE_S, capture_output=True)
+    return root
+
+
+@pytest.fixture(scope="session")
+def odd_root(xcube_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Odd but legal datasets, as `written.py` makes them."""
+    root = tmp_path_factory.mktemp("odd")
+    command = [xcube_python, str(WRITTEN), "make", str(root)]
+    subprocess.run(command, check=True, timeout=PATIENCE_S, capture_output=True)
     return root
 
 

@@ -21,14 +21,6 @@ YEARS = tuple(f"y{year}" for year in range(2015, 2021))
 UTM = {"crs": "EPSG:4326", "bbox": [7.8, 45.15, 8.1, 45.2], "spatial_res": 0.01}
 
 
-@pytest.fixture(scope="module")
-def odd_root(xcube_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("odd")
-    command = [xcube_python, str(SCRIPT), "make", str(root)]
-    subprocess.run(command, check=True, timeout=PATIENCE_S, capture_output=True)
-    return root
-
-
 CUBES = {
     "no spatial dimensions are free, others multiply": ("odd", {}, 4 + 4 * 3),
     "only a variable": ("odd", {"variable_names": ["a", "label"]}, 4),

@@ -2,6 +2,8 @@
 
 python written.py make FOLDER
 python written.py count CUBE …      prints [images, width, height, steps] of each as JSON
+python written.py levels ROOT ID …  prints, of the pyramid beside each cube, what is wrong with it,
+                                    and [images, width, height] of each of its levels
 """
 
 import json
@@ -116,8 +118,39 @@ def count(path):
     return [images, dataset.sizes[x], dataset.sizes[y], dataset.sizes["time"]]
 
 
+def levels(root, data_id):
+    """Opens the pyramid as viewers do, and compares it with the cube."""
+    from xcube.core.store import new_data_store
+    from xcube.core.subsampling import subsample_dataset
+
+    store = new_data_store("file", root=root)
+    pyramid = store.open_data(data_id.replace(".zarr", ".levels"), data_type="mldataset")
+    cube = xr.open_zarr(f"{root}/{data_id}")
+    faults = []
+    if not pyramid.base_dataset.drop_encoding().identical(cube.drop_encoding()):
+        faults.append("level 0 is not the cube")
+    if (Path(root) / data_id.replace(".zarr", ".levels") / "0.zarr").exists():
+        faults.append("level 0 is written twice")
+    x, y = pyramid.grid_mapping.xy_dim_names
+    methods = {n: "mean" if v.dtype.kind in "fc" else "first" for n, v in cube.data_vars.items()}
+    for level in range(1, pyramid.num_levels):
+        want = subsample_dataset(cube, 2**level, xy_dim_names=(x, y), agg_methods=methods)
+        found = pyramid.get_dataset(level)
+        for name in cube.data_vars:
+            if not found[name].load().equals(want[name].load()):
+                faults.append(f"{name} is another in level {level}")
+    sizes = []
+    for level in range(pyramid.num_levels):
+        full = [v for v in pyramid.get_dataset(level).data_vars.values() if {x, y} <= set(v.dims)]
+        images = sum(v[{x: 0, y: 0}].size for v in full)
+        sizes.append([images, full[0].sizes[x], full[0].sizes[y]])
+    return faults, sizes
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "make":
         make(Path(sys.argv[2]))
+    elif sys.argv[1] == "levels":
+        print(json.dumps([levels(sys.argv[2], data_id) for data_id in sys.argv[3:]]))
     else:
         print(json.dumps([count(Path(path)) for path in sys.argv[2:]]))

@@ -6,7 +6,7 @@ It only reads the file system. It checks `file` stores only, because others have
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 
@@ -28,6 +28,15 @@ def check(request: dict[str, Any], stores: dict[str, Any]) -> None:
             continue
         if not _is_inside(root, data_id):
             raise OutsideStore(f"{field}.data_id: {data_id!r} lies outside of its data store.")
+
+
+def check_levels(
+    request: dict[str, Any], stores: dict[str, Any], name_of: Callable[[str], str]
+) -> None:
+    """The same for the pyramid beside the output. Raises OutsideStore."""
+    output = request["output_config"]
+    beside = {**output, "data_id": name_of(output["data_id"])}
+    check({"output_config": beside}, stores)
 
 
 def _configs(request: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -26,6 +26,7 @@ _MESSAGE_CHARS = 20_000
 
 def generate(payload: dict[str, Any], *, run: RunDir, progress: int, scratch: Path) -> int:
     """Generate the cube and write the result; gives the exit code."""
+    from . import levels
     from .outputs import Writing
     from .stores import NamedStores
     from .writing import TooLarge, write_at_most
@@ -36,11 +37,14 @@ def generate(payload: dict[str, Any], *, run: RunDir, progress: int, scratch: Pa
         request = _request(payload, scratch)
         requestcheck.check(request)
         containment.check(request, payload["stores"])
+        request, with_levels = levels.taken_from(request)
+        if with_levels:
+            containment.check_levels(request, payload["stores"], levels.name_of)
         with egress.guarded(payload.get("egress"), request=request, stores=payload["stores"]):
             stores = NamedStores.from_dict(payload["stores"])
-            writing = Writing(request, stores, run)
+            writing = Writing(request, stores, run, with_levels=with_levels)
             writing.watch()
-            write_at_most(payload.get("admitted_cells"))
+            write_at_most(payload.get("admitted_cells"), with_levels=with_levels)
             result = _generate(request, stores, progress)
     except BaseException as error:  # noqa: BLE001 - as `xcube gen2` does
         traceback.print_exc()

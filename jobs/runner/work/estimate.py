@@ -63,18 +63,28 @@ def _check_body(body: Any) -> None:
 
 
 def _estimate(request: dict[str, Any], stores: Any) -> dict[str, Any]:
+    from . import levels
     from .stores import output_exists
 
+    request, with_levels = levels.taken_from(request)
     request = {key: value for key, value in request.items() if key != "callback_config"}
     code = request.pop("code_config", None)
     if code is not None:
         _validate({**request, "code_config": code})
-    result = _planned(request, stores) or _as_xcube_estimates(request, stores)
-    result["output_exists"] = output_exists(request.get("output_config"), stores)
+    planned = _planned(request, stores, with_levels=with_levels)
+    result = planned or _as_xcube_estimates(request, stores, with_levels=with_levels)
+    output = request.get("output_config") or {}
+    result["output_exists"] = output_exists(output, stores)
+    if with_levels and output.get("data_id"):
+        name = levels.name_of(output["data_id"])
+        result["result"]["levels"]["data_id"] = name
+        result["levels_exist"] = output_exists({**output, "data_id": name}, stores)
     return _without_nan(result)
 
 
-def _planned(request: dict[str, Any], stores: Any) -> dict[str, Any] | None:
+def _planned(
+    request: dict[str, Any], stores: Any, *, with_levels: bool = False
+) -> dict[str, Any] | None:
     """What the hub has measured itself; None if it cannot look at an input."""
     from .described import described
     from .pieces import check_names, check_pieces, check_types, format_of
@@ -84,17 +94,40 @@ def _planned(request: dict[str, Any], stores: Any) -> dict[str, Any] | None:
     if planned is None:
         return None
     output = request.get("output_config") or {}
-    written = {"images": planned.images, "width": planned.width, "height": planned.height}
-    check_pieces(planned.chunks, **written, field=f"cube_config.{planned.cut_by}")
+    size = {"images": planned.images, "width": planned.width, "height": planned.height}
+    written: dict[str, Any] = {**size}
+    check_pieces(planned.chunks, **size, field=f"cube_config.{planned.cut_by}")
     dims = {dim for variable in planned.variables for dim in variable.sizes}
     check_names(output.get("write_params") or {}, planned.names, dims)
     written_as = format_of(output.get("data_id"), output.get("writer_id"))
     check_types(written_as, {v.name: v.dtype for v in planned.variables})
     result = described(planned, output)
+    if with_levels:
+        tile = result["size_estimation"]["tile_size"]
+        images = sum(variable.images for variable in planned.variables)
+        _add_levels(result, written, images, tile)
     return {"status": "ok", "status_code": 200, "result": result, "written": written}
 
 
-def _as_xcube_estimates(request: dict[str, Any], stores: Any) -> dict[str, Any]:
+def _add_levels(
+    result: dict[str, Any], written: dict[str, Any], images: int, tile: list[int]
+) -> None:
+    """Add the pyramid: what is written of it, to pay for, and what there is to show of it."""
+    from .levels import Shape
+
+    shape = Shape.of(written["width"], written["height"], (tile[0], tile[1]))
+    written["levels"] = [
+        {"images": images, "width": width, "height": height} for width, height in shape.further
+    ]
+    result["levels"] = {
+        "image_sizes": [[shape.width, shape.height], *map(list, shape.further)],
+        "tile_size": list(shape.tile),
+    }
+
+
+def _as_xcube_estimates(
+    request: dict[str, Any], stores: Any, *, with_levels: bool = False
+) -> dict[str, Any]:
     """xcube's estimate, which knows the first input only: others are added up beside it."""
     from xcube.core.gen2.local.generator import LocalCubeGenerator
 
@@ -102,8 +135,8 @@ def _as_xcube_estimates(request: dict[str, Any], stores: Any) -> dict[str, Any]:
 
     generator = LocalCubeGenerator(store_pool=stores, raise_on_error=True)
     result = generator.get_cube_info(request).to_dict()
-    _size_of(result)
-    written: dict[str, int | None] = {"images": None, "width": None, "height": None}
+    size = _size_of(result)
+    written: dict[str, Any] = {"images": None, "width": None, "height": None}
     inputs = request.get("input_configs") or []
     if len(inputs) > 1:
         sizes = []
@@ -120,8 +153,20 @@ def _as_xcube_estimates(request: dict[str, Any], stores: Any) -> dict[str, Any]:
                 sizes.append(_size_of(generator.get_cube_info(single).to_dict()))
         _, width, height = max(sizes, key=lambda size: size[1] * size[2])
         written = {"images": sum(s[0] for s in sizes), "width": width, "height": height}
+    if with_levels:
+        if written["images"] is None:
+            written = dict(zip(("images", "width", "height"), size, strict=True))
+        info = result["result"]
+        _add_levels(info, written, written["images"], _tile_of(info, written))
     result["written"] = written
     return result
+
+
+def _tile_of(info: dict[str, Any], written: dict[str, Any]) -> list[int]:
+    """The chunks' width and height by xcube's estimate; the whole image if it has none."""
+    tile = (info.get("size_estimation") or {}).get("tile_size")
+    whole = [written["width"], written["height"]]
+    return tile if isinstance(tile, (list, tuple)) and len(tile) == 2 else whole
 
 
 def _size_of(info: dict[str, Any]) -> tuple[int, int, int]:

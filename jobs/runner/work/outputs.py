@@ -1,7 +1,8 @@
 """Marks a run's output in a store of the hub, so that it can be removed if the run failed.
 
 Before its first byte, a run puts a small file, the *claim*, beside the output. It names the run.
-After the last byte, and after its result is recorded, the run removes the claim. So a claim that
+After the last byte, and after its result is recorded, the run removes the claim. A pyramid beside
+the cube (levels.py) has a claim of its own. So a claim that
 is found later proves that the output belongs to that run and is unfinished, even if the run, its
 machine or the hub died. Without a claim nothing is removed, because the run did not begin to
 write, or finished, or another run owns the place now.
@@ -19,9 +20,10 @@ from typing import Any
 
 from xcube.core.gen2.local import generator as local_generator
 from xcube.core.store.storepool import DataStorePool, get_data_store_instance
+from xcube.util.progress import observe_dask_progress, observe_progress
 
 from ..record.rundir import WRITING, RunDir, insistently
-from . import containment
+from . import containment, levels
 from .writing import cells_of
 
 CLAIM_SUFFIX = ".xcube-hub"
@@ -29,6 +31,8 @@ CLAIM_BYTES = 4096
 ADDING = frozenset({"append_dim", "group"})
 """Parameters that write into an existing dataset; such a write cannot be undone."""
 TRIES = 5
+CUBE_PART = 3
+"""The cube's part of the work, as values, if that of its pyramid is 1."""
 
 
 @dataclass(frozen=True)
@@ -124,39 +128,92 @@ def _remove_local(path: str) -> None:
 class Writing:
     """Writes the claim of a run before its output. Used once, in the process of the run."""
 
-    def __init__(self, request: dict[str, Any], stores: DataStorePool, run: RunDir) -> None:
+    def __init__(
+        self,
+        request: dict[str, Any],
+        stores: DataStorePool,
+        run: RunDir,
+        *,
+        with_levels: bool = False,
+    ) -> None:
         self._output = request.get("output_config") or {}
         self._stores = stores
         self._run = run
-        self._place: Place | None = None
+        self._with_levels = with_levels
+        self._claimed: list[Place] = []
 
     def watch(self) -> None:
         """From now on xcube's writer announces itself."""
-        announce = self._announce
+        writing = self
 
         class Writer(local_generator.CubeWriter):
             def write_cube(self, cube: Any, gm: Any) -> Any:
-                announce(cells_of(cube, gm))
-                return super().write_cube(cube, gm)
+                writing._announce(cells_of(cube, gm, with_levels=writing._with_levels))
+                if not writing._with_levels:
+                    return super().write_cube(cube, gm)
+                shape = levels.Shape.of_cube(cube, gm)
+                with observe_progress("writing cube and pyramid", CUBE_PART + 1) as progress:
+                    progress.will_work(CUBE_PART)
+                    written = super().write_cube(cube, gm)
+                    progress.will_work(1)
+                    with observe_dask_progress("writing pyramid", 1):
+                        params = self._output_config.write_params or {}
+                        writing._write_levels(shape, gm, params)
+                return written
 
         local_generator.CubeWriter = Writer
 
     def finished(self) -> None:
         """The output is complete, and the run's result says so."""
-        if self._place is not None:
-            insistently(self._place.drop_claim, tries=TRIES)
+        for place in self._claimed:
+            insistently(place.drop_claim, tries=TRIES)
 
     def _announce(self, cells: int) -> None:
         output = self._output
         adds = bool(ADDING & set(output.get("write_params") or ()))
         named = output.get("store_id") and output.get("data_id")
         place = Place.of(output, self._stores) if named else None
-        if place is not None and not adds and not output.get("replace") and place.exists():
-            return  # xcube will refuse to write: what is there is not this run's
+        pyramid = self._pyramid() if place is not None else None
+        if place is not None and not adds and not output.get("replace"):
+            if place.exists():
+                return  # xcube will refuse to write: what is there is not this run's
+            if pyramid is not None and self._with_levels and pyramid.exists():
+                raise FileExistsError(f"output_config.data_id: {self._levels_id!r} exists")
         self._note(cells)
         if place is not None and not adds and output["store_id"].startswith("@"):
-            place.put_claim(self._run.name)
-            self._place = place
+            for each in [place, pyramid] if pyramid and self._with_levels else [place]:
+                each.put_claim(self._run.name)
+                self._claimed.append(each)
+        if pyramid is not None and self._is_outdated(pyramid):
+            pyramid.remove()
+
+    @property
+    def _levels_id(self) -> str:
+        return levels.name_of(self._output["data_id"])
+
+    def _pyramid(self) -> Place | None:
+        """The place of the pyramid beside the cube; None if it can have none."""
+        if not self._output["data_id"].lower().endswith(levels.CUBE_ENDING):
+            return None
+        return Place.of({**self._output, "data_id": self._levels_id}, self._stores)
+
+    def _is_outdated(self, pyramid: Place) -> bool:
+        """Whether there is a pyramid of the cube that is about to be changed."""
+        if self._with_levels:
+            return pyramid.exists()
+        is_changed = self._output.get("replace") or "append_dim" in (
+            self._output.get("write_params") or ()
+        )
+        return bool(is_changed) and levels.links_to(
+            pyramid.fs, pyramid.path, self._output["data_id"]
+        )
+
+    def _write_levels(self, shape: levels.Shape, gm: Any, params: dict[str, Any]) -> None:
+        output = self._output
+        store = get_data_store_instance(
+            output["store_id"], output.get("store_params") or {}, self._stores
+        ).store
+        levels.write(store, output["data_id"], shape, gm, params=params)
 
     def _note(self, cells: int) -> None:
         umask = os.umask(0o077)

@@ -13,6 +13,7 @@ from typing import Any
 import xarray as xr
 from xcube.core.gen2.local import generator as local_generator
 
+from . import levels
 from .pieces import format_of, most_levels
 
 TOLERANCE = 2.0
@@ -28,13 +29,16 @@ class TooLarge(ValueError):
     status_code = 413
 
 
-def write_at_most(admitted_cells: int | None = None) -> None:
-    """Install this for all cubes that the process writes; none may be much larger than admitted."""
+def write_at_most(admitted_cells: int | None = None, *, with_levels: bool = False) -> None:
+    """Install this for all cubes that the process writes; none may be much larger than admitted.
+
+    `with_levels`: a pyramid is written too, and was admitted with the cube.
+    """
 
     class Writer(local_generator.CubeWriter):
         def write_cube(self, cube: Any, gm: Any) -> Any:
             if admitted_cells is not None:
-                hold_to(admitted_cells, cube, gm)
+                hold_to(admitted_cells, cube, gm, with_levels=with_levels)
             output = self._output_config
             params = dict(output.write_params or {})
             self._output_config.write_params = params
@@ -53,9 +57,9 @@ def write_at_most(admitted_cells: int | None = None) -> None:
     local_generator.CubeWriter = Writer
 
 
-def hold_to(admitted_cells: int, cube: xr.Dataset, gm: Any) -> None:
+def hold_to(admitted_cells: int, cube: xr.Dataset, gm: Any, *, with_levels: bool = False) -> None:
     """Raises TooLarge if the cube has many more values than were admitted."""
-    cells = cells_of(cube, gm)
+    cells = cells_of(cube, gm, with_levels=with_levels)
     if cells > admitted_cells * TOLERANCE:
         raise TooLarge(
             f"The cube has {cells:,} values, its estimate said {admitted_cells:,}. "
@@ -63,10 +67,11 @@ def hold_to(admitted_cells: int, cube: xr.Dataset, gm: Any) -> None:
         )
 
 
-def cells_of(cube: xr.Dataset, gm: Any) -> int:
-    """How many values the variables have that lie on the grid `gm`."""
+def cells_of(cube: xr.Dataset, gm: Any, *, with_levels: bool = False) -> int:
+    """How many values the variables have that lie on the grid `gm`; with those of a pyramid."""
     axes = set(gm.xy_dim_names)
-    return int(sum(v.size for v in cube.data_vars.values() if axes.intersection(v.dims)))
+    cells = int(sum(v.size for v in cube.data_vars.values() if axes.intersection(v.dims)))
+    return cells + levels.cells_of(cube, gm) if with_levels else cells
 
 
 def zarr_format_of(cube: xr.Dataset) -> int:

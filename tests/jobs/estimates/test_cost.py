@@ -25,6 +25,23 @@ def test_the_example_of_the_service_we_replace():
     assert required_units(descriptor(), [Price(512 * 512, 512 * 512)]) == 192
 
 
+@pytest.mark.parametrize(
+    ("price", "units"),
+    [
+        (Price(), 192 + 12 * (4 + 1)),  # 1024 x 1024 pixels are 4 blocks, 512 x 512 one
+        (Price(256 * 256, 512 * 512), 12 * 64),  # reading is dearer, and levels are not read
+        (Price(output_pixels_per_punit=1000 * 1000), 192),
+        (Price(output_punits_weight=2.0), 2 * (192 + 60)),
+        (Price(free=True), 0),
+    ],
+)
+def test_all_levels_of_a_pyramid_are_written(price, units):
+    levels = (CubeSize(12, 1024, 1024), CubeSize(12, 512, 512))
+    size = CubeSize(12, 2048, 2048, levels)
+    assert units_of_size(size, [price]) == units
+    assert size.cells == 12 * (2048**2 + 1024**2 + 512**2)
+
+
 def test_projected_cubes_cost_the_same():
     assert required_units(descriptor(names=("x", "y")), [Price()]) == 192
 
