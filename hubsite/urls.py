@@ -25,6 +25,7 @@ urlpatterns = [
     path(settings.API_PATH, include("hubsite.api.urls")),
     path(settings.API_PATH, include("accounts.api.urls")),
     path(settings.API_PATH, include("jobs.api.urls")),
+    path(settings.API_PATH, include("services.api.urls")),
     path("", include("accounts.urls")),
     path("", include("services.urls")),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),

@@ -21,5 +21,6 @@ class ServicesConfig(AppConfig):
         ticks.on_demand("services.tasks.remove_objects", queue=queues.OUTSIDE)
         ticks.housekeeping("services.access.entering.forget_tickets", deletes=True)
         ticks.housekeeping("services.access.entering.forget_sessions", deletes=True)
+        ticks.housekeeping("services.start_keys.forget_old", deletes=True)
         followers.register("services", make_follower)
         output_changes.listen(live.output_changed)

@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.admin.base import ReadOnlyAdmin
 from accounts.admin.paging import UncountedPaginator
 
+from ..access import sharing
 from ..models import EdgeSession, Share
 from . import searching
 
@@ -68,11 +69,9 @@ class ShareAdmin(AccessAdmin):
 
     @admin.action(description="Withdraw", permissions=["operate"])
     def withdraw(self, request: HttpRequest, queryset: QuerySet[Share]) -> None:
-        now = timezone.now()
-        shares = list(queryset.filter(revoked_at=None))
         withdrawn = 0
-        for share in shares:
-            if Share.objects.filter(pk=share.pk, revoked_at=None).update(revoked_at=now):
+        for share in queryset.select_related("instance", "user"):
+            if sharing.withdraw(share, by=request.user):
                 withdrawn += 1
                 self.log_change(request, share, "withdrawn")
         self.tell(request, withdrawn, "share was withdrawn", "shares were withdrawn")

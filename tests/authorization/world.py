@@ -77,6 +77,7 @@ class World:
             "id": str(self.owner.pk),
             "content_type_id": "1",
             "app_label": "accounts",
+            "rest": "datasets",
             "url": "nothing/of/this/name",
         }
         nobodys = {
@@ -152,7 +153,7 @@ def make_world() -> World:
 
 def _serve(owner: User) -> str:
     """A service of the owner's, shared by a link and opened; returns its id."""
-    instance = make_instance(owner, state=ServiceState.READY, title=SECRET)
+    instance = make_instance(owner, state=ServiceState.READY, title=SECRET, slot="main")
     share = Share.objects.create(instance=instance, created_by=owner, link_hash="0" * 64)
     EdgeSession.objects.create(
         instance=instance,

@@ -1,0 +1,21 @@
+"""URLs of services, below `/api/v2/`. The contract puts PUT on the collection."""
+
+from django.urls import path
+
+from .views import ServiceInstanceViewSet, ServiceProfileViewSet
+
+_ONE = "xcube/<slug:instance_id>"
+
+urlpatterns = [
+    path(
+        "xcube",
+        ServiceInstanceViewSet.as_view({"get": "list", "post": "start", "put": "put_main"}),
+    ),
+    path(_ONE, ServiceInstanceViewSet.as_view({"get": "retrieve", "delete": "destroy"})),
+    path(f"{_ONE}/events", ServiceInstanceViewSet.as_view({"get": "events"})),
+    path(f"{_ONE}/logs", ServiceInstanceViewSet.as_view({"get": "log"})),
+    path(f"{_ONE}/keep", ServiceInstanceViewSet.as_view({"put": "keep"})),
+    path(f"{_ONE}/sleep", ServiceInstanceViewSet.as_view({"post": "sleep"})),
+    path(f"{_ONE}/wake", ServiceInstanceViewSet.as_view({"post": "wake"})),
+    path("profiles", ServiceProfileViewSet.as_view({"get": "list"})),
+]
