@@ -62,6 +62,8 @@ class Connection(RequestHandler):
         return self._request_count == 0  # its task has not begun yet
 
     def data_received(self, data: bytes) -> None:
+        if self._force_close:
+            return  # what comes after a refusal is dropped
         is_head = self.is_idle
         super().data_received(data)
         if is_head and self.is_idle and not self._upgraded:
@@ -72,10 +74,21 @@ class Connection(RequestHandler):
             self._head_bytes = 0
 
     def refuse(self, answer: bytes) -> None:
-        """Send a last answer and close."""
-        if self._real_transport is not None:
-            self._real_transport.write(answer)
-        self.force_close()
+        """Send a last answer, and take no further request.
+
+        What the client still sends is read and dropped for a while: closing at once would reset
+        the connection, and the answer would be lost.
+        """
+        transport = self._real_transport
+        if transport is None:
+            return
+        self._force_close = True
+        if self._waiter is not None:
+            self._waiter.cancel()
+        transport.write(answer)
+        if transport.can_write_eof():
+            transport.write_eof()
+        self._abort_later()
 
     def force_close(self) -> None:
         super().force_close()
@@ -95,7 +108,7 @@ class Connection(RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Our own shape, and no echo of what was sent. Only our faults are logged."""
-        if status >= 500 and exc is not None:
+        if status >= 500 and exc is not None and not isinstance(exc, ConnectionError):
             log.error("A request failed", exc_info=exc)
         if request.writer.output_size > 0:
             raise ConnectionResetError("the answer had begun")
@@ -156,7 +169,7 @@ class Listener(web.Server):
         if len(self._open) > self._limits.connections:
             for other in self._open:
                 if other.is_idle and other is not connection:
-                    other.refuse(b"")
+                    other.force_close()
                     self._open.pop(other, None)
                     return
             connection.refuse(_FULL)

@@ -17,6 +17,8 @@ from .places import Place
 from .targets import Target
 from .upstreams import Upstream
 
+_LOOK_AGAIN_S = 1.0
+
 
 class NotReached(Exception):
     """The instance did not take the connection; nothing of the request was sent."""
@@ -174,7 +176,7 @@ async def pass_back(
     try:
         await response.prepare(request)
         writer = request.writer
-        async for piece in answer.content.iter_any():
+        while piece := await _next_piece(answer, limits):
             await writer.write(piece, drain=False)
             if request.protocol.writing_paused:
                 async with asyncio.timeout(limits.stall_s):
@@ -185,6 +187,28 @@ async def pass_back(
         break_off(request)
         raise ConnectionResetError("the answer broke off") from error
     return response
+
+
+async def _next_piece(answer: aiohttp.ClientResponse, limits: Limits) -> bytes:
+    """The next part of the body; empty at its end.
+
+    aiohttp 3.14 tells no one who reads a body that its parser has failed in the middle of it, so
+    the connection is looked at now and then.
+    """
+    content = answer.content
+    if piece := content.read_nowait(-1):
+        return piece
+    give_up_at = time.monotonic() + limits.answer_s
+    while not content.at_eof():
+        try:
+            async with asyncio.timeout(_LOOK_AGAIN_S):
+                return await content.readany()
+        except TimeoutError:
+            connection = answer.connection
+            is_broken = connection is None or not connection.protocol.connected
+            if (is_broken and not content.is_eof()) or time.monotonic() > give_up_at:
+                raise aiohttp.ClientPayloadError("the instance sent no proper body") from None
+    return b""
 
 
 def _framed(headers: CIMultiDict[str], answer: aiohttp.ClientResponse) -> CIMultiDict[str]:

@@ -47,6 +47,12 @@ class Running:
     usage: Usage
     upstreams: Upstreams
     listener: Listener
+    runner: web.ServerRunner
+
+    async def stop(self) -> None:
+        """Accept nothing more, tell WebSockets, and let open requests end for a while."""
+        self.usage.end_websockets()
+        await self.runner.cleanup()
 
 
 @contextlib.asynccontextmanager
@@ -76,7 +82,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
             site = web.TCPSite(runner, options.address, options.port, backlog=1024)
             await site.start()
             port = runner.addresses[0][1]
-            yield Running(port, edge, decisions, usage, upstreams, listener)
+            yield Running(port, edge, decisions, usage, upstreams, listener, runner)
         finally:
             usage.end_websockets()
             await runner.cleanup()

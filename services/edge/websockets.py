@@ -70,6 +70,7 @@ async def connect(
                 protocols=_protocols(request),
                 max_msg_size=limits.message_bytes,
                 compress=0,
+                heartbeat=limits.heartbeat_s,
                 timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_S),
             )
     except aiohttp.WSServerHandshakeError as error:

@@ -90,7 +90,7 @@ class World:
         try:
             writer.write(data)
             async with asyncio.timeout(PATIENCE_S):
-                return await reader.read(1_000_000)
+                return await reader.read()
         finally:
             writer.close()
 

@@ -1,0 +1,198 @@
+"""Services that start or sleep: a page that waits for people, patience for programs."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import re
+from pathlib import Path
+
+import pytest
+from aiohttp import WSMsgType, web
+
+from .standins import Instance
+from .world import HOST, PUBLIC, QUICK, World, run, until, world
+
+PAGE = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "none"}
+SLOW = dataclasses.replace(QUICK, page_wait_s=0.4, hold_s=1.0, state_s=0.5)
+
+
+class Later:
+    """An instance that begins to listen when the test says so."""
+
+    def __init__(self, folder: Path) -> None:
+        self.instance = Instance(address=f"unix:{folder}/later.sock")
+        self._path = folder / "later.sock"
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self.instance.handle)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.UnixSite(self._runner, str(self._path)).start()
+
+    async def stop(self) -> None:
+        if self._runner:
+            await self._runner.cleanup()
+
+
+def _is_waiting_page(w: World, answer) -> bool:
+    status, text, headers = answer
+    assert status == 503 and headers["Retry-After"]
+    assert headers["Content-Type"] == "text/html; charset=utf-8"
+    assert headers["Cache-Control"] == "no-store"
+    assert f'data-state="{w.base}/.xcube-hub/state"' in text
+    assert "http-equiv" in text and "is starting" in text
+    assert not re.search(r"(?:src|href)=", text)  # it loads nothing
+    policy = headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy and "unsafe" not in policy
+    return True
+
+
+@pytest.mark.parametrize("public_url", [PUBLIC, f"http://{HOST}"])
+@pytest.mark.parametrize("state", ["ASLEEP", "STARTING", "READY"])
+def test_a_page_that_waits_turns_into_the_viewer(tmp_path, public_url, state):
+    """READY: the hub has not noticed yet that the process is gone."""
+
+    async def test():
+        later = Later(tmp_path)
+        async with world(public_url=public_url, limits=SLOW) as w:
+            w.hub.state, w.hub.address = state, later.instance.address
+            assert _is_waiting_page(w, await w.get("/viewer/", headers=PAGE))
+            status, text, _ = await w.get("/.xcube-hub/state")
+            assert (status, json.loads(text)["is_ready"]) == (200, False)
+            asking = asyncio.create_task(w.get("/.xcube-hub/state"))
+            await asyncio.sleep(0.1)
+            await later.start()
+            status, text, _ = await asking
+            assert (status, json.loads(text)["is_ready"]) == (200, True)
+            assert (await w.get("/viewer/", headers=PAGE))[0] == 200
+            await later.stop()
+
+    run(test())
+
+
+def test_an_instance_without_an_address_yet_is_waited_for(tmp_path):
+    async def test():
+        async with world(limits=dataclasses.replace(SLOW, hold_s=10)) as w:
+            address, w.hub.address, w.hub.state = w.hub.address, "", "STARTING"
+            assert _is_waiting_page(w, await w.get("/viewer/", headers=PAGE))
+            asking = asyncio.create_task(w.get("/datasets"))
+            await asyncio.sleep(0.3)
+            assert not asking.done()
+            w.hub.address, w.hub.state = address, "READY"
+            assert (await asking)[0] == 200
+
+    run(test())
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_other_requests_are_held_then_told_to_come_again(tmp_path, method):
+    async def test():
+        later = Later(tmp_path)
+        async with world(limits=SLOW) as w:
+            w.hub.state, w.hub.address = "STARTING", later.instance.address
+            body = b"kept" if method == "POST" else None
+            status, text, headers = await w.get("/upload", method=method, data=body)
+            assert status == 503 and headers["Retry-After"] and json.loads(text)["status"] == 503
+            asking = asyncio.create_task(w.get("/upload", method=method, data=body))
+            await asyncio.sleep(0.2)
+            await later.start()
+            assert (await asking)[0] == 200
+            assert later.instance.bodies == [body or b""]
+            await later.stop()
+
+    run(test())
+
+
+def test_a_websocket_is_held_too(tmp_path):
+    async def test():
+        later = Later(tmp_path)
+        async with world(limits=dataclasses.replace(SLOW, hold_s=10)) as w:
+            w.hub.state, w.hub.address = "STARTING", later.instance.address
+            opening = asyncio.create_task(_open(w))
+            await asyncio.sleep(0.3)
+            await later.start()
+            socket = await opening
+            await socket.send_str("x")
+            assert (await socket.receive()).type is WSMsgType.TEXT
+            await socket.close()
+            await later.stop()
+
+    async def _open(w):
+        return await w.websocket()
+
+    run(test())
+
+
+def test_a_socket_that_takes_connections_but_does_not_answer_yet_shows_the_page(tmp_path):
+    """As the local engine does: it listens for a sleeping service, and starts it meanwhile."""
+
+    async def test():
+        async with world(limits=SLOW) as w:
+            w.hub.state = "ASLEEP"
+            assert _is_waiting_page(w, await w.get("/wait", headers=PAGE))
+            w.hub.state = "READY"
+            asking = asyncio.create_task(w.get("/wait", headers=PAGE))
+            await asyncio.sleep(1)
+            assert not asking.done()  # one that is ready may think for long
+            w.instance.go_on.set()
+            assert (await asking)[0] == 200
+
+    run(test())
+
+
+def test_only_requests_that_want_the_service_wake_it():
+    async def test():
+        async with world(limits=SLOW) as w:
+            w.hub.state = "ASLEEP"
+            status, text, _ = await w.get("/.xcube-hub/state")
+            assert (status, json.loads(text)) == (200, {"state": "ASLEEP", "is_ready": False})
+            assert [asked["wake"] for asked in w.hub.asked] == [False]
+            assert not w.instance.requests
+            assert (await w.get("/x"))[0] == 200
+            assert [asked["wake"] for asked in w.hub.asked] == [False, True]
+
+    run(test())
+
+
+def test_the_state_is_told_to_those_with_a_right_only():
+    async def test():
+        async with world(limits=SLOW) as w:
+            assert (await w.get("/.xcube-hub/state", cookie=""))[0] == 401
+            w.hub.denial = "stopped"
+            assert (await w.get("/.xcube-hub/state"))[0] == 410
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    "path", ["/.xcube-hub/other", "/.xcube-hub", "/%2excube-hub/state", "/.XCUBE-HUB/state",
+             "//.xcube-hub/status"]
+)  # fmt: skip
+def test_nothing_else_is_below_the_paths_of_the_edge(path):
+    async def test():
+        async with world() as w:
+            assert (await w.get(path))[0] == 404
+            assert not w.instance.requests
+
+    run(test())
+
+
+def test_the_instance_that_is_gone_is_asked_about_again_at_once(tmp_path):
+    """The hub gave it another address meanwhile (a new pod)."""
+
+    async def test():
+        later = Later(tmp_path)
+        async with world() as w:
+            w.hub.address = later.instance.address
+            await later.start()
+            assert (await w.get("/x"))[0] == 200
+            await later.stop()
+            w.hub.address = w.instance.address
+            assert (await w.get("/x"))[0] == 200
+            await until(lambda: len(w.hub.asked) == 2)
+
+    run(test())
