@@ -27,8 +27,9 @@ def viewer_configuration(instance: ServiceInstance) -> dict[str, Any]:
             "appBarTitle": title,
             "windowTitle": title,
             "layerVisibilities": {STREET_MAP: False},
-            # Links that others could open would need a folder in which states are kept.
+            # The program keeps no states for links, and evaluates no expressions of visitors.
             "allowSharing": False,
+            "allowUserVariables": False,
         },
     }
 
