@@ -9,6 +9,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,8 +22,9 @@ from hubsite.engines.base import Phase
 from hubsite.engines.local.paths import runs_dir
 from jobs import tasks
 from jobs.models import Job, State
+from jobs.stores.catalogue import load_catalogue
 from tests.accounts.factories import bearer, make_user
-from tests.patience import wait_for
+from tests.patience import PATIENCE_S, wait_for
 from tests.servers.s3 import s3_server
 
 from .factories import cubegen_request, submit
@@ -138,6 +140,55 @@ def test_an_error_in_the_middle_of_writing(client, user, headers, cubes, broken)
     job.refresh_from_db()
     assert (job.state, job.reason) == (State.FAILED, "XCUBE_ERROR"), job.message
     check_nothing_remains(client, user, headers, cubes, broken, job)
+
+
+OPEN = """
+import json, sys
+from xcube.core.store import new_data_store
+given = json.loads(sys.argv[1])
+store = new_data_store(given["store_id"], **given["store_params"])
+pyramid = store.open_data("same.levels", data_type="mldataset")
+cube = store.open_data("same.zarr")
+assert pyramid.base_dataset.drop_encoding().identical(cube.drop_encoding())
+levels = [pyramid.get_dataset(level).chl.load() for level in range(pyramid.num_levels)]
+print(json.dumps([list(level.shape) for level in levels]))
+"""
+
+
+def asked_with_pyramid(cube):
+    """12 images of 4 x 4 pixels, and of 2 x 2."""
+    request = asked(cube)
+    request["cube_config"]["tile_size"] = [2, 2]
+    request["output_config"]["write_params"] = {"levels": True}
+    return request
+
+
+def test_a_pyramid_costs_what_the_estimate_said_and_opens(
+    client, user, headers, cubes, demo_cube, xcube_python
+):
+    request = asked_with_pyramid(demo_cube)
+    url = "/api/v2/cubegens/info"
+    shown = client.post(url, request, content_type="application/json", headers=headers).json()
+    assert shown["result"]["cost_estimation"]["required"] == 24
+    body = run(client, headers, request)
+    assert (body["state"], body["levels_data_id"]) == ("SUCCEEDED", "same.levels"), body
+    balance = Balance.objects.get(user=user)
+    assert (balance.total, balance.reserved) == (1000 - 24, 0)
+    assert Job.objects.get().usage["written_cells"] == 12 * (16 + 4)
+    assert not [name for name in cubes.files(user.username) if name.endswith(".xcube-hub")]
+    store = json.dumps(load_catalogue().get("cubes").for_user(user.username))
+    command = [str(xcube_python), "-c", OPEN, store]
+    opened = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
+    assert opened.returncode == 0, opened.stderr
+    assert json.loads(opened.stdout) == [[6, 4, 4], [6, 2, 2]]
+
+
+def test_a_pyramid_goes_with_the_cube_that_was_not_finished(client, user, headers, cubes, endless):
+    job = begin(client, headers, asked_with_pyramid(endless), cubes)
+    assert len([f for f in cubes.files(user.username) if f.endswith(".xcube-hub")]) == 2
+    client.delete(f"/api/v2/cubegens/{job.job_id}", headers=headers)
+    until(lambda: not Job.objects.get(pk=job.pk).is_live)
+    check_nothing_remains(client, user, headers, cubes, endless, job)
 
 
 def test_a_deadline_after_writing_began(client, user, headers, cubes, endless, settings):
