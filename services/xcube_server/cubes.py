@@ -17,7 +17,7 @@ from accounts.scopes import MANAGE_CUBEGENS
 from hubsite.refusals import Kind as RefusalKind
 from hubsite.refusals import Refused
 from jobs.lifecycle import status_of
-from jobs.models import Job, JobDocument
+from jobs.models import Job, JobDocument, levels_data_id
 from jobs.models import State as JobState
 from jobs.request.accessors import format_of
 from jobs.stores.catalogue import Store, StoresFileError, load_catalogue, location
@@ -83,9 +83,8 @@ def _checked(user: Any, job: Job) -> Store:
 
 def _refuse_if_replaced(job: Job) -> None:
     """Raises Refused if a later job wrote, or writes, to the place of this job's cube."""
-    later = Job.objects.filter(output_claim=job.output_claim, pk__gt=job.pk)
-    newest = later.exclude(started_at=None).order_by("-id").first()
-    if newest is None:
+    newest = _newest_at(job.output_claim)
+    if newest is None or newest.pk <= job.pk:
         return
     name = f"job {newest.job_id}" if newest.owner_id == job.owner_id else "another user's job"
     if not newest.is_final:
@@ -94,6 +93,11 @@ def _refuse_if_replaced(job: Job) -> None:
         raise _refused(f"The cube was replaced by {name}.")
     if (newest.usage or {}).get("written_cells"):
         raise _refused(f"The cube was removed by {name}, which replaced it and did not succeed.")
+
+
+def _newest_at(claim: str) -> Job | None:
+    """The newest job that began to write a cube or a pyramid to this place."""
+    return Job.objects.at([claim]).exclude(started_at=None).order_by("-id").first()
 
 
 def _refused(message: str) -> Refused:
@@ -113,10 +117,13 @@ def _first_profile(owner: Any) -> ServiceProfile | None:
 
 def _dataset(job: Job, store: Store) -> dict[str, Any]:
     """The entry of Datasets for the job's cube; its pyramid stands for it if there is one."""
+    path = job.output_data_id
+    if (pyramid := levels_data_id(job)) and _newest_at(job.levels_claim) == job:
+        path = pyramid
     return {
         "Identifier": identifier_of(store.name, job.output_data_id),
         "StoreInstanceId": f"@{store.name}",
-        "Path": job.output_data_id,
+        "Path": path,
         "Title": job.output_data_id[-200:],
     }
 

@@ -20,7 +20,6 @@ from hubsite.coordination.wake_up import ask
 from hubsite.engines import find_engine
 from hubsite.engines.base import EngineUnavailable
 from jobs.models import Job
-from jobs.request.accessors import format_of
 from jobs.stores.catalogue import StoreCatalogue, load_catalogue, location
 from services.models import InstanceQuerySet, Kind, ServiceInstance, State
 
@@ -53,20 +52,11 @@ def shows_output(
     configuration: Mapping[str, Any], catalogue: StoreCatalogue, user_id: str, job: Job
 ) -> bool:
     """Whether a server of this configuration shows the job's cube, or the pyramid beside it."""
-    names = {job.output_data_id, levels_beside(job.output_data_id)}
     return any(
-        _shows(shown, catalogue, user_id, job.output_store[1:], name)
+        _shows(shown, catalogue, user_id, job.output_store[1:], data_id)
         for shown in shown_stores(configuration)
-        for name in names
+        for data_id, _ in job.outputs
     )
-
-
-def levels_beside(data_id: str) -> str:
-    """The name of the pyramid that a job may write beside its cube."""
-    name = data_id
-    if format_of(data_id) is not None:
-        name = data_id.rpartition(".")[0]
-    return f"{name}.levels"
 
 
 def _shows(

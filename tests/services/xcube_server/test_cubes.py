@@ -101,6 +101,16 @@ def test_after_its_end_a_new_server_is_made(ada) -> None:
     assert second.pk != first.pk
 
 
+def test_the_pyramid_beside_a_cube_is_opened_in_its_place(ada) -> None:
+    job = finished(ada, levels_claim="there")
+    instance, url = open_cube(ada, job)
+    assert shown(instance) == ["one.levels"]
+    assert "?dataset=cubes~one.zarr" in url
+    finished(ada, "other.zarr", output_claim="there")  # something else lies there now
+    open_cube(ada, job)
+    assert shown(instance) == ["one.zarr"]
+
+
 def test_two_users_have_two_servers_and_folders_of_their_own(ada) -> None:
     ben = make_user("ben@example.org", permissions=["manage:cubegens"])
     hers, _ = open_cube(ada, finished(ada, store="@mine"))

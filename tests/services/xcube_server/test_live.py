@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 from django.utils import timezone
 
@@ -31,11 +33,13 @@ def engine(monkeypatch) -> ScriptedServices:
 def finish(ada, stores, django_capture_on_commit_callbacks):
     """Let a job of the user's succeed that wrote this; the worker's wake-ups run too."""
 
+    numbers = count()
+
     def run(data_id: str = "one.zarr", store: str = "@cubes", owner=None) -> None:
         owner = owner or ada
         job = make_job(
             owner, state=JobState.RUNNING, started_at=timezone.now(), is_live=True, units=0,
-            output_store=store, output_data_id=data_id,
+            output_store=store, output_data_id=data_id, levels_claim=f"pyramid {next(numbers)}",
         )  # fmt: skip
         with django_capture_on_commit_callbacks(execute=True):
             assert lifecycle.move(job, JobState.SUCCEEDED, actor="observer")
