@@ -51,6 +51,13 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         metavar="PATH",
         help="where estimates and versions are answered (created, mode 0600)",
     )
+    serve.add_argument(
+        "--services-dir",
+        type=_path,
+        metavar="DIR",
+        help="folder that holds one folder per service (created, mode 0700); without it no "
+        "services are kept",
+    )
     run = commands.add_parser(
         "run", help="run one workload in the foreground, then exit as it does"
     )
@@ -252,6 +259,7 @@ def main() -> int:
         socket_path=options.socket,
         estimate_socket_path=options.estimate_socket,
         runs_dir=options.runs_dir,
+        services_dir=options.services_dir,
         estimators=options.estimators,
         estimate_limit_s=options.estimate_limit,
         estimate_memory_bytes=options.estimate_memory << 20,

@@ -30,7 +30,7 @@ class Limits:
     ):
         self.peak_memory_bytes = 0
         self._deadline_s = deadline_s
-        self._memory_bytes = memory_bytes
+        self.memory_bytes = memory_bytes
         self._measure = measure
         self._clock = clock
         self._end = clock() + deadline_s if deadline_s is not None else float("inf")
@@ -42,7 +42,7 @@ class Limits:
         if now >= self._next_sample:
             used = self._measure()
             self.peak_memory_bytes = max(self.peak_memory_bytes, used)
-            limit = self._memory_bytes or float("inf")
+            limit = self.memory_bytes or float("inf")
             self._next_sample = now + (
                 0.1 if used > 0.5 * limit else 0.5 if used > 0.2 * limit else 1
             )

@@ -10,6 +10,8 @@ import contextlib
 import json
 import os
 import socket
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from ..record import rundir
 from ..record.admit import admit
 from ..record.failures import unwritten
 from ..system import linux, process
+from ..viewers.admit import admit as admit_service
 
 _MESSAGE_BYTES = 1 << 16
 
@@ -24,8 +27,9 @@ _MESSAGE_BYTES = 1 << 16
 class Intake:
     """The zygote's side: sends orders, receives answers, restarts the process if it ends."""
 
-    def __init__(self, *, root: Path, allow_standins: bool):
+    def __init__(self, *, root: Path, services_root: Path | None, allow_standins: bool):
         self._root = root
+        self._services_root = services_root
         self._allow_standins = allow_standins
         self._pid = 0
         self.socket: socket.socket | None = None
@@ -40,7 +44,7 @@ class Intake:
         def main() -> None:
             linux.die_with_parent(zygote)
             os.umask(0o077)
-            _work(theirs, self._root, self._allow_standins)
+            _work(theirs, self._root, self._services_root, self._allow_standins)
 
         self._pid = process.spawn(main, keep=[theirs.fileno()])
         theirs.close()
@@ -69,14 +73,22 @@ class Intake:
         return found
 
 
-def _work(orders: socket.socket, root: Path, allow_standins: bool) -> None:
+def _work(
+    orders: socket.socket, root: Path, services_root: Path | None, allow_standins: bool
+) -> None:
+    admits: dict[str, Callable[[bytes, str], dict[str, Any]]] = {
+        "admit": lambda text, name: admit(root, text, name, allow_standins=allow_standins),
+    }
+    if services_root is not None:
+        admits["admit_service"] = partial(admit_service, services_root)
     while data := orders.recv(_MESSAGE_BYTES):
         order = json.loads(data)
-        if order["do"] != "admit":
-            _tidy(root, tombstones=order["do"] == "clean")
+        if order["do"] in admits:
+            answer = _take_in(Path(order["spool"]), order["name"], admits[order["do"]])
+            orders.send(json.dumps({"id": order["id"], **answer}).encode())
             continue
-        answer = _admit(root, Path(order["spool"]), order["name"], allow_standins)
-        orders.send(json.dumps({"id": order["id"], **answer}).encode())
+        for folder in filter(None, (root, services_root)):
+            _tidy(folder, tombstones=order["do"] == "clean")
 
 
 def _tidy(root: Path, *, tombstones: bool) -> None:
@@ -89,10 +101,12 @@ def _tidy(root: Path, *, tombstones: bool) -> None:
         process.say(f"cleaning failed: {error}")
 
 
-def _admit(root: Path, spool: Path, name: str, allow_standins: bool) -> dict[str, Any]:
+def _take_in(
+    spool: Path, name: str, store: Callable[[bytes, str], dict[str, Any]]
+) -> dict[str, Any]:
     """Store the workload in the spool file: {"status": HTTP status, "name", "message"}."""
     try:
-        return admit(root, spool.read_bytes(), name, allow_standins=allow_standins)
+        return store(spool.read_bytes(), name)
     except OSError as error:
         status, message = unwritten(error)
         return {"status": status, "name": name, "message": message}

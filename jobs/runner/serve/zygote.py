@@ -12,16 +12,19 @@ import os
 import selectors
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from ..estimates.pool import EstimatorPool
 from ..record import notify, rundir
 from ..system import linux, process, signals
 from ..system.connections import Server, listen
+from ..viewers import warm as viewers
 from ..work import warm
 from .control import Control
 from .intake import Intake
 from .registry import Registry
+from .services import Services
 
 LOCK_WAIT_S = 10.0
 CLEAN_INTERVAL_S = 3600.0
@@ -33,6 +36,7 @@ def serve(
     socket_path: Path,
     estimate_socket_path: Path,
     runs_dir: Path,
+    services_dir: Path | None = None,
     estimators: int,
     estimate_limit_s: float,
     estimate_memory_bytes: int,
@@ -45,9 +49,14 @@ def serve(
     if lock is None:
         return 1
     rundir.clean(runs_dir, all_incoming=True)
-    intake = Intake(root=runs_dir, allow_standins=allow_standins)
+    if services_dir is not None:
+        rundir.prepare_root(services_dir)
+        rundir.clean(services_dir, all_incoming=True)
+    intake = Intake(root=runs_dir, services_root=services_dir, allow_standins=allow_standins)
     intake.start()
     version = warm.import_xcube()
+    if services_dir is not None:
+        viewers.import_server()
     control_listener = listen(socket_path, backlog=128)
     estimate_listener = listen(estimate_socket_path, backlog=ESTIMATE_BACKLOG)
     pool = EstimatorPool(
@@ -57,7 +66,9 @@ def serve(
         limit_s=estimate_limit_s,
         memory_bytes=estimate_memory_bytes,
     )
-    zygote = _Zygote(runs_dir, intake, pool, control_listener, umask=umask, version=version)
+    zygote = _Zygote(
+        runs_dir, services_dir, intake, pool, control_listener, umask=umask, version=version
+    )
     process.say(f"ready after {time.monotonic() - started:.1f} s, {pool.size} estimators")
     zygote.run()
     for path in (socket_path, estimate_socket_path):
@@ -70,6 +81,7 @@ class _Zygote:
     def __init__(
         self,
         root: Path,
+        services_root: Path | None,
         intake: Intake,
         pool: EstimatorPool,
         listener: socket.socket,
@@ -84,10 +96,15 @@ class _Zygote:
         self._next_clean = time.monotonic() + CLEAN_INTERVAL_S
         self._selector = selectors.DefaultSelector()
         self._registry = Registry(root=root, selector=self._selector, intake=intake, umask=umask)
+        self._services: Services | None = None
+        if services_root is not None:
+            self._services = Services(root=services_root, selector=self._selector, intake=intake)
+            self._hear(services_root, self._services.hinted)
         about = {"program": "xcube-hub runner", "pid": os.getpid(), "xcube": version}
-        self._control = Control(registry=self._registry, intake=intake, about=about)
-        self._hints = notify.listen(root)
-        self._selector.register(self._hints, selectors.EVENT_READ, self._on_hint)
+        self._control = Control(
+            registry=self._registry, services=self._services, intake=intake, about=about
+        )
+        self._hear(root, self._registry.hinted)
         self._watch_intake()
         signals.watch(self._selector, on_stop=self._stop, on_child=self._ended)
         zygote = os.getpid()
@@ -98,6 +115,8 @@ class _Zygote:
 
         process.spawn(list_versions)
         self._registry.restore()
+        if self._services:
+            self._services.restore()
         self._server = Server(
             selector=self._selector, listener=listener, handle=self._control.handle
         )
@@ -105,18 +124,25 @@ class _Zygote:
 
     def run(self) -> None:
         while not self._stopping:
-            timeout = max(0.0, min(self._pool.next_wait_s(), self._control.next_wait_s()))
+            waits = [self._pool.next_wait_s(), self._control.next_wait_s()]
+            if self._services:
+                waits.append(self._services.next_wait_s())
+            timeout = max(0.0, min(waits))
             for key, mask in self._selector.select(timeout):
                 # An earlier handler of this turn may have closed this file.
                 if self._selector.get_map().get(key.fd) is key:
                     key.data(mask)
             self._pool.tick()
             self._registry.tick()
+            if self._services:
+                self._services.tick()
             self._control.tick()
             self._server.tick()
             self._clean_now_and_then()
         self._server.stop()
         self._pool.stop()
+        if self._services:
+            self._services.close()
 
     def _stop(self) -> None:
         self._stopping = True
@@ -127,9 +153,15 @@ class _Zygote:
         else:
             self._pool.reaped(pid)
 
-    def _on_hint(self, mask: int) -> None:
-        with contextlib.suppress(BlockingIOError):
-            self._registry.hinted(self._hints.recv(256).decode("ascii", "replace"))
+    def _hear(self, root: Path, handle: Callable[[str], None]) -> None:
+        """Call `handle` with the name of what has changed below `root`."""
+        hints = notify.listen(root)
+
+        def on_hint(mask: int) -> None:
+            with contextlib.suppress(BlockingIOError):
+                handle(hints.recv(256).decode("ascii", "replace"))
+
+        self._selector.register(hints, selectors.EVENT_READ, on_hint)
 
     def _watch_intake(self) -> None:
         assert self._intake.socket is not None
@@ -149,6 +181,9 @@ class _Zygote:
         self._control.intake_restarted()
         for name in rundir.names(self._root):
             self._registry.admitted(name)
+        if self._services:
+            for name in rundir.names(self._services.root):
+                self._services.admitted(name)
 
     def _clean_now_and_then(self) -> None:
         if time.monotonic() > self._next_clean:

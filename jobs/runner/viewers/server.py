@@ -13,6 +13,7 @@ import signal
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Any
 
 import tornado.httpserver
@@ -33,6 +34,8 @@ DRAIN_S = 5.0
 RETRY_S = (5.0, 15.0, 60.0, 300.0)
 """When data sets that are left out are tried again; the last one again and again."""
 REQUEST_BYTES = 1 << 20
+MOST_BROKEN = 20
+_NAME_CHARS = 300
 _ANSWER_BYTES = 64
 CONFIGURATION = "configuration"
 """The name under which a configuration that xcube does not accept is reported as broken."""
@@ -129,12 +132,15 @@ class ViewerServer:
 
     def status(self) -> dict[str, Any]:
         """What works now: {"revision", "ready", "broken"}."""
-        broken = {**self._datasets.broken, **self._refused}
+        broken = {
+            name[:_NAME_CHARS]: why
+            for name, why in islice({**self._refused, **self._datasets.broken}.items(), MOST_BROKEN)
+        }
         return {"revision": self._revision, "ready": self._is_ready, "broken": broken}
 
     def _tell(self) -> None:
         if self._is_ready:
-            self._report(self.status())
+            self._report({**self.status(), "digest": self._work["digest"]})
 
     @property
     def _datasets(self) -> TolerantDatasets:

@@ -24,7 +24,9 @@ _PROBE = re.compile(r"/[A-Za-z0-9._~/?=&-]*\Z")
 def parse(text: bytes | bytearray | str) -> dict[str, dict[str, Any]]:
     """The parts of a workload: {"meta", "work"}. Raises WorkloadError, which names the field.
 
-    meta: name, revision, path, probe, memory_bytes, is_asleep, digest; work: payload and env.
+    meta: name, revision, path, probe, memory_bytes, is_asleep, and two digests: if `place`
+    changes, the process must start anew; if `digest` changes, it reads its work again. work:
+    payload and env.
     """
     workload = loads(text)
     if not isinstance(workload, dict):
@@ -45,9 +47,13 @@ def parse(text: bytes | bytearray | str) -> dict[str, dict[str, Any]]:
     if not isinstance(meta["is_asleep"], bool):
         raise WorkloadError("is_asleep: must be true or false.")
     work = {"payload": _payload(workload.get("payload")), "env": _env(workload.get("env"))}
-    shape = json.dumps([work, meta["path"], meta["probe"]], sort_keys=True)
-    meta["digest"] = hashlib.sha256(shape.encode()).hexdigest()
+    meta["place"] = _digest([meta["path"], meta["probe"], work["env"]])
+    meta["digest"] = _digest([meta["place"], work])
     return {"meta": meta, "work": work}
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _whole(workload: dict, field: str, *, least: int, may_lack: bool = False) -> int | None:
