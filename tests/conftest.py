@@ -82,6 +82,8 @@ def start_runner(xcube_python: Path, *options: str) -> subprocess.Popen:
             paths.estimate_socket(),
             "--runs-dir",
             paths.runs_dir(),
+            "--services-dir",
+            paths.services_dir(),
             "--estimators",
             "2",
             *options,

@@ -15,7 +15,7 @@ from ..configuration.reading import BASE_DIR, read
 from ..configuration.reading import environment as own_environment
 from ..configuration.table import SETTINGS
 from ..coordination import queues
-from ..engines.local.paths import control_socket, estimate_socket, runs_dir
+from ..engines.local.paths import control_socket, estimate_socket, runs_dir, services_dir
 from .process_supervisor import Part
 from .secrets import derived_secret
 
@@ -95,6 +95,7 @@ def _runner_argv() -> list[str]:
         "--socket", str(control_socket()),
         "--estimate-socket", str(estimate_socket()),
         "--runs-dir", str(runs_dir()),
+        "--services-dir", str(services_dir()),
         "--estimators", str(hub.estimators),
     ]  # fmt: skip
 

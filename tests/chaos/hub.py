@@ -185,6 +185,7 @@ class Hub:
                 "--socket", str(self.folder / "runner.sock"),
                 "--estimate-socket", str(self.folder / "estimate.sock"),
                 "--runs-dir", str(self.folder / "runs"), "--estimators", "2",
+                "--services-dir", str(self.folder / "services"),
             ],
         }[part]  # fmt: skip
         self._processes[part] = subprocess.Popen(

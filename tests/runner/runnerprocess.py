@@ -60,6 +60,7 @@ class Runner:
         self.control = self.root / "control.sock"
         self.estimates = self.root / "estimates.sock"
         self.runs = self.root / "runs"
+        self.services = self.root / "services"
         self.log = self.root / "stderr"
         self.process: subprocess.Popen | None = None
 
@@ -82,6 +83,8 @@ class Runner:
             str(self.control),
             "--estimate-socket",
             str(self.estimates),
+            "--services-dir",
+            str(self.services),
             "--allow-standins",
             *self.options,
         )
@@ -110,12 +113,17 @@ class Runner:
         if self.process and self.process.poll() is None:
             for run in self.list()["runs"]:
                 self.delete(run["name"])
-            wait_for(lambda: not self.list()["runs"])
+            for service in self.list_services():
+                call(self.control, "DELETE", f"/services/{service['name']}")
+            wait_for(lambda: not self.list()["runs"] and not self.list_services())
             self.terminate()
         shutil.rmtree(self.root, ignore_errors=True)
 
     def list(self, query: str = "") -> dict[str, Any]:
         return call(self.control, "GET", f"/runs{query}")[1]
+
+    def list_services(self) -> list[dict[str, Any]]:
+        return call(self.control, "GET", "/services")[1]["services"]
 
     def get(self, name: str) -> dict[str, Any]:
         status, run = call(self.control, "GET", f"/runs/{name}")

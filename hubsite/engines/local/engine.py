@@ -27,22 +27,18 @@ from ..base import (
     ServicePlace,
     usage_of,
 )
-from .connection import Reply, SocketUnavailable, call
-from .paths import control_socket
-
-CALL_TIMEOUT_S = 10.0
-PASSING = (408, 500, 503, 507)
-"""Statuses of a runner that cannot make a run now: it is too busy, or its disk is full."""
+from .runner_calls import CALL_TIMEOUT_S, PASSING, ask_runner, message_of
+from .services import LocalServices
 
 
 class LocalEngine:
-    """The runner on this machine. It executes runs only."""
+    """The runner on this machine. It executes runs, and keeps services."""
 
     name = "local"
 
     def __init__(self) -> None:
         self.runs = LocalRuns()
-        self.services: ServicePlace | None = None
+        self.services: ServicePlace | None = LocalServices()
 
 
 class LocalRuns(Place[Run, RunFact]):
@@ -56,44 +52,44 @@ class LocalRuns(Place[Run, RunFact]):
         return hub.local_runs
 
     def apply_one(self, spec: Run) -> Applied:
-        reply = _call("PUT", _url(spec.name), _to_wire(spec))
+        reply = ask_runner("PUT", _url(spec.name), _to_wire(spec))
         if reply.status in PASSING:
-            raise EngineUnavailable(_message(reply))
+            raise EngineUnavailable(message_of(reply))
         if reply.status not in (200, 201):
-            return Applied(Outcome.REFUSED, _message(reply))
+            return Applied(Outcome.REFUSED, message_of(reply))
         if reply.status == 200 and reply.body.get("state") == "ended":
             return Applied(Outcome.ENDED)
         return MADE
 
     def remove_one(self, name: str) -> Removal:
         """End and remove a run. The runner remembers unknown names, and refuses late launches."""
-        reply = _call("DELETE", _url(name))
+        reply = ask_runner("DELETE", _url(name))
         if reply.status not in (200, 202, 404):
-            raise EngineUnavailable(_message(reply))
+            raise EngineUnavailable(message_of(reply))
         return Removal.ENDING if reply.status == 202 else Removal.GONE
 
     def stop(self, name: str) -> None:
-        reply = _call("POST", f"{_url(name)}/stop")
+        reply = ask_runner("POST", f"{_url(name)}/stop")
         if reply.status not in (200, 202, 404):
-            raise EngineUnavailable(_message(reply))
+            raise EngineUnavailable(message_of(reply))
 
     def look(self, name: str) -> RunFact | None:
-        reply = _call("GET", _url(name))
+        reply = ask_runner("GET", _url(name))
         if reply.status == 404:
             return None
         if reply.status != 200:
-            raise EngineUnavailable(_message(reply))
+            raise EngineUnavailable(message_of(reply))
         return _from_wire(reply.body)
 
     def exists(self, name: str) -> bool:
-        return _call("GET", _url(name)).status != 404
+        return ask_runner("GET", _url(name)).status != 404
 
     def watch(self, *, wait_s: float) -> Iterator[Level[RunFact]]:
         asked_at = timezone.now()
         url = f"/runs?since={self._version}&wait={wait_s:g}"
-        reply = _call("GET", url, timeout_s=CALL_TIMEOUT_S + wait_s)
+        reply = ask_runner("GET", url, timeout_s=CALL_TIMEOUT_S + wait_s)
         if reply.status != 200:
-            raise EngineUnavailable(_message(reply))
+            raise EngineUnavailable(message_of(reply))
         self._version = reply.body["version"]
         yield Level([_from_wire(run) for run in reply.body["runs"]], asked_at=asked_at)
 
@@ -102,7 +98,7 @@ class LocalRuns(Place[Run, RunFact]):
 
     def log(self, name: str, *, most_lines: int, wait_s: float) -> Sequence[LogChunk]:
         """The log from the runner, which keeps as many lines as the hub and answers at once."""
-        reply = _call("GET", _url(name))
+        reply = ask_runner("GET", _url(name))
         if reply.status != 200:
             return []
         return [LogChunk(chunk["first_line"], chunk["lines"]) for chunk in reply.body["log"]]
@@ -110,13 +106,6 @@ class LocalRuns(Place[Run, RunFact]):
 
 def _url(name: str) -> str:
     return f"/runs/{quote(name, safe='')}"
-
-
-def _call(method: str, url: str, body: Any = None, *, timeout_s: float = CALL_TIMEOUT_S) -> Reply:
-    try:
-        return call(control_socket(), method, url, body, timeout_s=timeout_s)
-    except SocketUnavailable as error:
-        raise EngineUnavailable(f"the runner does not answer ({error})") from error
 
 
 def _to_wire(run: Run) -> dict[str, Any]:
@@ -151,8 +140,3 @@ def _from_wire(run: dict[str, Any]) -> RunFact:
 
 def _time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
-
-
-def _message(reply: Reply) -> str:
-    body = reply.body if isinstance(reply.body, dict) else {}
-    return str(body.get("error") or f"the runner answered {reply.status}")

@@ -16,6 +16,10 @@ def runs_dir() -> Path:
     return settings.DATA_DIR / "runs"
 
 
+def services_dir() -> Path:
+    return settings.DATA_DIR / "services"
+
+
 def control_socket() -> Path:
     return _socket("runner.sock")
 

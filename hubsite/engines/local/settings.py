@@ -35,6 +35,16 @@ class LocalSettings(SiteSettings):
     )
     """Runs at once on this machine."""
 
+    local_services: int = setting(
+        "XCUBE_HUB_LOCAL_SERVICES",
+        whole_number,
+        lambda hub: 10 * (os.cpu_count() or 1),
+        default_text="10 per core",
+        minimum=0,
+        maximum=1_000,
+    )
+    """Services that may be awake on this machine at once; each takes about 60 MB."""
+
     estimators: int = setting(
         "XCUBE_HUB_ESTIMATORS",
         whole_number,
