@@ -71,14 +71,5 @@ class ServicesSettings(JobsSettings):
     )
     """Services that one user may have at once; a further one is answered 413."""
 
-    local_services: int = setting(
-        "XCUBE_HUB_LOCAL_SERVICES",
-        whole_number,
-        20,
-        minimum=0,
-        maximum=10_000,
-    )
-    """Services that may be awake at once on this machine."""
-
 
 hub = ServicesSettings()
