@@ -21,12 +21,15 @@ from . import examples
 from .serializers import (
     KeepRequestSerializer,
     MainServerRequestSerializer,
+    NewShareSerializer,
     OpenedCubeSerializer,
     ServiceEventSerializer,
     ServiceInstanceSerializer,
     ServiceInstanceSummarySerializer,
     ServiceLogSerializer,
     ServiceProfileSerializer,
+    ShareRequestSerializer,
+    ShareSerializer,
     StartRequestSerializer,
 )
 
@@ -242,6 +245,64 @@ wake = extend_schema(
         **problem_responses(
             examples.NOT_FOUND, examples.IS_OVER, examples.NO_UNITS, examples.SUSPENDED
         ),
+    },
+)
+
+list_shares = extend_schema(
+    operation_id="list_server_shares",
+    summary="Who else may use a server",
+    description=f"Shares that are neither withdrawn nor expired, newest first. {NEEDS}",
+    tags=TAG,
+    parameters=[INSTANCE_ID, *PAGE],
+    responses={
+        **_answer(
+            ShareSerializer(many=True, max_length=MAX_LIMIT),
+            "The shares.",
+            a_person=examples.SHARE,
+            a_link=examples.LINK,
+        ),
+        **problem_responses(examples.NOT_FOUND),
+    },
+)
+
+make_share = extend_schema(
+    operation_id="make_server_share",
+    summary="Share a server",
+    description="With a person who has an account here, or with whoever has a link. Repeated for "
+    "the same person it changes `expires_at`; each link is another one. They may use the server, "
+    f"also wake it, at your cost. {NEEDS}",
+    tags=TAG,
+    parameters=[INSTANCE_ID],
+    request=_body(
+        ShareRequestSerializer, a_person=examples.SHARE_REQUEST, a_link=examples.LINK_REQUEST
+    ),
+    responses={
+        **_answer(
+            NewShareSerializer,
+            "The share.",
+            status=201,
+            a_person=examples.SHARE,
+            a_link=examples.NEW_LINK,
+        ),
+        **problem_responses(
+            examples.NOBODY, examples.NOT_FOUND, examples.IS_OVER, examples.MISSED_OFTEN
+        ),
+    },
+)
+
+withdraw_share = extend_schema(
+    operation_id="revoke_server_share",
+    summary="Withdraw a share",
+    description="What is open by it, also a connection, is closed within seconds. Repeated, it "
+    f"changes nothing. {NEEDS}",
+    tags=TAG,
+    parameters=[
+        INSTANCE_ID,
+        OpenApiParameter("share_id", int, OpenApiParameter.PATH, description="Its `id`."),
+    ],
+    responses={
+        **_answer({"type": "string", "const": "Success"}, "It is withdrawn.", done="Success"),
+        **problem_responses(examples.NO_SHARE),
     },
 )
 

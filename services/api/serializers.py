@@ -100,6 +100,48 @@ class KeepRequestSerializer(RequestSerializer):
     )
 
 
+class FlagField(serializers.BooleanField):
+    """True or false; texts and numbers are refused."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=str(data)[:50])
+        return data
+
+
+class ShareRequestSerializer(RequestSerializer):
+    """Either `user` or `link`."""
+
+    user = PrintableField(
+        required=False, max_length=254, help_text="The e-mail of a person with an account here."
+    )
+    link = FlagField(required=False, help_text="`true`: make a link for whoever has it.")
+    expires_at = MomentField(
+        required=False, allow_null=True, help_text="Until when; `null`: until you withdraw it."
+    )
+
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        if bool(given.get("link")) == ("user" in given):
+            raise serializers.ValidationError('either "user" or "link": true is expected')
+        return given
+
+
+class ShareSerializer(serializers.Serializer):
+    """Somebody else who may use a service."""
+
+    id = serializers.IntegerField()
+    user = serializers.EmailField(allow_null=True, help_text="The person; `null`: see `link`.")
+    link = serializers.BooleanField(help_text="Whether it is for whoever has a link.")
+    created_at = time_field("When it was made.")
+    expires_at = time_field("Until when; `null`: until it is withdrawn.", allow_null=True)
+
+
+class NewShareSerializer(ShareSerializer):
+    url = serializers.URLField(
+        required=False, help_text="The link, this once: keep it, because the hub has its hash only."
+    )
+
+
 class LastUsedSerializer(ClosedSerializer):
     at = time_field("When.")
     by = serializers.CharField(help_text="By what, such as `a tile request`.")

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from .share_views import ShareViewSet
 from .views import ServiceInstanceViewSet, ServiceProfileViewSet
 
 _ONE = "xcube/<slug:instance_id>"
@@ -17,5 +18,7 @@ urlpatterns = [
     path(f"{_ONE}/keep", ServiceInstanceViewSet.as_view({"put": "keep"})),
     path(f"{_ONE}/sleep", ServiceInstanceViewSet.as_view({"post": "sleep"})),
     path(f"{_ONE}/wake", ServiceInstanceViewSet.as_view({"post": "wake"})),
+    path(f"{_ONE}/shares", ShareViewSet.as_view({"get": "list", "post": "make"})),
+    path(f"{_ONE}/shares/<int:share_id>", ShareViewSet.as_view({"delete": "withdraw"})),
     path("profiles", ServiceProfileViewSet.as_view({"get": "list"})),
 ]

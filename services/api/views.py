@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
 from django.utils import timezone
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
 from rest_framework.viewsets import ViewSet
 
 from accounts.api.permissions import HasScope
 from accounts.scopes import MANAGE_CUBEGENS
-from accounts.tokens.hub_tokens import Principal
 from hubsite.api.pagination import MAX_LIMIT, page, query_integer
 from hubsite.refusals import Kind, Refused
 
 from .. import keeping, lifecycle
-from ..models import AWAKE_STATES, Reason, ServiceInstance, ServiceProfile, State
+from ..models import AWAKE_STATES, ServiceInstance, ServiceProfile, State
 from ..start_request import MAIN_SLOT, StartRequest, start_server
 from . import schema
+from .own import actor, checked, own_instance, why
 from .presentation import event, instance_detail, instance_summary, log_lines, profile
 from .serializers import (
     KeepRequestSerializer,
@@ -37,7 +35,7 @@ class ServiceInstanceViewSet(ViewSet):
 
     @schema.put_main
     def put_main(self, request: Request) -> Response:
-        given = _checked(MainServerRequestSerializer, request)
+        given = checked(MainServerRequestSerializer, request)
         if given["user_id"] != request.user.username:
             raise Refused(
                 "your own user id is expected; an operator acts for a user by X-Act-For",
@@ -51,14 +49,14 @@ class ServiceInstanceViewSet(ViewSet):
                 field="cfg",
                 slot=MAIN_SLOT,
                 client_id=_client_id(request),
-                actor=_actor(request),
+                actor=actor(request),
             )
         )
         return Response(instance_detail(instance), status=status.HTTP_201_CREATED)
 
     @schema.start
     def start(self, request: Request) -> Response:
-        given = _checked(StartRequestSerializer, request)
+        given = checked(StartRequestSerializer, request)
         instance = start_server(
             StartRequest(
                 user=request.user,
@@ -66,7 +64,7 @@ class ServiceInstanceViewSet(ViewSet):
                 profile=given.get("profile"),
                 title=given.get("title", ""),
                 client_id=_client_id(request),
-                actor=_actor(request),
+                actor=actor(request),
                 key=_key(request),
             )
         )
@@ -88,12 +86,12 @@ class ServiceInstanceViewSet(ViewSet):
 
     @schema.get_instance
     def retrieve(self, request: Request, instance_id: str) -> Response:
-        return Response(instance_detail(_own(request, instance_id, with_document=True)))
+        return Response(instance_detail(own_instance(request, instance_id, with_document=True)))
 
     @schema.delete_instance
     def destroy(self, request: Request, instance_id: str) -> Response:
-        instance = _own(request, instance_id)
-        lifecycle.stop(instance, actor=_actor(request), reason=_reason(request))
+        instance = own_instance(request, instance_id)
+        lifecycle.stop(instance, actor=actor(request), reason=why(request))
         ServiceInstance.objects.filter(pk=instance.pk, hidden_at=None).update(
             hidden_at=timezone.now()
         )
@@ -101,7 +99,7 @@ class ServiceInstanceViewSet(ViewSet):
 
     @schema.get_events
     def events(self, request: Request, instance_id: str) -> Response:
-        instance = _own(request, instance_id)
+        instance = own_instance(request, instance_id)
         part, headers = page(request, instance.events.all())
         owner_id = request.user.username
         return Response([event(row, owner_id) for row in part], headers=headers)
@@ -110,28 +108,27 @@ class ServiceInstanceViewSet(ViewSet):
     def log(self, request: Request, instance_id: str) -> Response:
         offset = query_integer(request, "offset", 0, most=2**31 - 1)
         limit = query_integer(request, "limit", MAX_LIMIT, most=MAX_LIMIT)
-        return Response(log_lines(_own(request, instance_id), offset, limit))
+        return Response(log_lines(own_instance(request, instance_id), offset, limit))
 
     @schema.keep
     def keep(self, request: Request, instance_id: str) -> Response:
-        until = _checked(KeepRequestSerializer, request)["until"]
-        instance = keeping.keep(_own(request, instance_id), until, actor=_actor(request))
+        until = checked(KeepRequestSerializer, request)["until"]
+        instance = keeping.keep(own_instance(request, instance_id), until, actor=actor(request))
         return Response(instance_summary(instance))
 
     @schema.sleep
     def sleep(self, request: Request, instance_id: str) -> Response:
-        instance = _own(request, instance_id)
-        reason = _reason(request)
+        instance = own_instance(request, instance_id)
         return self._stepped(
-            request, instance, lifecycle.sleep(instance, actor=_actor(request), reason=reason),
+            request, instance, lifecycle.sleep(instance, actor=actor(request), reason=why(request)),
             alike=(State.ASLEEP,),
         )  # fmt: skip
 
     @schema.wake
     def wake(self, request: Request, instance_id: str) -> Response:
-        instance = _own(request, instance_id)
+        instance = own_instance(request, instance_id)
         return self._stepped(
-            request, instance, lifecycle.wake(instance, actor=_actor(request), by="its owner"),
+            request, instance, lifecycle.wake(instance, actor=actor(request), by="its owner"),
             alike=AWAKE_STATES,
         )  # fmt: skip
 
@@ -141,7 +138,7 @@ class ServiceInstanceViewSet(ViewSet):
     ) -> Response:
         """A step that was made before is answered alike."""
         if not was_made:
-            instance = _own(request, instance.instance_id)
+            instance = own_instance(request, instance.instance_id)
             if instance.state not in alike:
                 raise Refused(
                     f"The service is {instance.get_state_display().lower()}.", kind=Kind.CONFLICT
@@ -162,34 +159,6 @@ class ServiceProfileViewSet(ViewSet):
             rows.append(profile(row, is_default=row.kind not in kinds))
             kinds.add(row.kind)
         return Response(rows)
-
-
-def _checked(serializer_class: type[Serializer], request: Request) -> dict[str, Any]:
-    serializer = serializer_class(data=request.data)
-    serializer.is_valid(raise_exception=True)
-    return serializer.validated_data
-
-
-def _own(request: Request, instance_id: str, *, with_document: bool = False) -> ServiceInstance:
-    """The caller's instance. Raises Refused (404) if there is none, or another user has it."""
-    related = ("profile", "document") if with_document else ("profile",)
-    rows = ServiceInstance.objects.owned_by(request.user).select_related(*related)
-    rows = rows.defer("document__log") if with_document else rows
-    instance = rows.filter(instance_id=instance_id).first()
-    if instance is None:
-        raise Refused(f"Service {instance_id[:63]} not found.", kind=Kind.NOT_FOUND)
-    return instance
-
-
-def _actor(request: Request) -> str:
-    """The user id of whoever asks: the caller, or the operator who acts for them."""
-    principal = request.auth
-    acting = principal.actor if isinstance(principal, Principal) else None
-    return (acting or request.user).username
-
-
-def _reason(request: Request) -> Reason:
-    return Reason.OWNER if _actor(request) == request.user.username else Reason.OPERATOR
 
 
 def _client_id(request: Request) -> str:

@@ -1,0 +1,195 @@
+"""Sharing a service by the API: with a person, or with whoever has a link."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from services.access import people
+from services.models import Share, State
+from tests.accounts.factories import bearer, make_user
+from tests.api_document import answer_faults, request_faults
+from tests.services.factories import make_instance
+
+pytestmark = pytest.mark.django_db
+
+SCOPE = "manage:cubegens"
+SHARES = "/xcube/{instance_id}/shares"
+
+
+@pytest.fixture
+def owner():
+    return make_user("ann@example.org", [SCOPE])
+
+
+@pytest.fixture
+def friend():
+    return make_user("bob@example.org", [SCOPE])
+
+
+@pytest.fixture
+def instance(owner):
+    return make_instance(owner, state=State.READY)
+
+
+@pytest.fixture
+def ask(client, owner, instance):
+    def send(method: str, rest: str = "", body: Any = None, *, by=owner):
+        return client.generic(
+            method,
+            f"/api/v2/xcube/{instance.instance_id}/shares{rest}",
+            "" if body is None else json.dumps(body),
+            content_type="application/json",
+            headers=bearer(by, [SCOPE]),
+        )
+
+    return send
+
+
+def in_an_hour() -> str:
+    return (timezone.now() + timedelta(hours=1)).replace(microsecond=0).isoformat()
+
+
+def test_a_person_is_named_by_e_mail(ask, instance, friend):
+    answer = ask("POST", "", {"user": "BOB@example.org", "expires_at": in_an_hour()})
+    assert answer.status_code == 201, answer.content
+    assert answer_faults(f"POST {SHARES}", 201, answer.json()) == []
+    assert answer.json()["user"] == "bob@example.org"
+    share = Share.objects.get()
+    assert (share.instance, share.user, share.created_by) == (instance, friend, instance.owner)
+    listed = ask("GET").json()
+    assert listed == [answer.json()]
+    assert answer_faults(f"GET {SHARES}", 200, listed) == []
+
+
+def test_repeated_for_a_person_it_changes_the_time(ask, friend):
+    first = ask("POST", "", {"user": friend.email}).json()
+    second = ask("POST", "", {"user": friend.email, "expires_at": in_an_hour()}).json()
+    assert (first["id"], first["expires_at"]) == (second["id"], None)
+    assert second["expires_at"] is not None
+    assert Share.objects.count() == 1
+
+
+def test_a_link_is_shown_once(ask, instance):
+    answer = ask("POST", "", {"link": True})
+    assert answer.status_code == 201
+    assert answer_faults(f"POST {SHARES}", 201, answer.json()) == []
+    secret = answer.json()["url"].partition("link=")[2].partition("&")[0]
+    assert len(secret) >= 22
+    assert secret not in json.dumps(ask("GET").json())
+    assert secret not in str(Share.objects.values().get())
+    other = ask("POST", "", {"link": True}).json()["url"]
+    assert secret not in other
+
+
+def test_a_share_is_withdrawn_once_and_is_gone_from_the_list(ask, instance, friend):
+    share_id = ask("POST", "", {"user": friend.email}).json()["id"]
+    assert ask("DELETE", f"/{share_id}").json() == "Success"
+    first = Share.objects.get().revoked_at
+    assert ask("DELETE", f"/{share_id}").status_code == 200
+    assert Share.objects.get().revoked_at == first
+    assert ask("GET").json() == []
+    assert [e.message for e in instance.events.all()][1:] == [
+        "Shared with bob@example.org.", "No longer shared with bob@example.org.",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, ""),
+        ({"user": "bob@example.org", "link": True}, ""),
+        ({"link": False}, ""),
+        ({"link": "yes"}, "link"),
+        ({"link": 1}, "link"),
+        ({"user": 7}, "user"),
+        ({"user": ["bob@example.org"]}, "user"),
+        ({"user": ""}, "user"),
+        ({"user": "x" * 300}, "user"),
+        ({"user": "nobody@example.org"}, "user"),
+        ({"user": "%@%"}, "user"),
+        ({"user": "ann@example.org"}, "user"),
+        ({"link": True, "expires_at": "2020-01-01T00:00:00Z"}, "expires_at"),
+        ({"link": True, "expires_at": "soon"}, "expires_at"),
+        ({"link": True, "secret": "mine"}, "secret"),
+        ([], ""),
+    ],
+)
+def test_what_is_wrong_is_named(ask, friend, body, field):
+    answer = ask("POST", "", body)
+    assert answer.status_code == 400, answer.content
+    assert [error["field"] for error in answer.json().get("errors", [])] == [field]
+    assert not Share.objects.exists()
+
+
+def test_a_user_id_does_not_show_whose_it_is(ask, friend):
+    answer = ask("POST", "", {"user": friend.user_id})
+    assert answer.status_code == 400
+    assert b"bob@" not in answer.content
+
+
+def test_a_person_who_is_switched_off_is_not_found(ask):
+    gone = make_user("gone@example.org", is_active=False)
+    assert ask("POST", "", {"user": gone.email}).status_code == 400
+
+
+def test_nobody_tries_out_e_mails(ask, friend, monkeypatch):
+    monkeypatch.setattr(people, "MISSES_PER_HOUR", 3)
+    for number in range(5):
+        assert ask("POST", "", {"user": friend.email}).status_code == 201, number
+    codes = [ask("POST", "", {"user": f"{n}@example.org"}).status_code for n in range(5)]
+    assert codes == [400, 400, 400, 429, 429]
+    refused = ask("POST", "", {"user": friend.email})
+    assert refused.status_code == 429
+    assert int(refused["Retry-After"]) > 0
+    assert ask("POST", "", {"link": True}).status_code == 201
+
+
+@pytest.mark.parametrize("state", [State.STOPPING, State.STOPPED, State.FAILED])
+def test_what_is_over_is_not_shared(ask, instance, friend, state):
+    type(instance).objects.update(state=state)
+    for body in ({"user": friend.email}, {"link": True}):
+        assert ask("POST", "", body).status_code == 409
+    assert not Share.objects.exists()
+
+
+def test_whom_it_is_shared_with_shares_and_withdraws_nothing(ask, instance, friend):
+    share_id = ask("POST", "", {"user": friend.email}).json()["id"]
+    assert ask("GET", by=friend).status_code == 404
+    assert ask("POST", "", {"link": True}, by=friend).status_code == 404
+    assert ask("DELETE", f"/{share_id}", by=friend).status_code == 404
+    assert Share.objects.get().revoked_at is None
+
+
+def test_a_share_of_another_service_is_not_found(ask, owner):
+    other = make_instance(owner)
+    share = Share.objects.create(instance=other, created_by=owner, link_hash="0" * 64)
+    assert ask("DELETE", f"/{share.pk}").status_code == 404
+    share.refresh_from_db()
+    assert share.revoked_at is None
+
+
+@pytest.mark.parametrize("share_id", ["0", "999999", "9" * 30, "-1", "x"])
+def test_a_share_that_is_not_there_is_not_found(ask, share_id):
+    assert ask("DELETE", f"/{share_id}").status_code == 404
+
+
+def test_an_operator_shares_in_the_owners_name_and_is_named(client, owner, instance, friend):
+    operator = make_user(permissions=["operate:hub"])
+    answer = client.post(
+        f"/api/v2/xcube/{instance.instance_id}/shares",
+        {"user": friend.email},
+        content_type="application/json",
+        headers={**bearer(operator), "X-Act-For": owner.user_id},
+    )
+    assert answer.status_code == 201
+    assert Share.objects.get().created_by == operator
+
+
+def test_the_document_describes_both_forms():
+    for body in ({"user": "bob@example.org"}, {"link": True}):
+        assert request_faults(f"POST {SHARES}", body) == []
