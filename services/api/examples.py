@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hubsite.refusals import FieldError, Kind, Refused
+from hubsite.refusals import Kind, Refused
 
 USER_ID = "a97dd1e0b52a7a9bb9ad5ec1c6fb9d2be"
 INSTANCE_ID = "xq3m7fz2ka5wd4hj6r5c2e4bq7n"
@@ -95,7 +95,7 @@ READY = {**READY_SUMMARY, **_CONTENT}
 FAILED = {**FAILED_SUMMARY, **_CONTENT}
 OPENED_CUBE = {
     **READY_SUMMARY,
-    "title": "Finished cubes",
+    "title": "Your cubes",
     "open_url": f"{_URL}/viewer/?dataset=german-bight-2024.zarr",
 }
 
@@ -188,11 +188,7 @@ NOT_FOUND = Refused(f"Service {INSTANCE_ID} not found.", kind=Kind.NOT_FOUND)
 BAD_STATE = Refused("one of REQUESTED, STARTING, READY, … is expected", field="state")
 TOO_LONG = Refused("a time in the future is expected, at most 30 d from now", field="until")
 IS_OVER = Refused("The service is stopped.", kind=Kind.CONFLICT)
-NO_CUBE = Refused(
-    "The job has made no cube that could be opened.",
-    kind=Kind.CONFLICT,
-    errors=[FieldError("job_id", "a job that has succeeded is expected")],
-)
+NO_CUBE = Refused("The job has no cube to open: it is FAILED.", kind=Kind.CONFLICT)
 NO_JOB = Refused(f"Cubegen {JOB_ID} not found.", kind=Kind.NOT_FOUND)
 NOBODY = Refused("the e-mail of a user of this hub is expected", field="user")
 MISSED_OFTEN = Refused(

@@ -17,7 +17,7 @@ from ..models import (
     ServiceProfile,
     Share,
 )
-from ..xcube_server.broken import broken_datasets
+from ..xcube_server.condition import broken_datasets
 from ..xcube_server.shown import dataset_ids
 
 _USER_ID = re.compile(r"a[0-9a-f]{32}")

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from .cube_views import CubeViewerViewSet
 from .share_views import ShareViewSet
 from .views import ServiceInstanceViewSet, ServiceProfileViewSet
 
@@ -20,5 +21,6 @@ urlpatterns = [
     path(f"{_ONE}/wake", ServiceInstanceViewSet.as_view({"post": "wake"})),
     path(f"{_ONE}/shares", ShareViewSet.as_view({"get": "list", "post": "make"})),
     path(f"{_ONE}/shares/<int:share_id>", ShareViewSet.as_view({"delete": "withdraw"})),
+    path("cubegens/<slug:job_id>/viewer", CubeViewerViewSet.as_view({"post": "open"})),
     path("profiles", ServiceProfileViewSet.as_view({"get": "list"})),
 ]

@@ -26,6 +26,7 @@ GROUPS = sorted({endpoint.group for endpoint in ALL})
 OBJECTS = {
     "job_id",
     "instance_id",
+    "share_id",
     "user_id",
     "client_id",
     "token_id",

@@ -58,6 +58,7 @@ class World:
     client_id: str
     token_id: str
     instance_id: str
+    share_id: str
     headers: dict[str, dict[str, str]] = field(default_factory=dict)
     cookies: dict[str, str] = field(default_factory=dict)
 
@@ -70,6 +71,7 @@ class World:
             "token_id": self.token_id,
             "instance_id": self.instance_id,
             "user_id": self.owner.user_id,
+            "share_id": self.share_id,
             "service_id": "xcube_gen",
             "subscription_id": self.owner.user_id,
             "key": "edc",
@@ -86,6 +88,7 @@ class World:
             "token_id": zero,
             "instance_id": f"x{'a' * 26}",
             "user_id": f"a{zero}",
+            "share_id": "999999",
             "subscription_id": f"a{zero}",
             "object_id": "999999",
             "id": "999999",
@@ -135,9 +138,9 @@ def make_world() -> World:
     Switch.objects.create(service="xcube_gen")
     SwitchEvent.objects.create(service="xcube_gen", is_suspended=False, actor="ann")
     Identity.objects.create(user=owner, issuer=issuer.ISSUER, subject="1", email=owner.email)
-    instance_id = _serve(owner)
+    instance_id, share_id = _serve(owner)
     everyone = {**users, "no-csrf": owner}
-    world = World(owner, everyone, job.job_id, client.client_id, token.jti, instance_id)
+    world = World(owner, everyone, job.job_id, client.client_id, token.jti, instance_id, share_id)
     for name, user in world.users.items():
         world.cookies[name] = _session(user)
         if name != "no-csrf":
@@ -151,8 +154,8 @@ def make_world() -> World:
     return world
 
 
-def _serve(owner: User) -> str:
-    """A service of the owner's, shared by a link and opened; returns its id."""
+def _serve(owner: User) -> tuple[str, str]:
+    """A service of the owner's, shared by a link and opened; its id and that of the share."""
     instance = make_instance(owner, state=ServiceState.READY, title=SECRET, slot="main")
     share = Share.objects.create(instance=instance, created_by=owner, link_hash="0" * 64)
     EdgeSession.objects.create(
@@ -161,7 +164,7 @@ def _serve(owner: User) -> str:
         token_hash="1" * 64,
         expires_at=timezone.now() + timedelta(hours=1),
     )
-    return instance.instance_id
+    return instance.instance_id, str(share.pk)
 
 
 def _app(label: str) -> str:
