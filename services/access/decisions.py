@@ -12,9 +12,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.api.authentication import principal_of
-from accounts.scopes import MANAGE_CUBEGENS
-from accounts.tokens.hub_tokens import InvalidToken, Principal
+from accounts.scopes import MANAGE_CUBEGENS, OPERATE_HUB
+from accounts.tokens.hub_tokens import InvalidToken
 from hubsite.compiled_queries import CompiledQuery
+from hubsite.coordination.failures import TooManyTries
 from hubsite.refusals import Refused
 from hubsite.web.addresses import absolute_url
 
@@ -23,6 +24,7 @@ from ..models import OVER_STATES, ServiceInstance, State
 from .entering import exchange_link, exchange_ticket
 from .rights import SessionRow, is_good, may_use, session_rows
 from .secrets import hash_of
+from .token_grants import grant_of
 
 CACHE_S = 60
 CACHE_WHILE_STARTING_S = 1
@@ -119,10 +121,13 @@ def _by_session(question: Question) -> SessionRow:
 
 
 def _exchanged(question: Question) -> tuple[SessionRow, str]:
-    if question.ticket:
-        made = exchange_ticket(question.instance, question.ticket)
-    else:
-        made = exchange_link(question.instance, question.link or "")
+    try:
+        if question.ticket:
+            made = exchange_ticket(question.instance, question.ticket)
+        else:
+            made = exchange_link(question.instance, question.link or "")
+    except TooManyTries:
+        raise Denied("busy", "This link is opened too often. Try again in an hour.") from None
     if made is None:
         what = "ticket" if question.ticket else "link"
         raise Denied("bad_ticket", f"This {what} is not valid: it is unknown, used or too old.")
@@ -134,21 +139,21 @@ def _exchanged(question: Question) -> tuple[SessionRow, str]:
 
 def _by_bearer(question: Question) -> tuple[ServiceInstance, str]:
     """The instance for a token of the hub or of a provider, as in the API."""
+    token = question.bearer or ""
     try:
-        principal = principal_of(question.bearer or "")
+        principal = principal_of(token)
     except InvalidToken as error:
         raise Denied("sign_in", f"{error}.") from None
     rows = ServiceInstance.objects.select_related("owner")
     instance = rows.filter(instance_id=question.instance).first()
-    has_scope = MANAGE_CUBEGENS in principal.scopes
-    if instance is None or not has_scope or not may_use(principal.user, instance):
+    scopes = principal.scopes
+    if (
+        instance is None
+        or MANAGE_CUBEGENS not in scopes
+        or not may_use(principal.user, instance, is_operator=OPERATE_HUB in scopes)
+    ):
         raise Denied("unknown", "There is no such service, or it is not yours.")
-    return instance, grant_of(principal, instance)
-
-
-def grant_of(principal: Principal, instance: ServiceInstance) -> str:
-    """The name of the right that a token gives: its id, whose it is, and the instance."""
-    return f"b:{principal.user.pk}:{instance.pk}:{principal.jti or ''}"
+    return instance, grant_of(token, principal, instance)
 
 
 def _usable(place: Place, *, wake: bool) -> Place:

@@ -1,14 +1,16 @@
 """The two endpoints for the edge, `/internal/edge/decide` and `/internal/edge/report`.
 
-Only who knows the edge's secret learns that they exist. Bodies are small JSON documents; whatever
-is wrong with one is a fault of the edge, so it is told in one sentence.
+Only who knows the edge's secret learns that they exist. Wrong secrets are not counted: the secret
+has 256 bits, comparing costs less than counting, and a limit would lock out the edge. Bodies are
+small JSON documents; whatever is wrong with one is a fault of the edge, so it is told in one
+sentence.
 """
 
 from __future__ import annotations
 
 import hmac
 import json
-import math
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -20,15 +22,16 @@ from django.views.decorators.csrf import csrf_exempt
 from hubsite.health.heartbeat import Pulse
 from hubsite.start.parts import edge_secret
 
-from ..models import ServiceInstance
 from . import decisions, reports
 from .decisions import Question
 from .reports import MOST_GRANTS, MOST_USES, Use
 from .secrets import LONGEST
 
-MOST_BYTES = 512 * 1024
+MOST_BYTES = 64 * 1024
 LONGEST_BEARER = 16 * 1024
-_ID = ServiceInstance._meta.get_field("instance_id").max_length
+_ID = re.compile(r"[a-z0-9-]{1,63}")
+_PRINTABLE = re.compile(r"[\x20-\x7e]*")
+_LARGEST = 1e12
 _pulse = Pulse("edge")
 
 
@@ -61,7 +64,7 @@ def decide(document: dict[str, Any]) -> dict[str, Any]:
     """Whether somebody may use an instance now, and where it is."""
     return decisions.decide(
         Question(
-            instance=_text(document, "instance", _ID) or "",
+            instance=_instance(document),
             session=_text(document, "session", LONGEST),
             ticket=_text(document, "ticket", LONGEST),
             link=_text(document, "link", LONGEST),
@@ -86,10 +89,11 @@ def report(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _document(request: HttpRequest) -> dict[str, Any]:
-    if int(request.META.get("CONTENT_LENGTH") or 0) > MOST_BYTES:
+    body = request.read(MOST_BYTES + 1)
+    if len(body) > MOST_BYTES:
         raise BadQuestion(f"at most {MOST_BYTES} bytes are expected")
     try:
-        document = json.loads(request.body)
+        document = json.loads(body)
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
@@ -100,22 +104,35 @@ def _document(request: HttpRequest) -> dict[str, Any]:
 def _use(use: Any) -> Use:
     if not isinstance(use, dict):
         raise BadQuestion("uses: objects are expected")
-    at, open_now = use.get("at", 0), use.get("open", 0)
-    is_time = isinstance(at, int | float) and not isinstance(at, bool) and math.isfinite(at)
-    if not is_time or not isinstance(open_now, int):
-        raise BadQuestion("uses: numbers at and open are expected")
     return Use(
-        instance=_text(use, "instance", _ID) or "",
-        at=float(at),
+        instance=_instance(use),
+        at=_number(use, "at"),
         by=_text(use, "by", 40) or "a request",
-        open=open_now,
+        open=int(_number(use, "open")),
     )
+
+
+def _instance(document: dict[str, Any]) -> str:
+    value = document.get("instance")
+    if not isinstance(value, str) or not _ID.fullmatch(value):
+        raise BadQuestion("instance: the id of a service is expected")
+    return value
+
+
+def _number(document: dict[str, Any], name: str) -> float:
+    """A number that is no boolean, neither infinite nor NaN, and not too long to convert."""
+    value = document.get(name, 0)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadQuestion(f"{name}: a number is expected")
+    if not -_LARGEST <= value <= _LARGEST:
+        raise BadQuestion(f"{name}: a number of at most {_LARGEST:g} is expected")
+    return float(value)
 
 
 def _text(document: dict[str, Any], name: str, longest: int) -> str | None:
     value = document.get(name)
     if value is None:
         return None
-    if not isinstance(value, str) or len(value) > longest or "\0" in value:
-        raise BadQuestion(f"{name}: a text of at most {longest} characters is expected")
+    if not isinstance(value, str) or len(value) > longest or not _PRINTABLE.fullmatch(value):
+        raise BadQuestion(f"{name}: a text of at most {longest} ASCII characters is expected")
     return value

@@ -3,6 +3,9 @@
 The hub and the edge are on different origins, so the edge cannot see the hub's session. The hub
 gives the browser a ticket, which the edge exchanges once for a session of this one instance.
 
+A session here ends with the hub's session that it came from: when the person signs out or changes
+the password, and 12 hours after it began at the latest.
+
 A ticket is not bound to a browser: who sends somebody a ticket of their own lets them see what
 they may see themselves, for as long as their right lasts, and nothing else.
 """
@@ -15,23 +18,33 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.settings import hub
 from hubsite.coordination import retention
+from hubsite.coordination.failures import Limit, count
 
-from ..models import EdgeSession, EdgeTicket, ServiceInstance, Share
-from .rights import valid_shares
+from ..models import EdgeSession, EdgeTicket, ServiceInstance
+from .rights import password_mark, valid_shares
 from .secrets import hash_of, new_secret
 
 TICKET_LASTS = timedelta(seconds=60)
 SESSION_LASTS = timedelta(hours=12)
+"""At most; less if the hub's own sessions are shorter, or a share expires."""
+LINK_SESSIONS = 600
+"""How many browsers may enter by one link in an hour. Each makes a row."""
 
 
-def make_ticket(instance: ServiceInstance, user: Any) -> str:
-    """A ticket for this user, whose right the caller has checked. Returns its secret."""
+def make_ticket(instance: ServiceInstance, user: Any, *, hub_session: str = "") -> str:
+    """A ticket for this user, whose right the caller has checked. Returns its secret.
+
+    `hub_session` is the key of the session at the hub with which the right shall end.
+    """
     secret = new_secret()
     EdgeTicket.objects.create(
         token_hash=hash_of(secret),
         instance=instance,
         user=user,
+        hub_session=hub_session,
+        password_mark=password_mark(user.password),
         expires_at=timezone.now() + TICKET_LASTS,
     )
     return secret
@@ -44,27 +57,38 @@ def exchange_ticket(instance_id: str, secret: str) -> tuple[EdgeSession, str] | 
     ticket = tickets.filter(instance__instance_id=instance_id).first()
     if ticket is None or not tickets.delete()[0] or ticket.expires_at <= timezone.now():
         return None
-    return _open(ticket.instance_id, user_id=ticket.user_id, share=None)
+    return _open(
+        ticket.instance_id,
+        timedelta(seconds=hub.session_lifetime_s),
+        user_id=ticket.user_id,
+        hub_session=ticket.hub_session,
+        password_mark=ticket.password_mark,
+    )
 
 
 def exchange_link(instance_id: str, secret: str) -> tuple[EdgeSession, str] | None:
-    """The session for a shared link and its secret; None if the link is not good."""
+    """The session for a shared link and its secret; None if the link is not good.
+
+    Raises TooManyTries if the link is opened so often that it is no person's doing.
+    """
     shares = valid_shares().filter(instance__instance_id=instance_id)
     share = shares.filter(link_hash=hash_of(secret)).first()
-    return None if share is None else _open(share.instance_id, user_id=None, share=share)
+    if share is None:
+        return None
+    count([Limit(f"link {share.pk}", most=LINK_SESSIONS, window_s=3600)])
+    lasts = SESSION_LASTS
+    if share.expires_at is not None:
+        lasts = min(lasts, share.expires_at - timezone.now())
+    return _open(share.instance_id, lasts, share=share)
 
 
-def _open(instance_pk: int, *, user_id: int | None, share: Share | None) -> tuple[EdgeSession, str]:
+def _open(instance_pk: int, lasts: timedelta, **of_session: Any) -> tuple[EdgeSession, str]:
     secret = new_secret()
-    expires_at = timezone.now() + SESSION_LASTS
-    if share is not None and share.expires_at is not None:
-        expires_at = min(expires_at, share.expires_at)
     session = EdgeSession.objects.create(
         token_hash=hash_of(secret),
         instance_id=instance_pk,
-        user_id=user_id,
-        share=share,
-        expires_at=expires_at,
+        expires_at=timezone.now() + min(SESSION_LASTS, lasts),
+        **of_session,
     )
     return session, secret
 

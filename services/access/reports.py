@@ -6,22 +6,22 @@ closes what is still open on their account.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from django.db.models import Case, CharField, DateTimeField, F, Q, Value, When
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from accounts.models import AccessToken, User
-
 from ..models import OVER_STATES, ServiceInstance
-from .rights import SessionRow, is_good, may_use, session_rows
+from .rights import SessionRow, is_good, session_rows
+from .token_grants import good_tokens
 
 MOST_USES = 500
 MOST_GRANTS = 5000
+_SESSION = re.compile(r"s:(\d{1,18})")
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,7 @@ def _time(epoch_s: float, now: datetime) -> datetime:
 
 def _ended(grants: Sequence[str]) -> tuple[list[str], set[str]]:
     """The grants that are no right any more, and the instances that the others are for."""
-    sessions = {g: int(g[2:]) for g in grants if g.startswith("s:") and g[2:].isdecimal()}
-    tokens = {g: parts for g in grants if (parts := _token_grant(g)) is not None}
+    sessions = {g: int(found[1]) for g in grants if (found := _SESSION.fullmatch(g))}
     good: set[str] = set()
     instances: set[str] = set()
     found = map(SessionRow._make, session_rows().filter(pk__in=sessions.values()))
@@ -88,44 +87,7 @@ def _ended(grants: Sequence[str]) -> tuple[list[str], set[str]]:
             instances.add(row.instance_id)
             if row.state not in OVER_STATES and is_good(row, now):
                 good.add(grant)
-    good |= _good_tokens(tokens, instances)
+    by_token, of_tokens = good_tokens([g for g in grants if g not in sessions])
+    good |= by_token
+    instances |= of_tokens
     return [grant for grant in grants if grant not in good], instances
-
-
-def _token_grant(grant: str) -> tuple[int, int, str] | None:
-    """User, instance and token id of a grant that a bearer token gave."""
-    kind, _, rest = grant.partition(":")
-    user, _, rest = rest.partition(":")
-    instance, _, jti = rest.partition(":")
-    if kind != "b" or not (user.isdecimal() and instance.isdecimal()):
-        return None
-    return int(user), int(instance), jti
-
-
-def _good_tokens(grants: Mapping[str, tuple[int, int, str]], instances: set[str]) -> set[str]:
-    """Of these grants those whose token is neither revoked nor expired, as far as the hub knows.
-
-    It does not know when a provider's token expires; the edge asks anew within a minute.
-    """
-    if not grants:
-        return set()
-    users = User.objects.in_bulk({user for user, _, _ in grants.values()})
-    rows = ServiceInstance.objects.select_related("owner").in_bulk(
-        {instance for _, instance, _ in grants.values()}
-    )
-    ids = {jti for _, _, jti in grants.values() if jti}
-    revoked = AccessToken.objects.filter(jti__in=ids).filter(
-        Q(revoked_at__isnull=False)
-        | Q(expires_at__lte=timezone.now())
-        | Q(client__revoked_at__isnull=False)
-    )
-    ended_ids = set(revoked.values_list("jti", flat=True))
-    good = set()
-    for grant, (user, instance, jti) in grants.items():
-        row: Any = rows.get(instance)
-        if row is None or user not in users:
-            continue
-        instances.add(row.instance_id)
-        if jti not in ended_ids and row.state not in OVER_STATES and may_use(users[user], row):
-            good.add(grant)
-    return good

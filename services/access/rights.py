@@ -9,7 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db.models import Exists, OuterRef, Q
+from django.contrib.sessions.models import Session
+from django.db.models import BooleanField, Case, Exists, F, OuterRef, Q, Value, When
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -18,6 +19,7 @@ from accounts.roles import permissions_of
 from accounts.scopes import OPERATE_HUB
 
 from ..models import EdgeSession, ServiceInstance, Share
+from .secrets import hash_of
 
 
 def valid_shares() -> Any:
@@ -25,21 +27,25 @@ def valid_shares() -> Any:
     return Share.objects.filter(Q(expires_at=None) | Q(expires_at__gt=Now()), revoked_at=None)
 
 
-def may_use(user: Any, instance: ServiceInstance) -> bool:
-    """Whether this user may use the instance, whatever its state. At most a few queries."""
+def may_use(user: Any, instance: ServiceInstance, *, is_operator: bool | None = None) -> bool:
+    """Whether this user may use the instance, whatever its state. At most a few queries.
+
+    `is_operator`: whether the user acts as an operator; None: if the user is one.
+    """
     if not user.is_active or not instance.owner.is_active:
         return False
     if instance.owner_id == user.pk:
         return True
     if valid_shares().filter(instance=instance, user=user).exists():
         return True
-    return OPERATE_HUB in permissions_of(user)
+    return OPERATE_HUB in permissions_of(user) if is_operator is None else is_operator
 
 
 class SessionRow(NamedTuple):
     """A session with everything that decides whether it is good, and what the edge asks for.
 
-    `is_shared`: the instance is shared with the session's user now.
+    `is_signed_in`: the session at the hub that it came from goes on. `has_right`: the user is the
+    owner, an operator, or somebody with whom the instance is shared now.
     """
 
     pk: int
@@ -47,10 +53,11 @@ class SessionRow(NamedTuple):
     ended_at: datetime | None
     user_id: int | None
     is_user_active: bool | None
+    password: str | None
+    password_mark: str
     share_id: int | None
     share_revoked_at: datetime | None
     share_expires_at: datetime | None
-    owner_id: int
     is_owner_active: bool
     instance_pk: int
     instance_id: str
@@ -60,23 +67,54 @@ class SessionRow(NamedTuple):
     address: str
     path: str
     revision: int
-    is_shared: bool
+    is_signed_in: bool
+    has_right: bool
 
 
 _COLUMNS = (
-    "pk", "expires_at", "ended_at", "user_id", "user__is_active", "share_id", "share__revoked_at",
-    "share__expires_at", "instance__owner_id", "instance__owner__is_active", "instance_id",
-    "instance__instance_id", "instance__state", "instance__reason", "instance__message",
-    "instance__address", "instance__path", "instance__revision",
+    "pk", "expires_at", "ended_at", "user_id", "user__is_active", "user__password",
+    "password_mark", "share_id", "share__revoked_at", "share__expires_at",
+    "instance__owner__is_active", "instance_id", "instance__instance_id", "instance__state",
+    "instance__reason", "instance__message", "instance__address", "instance__path",
+    "instance__revision",
 )  # fmt: skip
 
 
 def session_rows() -> Any:
     """Sessions as tuples for `SessionRow`; one query for many."""
-    theirs = valid_shares().filter(
-        instance=OuterRef("instance_id"), user=OuterRef("user_id"), user__isnull=False
+    return EdgeSession.objects.order_by().values_list(*_COLUMNS, _is_signed_in(), _has_right())
+
+
+def _is_signed_in() -> Case:
+    at_hub = Session.objects.filter(session_key=OuterRef("hub_session"), expire_date__gt=Now())
+    return _first_of(Q(hub_session=""), Exists(at_hub))
+
+
+def _has_right() -> Case:
+    """The database looks at the cases in their order, and only until one is true."""
+    theirs = valid_shares().filter(instance=OuterRef("instance_id"), user=OuterRef("user_id"))
+    directly = User.user_permissions.through.objects.filter(
+        user_id=OuterRef("user_id"), permission__codename=OPERATE_HUB
     )
-    return EdgeSession.objects.order_by().values_list(*_COLUMNS, Exists(theirs))
+    by_role = User.groups.through.objects.filter(
+        user_id=OuterRef("user_id"), group__permissions__codename=OPERATE_HUB
+    )
+    return _first_of(
+        Q(user_id=F("instance__owner_id")),
+        Exists(theirs),
+        Q(user__is_superuser=True),
+        Exists(directly),
+        Exists(by_role),
+    )
+
+
+def _first_of(*conditions: Any) -> Case:
+    """Whether one of the conditions is true."""
+    return Case(
+        *(When(condition, then=Value(True)) for condition in conditions),
+        default=Value(False),
+        output_field=BooleanField(),
+    )
 
 
 def is_good(session: SessionRow, now: datetime | None = None) -> bool:
@@ -87,8 +125,15 @@ def is_good(session: SessionRow, now: datetime | None = None) -> bool:
     if session.share_id is not None:
         ends = session.share_expires_at
         return session.share_revoked_at is None and (ends is None or ends > now)
-    if session.user_id is None or not session.is_user_active:
-        return False
-    if session.user_id == session.owner_id or session.is_shared:
-        return True
-    return OPERATE_HUB in permissions_of(User.objects.get(pk=session.user_id))
+    return bool(
+        session.user_id is not None
+        and session.is_user_active
+        and session.has_right
+        and session.is_signed_in
+        and session.password_mark in ("", password_mark(session.password or ""))
+    )
+
+
+def password_mark(password: str) -> str:
+    """A mark that changes when a user's stored password does: then older sessions end."""
+    return hash_of(password)

@@ -9,6 +9,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from accounts.roles import permissions_of
+from accounts.scopes import OPERATE_HUB
 from hubsite.refusals import Kind, Refused
 
 from .. import lifecycle
@@ -28,7 +30,7 @@ def share_with(
     if user.pk == instance.owner_id:
         raise Refused("another user than the owner is expected", field="user")
     with transaction.atomic():
-        _check(instance, expires_at)
+        _check(instance, expires_at, by)
         present = instance.shares.filter(user=user, revoked_at=None)
         if present.update(expires_at=expires_at):
             return present.get()
@@ -45,7 +47,7 @@ def make_link(
     """A link that lets whoever has it use the instance. Its URL is returned only once."""
     secret = new_secret()
     with transaction.atomic():
-        _check(instance, expires_at)
+        _check(instance, expires_at, by)
         share = Share.objects.create(
             instance=instance, link_hash=hash_of(secret), created_by=by, expires_at=expires_at
         )
@@ -81,9 +83,11 @@ def shared_with(user: Any) -> QuerySet[Share]:
     return shares.select_related("instance__owner", "instance__profile").order_by("-id")
 
 
-def _check(instance: ServiceInstance, expires_at: datetime | None) -> None:
-    """Lock the instance. Raises Refused if it cannot be shared (so)."""
+def _check(instance: ServiceInstance, expires_at: datetime | None, by: Any) -> None:
+    """Lock the instance. Raises Refused if it cannot be shared (so), or not by this user."""
     locked = ServiceInstance.objects.select_for_update().get(pk=instance.pk)
+    if by.pk != locked.owner_id and OPERATE_HUB not in permissions_of(by):
+        raise Refused("Only its owner can share a service.", kind=Kind.FORBIDDEN)
     if locked.state in OVER_STATES:
         raise Refused("The service is over; it cannot be shared.", kind=Kind.CONFLICT)
     if expires_at is not None and expires_at <= timezone.now():

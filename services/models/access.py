@@ -59,6 +59,12 @@ class EdgeTicket(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="+"
     )
     share = models.ForeignKey(Share, on_delete=models.CASCADE, null=True, related_name="+")
+    hub_session = models.CharField(
+        max_length=40, blank=True, help_text="Key of the session at the hub that it came from."
+    )
+    password_mark = models.CharField(
+        max_length=64, blank=True, help_text="Hash of the user's password entry at that time."
+    )
     expires_at = models.DateTimeField(db_index=True)
 
     def __str__(self) -> str:
@@ -74,6 +80,12 @@ class EdgeSession(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="+"
     )
     share = models.ForeignKey(Share, on_delete=models.CASCADE, null=True, related_name="+")
+    hub_session = models.CharField(
+        max_length=40, blank=True, help_text="Key of the session at the hub that it came from."
+    )
+    password_mark = models.CharField(
+        max_length=64, blank=True, help_text="Hash of the user's password entry at that time."
+    )
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(db_index=True)
     ended_at = models.DateTimeField(null=True, blank=True)

@@ -35,7 +35,7 @@ def open_service(request: HttpRequest, instance_id: str) -> HttpResponse:
     onward = request.GET.get("next", VIEWER)
     if not _ONWARD.fullmatch(onward):
         onward = VIEWER
-    ticket = make_ticket(instance, request.user)
+    ticket = make_ticket(instance, request.user, hub_session=request.session.session_key or "")
     url = f"{base_url(instance)}/.xcube-hub/enter?ticket={ticket}&next={quote(onward)}"
     response = HttpResponseRedirect(url)
     response["Referrer-Policy"] = "no-referrer"

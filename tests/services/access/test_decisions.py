@@ -76,7 +76,7 @@ CALLERS = {
 @pytest.mark.parametrize("credential", ["session", "bearer", "page", "report"])
 def test_each_caller_by_each_credential(world, client, instance, kind, may, credential):
     user = caller(kind, instance)
-    token = issue_token(user, scopes=MAY)
+    token = issue_token(user, scopes=[*MAY, "operate:hub"])
     client.force_login(user)
     if credential in ("session", "report") and kind != "other":
         secret = session_of(instance, user)
@@ -255,7 +255,13 @@ class TestReports:
         with django_assert_num_queries(3):
             assert reports.record([use], grants)["ended"] == []
 
-    @pytest.mark.parametrize("grant", ["", "s:", "s:x", "s:999999", "b:1:2:x", "b:x", "t:1"])
+    @pytest.mark.parametrize(
+        "grant",
+        [
+            "", "s:", "s:x", "s:999999", "b:1:2:x", "b:x", "t:1", "s:" + "9" * 100, "s:-1", "s:1\n",
+            "t:1:" + "0" * 32, "p:1:1:1:99999999999:1", "p:1:1:1:1:1", "\ud800", "s:²",
+        ],
+    )  # fmt: skip
     def test_what_is_no_right_has_ended(self, grant):
         assert reports.record([], [grant])["ended"] == [grant]
 
@@ -265,7 +271,7 @@ class TestEndpoints:
         given = edge_secret() if secret is None else secret
         return client.post(
             f"/internal/edge/{what}",
-            body if isinstance(body, str) else json.dumps(body),
+            body if isinstance(body, str | bytes) else json.dumps(body),
             content_type="application/json",
             headers={"Authorization": f"Edge {given}"},
         )
@@ -288,7 +294,12 @@ class TestEndpoints:
         [
             "", "[]", "{", "null", '"x"', "[" * 5000,
             {"instance": 1}, {"instance": "x" * 64}, {"instance": "x", "session": ["x"]},
-            {"instance": "x", "session": "x" * 129}, {"instance": "a\0b"},
+            {"instance": "x", "session": "x" * 129}, {"instance": "a\0b"}, {}, {"instance": ""},
+            {"instance": "../x"}, {"instance": "x y"}, {"instance": "X"}, {"instance": "x\n"},
+            {"instance": "\ud800"}, {"instance": "x", "session": "\ud800"},
+            {"instance": "x", "ticket": "ü"}, {"instance": "x", "link": {}},
+            {"instance": "x", "bearer": "x" * 16385}, {"instance": "x", "bearer": "a\rb"},
+            '{"instance": "x", "session": "' + "x" * 65536 + '"}', b"\xff\xfe",
         ],
     )  # fmt: skip
     def test_a_wrong_question_is_told(self, client, body):
@@ -300,7 +311,12 @@ class TestEndpoints:
             {"uses": {}}, {"uses": [1]}, {"uses": [{"at": "x"}]}, {"uses": [{"at": True}]},
             {"uses": [{"instance": "x", "at": 1, "open": "2"}]}, {"grants": [1]},
             {"grants": ["x" * 129]}, {"grants": ["x"] * 5001}, {"uses": [{}] * 501},
-            '{"uses": [{"at": NaN}]}',
+            '{"uses": [{"at": NaN}]}', '{"uses": [{"instance": "x", "at": NaN}]}',
+            '{"uses": [{"instance": "x", "at": Infinity}]}',
+            {"uses": [{"instance": "x", "at": 10**400}]}, {"uses": [{"instance": "x", "at": []}]},
+            {"uses": [{"instance": "x", "at": 1, "open": True}]}, {"uses": [{"at": 1}]},
+            {"uses": [{"instance": "x", "at": 1, "by": "x" * 41}]}, {"grants": ["\ud800" * 200]},
+            {"uses": [{"instance": "x", "at": 1, "by": "\ud800"}]}, {"grants": None},
         ],
     )  # fmt: skip
     def test_a_wrong_report_is_told(self, client, body):
