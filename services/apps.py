@@ -8,10 +8,12 @@ class ServicesConfig(AppConfig):
     verbose_name = "Services"
 
     def ready(self) -> None:
+        from accounts.deletion import also
         from hubsite.coordination import queues, ticks
         from hubsite.engines import followers
         from jobs import output_changes
 
+        from . import deletion, health, metrics
         from .following import make_follower
         from .xcube_server import live
 
@@ -22,5 +24,8 @@ class ServicesConfig(AppConfig):
         ticks.housekeeping("services.access.entering.forget_tickets", deletes=True)
         ticks.housekeeping("services.access.entering.forget_sessions", deletes=True)
         ticks.housekeeping("services.start_keys.forget_old", deletes=True)
+        also(stop=deletion.stop, forget=deletion.forget)
+        health.register()
+        metrics.register()
         followers.register("services", make_follower)
         output_changes.listen(live.output_changed)

@@ -12,6 +12,7 @@ LAUNCHING = {
     "jobs.tasks.launch_due",
     "services.tasks.sweep",
     "services.tasks.start_due",
+    "services.tasks.refresh_due",
 }
 
 

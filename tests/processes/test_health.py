@@ -33,11 +33,16 @@ def ask(hub: HubProcess, path: str, form: bytes | None = None) -> tuple[int, dic
         return error.code, dict(error.headers), error.read().decode()
 
 
+def cube_generation(hub: HubProcess) -> dict[str, str]:
+    services = json.loads(ask(hub, "/api/v2/services")[2])
+    return next(s for s in services if s["name"] == "xcube_gen")
+
+
 def until_all_work(hub: HubProcess) -> None:
     hub.until(
         lambda: ask(hub, "/health/all")[0] == 200 or None, "whole hub", within_s=SEEN_WITHIN_S
     )
-    (service,) = json.loads(ask(hub, "/api/v2/services")[2])
+    service = cube_generation(hub)
     assert service["status"] == "Ready"
 
 
@@ -47,7 +52,7 @@ def until_says_no(hub: HubProcess, *parts: str) -> None:
         return all(not told[part]["ok"] for part in parts) or None
 
     hub.until(found, f"failure of {parts}", within_s=SEEN_WITHIN_S)
-    (service,) = json.loads(ask(hub, "/api/v2/services")[2])
+    service = cube_generation(hub)
     assert service["status"] == "Error"
     assert service["message"] in ask(hub, "/")[2]
 

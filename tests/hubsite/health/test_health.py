@@ -48,6 +48,8 @@ def whole(monkeypatch):
         ("outside", ""),
         ("follower", "local"),
         ("engine", "local"),
+        ("edge", ""),
+        ("service follower", "local"),
     ):
         beat(part, name)
     monkeypatch.setattr(jobs.health, "call", lambda *_, **__: Reply(200, {"ready": True}))
@@ -58,8 +60,8 @@ def get(path: str):
 
 
 def service() -> dict[str, str]:
-    (only,) = get("/api/v2/services").json()
-    return only
+    services = get("/api/v2/services").json()
+    return next(service for service in services if service["name"] == "xcube_gen")
 
 
 def says_no(part: str, words: str) -> None:
@@ -85,7 +87,7 @@ def test_where_everything_works_all_views_say_so(whole):
     assert told["status"] == "ready"
     assert told["checks"] == {"database": {"ok": True}, "migrations": {"ok": True}}
     site = ["database", "migrations", "disk", "outside"]
-    names = [*site, "estimator", "follower", "engine", "worker"]
+    names = [*site, "estimator", "follower", "engine", "worker", "edge", "service follower"]
     assert list(told["parts"]) == names
     assert all(part["ok"] and part["since"].endswith("Z") for part in told["parts"].values())
     assert told["queue"] == {"jobs_waiting": 0, "jobs_placed": 0, "tasks": 0}
@@ -254,7 +256,7 @@ def test_a_live_process_says_so():
 
 def test_looking_is_cheap_and_one_thread_does_it(whole, monkeypatch, django_assert_max_num_queries):
     monkeypatch.setattr(parts, "KEPT_S", 60.0)
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(18):
         view = parts.look()
     with django_assert_max_num_queries(0):
         assert parts.look() is view

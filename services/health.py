@@ -1,0 +1,60 @@
+"""Health checks of services: the edge, and the follower of the engine's services."""
+
+from __future__ import annotations
+
+from hubsite.health import parts
+from hubsite.health.heartbeat import heard
+from hubsite.health.parts import Finding, Part, Service
+from services.settings import hub
+
+from . import suspending
+from .admission import XCUBE_SERVER
+
+
+def register() -> None:
+    parts.register(Part("edge", edge, (XCUBE_SERVER,)))
+    parts.register(Part("service follower", follower, (XCUBE_SERVER,)))
+    parts.offer(
+        Service(
+            XCUBE_SERVER,
+            ready="Viewers can be opened.",
+            unable="Viewers cannot be opened just now.",
+            end_work=suspending.stop_all,
+            on_resume=suspending.start_waiting,
+        )
+    )
+
+
+def edge() -> Finding:
+    """Whether an edge reports what is used; it does so every few seconds."""
+    told = heard("edge")
+    if told.is_alive:
+        return Finding(True, since=told.since)
+    return Finding(
+        False,
+        "The edge, through which services are reached, does not report.",
+        "Start it (`manage.py start`), look at its log, and whether it has this hub's secret.",
+        told.silent_since,
+    )
+
+
+def follower() -> Finding:
+    told = heard("service follower", hub.engine)
+    problem = heard("service engine", hub.engine).problem if told.is_alive else ""
+    if problem:
+        return Finding(
+            False,
+            f"The {hub.engine} engine cannot be used for services: {problem}.",
+            "Look at the runner's log."
+            if hub.engine == "local"
+            else "Run `manage.py check_cluster`.",
+            told.since,
+        )
+    if told.is_alive:
+        return Finding(True, since=told.since)
+    return Finding(
+        False,
+        "The follower, which sees what becomes of services, is not heard.",
+        "Start it (`manage.py start`, or `manage.py observe`), and look at its log.",
+        told.silent_since,
+    )
