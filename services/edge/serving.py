@@ -7,6 +7,7 @@ import contextlib
 import logging
 import resource
 import signal
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -25,6 +26,8 @@ from .usage import Usage
 log = logging.getLogger(__name__)
 
 _FILES_OF_OUR_OWN = 100
+_CLOSE_S = 1.0
+"""How long connections may take to close after their requests were ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +51,18 @@ class Running:
     upstreams: Upstreams
     listener: Listener
     runner: web.ServerRunner
+    drain_s: float
 
     async def stop(self) -> None:
         """Accept nothing more, tell WebSockets, and let open requests end for a while."""
+        for site in self.runner.sites:
+            await site.stop()
         self.usage.end_websockets()
+        self.listener.pre_shutdown()
+        give_up_at = time.monotonic() + self.drain_s
+        while self.usage.counts()["requests"] and time.monotonic() < give_up_at:
+            await asyncio.sleep(0.05)
+        self.usage.end_all()
         await self.runner.cleanup()
 
 
@@ -71,7 +82,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
             limits=limits,
         )
         listener = Listener(edge.handle, limits=limits)
-        runner = web.ServerRunner(listener, shutdown_timeout=limits.drain_s)
+        runner = web.ServerRunner(listener, shutdown_timeout=_CLOSE_S)
         await runner.setup()
         reports = Reports(hub, decisions, usage, limits=limits)
         beside = [
@@ -82,9 +93,14 @@ async def running(options: Options) -> AsyncIterator[Running]:
             site = web.TCPSite(runner, options.address, options.port, backlog=1024)
             await site.start()
             port = runner.addresses[0][1]
-            yield Running(port, edge, decisions, usage, upstreams, listener, runner)
+            found = Running(
+                port, edge, decisions, usage, upstreams, listener, runner, limits.drain_s
+            )
+            try:
+                yield found
+            finally:
+                await found.stop()
         finally:
-            usage.end_websockets()
             await runner.cleanup()
             for task in beside:
                 task.cancel()

@@ -117,6 +117,12 @@ class Usage:
             for exchange in use.websockets:
                 exchange.end("stop")
 
+    def end_all(self) -> None:
+        """The edge has stopped waiting for what is open."""
+        for use in self._uses.values():
+            for exchange in [*use.requests, *use.websockets]:
+                exchange.end("stop")
+
     def unreported(self) -> list[dict[str, object]]:
         """What was used since the last report, and what is open; as members of a report."""
         now, wall = time.monotonic(), time.time()

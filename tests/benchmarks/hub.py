@@ -44,6 +44,10 @@ class Server:
                 start_new_session=True,  # as apart as containers are, also to the scheduler
             )
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def until_logged(self, pattern: str) -> re.Match[str]:
         """Wait for a line of the log."""
         deadline = time.monotonic() + READY_WITHIN_S

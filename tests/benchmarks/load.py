@@ -10,6 +10,7 @@ import re
 import socket
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
@@ -23,13 +24,17 @@ def throughput(
     seconds: float,
     connections: int = 16,
     body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> float:
     """Answers per second to `GET path`, or to PUT with a JSON `body`.
 
+    `headers` are further ones, or another Host.
+
     Raises AssertionError if an answer is not 200.
     """
-    head = f"{'GET' if body is None else 'PUT'} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
-    head += "Accept: application/json\r\n"
+    given = {"Host": f"127.0.0.1:{port}", "Accept": "application/json", **(headers or {})}
+    head = f"{'GET' if body is None else 'PUT'} {path} HTTP/1.1\r\n"
+    head += "".join(f"{name}: {value}\r\n" for name, value in given.items())
     if token:
         head += f"Authorization: Bearer {token}\r\n"
     if body is not None:
