@@ -39,6 +39,8 @@ class Hub:
         }
     )
     denial: str = ""
+    foreign: set[str] = field(default_factory=lambda: {OTHER})
+    """Instances that are someone else's."""
     ended: set[str] = field(default_factory=set)
     stopped: set[str] = field(default_factory=set)
     asked: list[dict[str, Any]] = field(default_factory=list)
@@ -67,8 +69,9 @@ class Hub:
         given = [(kind, asked[kind]) for kind in ("ticket", "link", "bearer", "session")]
         given = [(kind, value) for kind, value in given if value]
         grant = self.rights.get(given[0], "") if given else ""
-        if self.denial or not grant or grant in self.ended or asked["instance"] == OTHER:
-            why = self.denial or ("forbidden" if asked["instance"] == OTHER else "sign_in")
+        if self.denial or not grant or grant in self.ended or asked["instance"] in self.foreign:
+            is_foreign = asked["instance"] in self.foreign
+            why = self.denial or ("forbidden" if is_foreign else "sign_in")
             return web.json_response(
                 {"allow": False, "why": why, "message": f"Because of {why}.", "location": LOCATION}
             )
@@ -230,3 +233,23 @@ async def raw_instance(path: Path, answer: Raw) -> AsyncIterator[str]:
     server = await asyncio.start_unix_server(answer, path)
     async with server:
         yield f"unix:{path}"
+
+
+class Later:
+    """An instance that begins to listen when the test says so."""
+
+    def __init__(self, folder: Path) -> None:
+        self.instance = Instance(address=f"unix:{folder}/later.sock")
+        self._path = folder / "later.sock"
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self.instance.handle)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.UnixSite(self._runner, str(self._path)).start()
+
+    async def stop(self) -> None:
+        if self._runner:
+            await self._runner.cleanup()

@@ -6,36 +6,15 @@ import asyncio
 import dataclasses
 import json
 import re
-from pathlib import Path
 
 import pytest
-from aiohttp import WSMsgType, web
+from aiohttp import WSMsgType
 
-from .standins import Instance
+from .standins import Later
 from .world import HOST, PUBLIC, QUICK, World, run, until, world
 
 PAGE = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "none"}
 SLOW = dataclasses.replace(QUICK, page_wait_s=0.4, hold_s=1.0, state_s=0.5)
-
-
-class Later:
-    """An instance that begins to listen when the test says so."""
-
-    def __init__(self, folder: Path) -> None:
-        self.instance = Instance(address=f"unix:{folder}/later.sock")
-        self._path = folder / "later.sock"
-        self._runner: web.AppRunner | None = None
-
-    async def start(self) -> None:
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self.instance.handle)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await self._runner.setup()
-        await web.UnixSite(self._runner, str(self._path)).start()
-
-    async def stop(self) -> None:
-        if self._runner:
-            await self._runner.cleanup()
 
 
 def _is_waiting_page(w: World, answer) -> bool:

@@ -97,7 +97,7 @@ class World:
 
 @contextlib.asynccontextmanager
 async def world(
-    *, public_url: str = PUBLIC, limits: Limits = QUICK, tcp: bool = False
+    *, public_url: str = PUBLIC, limits: Limits = QUICK, tcp: bool = False, port: int = 0
 ) -> AsyncIterator[World]:
     with tempfile.TemporaryDirectory() as folder:
         async with instance_on(None if tcp else Path(folder, "http.sock")) as instance:
@@ -105,7 +105,7 @@ async def world(
             await hub.start()
             options = Options(
                 address="127.0.0.1",
-                port=0,
+                port=port,
                 hub_url=hub.url,
                 secret=SECRET,
                 public_url=public_url,
