@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from django.conf import settings as django_settings
 
-from tests.accounts.factories import make_client, make_user
+from tests.accounts.factories import bearer, make_client, make_user
 from tests.api_document import api_document, operations
 from tests.conftest import CHECKOUT
 from tests.jobs.factories import cubegen_request
 from tests.jobs.test_main_job import SCOPES, until
 from tests.servers.missing import missing
+from tests.services.factories import CONFIGURATION, make_profile
 
 GENERATOR = CHECKOUT / ".openapi" / "bin"
 CONFIG = {
@@ -133,3 +134,84 @@ def test_it_generates_a_cube(generated, runner, demo_cube, live_server, settings
     assert told["deleted"] == "Success"
     assert told["left"] == []
     assert (django_settings.DATA_DIR / "cubes" / user.username / "generated.zarr").is_dir()
+
+
+SERVICES_PROGRAM = """
+import datetime, json, sys
+from client import AuthenticatedClient
+from client.api.services import (
+    delete_server, get_server, get_server_events, get_server_log, keep_server, list_profiles,
+    list_server_shares, list_servers, make_server_share, put_main_server, revoke_server_share,
+    start_server, wake_server,
+)
+from client.models import (
+    KeepRequest, MainServerRequest, Problem, ShareRequest, StartRequest,
+)
+
+url, token, user_id, configuration, friend = json.loads(sys.argv[1])
+hub = AuthenticatedClient(base_url=url, token=token)
+request = StartRequest.from_dict({"configuration": configuration, "title": "Mine"})
+made = start_server.sync(client=hub, body=request, idempotency_key="k")
+again = start_server.sync(client=hub, body=request, idempotency_key="k")
+main = put_main_server.sync(
+    client=hub, body=MainServerRequest.from_dict({"user_id": user_id, "cfg": configuration})
+)
+wrong = StartRequest.from_dict({"configuration": {"Datasets": "none"}})
+refused = start_server.sync_detailed(client=hub, body=wrong)
+assert isinstance(refused.parsed, Problem), refused
+until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=2)
+kept = keep_server.sync(instance_id=made.id, client=hub, body=KeepRequest(until=until))
+link = make_server_share.sync(instance_id=made.id, client=hub, body=ShareRequest(link=True))
+person = make_server_share.sync(instance_id=made.id, client=hub, body=ShareRequest(user=friend))
+revoke_server_share.sync(instance_id=made.id, share_id=person.id, client=hub)
+print(json.dumps({
+    "profiles": [one.name for one in list_profiles.sync(client=hub)],
+    "is_same": made.id == again.id,
+    "urls": [made.server_url, made.viewer_url],
+    "datasets": made.datasets,
+    "refused": [int(refused.status_code), refused.parsed.errors[0].field],
+    "kept": (kept.kept_until - until).total_seconds(),
+    "link": link.url,
+    "shares": [share.link for share in list_server_shares.sync(instance_id=made.id, client=hub)],
+    "woken": wake_server.sync(instance_id=made.id, client=hub).state,
+    "state": get_server.sync(instance_id=made.id, client=hub).state,
+    "events": len(get_server_events.sync(instance_id=made.id, client=hub)),
+    "lines": len(get_server_log.sync(instance_id=made.id, client=hub).lines),
+    "deleted": delete_server.sync(instance_id=made.id, client=hub),
+    "left": [one.id for one in list_servers.sync(client=hub)] == [main.id],
+}))
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_starts_shares_and_deletes_a_server(generated, live_server):
+    make_profile()
+    user, friend = make_user(permissions=["manage:cubegens"]), make_user()
+    token = bearer(user)["Authorization"].removeprefix("Bearer ")
+    url = f"{live_server.url}/api/v2"
+    done = subprocess.run(
+        [
+            GENERATOR / "python", "-c", SERVICES_PROGRAM,
+            json.dumps([url, token, user.user_id, CONFIGURATION, friend.email]),
+        ],
+        cwd=generated, capture_output=True, text=True, timeout=120,
+        env={"PATH": os.environ["PATH"], "no_proxy": "*"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    answer = json.loads(done.stdout)
+    assert answer.pop("urls")[1].endswith("/viewer/")
+    assert "link=" in answer.pop("link")
+    assert answer == {
+        "profiles": ["small"],
+        "is_same": True,
+        "datasets": ["demo"],
+        "refused": [400, "configuration.Datasets"],
+        "kept": 0.0,
+        "shares": [True],
+        "woken": "REQUESTED",
+        "state": "REQUESTED",
+        "events": 5,
+        "lines": 0,
+        "deleted": "Success",
+        "left": True,
+    }
