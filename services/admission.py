@@ -27,7 +27,7 @@ from .models import (
 )
 from .models.profile import Kind as ServiceKind
 
-XCUBE_SERVER = "xcube_server"
+XCUBE_SERVER = "xcube_serve"
 """The name of xcube servers among the services of the hub (`GET /services`)."""
 
 

@@ -33,6 +33,7 @@ INFORMATION_EXAMPLE = {
     "runLocal": None,
 }
 _READY = {"name": "xcube_gen", "status": "Ready", "message": "Cubes can be generated."}
+_VIEWERS = {"name": "xcube_serve", "status": "Ready", "message": "Viewers can be opened."}
 _SUSPENDED = {
     "name": "xcube_gen",
     "status": "Suspended",
@@ -90,6 +91,7 @@ class InformationViewSet(ViewSet):
                 description="The services.",
                 examples=[
                     OpenApiExample("Open", value=_READY),
+                    OpenApiExample("Viewers", value=_VIEWERS),
                     OpenApiExample("Switched off", value=_SUSPENDED),
                     OpenApiExample("Out of order", value=_ERROR),
                 ],

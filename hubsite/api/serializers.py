@@ -75,6 +75,6 @@ class ServiceInformationSerializer(serializers.Serializer):
 
 
 class ServiceStatusSerializer(serializers.Serializer):
-    name = serializers.ChoiceField(choices=["xcube_gen"])
+    name = serializers.ChoiceField(choices=["xcube_gen", "xcube_serve"])
     status = serializers.ChoiceField(choices=["Ready", "Suspended", "Error"])
     message = serializers.CharField()

@@ -87,7 +87,7 @@ class ProfileForm(forms.ModelForm):
         initial=30 * DAY_S,
         label="Largest age",
         help_text="A service is stopped after so long, asleep or not, such as 30 d. Its owner may "
-        "keep it for as long once more.",
+        "keep it longer, each time by at most as much.",
     )
     stores = forms.MultipleChoiceField(
         required=False,

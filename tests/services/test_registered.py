@@ -26,7 +26,7 @@ def fresh():
 
 def status() -> tuple[str, str]:
     parts.forget()
-    found = next(s for s in parts.look().services if s.name == "xcube_server")
+    found = next(s for s in parts.look().services if s.name == "xcube_serve")
     return found.status, found.message
 
 
@@ -42,26 +42,26 @@ def test_services_are_ready_while_edge_and_follower_are_heard():
 
 def test_operators_suspend_them(world):
     running = world.ready()
-    switches.suspend("xcube_server", message="Until 14:00.", actor="op")
+    switches.suspend("xcube_serve", message="Until 14:00.", actor="op")
     with pytest.raises(Refused, match="Until 14:00"):
         world.start()
     world.turn()
     assert world.again(running).state == State.READY
-    assert switches.suspend("xcube_server", message="Now.", actor="op", end_work=True) == 1
+    assert switches.suspend("xcube_serve", message="Now.", actor="op", end_work=True) == 1
     world.turn()
     stopped = world.again(running)
     assert (stopped.state, stopped.reason) == (State.STOPPED, Reason.OPERATOR)
     assert "Now." in stopped.message
-    switches.resume("xcube_server", actor="op")
+    switches.resume("xcube_serve", actor="op")
     assert world.ready().state == State.READY
 
 
 def test_a_service_requested_before_waits_until_it_is_resumed(world):
     instance = world.start()
-    switches.suspend("xcube_server", message="Until 14:00.", actor="op")
+    switches.suspend("xcube_serve", message="Until 14:00.", actor="op")
     world.turn()
     assert world.again(instance).state == State.REQUESTED
-    switches.resume("xcube_server", actor="op")
+    switches.resume("xcube_serve", actor="op")
     world.turn()
     assert world.again(instance).state == State.STARTING
 
