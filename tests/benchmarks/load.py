@@ -24,16 +24,17 @@ def throughput(
     seconds: float,
     connections: int = 16,
     body: bytes | None = None,
+    method: str = "PUT",
     headers: Mapping[str, str] | None = None,
 ) -> float:
-    """Answers per second to `GET path`, or to PUT with a JSON `body`.
+    """Answers per second to `GET path`, or to `method` with a JSON `body`.
 
     `headers` are further ones, or another Host.
 
     Raises AssertionError if an answer is not 200.
     """
     given = {"Host": f"127.0.0.1:{port}", "Accept": "application/json", **(headers or {})}
-    head = f"{'GET' if body is None else 'PUT'} {path} HTTP/1.1\r\n"
+    head = f"{'GET' if body is None else method} {path} HTTP/1.1\r\n"
     head += "".join(f"{name}: {value}\r\n" for name, value in given.items())
     if token:
         head += f"Authorization: Bearer {token}\r\n"

@@ -1,0 +1,141 @@
+"""Services that are opened, woken, stopped and shared at once, on a real PostgreSQL."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+from typing import Any
+
+import pytest
+
+from accounts.models import LedgerEntry
+from accounts.units import ledger
+from services import lifecycle
+from services.access import entering, reports, sharing
+from services.access.decisions import Question, decide
+from services.models import (
+    EdgeSession,
+    InstanceEvent,
+    Reason,
+    ServiceInstance,
+    Share,
+    State,
+)
+from tests.accounts.factories import make_user
+from tests.services.factories import make_instance, make_profile
+
+from .exact import TRIALS, _on_postgresql  # noqa: F401 - the fixture holds here too
+from .parallel import Threads
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PRICE = 60
+"""Units for an hour: one for each minute."""
+
+
+def asleep(**fields: Any) -> ServiceInstance:
+    owner = make_user(permissions=["manage:cubegens"], units=1000)
+    profile = make_profile(units_per_hour=PRICE)
+    return make_instance(owner, state=State.ASLEEP, profile=profile, **fields)
+
+
+def session_of(instance: ServiceInstance) -> str:
+    made = entering.exchange_ticket(
+        instance.instance_id, entering.make_ticket(instance, instance.owner)
+    )
+    assert made
+    return made[1]
+
+
+def ask(instance: ServiceInstance, **question: Any) -> dict[str, Any]:
+    return decide(Question(instance.instance_id, **question))
+
+
+def events(instance: ServiceInstance) -> Counter[str]:
+    rows = InstanceEvent.objects.filter(instance=instance)
+    return Counter(rows.values_list("to_state", flat=True))
+
+
+def test_of_20_exchanges_of_a_ticket_one_makes_a_session():
+    with Threads(20) as threads:
+        for trial in range(TRIALS):
+            instance = asleep()
+            ticket = entering.make_ticket(instance, instance.owner)
+            answers = threads.at_once([partial(ask, instance, ticket=ticket)] * 20)
+            whys = Counter(answer.get("why", "allowed") for answer in answers)
+            assert whys == {"allowed": 1, "bad_ticket": 19}, (trial, whys)
+            assert EdgeSession.objects.filter(instance=instance).count() == 1
+
+
+def test_20_requests_wake_a_service_once():
+    with Threads(20) as threads:
+        for trial in range(TRIALS):
+            instance = asleep()
+            session = session_of(instance)
+            answers = threads.at_once([partial(ask, instance, session=session, wake=True)] * 20)
+            assert {answer.get("state") for answer in answers} == {"STARTING"}, (trial, answers)
+            assert events(instance)[State.STARTING] == 1
+            instance.refresh_from_db()
+            assert (instance.state, instance.revision) == (State.STARTING, 2)
+            reserved = LedgerEntry.objects.filter(user=instance.owner, kind="reserve")
+            assert reserved.count() == 1
+    assert ledger.check_ledger() == []
+
+
+def test_a_stop_wins_over_10_requests_that_wake():
+    """Whoever comes first: in the end it is stopping, and nothing stays reserved."""
+    with Threads(11) as threads:
+        for trial in range(TRIALS * 3):
+            instance = asleep()
+            session = session_of(instance)
+
+            def stop(pk=instance.pk) -> dict[str, Any]:
+                row = ServiceInstance.objects.select_related("owner", "profile").get(pk=pk)
+                return {"stopped": lifecycle.stop(row, actor="ann", reason=Reason.OWNER)}
+
+            wake = partial(ask, instance, session=session, wake=True)
+            answers = threads.at_once([*[wake] * 5, stop, *[wake] * 5])
+            assert all(isinstance(answer, dict) for answer in answers), (trial, answers)
+            assert answers[5] == {"stopped": True}
+            ways = {answer.get("why") or answer["state"] for answer in answers if "allow" in answer}
+            assert ways <= {"STARTING", "stopped"}, ways
+            seen = events(instance)
+            assert seen[State.STOPPING] == 1 and seen[State.STARTING] <= 1
+            instance.refresh_from_db()
+            assert instance.state == State.STOPPING
+            instance.owner.balance.refresh_from_db()
+            assert instance.owner.balance.reserved == 0, trial
+    assert ledger.check_ledger() == []
+
+
+def test_20_shares_with_a_person_are_one():
+    with Threads(20) as threads:
+        for _ in range(TRIALS):
+            instance, guest = asleep(), make_user()
+            answers = threads.at_once(
+                [partial(sharing.share_with, instance, guest, by=instance.owner)] * 20
+            )
+            assert len({row.pk for row in answers}) == 1, answers
+            assert Share.objects.filter(instance=instance).count() == 1
+
+
+def test_links_made_at_once_stay_below_the_limit(monkeypatch):
+    monkeypatch.setattr(sharing, "MOST_SHARES", 5)
+    with Threads(20) as threads:
+        instance = asleep()
+        threads.at_once([lambda: sharing.make_link(instance, by=instance.owner) for _ in range(20)])
+        assert sharing.shares_of(instance).count() == 5
+
+
+def test_reports_of_two_edges_at_once_all_succeed():
+    """They name the same services, each in its own order."""
+    instances = [asleep() for _ in range(30)]
+    with Threads(8) as threads:
+        for trial in range(TRIALS):
+            uses = [reports.Use(it.instance_id, 0, "a page", open=1) for it in instances]
+            calls = [
+                lambda order=order: reports.record(order, [])
+                for order in (uses, uses[::-1], uses[10:] + uses[:10], uses[20:]) * 2
+            ]
+            answers = threads.at_once(calls)
+            assert answers == [{"ended": [], "stopped": []}] * 8, (trial, answers)
