@@ -30,7 +30,7 @@ from ..kinds import (
 )
 from ..labels import REVISION_LABEL, SERVICE_LABEL, labels, ours
 from ..pod_options import PodOptions
-from ..pods import TERMINATION_MESSAGE, Additions, pod_template
+from ..pods import SCRATCH, TERMINATION_MESSAGE, Additions, pod_template
 from ..reading import list_of, object_of, text_of
 from . import facts
 
@@ -179,7 +179,7 @@ def _additions(service: Service, options: PodOptions) -> Additions:
     return Additions(
         arguments=(
             f"viewer --workload {_FOLDER}/{_WORKLOAD} --address 0.0.0.0 --port {service.port} \\\n"
-            f"    --termination-message {TERMINATION_MESSAGE}"
+            f"    --scratch-dir {SCRATCH} --termination-message {TERMINATION_MESSAGE}"
         ),
         volumes=[
             {
