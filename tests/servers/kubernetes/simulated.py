@@ -25,6 +25,8 @@ def start_simulated_node(cluster: ControlPlane, *, say: Say) -> str:
         f"--kubeconfig={cluster.kubeconfig_of('admin')}",
         "--manage-all-nodes=false",
         "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
+        # Without heartbeats the node is lost after a minute, and its pods are ready no more.
+        "--node-lease-duration-seconds=40",
         f"--config={STAGES}",
     )
     cluster.processes.until(lambda: is_ready(cluster, NODE), "simulated node")
