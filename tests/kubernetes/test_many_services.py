@@ -27,7 +27,7 @@ from tests.services.factories import CONFIGURATION, make_profile
 
 from .engines import apply_service, service
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.kubernetes]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.kubernetes, pytest.mark.chaos]
 
 COUNT = 500
 KILLS = 150

@@ -110,6 +110,8 @@ def load(
     configuration = Configuration()
     # The hub decides about retries; automatic ones by the library would make outages worse.
     configuration.retries = False
+    # Watches, looks at parts, and eight calls of a place go on at once.
+    configuration.connection_pool_maxsize = 20
     with _faults_told(source):
         if source.kubeconfig is None:
             InClusterConfigLoader(
