@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from hubsite import switches
 from hubsite.engines.local import paths
@@ -37,6 +38,27 @@ cube.to_zarr(sys.argv[1], zarr_format=2, consolidated=True)
 def read_switches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every service is open, as if that had just been read: so counts of queries are the same."""
     monkeypatch.setattr(switches, "_kept", (float("inf"), {}))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def static_files_are_found_once() -> Iterator[None]:
+    """Each client of a test loads the middleware anew; the static files stay the same ones.
+
+    To find them took most of the time of all tests with a request.
+    """
+    find = WhiteNoiseMiddleware.add_files_from_finders
+    found: dict[tuple[str, int | None], dict] = {}
+
+    def add_files(middleware: WhiteNoiseMiddleware) -> None:
+        key = (middleware.static_prefix, middleware.max_age)
+        if key not in found:
+            find(middleware)
+            found[key] = {**middleware.files}
+        middleware.files.update(found[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", add_files)
+        yield
 
 
 @pytest.fixture(scope="session")
