@@ -64,7 +64,7 @@ class Decisions:
         now = time.monotonic()
         known = self._known.get(key)
         if known and not afresh and (known.may_wake or not wake):
-            is_used = now - max(used_at, known.decided_at) < self._limits.unused_s
+            is_used = now - used_at < self._limits.unused_s
             if now < known.fresh_until and (is_used or isinstance(known.decision, Denied)):
                 self._refresh_early(key, credential, known, now, wake)
                 return known.decision

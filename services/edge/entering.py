@@ -92,8 +92,12 @@ class States:
     async def answer(self, credential: Credential, *, place: Place) -> web.Response:
         """Wait a while for the service. Raises Refused, and HubUnavailable."""
         give_up_at = time.monotonic() + self._limits.state_s
+        afresh = True  # what was ready may be asleep now, and a connection would wake it
         while True:
-            decision = await self._decisions.decide(place.instance, credential, wake=False)
+            decision = await self._decisions.decide(
+                place.instance, credential, wake=False, afresh=afresh
+            )
+            afresh = False
             if not isinstance(decision, Allowed):
                 raise Refused(refusal_of(decision))
             is_awake = bool(decision.address) and decision.state != "ASLEEP"

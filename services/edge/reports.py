@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,8 @@ log = logging.getLogger(__name__)
 
 MOST_USES = 200
 MOST_GRANTS = 400
-"""In one report, whose body stays far below the 64 kB that the hub takes."""
+MOST_PART_BYTES = 25_000
+"""Of the uses, and of the rights, in one report: the hub takes bodies of 64 kB."""
 
 T = TypeVar("T")
 
@@ -89,6 +91,16 @@ class Reports:
             self._usage.end(grants=late)
 
 
-def _parts(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    for start in range(0, len(values), size):
-        yield values[start : start + size]
+def _parts(values: Sequence[T], most: int) -> Iterator[Sequence[T]]:
+    """Parts of at most `most` values and MOST_PART_BYTES as JSON; none is empty."""
+    part: list[T] = []
+    size = 0
+    for value in values:
+        length = len(json.dumps(value)) + 2
+        if part and (len(part) >= most or size + length > MOST_PART_BYTES):
+            yield part
+            part, size = [], 0
+        part.append(value)
+        size += length
+    if part:
+        yield part

@@ -137,6 +137,22 @@ def test_only_requests_that_want_the_service_wake_it():
     run(test())
 
 
+def test_the_state_of_what_fell_asleep_meanwhile_is_asked_and_wakes_nothing():
+    """A connection would wake it past the hub, which would neither know nor charge it."""
+
+    async def test():
+        async with world(limits=SLOW) as w:
+            status, text, _ = await w.get("/.xcube-hub/state")
+            assert json.loads(text) == {"state": "READY", "is_ready": True}
+            w.hub.state = "ASLEEP"
+            w.instance.requests.clear()
+            status, text, _ = await w.get("/.xcube-hub/state")
+            assert json.loads(text) == {"state": "ASLEEP", "is_ready": False}
+            assert not w.instance.requests
+
+    run(test())
+
+
 def test_the_state_is_told_to_those_with_a_right_only():
     async def test():
         async with world(limits=SLOW) as w:
