@@ -242,9 +242,7 @@ wake = extend_schema(
     request=None,
     responses={
         **_answer(ServiceInstanceSummarySerializer, "The server.", ready=examples.READY_SUMMARY),
-        **problem_responses(
-            examples.NOT_FOUND, examples.IS_OVER, examples.NO_UNITS, examples.SUSPENDED
-        ),
+        **problem_responses(examples.NOT_FOUND, examples.IS_OVER, examples.NO_UNITS),
     },
 )
 

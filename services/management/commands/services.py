@@ -21,6 +21,7 @@ from hubsite.management.command import (
 )
 from hubsite.management.output import Cell, Column, Output, Styled, cell_text
 from hubsite.management.terminal_text import one_line
+from hubsite.visible_text import hidden_fault
 from jobs.api.presentation import time_text
 from services import lifecycle
 from services.api.presentation import instance_detail, instance_summary
@@ -171,7 +172,7 @@ class Command(HubCommand):
                 user=_user(options["user"]),
                 configuration=_document(options["configuration"]),
                 profile=options["profile"],
-                title=options["title"],
+                title=_title(options["title"]),
                 actor=command_line_actor(),
             )
         )
@@ -257,6 +258,16 @@ def _user(email: str) -> User:
     if user is None:
         raise CommandError(f"There is no user {email!r}.")
     return user
+
+
+def _title(text: str) -> str:
+    most = ServiceInstance._meta.get_field("title").max_length
+    fault = hidden_fault(text) or (
+        f"expected at most {most} characters" if len(text) > most else ""
+    )
+    if fault:
+        raise CommandError(f"--title: {fault}.")
+    return text
 
 
 def _document(path: str) -> dict[str, Any]:

@@ -158,6 +158,12 @@ class TestStart:
         with pytest.raises(CommandError, match="profile: one of small is expected"):
             services(*start, configuration, "--user", user.email, "--profile", "huge")
 
+    @pytest.mark.parametrize("title", ["x" * 201, "a\u202eb", "a\nb"])
+    def test_a_title_is_short_and_shows(self, user, configuration, title):
+        with pytest.raises(CommandError, match="--title: expected"):
+            services("start", "--user", user.email, "--configuration", configuration,
+                     "--title", title)  # fmt: skip
+
     def test_the_limit_of_the_user_counts(self, user, configuration, settings):
         settings.HUB = {**settings.HUB, "XCUBE_HUB_SERVICES_PER_USER": 0}
         with pytest.raises(CommandError):
