@@ -205,7 +205,12 @@ class ServiceInstanceAdmin(ReadOnlyAdmin):
         self._each(
             request,
             queryset.filter(state__in=[State.STARTING, State.READY]),
-            lambda instance, actor: lifecycle.sleep(instance, actor=actor, reason=Reason.OPERATOR),
+            lambda instance, actor: lifecycle.sleep(
+                instance,
+                actor=actor,
+                reason=Reason.OPERATOR,
+                message="An operator put it to sleep.",
+            ),
             "put to sleep",
         )
 

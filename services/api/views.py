@@ -16,7 +16,7 @@ from hubsite.api.pagination import MAX_LIMIT, page, query_integer
 from hubsite.refusals import Kind, Refused
 
 from .. import keeping, lifecycle
-from ..models import AWAKE_STATES, ServiceInstance, ServiceProfile, State
+from ..models import AWAKE_STATES, Reason, ServiceInstance, ServiceProfile, State
 from ..start_request import MAIN_SLOT, StartRequest, start_server
 from . import schema
 from .own import actor, checked, own_instance, why
@@ -26,6 +26,12 @@ from .serializers import (
     MainServerRequestSerializer,
     StartRequestSerializer,
 )
+
+SLEEP_WORDS = {
+    Reason.OWNER: "Its owner put it to sleep.",
+    Reason.OPERATOR: "An operator put it to sleep.",
+}
+WAKERS = {Reason.OWNER: "its owner", Reason.OPERATOR: "an operator"}
 
 
 class ServiceInstanceViewSet(ViewSet):
@@ -119,18 +125,17 @@ class ServiceInstanceViewSet(ViewSet):
     @schema.sleep
     def sleep(self, request: Request, instance_id: str) -> Response:
         instance = own_instance(request, instance_id)
-        return self._stepped(
-            request, instance, lifecycle.sleep(instance, actor=actor(request), reason=why(request)),
-            alike=(State.ASLEEP,),
-        )  # fmt: skip
+        reason = why(request)
+        made = lifecycle.sleep(
+            instance, actor=actor(request), reason=reason, message=SLEEP_WORDS[reason]
+        )
+        return self._stepped(request, instance, made, alike=(State.ASLEEP,))
 
     @schema.wake
     def wake(self, request: Request, instance_id: str) -> Response:
         instance = own_instance(request, instance_id)
-        return self._stepped(
-            request, instance, lifecycle.wake(instance, actor=actor(request), by="its owner"),
-            alike=AWAKE_STATES,
-        )  # fmt: skip
+        made = lifecycle.wake(instance, actor=actor(request), by=WAKERS[why(request)])
+        return self._stepped(request, instance, made, alike=AWAKE_STATES)
 
     @staticmethod
     def _stepped(

@@ -58,7 +58,8 @@ def test_from_start_to_end(world, start, ask):
     ready = ask("GET", path)
     assert (ready["state"], ready["server_url"]) == ("READY", made["server_url"])
     assert ready["sleeps_at"] < ready["stops_at"]
-    assert ask("POST", f"{path}/sleep")["state"] == "ASLEEP"
+    asleep = ask("POST", f"{path}/sleep")
+    assert (asleep["state"], asleep["message"]) == ("ASLEEP", "Its owner put it to sleep.")
     world.turn()
     assert [fact.phase for fact in world.engine.objects.values()] == [Phase.ASLEEP]
     assert ask("POST", f"{path}/wake")["state"] == "STARTING"
