@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import copy
 import json
+import random
 import time
 from typing import Any
 
 import pytest
 
 from hubsite.refusals import Refused
+from jobs.stores.catalogue import load_catalogue
 from services.xcube_server import schema
 from services.xcube_server.configuration import check_configuration, dataset_ids
+from services.xcube_server.payload import server_configuration
 from services.xcube_server.spelling import snake
 from tests.services.factories import make_profile
 
@@ -356,3 +359,47 @@ def test_all_that_xcube_knows_is_accepted_or_refused_with_a_reason() -> None:
         if part.get("type") == "string":
             assert part["maxLength"] <= 1000, path
     assert seen > 60
+
+
+ODD = (
+    None, True, 0, -1, 1e15, 1e16, float("nan"), "", " ", "a" * 300, "*", "../x", "${x}", "\u202e",
+    [], [[]], [None], {}, {"": {}}, {"Path": "/etc"}, "@cubes", "@gone", [1, 0], "1G", b"x", (1,),
+)  # fmt: skip
+
+
+def places_in(value: Any) -> list[tuple[Any, Any]]:
+    """Each (holder, key or index) in a document."""
+    found = []
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, item in items:
+        found.append((value, key))
+        if isinstance(item, dict | list):
+            found += places_in(item)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_whatever_is_put_anywhere_is_accepted_or_refused_and_never_fails(seed) -> None:
+    """Each place of the full example gets odd values, loses its value, or gets another's."""
+    chance = random.Random(seed)
+    refused = 0
+    for number in range(len(places_in(FULL))):
+        configuration = copy.deepcopy(FULL)
+        holder, key = places_in(configuration)[number]
+        match chance.randrange(4):
+            case 0:
+                del holder[key]
+            case 1:
+                other, its_key = chance.choice(places_in(configuration))
+                holder[key] = copy.deepcopy(other[its_key])
+            case _:
+                holder[key] = chance.choice(ODD)
+        try:
+            accepted = check_configuration(configuration, field="cfg")
+        except Refused as refusal:
+            refused += 1
+            assert refusal.errors and all(e.field.startswith("cfg") for e in refusal.errors)
+        else:
+            assert json.loads(json.dumps(accepted)) == accepted
+            server_configuration(accepted, load_catalogue(), None, "ada")
+    assert refused > 50
