@@ -93,6 +93,8 @@ def move(
 
 def _meter(instance: ServiceInstance, origin: State, to: State, now: Any) -> None:
     """Count the time awake: it begins with READY, and ends when that is left."""
+    # The caller may have read the row before the last block of minutes was opened.
+    instance.refresh_from_db(fields=["block", "block_minutes", "minutes", "metered_until"])
     if to == State.READY:
         metering.begin(instance, now)
     elif origin == State.READY:

@@ -61,9 +61,11 @@ def begin(instance: ServiceInstance, at: datetime) -> None:
 def end(instance: ServiceInstance, at: datetime) -> None:
     """Settle what was used of the present block, and give back the rest.
 
-    `metered_until` is the end of the minutes charged so far; a minute once started is paid for
-    until its end, also if the instance becomes READY again within it.
+    If the worker was late, blocks that ended before are settled first. Each time READY costs its
+    own started minutes: if it is READY again within one, a new minute begins.
     """
+    if instance.units_per_hour and instance.metered_until is not None:
+        go_on(instance, at)
     used = _started_minutes(instance, at)
     _set(instance, metered_until=None)
     _settle(instance, used)
@@ -120,8 +122,8 @@ def _settle(instance: ServiceInstance, used: int) -> None:
     """Close the present block: charge `used` minutes of it, at most all of them."""
     if not instance.block_minutes:
         return
-    used = min(used, instance.block_minutes)
     if instance.units_per_hour:
+        used = min(used, instance.block_minutes)
         reference = _reference(instance, instance.block)
         if used:
             ledger.settle(reference, charged=block_units(instance, used))

@@ -104,3 +104,29 @@ def test_a_free_profile_writes_no_ledger(world):
     assert world.charged() == 0
     assert not world.user.ledger_entries.filter(reference__startswith=instance.instance_id)
     assert world.again(instance).minutes == 6
+
+
+def test_a_process_with_an_old_row_ends_what_is_reserved_now(dear):
+    """The owner's request read the row; then the worker opened the next block of minutes."""
+    old = dear.ready()
+    dear.clock.pass_by(minutes=25)
+    idle._charge(dear.clock())
+    lifecycle.stop(old, actor="ann", reason=Reason.OWNER)
+    assert dear.reserved() == 0
+    assert dear.charged() == metering.charged_units(dear.again(old).minutes, 90)
+    assert dear.again(old).minutes == 26
+
+
+def test_minutes_that_the_worker_was_late_for_are_charged_at_the_end(dear):
+    instance = dear.ready()
+    dear.clock.pass_by(minutes=32)
+    lifecycle.stop(instance, actor="ann", reason=Reason.OWNER)
+    assert dear.again(instance).minutes == 33
+    assert (dear.charged(), dear.reserved()) == (metering.charged_units(33, 90), 0)
+
+
+def test_the_minutes_of_a_free_service_are_counted_all(world):
+    instance = world.ready()
+    world.clock.pass_by(minutes=45)
+    lifecycle.stop(world.again(instance), actor="ann", reason=Reason.OWNER)
+    assert world.again(instance).minutes == 46
