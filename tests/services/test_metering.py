@@ -130,3 +130,14 @@ def test_the_minutes_of_a_free_service_are_counted_all(world):
     world.clock.pass_by(minutes=45)
     lifecycle.stop(world.again(instance), actor="ann", reason=Reason.OWNER)
     assert world.again(instance).minutes == 46
+
+
+def test_a_row_that_was_read_before_a_crash_ends_what_is_reserved_after_it(dear):
+    old = dear.ready()
+    dear.clock.pass_by(seconds=30)
+    lifecycle.move(dear.again(old), State.STARTING, actor="observer")
+    lifecycle.move(dear.again(old), State.READY, actor="observer")
+    dear.clock.pass_by(seconds=90)
+    assert lifecycle.stop(old, actor="ann", reason=Reason.OWNER)
+    assert dear.again(old).minutes == 3
+    assert (dear.charged(), dear.reserved()) == (metering.charged_units(3, 90), 0)
