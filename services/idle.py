@@ -59,8 +59,14 @@ def _stop_the_old(now: datetime) -> None:
     for instance in ending.select_related("owner").order_by("stops_at")[:MOST_AT_ONCE]:
         if ends_at(instance) <= now:
             lifecycle.stop(instance, actor=ACTOR, reason=Reason.AGE)
-        elif ends_at(instance) <= now + WARNED_BEFORE and instance.warned_at is None:
+        elif ends_at(instance) <= now + WARNED_BEFORE and not _is_warned(instance):
             _warn(instance, f"It will be stopped at {ends_at(instance):%H:%M} UTC.", now)
+
+
+def _is_warned(instance: ServiceInstance) -> bool:
+    """Whether it was warned of its age; an earlier warning was about units."""
+    warned = instance.warned_at
+    return warned is not None and warned >= ends_at(instance) - WARNED_BEFORE
 
 
 def _put_to_sleep(now: datetime) -> None:

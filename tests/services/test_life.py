@@ -104,6 +104,16 @@ def test_its_owner_is_warned_before_it_is_too_old(world):
     assert [e.message[:22] for e in warnings] == ["It will be stopped at "]
 
 
+def test_an_earlier_warning_about_units_does_not_hide_the_one_about_age(world):
+    instance = world.ready()
+    ServiceInstance.objects.filter(pk=instance.pk).update(warned_at=world.clock())
+    world.clock.pass_by(seconds=instance.profile.age_s - 1800)
+    idle.look()
+    idle.look()
+    warnings = InstanceEvent.objects.filter(instance=instance, message__startswith="It will be")
+    assert warnings.count() == 1
+
+
 @pytest.mark.parametrize("moment", ["requested", "starting", "ready", "asleep"])
 def test_it_is_stopped_at_any_moment(world, moment):
     instance = world.start()
