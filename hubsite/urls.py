@@ -7,7 +7,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from .api.information import InformationViewSet
-from .console import home
+from .console import changes, home
 from .health import metrics, probes
 
 admin.site.site_header = "xcube-hub"
@@ -18,6 +18,7 @@ admin.site.enable_nav_sidebar = False  # tables need the width
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("changes", changes.changes, name="changes"),
     path(
         settings.API_PATH.rstrip("/"),
         InformationViewSet.as_view({"get": "retrieve"}, schema=None),
@@ -28,6 +29,7 @@ urlpatterns = [
     path(settings.API_PATH, include("services.api.urls")),
     path("", include("accounts.urls")),
     path("", include("services.urls")),
+    path("", include("jobs.urls")),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("health/live", probes.live),

@@ -9,11 +9,14 @@ class JobsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.deletion import also
+        from hubsite.console import changes, navigation
+        from hubsite.console.navigation import Entry
         from hubsite.coordination import queues, ticks
         from hubsite.engines import followers
 
         from . import checks, deletion, health, metrics  # noqa: F401  (registers the checks)
         from .following import make_follower
+        from .pages import cubes
 
         ticks.every(5, "jobs.tasks.sweep")
         ticks.on_demand("jobs.tasks.launch_due")
@@ -24,5 +27,7 @@ class JobsConfig(AppConfig):
         ticks.housekeeping("jobs.tasks.forget_idempotency_keys", deletes=True)
         also(stop=deletion.stop, forget=deletion.forget)
         followers.register("runs", make_follower)
+        navigation.register(Entry("My cubes", "cubes", 10, navigation.signed_in))
+        changes.watch("jobs", cubes.cursor)
         health.register()
         metrics.register()

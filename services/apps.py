@@ -9,12 +9,15 @@ class ServicesConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.deletion import also
+        from hubsite.console import changes, navigation, slots
+        from hubsite.console.navigation import Entry
         from hubsite.coordination import queues, ticks
         from hubsite.engines import followers
         from jobs import output_changes
 
         from . import deletion, health, metrics
         from .following import make_follower
+        from .pages import viewers
         from .xcube_server import live
 
         ticks.every(5, "services.tasks.sweep")
@@ -27,5 +30,8 @@ class ServicesConfig(AppConfig):
         also(stop=deletion.stop, forget=deletion.forget)
         health.register()
         metrics.register()
+        navigation.register(Entry("Services", "services", 20, navigation.signed_in))
+        slots.fill("job-actions", "services/open_in_viewer.html", viewers.viewer_button)
+        changes.watch("services", viewers.cursor)
         followers.register("services", make_follower)
         output_changes.listen(live.output_changed)

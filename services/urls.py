@@ -4,10 +4,19 @@ from django.urls import path, re_path
 
 from . import old_urls
 from .access import endpoints
+from .pages import viewers
 from .pages.opening import open_service
 
 urlpatterns = [
+    path("services/", viewers.ServicesPage.as_view(), name="services"),
+    path("services/<slug:instance_id>/", viewers.ServicePage.as_view(), name="service"),
+    path("cubes/<slug:job_id>/viewer", viewers.open_in_viewer, name="cube-viewer"),
     path("services/<slug:instance_id>/open", open_service, name="service-open"),
+    path(
+        "services/<slug:instance_id>/<slug:action>",
+        viewers.ServiceActions.as_view(),
+        name="service-action",
+    ),
     path("internal/edge/decide", endpoints.decide),
     path("internal/edge/report", endpoints.report),
     re_path(r"^(?P<user_id>a[0-9a-f]{32})/(?P<rest>.*)$", old_urls.main_server),

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import QuerySet
-from django.utils import timezone
 from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -19,12 +16,11 @@ from hubsite.api.parsing import parse_document
 from hubsite.refusals import FieldError, Kind, Refused
 from jobs.settings import hub
 
-from .. import admission, lifecycle, logs
+from .. import admission, cancelling, logs
 from ..admission import Submission
 from ..estimates import asking
 from ..job_rows import find_job
 from ..models import Job, State
-from ..tasks import remove_soon
 from ..user_code import check_upload
 from . import schema
 from .error_shapes import CUBE_INFO_ERRORS, CUBEGEN_ERRORS
@@ -91,8 +87,8 @@ class CubegenViewSet(SwitchableViewSet):
         # Choose the jobs once: one that is submitted later is neither cancelled nor hidden.
         listed = Job.objects.owned_by(request.user).listed()
         jobs = Job.objects.filter(pk__in=[*listed.values_list("pk", flat=True)])
-        _cancel(jobs.active(), request)
-        _hide(jobs)
+        cancelling.cancel(jobs.active(), actor=request.user.username)
+        cancelling.hide(jobs)
         return Response("Success")
 
     @schema.get_job
@@ -103,8 +99,8 @@ class CubegenViewSet(SwitchableViewSet):
     @schema.delete_job
     def destroy(self, request: Request, job_id: str) -> Response:
         job = _job_of(request, job_id)
-        _cancel([job], request)
-        _hide(Job.objects.filter(pk=job.pk))
+        cancelling.cancel([job], actor=request.user.username)
+        cancelling.hide(Job.objects.filter(pk=job.pk))
         return Response("Success")
 
     @schema.get_logs
@@ -197,13 +193,3 @@ def _job_of(request: Request, job_id: str) -> Job:
     if job is None:
         raise Refused(f"Cubegen {job_id[:63]} not found.", kind=Kind.NOT_FOUND)
     return job
-
-
-def _cancel(jobs: Iterable[Job], request: Request) -> None:
-    """Cancel these jobs; the worker ends their runs."""
-    cancelled = [job for job in jobs if lifecycle.cancel(job, actor=request.user.username)]
-    remove_soon(job for job in cancelled if job.is_live)
-
-
-def _hide(jobs: QuerySet[Job]) -> None:
-    jobs.filter(hidden_at=None).update(hidden_at=timezone.now())

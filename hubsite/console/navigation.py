@@ -1,0 +1,59 @@
+"""The entries of the main navigation: each app registers its own in `AppConfig.ready`.
+
+    navigation.register(Entry("My cubes", "cubes", position=10, is_shown=navigation.signed_in))
+
+`entries` is a context processor, so every page has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+
+def everyone(request: HttpRequest) -> bool:
+    return True
+
+
+def signed_in(request: HttpRequest) -> bool:
+    return request.user.is_authenticated
+
+
+def staff(request: HttpRequest) -> bool:
+    return request.user.is_authenticated and request.user.is_staff
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One link. `url_name` names a URL without arguments; pages below it belong to it."""
+
+    title: str
+    url_name: str
+    position: int
+    is_shown: Callable[[HttpRequest], bool] = everyone
+
+
+_entries: dict[str, Entry] = {}
+
+
+def register(entry: Entry) -> None:
+    _entries[entry.url_name] = entry
+
+
+def entries(request: HttpRequest) -> dict[str, Any]:
+    """`navigation`: the links that this caller sees, the present one marked."""
+    if not hasattr(request, "user"):  # an error before sessions were read
+        return {"navigation": []}
+    shown = sorted((e for e in _entries.values() if e.is_shown(request)), key=_position)
+    links = [{"title": entry.title, "url": reverse(entry.url_name)} for entry in shown]
+    for link in links:
+        link["is_current"] = request.path.startswith(link["url"])
+    return {"navigation": links}
+
+
+def _position(entry: Entry) -> int:
+    return entry.position

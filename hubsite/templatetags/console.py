@@ -1,0 +1,71 @@
+"""Template tags of the console's pages: slots, times, sizes, durations."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from hubsite.console import slots
+from hubsite.console.changes import cursor_of
+
+register = template.Library()
+
+UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
+
+
+@register.simple_tag(takes_context=True)
+def slot(context: Any, name: str, **arguments: Any) -> SafeString:
+    """What other apps put here."""
+    return slots.content(name, context["request"], **arguments)
+
+
+@register.simple_tag(takes_context=True)
+def live_cursor(context: Any) -> str:
+    """The cursor of what this page shows, for `data-cursor`."""
+    return cursor_of(context["request"].user)
+
+
+@register.filter
+def moment(at: datetime | None) -> SafeString | str:
+    """A time in UTC; a script of the page shows it in the viewer's own zone."""
+    if at is None:
+        return ""
+    at = at.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}">{}</time>', f"{at:%Y-%m-%dT%H:%M:%SZ}", f"{at:%Y-%m-%d %H:%M} UTC"
+    )
+
+
+@register.filter
+def duration(value: timedelta | float | None) -> str:
+    """Seconds, or a difference of times, as `42 s`, `5 min` or `2 h 5 min`."""
+    if value is None:
+        return ""
+    seconds = round(value.total_seconds() if isinstance(value, timedelta) else value)
+    if seconds < 60:
+        return f"{max(seconds, 0)} s"
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if hours < 1:
+        return f"{minutes} min"
+    if days < 2:
+        rest = minutes - 60 * hours
+        return f"{hours} h {rest} min" if rest else f"{hours} h"
+    return f"{days} days"
+
+
+@register.filter
+def size(count: int | None) -> str:
+    """Bytes as `4 GB`, `1.5 MB`."""
+    if count is None:
+        return ""
+    value = float(count)
+    for unit in UNITS:
+        if value < 1000 or unit == UNITS[-1]:
+            break
+        value /= 1000
+    digits = 0 if value >= 10 or unit == "bytes" or value == int(value) else 1
+    return f"{value:.{digits}f} {unit}"

@@ -1,0 +1,24 @@
+"""What owners do with their jobs: cancel them, and remove them from their list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from . import lifecycle
+from .models import Job
+from .tasks import remove_soon
+
+
+def cancel(jobs: Iterable[Job], *, actor: str) -> int:
+    """Cancel these jobs; the worker ends their runs. Returns how many were cancelled now."""
+    cancelled = [job for job in jobs if lifecycle.cancel(job, actor=actor)]
+    remove_soon(job for job in cancelled if job.is_live)
+    return len(cancelled)
+
+
+def hide(jobs: QuerySet[Job]) -> None:
+    """Remove these jobs from the lists of their owners; the ledger and the history stay."""
+    jobs.filter(hidden_at=None).update(hidden_at=timezone.now())

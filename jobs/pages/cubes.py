@@ -1,0 +1,222 @@
+"""The pages "My cubes": a user's jobs, and one of them with all that is known about it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.utils.decorators import method_decorator
+from django.views import View
+from django.views.decorators.cache import never_cache
+
+from accounts.roles import permissions_of
+from accounts.scopes import MANAGE_CUBEGENS, PROCESS_CUBEGENS
+from hubsite.refusals import Refused
+
+from .. import admission, cancelling, logs
+from ..api.presentation import job_summary
+from ..job_rows import find_job
+from ..models import ACTIVE_STATES, FINAL_STATES, Job, JobDocument, State
+from . import wording
+from .opening import how_to_open
+
+ON_A_PAGE = 25
+LOG_LINES = 200
+LINES_AT_ONCE = 1000
+
+FILTERS = {
+    "": ("All", None),
+    "active": ("In progress", ACTIVE_STATES),
+    "ready": ("Ready", [State.SUCCEEDED]),
+    "failed": ("Failed", [State.FAILED]),
+    "cancelled": ("Cancelled", [State.CANCELLED]),
+}
+
+
+@method_decorator([never_cache, login_required], name="dispatch")
+class CubesPage(View):
+    """The caller's jobs, newest first. `state` filters, `before` continues the list."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        chosen = request.GET.get("state", "")
+        if chosen not in FILTERS:
+            chosen = ""
+        jobs = Job.objects.owned_by(request.user).listed().defer("result")
+        if (states := FILTERS[chosen][1]) is not None:
+            jobs = jobs.filter(state__in=states)
+        before = request.GET.get("before", "")
+        if before.isdecimal() and len(before) < 19:
+            jobs = jobs.filter(pk__lt=int(before))
+        found = list(jobs.order_by("-pk")[: ON_A_PAGE + 1])
+        shown = found[:ON_A_PAGE]
+        context = {
+            "cubes": [summary(job) for job in shown],
+            "next": shown[-1].pk if len(found) > ON_A_PAGE else None,
+            "before": before,
+            "filters": [(key, title, key == chosen) for key, (title, _) in FILTERS.items()],
+            "chosen": chosen,
+            "may_submit": MANAGE_CUBEGENS in permissions_of(request.user),
+        }
+        return render(request, "jobs/cubes.html", context)
+
+
+@method_decorator([never_cache, login_required], name="dispatch")
+class CubePage(View):
+    """One job of the caller's."""
+
+    def get(self, request: HttpRequest, job_id: str) -> HttpResponse:
+        job = own_job(request, job_id)
+        document = JobDocument.objects.filter(job=job).only("request", "estimate").first()
+        successor = Job.objects.filter(retry_of=job, hidden_at=None).order_by("-pk").first()
+        lines = logs.last_lines(job, LOG_LINES)
+        context = {
+            "job": job,
+            "cube": summary(job),
+            "events": job.events.all()[:100],
+            "request_text": json.dumps(document.request, indent=2) if document else "{}",
+            "estimate": facts(document.estimate if document else {}),
+            "advice": wording.advice(job.reason),
+            "log": lines,
+            "is_log_cut": len(lines) == LOG_LINES,
+            "opening": how_to_open(job) if job.state == State.SUCCEEDED else None,
+            "successor": successor,
+            "result": job_summary(job).get("job_result"),
+        }
+        return render(request, "jobs/cube.html", context)
+
+
+@method_decorator([never_cache, login_required], name="dispatch")
+class CubeActions(View):
+    """Cancel, delete, or run again: each by a form of the page."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, job_id: str, action: str) -> HttpResponse:
+        job = own_job(request, job_id)
+        if MANAGE_CUBEGENS not in permissions_of(request.user):
+            raise PermissionDenied("Your account may not generate cubes.")
+        act = {"cancel": self._cancel, "delete": self._delete, "again": self._again}.get(action)
+        if act is None:
+            raise Http404
+        return act(request, job)
+
+    def _cancel(self, request: HttpRequest, job: Job) -> HttpResponse:
+        if cancelling.cancel([job], actor=request.user.username):
+            messages.success(request, "The job is cancelled.")
+        else:
+            messages.info(request, "The job had ended already.")
+        return redirect("cube", job_id=job.job_id)
+
+    def _delete(self, request: HttpRequest, job: Job) -> HttpResponse:
+        cancelling.cancel([job], actor=request.user.username)
+        cancelling.hide(Job.objects.filter(pk=job.pk))
+        messages.success(request, "The job is removed from your list. A finished cube stays.")
+        return redirect("cubes")
+
+    def _again(self, request: HttpRequest, job: Job) -> HttpResponse:
+        try:
+            made = admission.admit(repetition(request, job))
+        except Refused as refused:
+            messages.error(request, str(refused))
+            return redirect("cube", job_id=job.job_id)
+        messages.success(request, "The request was submitted again.")
+        return redirect("cube", job_id=made.job_id)
+
+
+@never_cache
+@login_required
+def log_file(request: HttpRequest, job_id: str) -> HttpResponseBase:
+    """The whole log as a text file."""
+    job = own_job(request, job_id)
+
+    def lines() -> Any:
+        offset = 0
+        while found := logs.lines_from(job, offset, LINES_AT_ONCE):
+            yield "".join(f"{text}\n" for _, text in found)
+            offset = found[-1][0] + 1
+
+    response = StreamingHttpResponse(lines(), content_type="text/plain; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{job.job_id}.log"'
+    return response
+
+
+def own_job(request: HttpRequest, job_id: str) -> Job:
+    """The caller's job of that id. Raises Http404."""
+    job = find_job(owner_id=request.user.pk, job_id=job_id)
+    if job is None or job.hidden_at is not None:
+        raise Http404("You have no job of this id.")
+    return job
+
+
+def repetition(request: HttpRequest, job: Job) -> admission.Submission:
+    """The same request once more. Raises Refused if the hub does not have all of it any more."""
+    document = JobDocument.objects.get(job=job)
+    if job.uses_own_store or job.has_user_code:
+        raise Refused(
+            "The hub keeps neither the keys of your own stores nor your own code after a job's "
+            "end. Submit the request again with them."
+        )
+    if not document.request:
+        raise Refused("The hub has not kept this request: the job never ran.")
+    return admission.Submission(
+        user=request.user,
+        client_id="",
+        may_run_code=PROCESS_CUBEGENS in permissions_of(request.user),
+        document=document.request,
+        retry_of=job if job.state in (State.FAILED, State.CANCELLED) else None,
+    )
+
+
+def summary(job: Job) -> dict[str, Any]:
+    """What lists and the head of the page show."""
+    progress = (job.progress or {}).get("state") or {}
+    end = job.finished_at
+    return {
+        "job": job,
+        "name": job.output_data_id,
+        "state": wording.STATE_WORDS[job.state],
+        "message": job_summary(job)["message"],
+        "percent": _percent(progress) if job.state == State.RUNNING else None,
+        "step": progress.get("label", "") if job.state == State.RUNNING else "",
+        "took": end - job.started_at if end and job.started_at else None,
+        "is_final": job.state in FINAL_STATES,
+    }
+
+
+def _percent(progress: dict[str, Any]) -> int:
+    try:
+        return max(0, min(100, round(100 * float(progress.get("progress") or 0))))
+    except (TypeError, ValueError):
+        return 0
+
+
+def facts(estimate: dict[str, Any]) -> dict[str, Any]:
+    """Size and shape of the cube as the estimate gave them; what it does not say is left out."""
+    told = estimate.get("size_estimation") or {}
+    described = estimate.get("dataset_descriptor") or {}
+    dims, variables = described.get("dims"), described.get("data_vars")
+    return {
+        "bytes": told.get("num_bytes") if isinstance(told.get("num_bytes"), int) else None,
+        "shape": " × ".join(f"{n} {name}" for name, n in dims.items())
+        if isinstance(dims, dict)
+        else "",
+        "variables": ", ".join(sorted(variables)) if isinstance(variables, dict) else "",
+    }
+
+
+def cursor(user: Any) -> str:
+    """What changes when any job of the user's does: for the console's live pages."""
+    live = Job.objects.owned_by(user).filter(is_live=True).order_by("pk")
+    rows = live.values_list("pk", "state", "message", "progress")[:100]
+    newest = newest_of(Job.objects.owned_by(user))
+    return f"{newest} {list(rows)!r}"
+
+
+def newest_of(jobs: QuerySet[Job]) -> int:
+    return jobs.filter(hidden_at=None).order_by("-pk").values_list("pk", flat=True).first() or 0

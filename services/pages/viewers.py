@@ -1,0 +1,171 @@
+"""The page "Services": a user's viewers; and the button that opens a finished cube in one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db.models import Max
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.views import View
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from accounts.roles import permissions_of
+from accounts.scopes import MANAGE_CUBEGENS
+from hubsite.refusals import Refused
+from jobs.job_rows import find_job
+from jobs.models import Job
+from jobs.models import State as JobState
+
+from .. import idle, lifecycle
+from ..access import sharing
+from ..keeping import keep
+from ..metering import charged_units
+from ..models import OVER_STATES, InstanceDocument, Reason, ServiceInstance, State
+from ..xcube_server import cubes
+from ..xcube_server.shown import dataset_ids
+
+SHOWN = 50
+KEEP_HOURS = (1, 8, 24)
+
+
+@method_decorator([never_cache, login_required], name="dispatch")
+class ServicesPage(View):
+    """The caller's services, those that serve first, and what others share with them."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        rows = ServiceInstance.objects.owned_by(request.user).listed().select_related("profile")
+        services = [summary(row) for row in rows.order_by("-pk")[:SHOWN]]
+        context = {
+            "services": sorted(services, key=lambda one: one["is_over"]),
+            "shared": sharing.shared_with(request.user)[:SHOWN],
+            "keep_hours": KEEP_HOURS,
+        }
+        return render(request, "services/services.html", context)
+
+
+@method_decorator([never_cache, login_required], name="dispatch")
+class ServicePage(View):
+    """One service of the caller's: its times, what it shows, what happened, its last log."""
+
+    def get(self, request: HttpRequest, instance_id: str) -> HttpResponse:
+        instance = own_service(request, instance_id)
+        document = InstanceDocument.objects.get(instance=instance)
+        context = {
+            "service": summary(instance),
+            "datasets": dataset_ids(document.configuration),
+            "broken": instance.broken,
+            "events": instance.events.order_by("-pk")[:50],
+            "log": document.log,
+            "keep_hours": KEEP_HOURS,
+            "charged": charged_units(instance.minutes, instance.units_per_hour),
+        }
+        return render(request, "services/service.html", context)
+
+
+@method_decorator([never_cache, login_required], name="dispatch")
+class ServiceActions(View):
+    """Stop, sleep, keep, or remove from the list: each by a form of the page."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, instance_id: str, action: str) -> HttpResponse:
+        instance, actor = own_service(request, instance_id), request.user.username
+        try:
+            said = self._act(request, instance, action, actor)
+        except Refused as refused:
+            messages.error(request, str(refused))
+        else:
+            messages.success(request, said)
+        return redirect("services")
+
+    def _act(self, request: HttpRequest, instance: ServiceInstance, action: str, actor: str) -> str:
+        match action:
+            case "stop":
+                lifecycle.stop(instance, actor=actor, reason=Reason.OWNER)
+                return "The service is stopped."
+            case "sleep":
+                lifecycle.sleep(
+                    instance, actor=actor, reason=Reason.OWNER, message="Its owner let it sleep."
+                )
+                return "The service sleeps. The next time you open it, it wakes."
+            case "keep":
+                hours = request.POST.get("hours", "")
+                if hours not in map(str, KEEP_HOURS):
+                    raise Refused(f"one of {KEEP_HOURS} is expected", field="hours")
+                keep(instance, timezone.now() + timedelta(hours=int(hours)), actor=actor)
+                return f"The service is kept for {hours} h."
+            case "remove":
+                lifecycle.stop(instance, actor=actor, reason=Reason.OWNER)
+                ServiceInstance.objects.filter(pk=instance.pk).update(hidden_at=timezone.now())
+                return "The service is removed from your list."
+        raise Http404
+
+
+@never_cache
+@login_required
+@require_POST
+def open_in_viewer(request: HttpRequest, job_id: str) -> HttpResponse:
+    """Show a finished cube in the caller's viewer, and lead there."""
+    job = find_job(owner_id=request.user.pk, job_id=job_id)
+    if job is None or job.hidden_at is not None:
+        raise Http404("You have no job of this id.")
+    try:
+        instance, url = cubes.open_cube(request.user, job)
+    except Refused as refused:
+        messages.error(request, str(refused))
+        return redirect("cube", job_id=job.job_id)
+    page = reverse("service-open", args=[instance.instance_id])
+    return redirect(f"{page}?{onward_of(url)}")
+
+
+def onward_of(url: str) -> str:
+    """The query `next=…` that leads to this URL of a service, below the service's own base."""
+    parts = urlsplit(url)
+    path = parts.path[parts.path.index("/viewer/") :]
+    return f"next={quote(path + (f'?{parts.query}' if parts.query else ''), safe='')}"
+
+
+def own_service(request: HttpRequest, instance_id: str) -> ServiceInstance:
+    """The caller's service of that id. Raises Http404."""
+    rows = ServiceInstance.objects.owned_by(request.user).listed()
+    found = rows.select_related("profile", "owner").filter(instance_id=instance_id).first()
+    if found is None:
+        raise Http404("You have no service of this id.")
+    return found
+
+
+def summary(instance: ServiceInstance) -> dict[str, Any]:
+    """What lists and the head of the page show."""
+    return {
+        "row": instance,
+        "title": instance.title or "xcube server",
+        "is_over": instance.state in OVER_STATES,
+        "is_awake": instance.state in (State.STARTING, State.READY),
+        "sleeps_at": idle.sleeps_at(instance),
+        "stops_at": None if instance.state in OVER_STATES else idle.ends_at(instance),
+        "message": instance.message,
+    }
+
+
+def viewer_button(request: HttpRequest, *, job: Job) -> dict[str, Any] | None:
+    """The context of the button beside a job: only for a cube that is ready."""
+    if job.state != JobState.SUCCEEDED or MANAGE_CUBEGENS not in permissions_of(request.user):
+        return None
+    return {}
+
+
+def cursor(user: Any) -> str:
+    """What changes when any service of the user's does: for the console's live pages."""
+    active = ServiceInstance.objects.owned_by(user).active().listed().order_by("pk")
+    rows = active.values_list("pk", "state", "message", "last_used_at", "kept_until")[:100]
+    newest = ServiceInstance.objects.owned_by(user).listed().aggregate(newest=Max("pk"))
+    return f"{newest['newest']} {list(rows)!r}"
