@@ -202,6 +202,7 @@ class Job(models.Model):
             models.Index(fields=["state", "-id"], name="job_state"),
             models.Index(fields=["reason", "-id"], condition=~Q(reason=""), name="job_reason"),
             models.Index(fields=["id"], condition=Q(is_live=True), name="job_live"),
+            models.Index(fields=["owner", "id"], condition=Q(is_live=True), name="job_owner_live"),
             models.Index(fields=["output_claim", "-id"], name="job_output"),
             models.Index(
                 fields=["levels_claim", "-id"],

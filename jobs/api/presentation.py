@@ -31,7 +31,7 @@ def job_summary(job: Job) -> dict[str, Any]:
         "job_status": _status(job),
         "state": job.state,
         "reason": job.reason or None,
-        "message": job.message or _why_it_waits(job),
+        "message": message_of(job),
         "created_at": time_text(job.created_at),
         "units": job.units,
         "store_id": job.output_store,
@@ -44,9 +44,11 @@ def job_summary(job: Job) -> dict[str, Any]:
     return summary
 
 
-def _why_it_waits(job: Job) -> str:
-    """A sentence for a queued job that waits because the service is suspended, else ""."""
-    suspended = switches.suspension(XCUBE_GEN) if job.state == State.QUEUED else None
+def message_of(job: Job) -> str:
+    """What to tell the owner about the state, also why a queued job waits; perhaps ""."""
+    if job.message or job.state != State.QUEUED:
+        return job.message
+    suspended = switches.suspension(XCUBE_GEN)
     return f"Waiting: cube generation is suspended. {suspended.message}" if suspended else ""
 
 

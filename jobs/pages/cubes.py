@@ -14,13 +14,14 @@ from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
 
 from accounts.roles import permissions_of
 from accounts.scopes import MANAGE_CUBEGENS, PROCESS_CUBEGENS
 from hubsite.refusals import Refused
 
 from .. import admission, cancelling, logs
-from ..api.presentation import job_summary
+from ..api.presentation import message_of
 from ..job_rows import find_job
 from ..models import ACTIVE_STATES, FINAL_STATES, Job, JobDocument, State
 from . import wording
@@ -86,7 +87,6 @@ class CubePage(View):
             "is_log_cut": len(lines) == LOG_LINES,
             "opening": how_to_open(job) if job.state == State.SUCCEEDED else None,
             "successor": successor,
-            "result": job_summary(job).get("job_result"),
         }
         return render(request, "jobs/cube.html", context)
 
@@ -131,6 +131,7 @@ class CubeActions(View):
 
 @never_cache
 @login_required
+@require_safe
 def log_file(request: HttpRequest, job_id: str) -> HttpResponseBase:
     """The whole log as a text file."""
     job = own_job(request, job_id)
@@ -181,7 +182,7 @@ def summary(job: Job) -> dict[str, Any]:
         "job": job,
         "name": job.output_data_id,
         "state": wording.STATE_WORDS[job.state],
-        "message": job_summary(job)["message"],
+        "message": message_of(job),
         "percent": _percent(progress) if job.state == State.RUNNING else None,
         "step": progress.get("label", "") if job.state == State.RUNNING else "",
         "took": end - job.started_at if end and job.started_at else None,

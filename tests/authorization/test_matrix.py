@@ -66,7 +66,7 @@ def answer(world: World, caller: str, endpoint: Endpoint, *, missing: bool = Fal
     """What is done by one request is undone before the next."""
     with transaction.atomic():
         response = world.ask(caller, endpoint, missing=missing)
-        response.text = b"".join(response).decode() if response.streaming else (
+        response.shown = b"".join(response).decode() if response.streaming else (
             response.content.decode()
         )  # fmt: skip
         transaction.set_rollback(True)
@@ -95,7 +95,7 @@ def test_each_caller_gets_what_the_table_says_and_nothing_of_others(world, group
         found.append(row(endpoint, [str(its.status_code) for its in answers.values()]))
         wanted.append(row(endpoint, rows.get(endpoint, ["?"] * len(CALLERS))))
         for caller in MUST_NOT_SEE:
-            text = answers[caller].text
+            text = answers[caller].shown
             if SECRET in text or world.owner.email in text:
                 leaks.append(f"{caller} sees the owner's content at {endpoint}")
             if OBJECTS.intersection(endpoint.parameters):
@@ -108,7 +108,7 @@ def test_each_caller_gets_what_the_table_says_and_nothing_of_others(world, group
 
 def told(response, world: World, endpoint: Endpoint) -> tuple[int, str, str]:
     """Status, body and Location, without the ids that the caller sent and what changes anyway."""
-    texts = [response.text, response.get("Location", "")]
+    texts = [response.shown, response.get("Location", "")]
     for missing in (False, True):
         arguments = world.arguments(endpoint, missing=missing)
         for name in OBJECTS.intersection(endpoint.parameters):

@@ -81,6 +81,7 @@ class World:
             "app_label": "accounts",
             "rest": "datasets",
             "url": "nothing/of/this/name",
+            "action": "stop" if endpoint.route.startswith("services/") else "cancel",
         }
         nobodys = {
             "job_id": f"a{zero}-{zero[:18]}",

@@ -1,0 +1,203 @@
+"""The pages "My cubes": lists, one job, its actions, and live changes."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from hubsite.console.changes import cursor_of
+from hubsite.engines.base import LogChunk
+from jobs import logs
+from jobs.models import Job, JobDocument, Reason, State
+from tests.accounts.factories import make_user
+from tests.jobs.factories import make_job
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def user():
+    return make_user("ann@example.org", permissions=["manage:cubegens"], units=1000)
+
+
+@pytest.fixture
+def browser(user):
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def text(answer) -> str:
+    return answer.content.decode()
+
+
+def test_a_new_user_is_told_how_to_begin(browser):
+    page = text(browser.get("/cubes/"))
+    assert "No cubes yet" in page
+    assert "Make your first cube" in page
+
+
+def test_who_may_not_generate_cubes_is_told_so():
+    client = Client()
+    client.force_login(make_user())
+    assert "may not generate cubes yet" in text(client.get("/cubes/"))
+
+
+def test_the_list_shows_state_progress_and_reason(browser, user):
+    make_job(user, state=State.RUNNING, progress={"state": {"progress": 0.42, "label": "Writing"}})
+    make_job(user, state=State.FAILED, reason=Reason.DEADLINE, message="It took too long.")
+    page = text(browser.get("/cubes/"))
+    assert "42 %" in page and "Writing" in page
+    assert "It took too long." in page
+
+
+@pytest.mark.parametrize(
+    ("chosen", "count"), [("", 4), ("active", 2), ("ready", 1), ("failed", 1), ("x", 4)]
+)
+def test_chips_filter_by_the_url(browser, user, chosen, count):
+    for state in (State.QUEUED, State.RUNNING, State.SUCCEEDED, State.FAILED):
+        make_job(user, state=state)
+    assert text(browser.get(f"/cubes/?state={chosen}")).count('class="row"') == count
+
+
+def test_the_list_goes_on_page_by_page(browser, user):
+    jobs = [make_job(user) for _ in range(27)]
+    first = text(browser.get("/cubes/"))
+    assert first.count('class="row"') == 25
+    assert f"before={jobs[2].pk}" in first
+    assert text(browser.get(f"/cubes/?before={jobs[2].pk}")).count('class="row"') == 2
+    for hostile in ("x", "-1", "9" * 40, "1'"):
+        assert browser.get(f"/cubes/?before={hostile}").status_code == 200
+
+
+@pytest.mark.parametrize("count", [1, 20])
+def test_its_queries_do_not_grow(browser, user, django_assert_max_num_queries, count):
+    for number in range(count):
+        make_job(user, state=State.SUCCEEDED if number % 2 else State.RUNNING)
+    with django_assert_max_num_queries(12):
+        browser.get("/cubes/")
+
+
+def test_a_page_tells_all_of_a_job(browser, user, django_assert_max_num_queries):
+    job = make_job(user, state=State.FAILED, reason=Reason.OUT_OF_MEMORY, message="It needed 5 GB.")
+    logs.append(job.pk, [LogChunk(0, ["<b>line</b>", "MemoryError"])])
+    with django_assert_max_num_queries(16):
+        page = text(browser.get(f"/cubes/{job.job_id}/"))
+    assert "It needed 5 GB." in page
+    assert "smaller chunks" in page
+    assert "&lt;b&gt;line&lt;/b&gt;" in page
+    assert "&quot;data_id&quot;: &quot;demo.zarr&quot;" in page
+    assert "Run again" in page
+    log = browser.get(f"/cubes/{job.job_id}/log")
+    assert b"".join(log) == b"<b>line</b>\nMemoryError\n"
+    assert log["Content-Type"].startswith("text/plain")
+
+
+def test_hostile_names_messages_and_progress_execute_nothing(browser, user):
+    hostile = "<script>alert(1)</script>"
+    job = make_job(
+        user, state=State.RUNNING, message=hostile, output_data_id=f"{hostile}.zarr",
+        progress={"state": {"progress": "nan", "label": hostile}},
+    )  # fmt: skip
+    JobDocument.objects.filter(job=job).update(
+        request={"x": hostile}, estimate={"dataset_descriptor": {"dims": [1], "data_vars": 7}}
+    )
+    for path in ("/cubes/", f"/cubes/{job.job_id}/"):
+        answer = browser.get(path)
+        assert answer.status_code == 200
+        assert hostile not in text(answer)
+
+
+@pytest.mark.parametrize("path", ["", "log"])
+def test_others_jobs_are_not_there(browser, path):
+    theirs = make_job(make_user(units=1))
+    assert browser.get(f"/cubes/{theirs.job_id}/{path}").status_code == 404
+    for action in ("cancel", "delete", "again", "viewer"):
+        assert browser.post(f"/cubes/{theirs.job_id}/{action}").status_code == 404
+    theirs.refresh_from_db()
+    assert (theirs.state, theirs.hidden_at) == (State.QUEUED, None)
+
+
+class TestActions:
+    def test_cancel(self, browser, user):
+        job = make_job(user)
+        page = text(browser.post(f"/cubes/{job.job_id}/cancel", follow=True))
+        assert "The job is cancelled." in page
+        assert "ended already" in text(browser.post(f"/cubes/{job.job_id}/cancel", follow=True))
+        job.refresh_from_db()
+        assert job.state == State.CANCELLED
+
+    def test_delete(self, browser, user):
+        job = make_job(user, state=State.SUCCEEDED)
+        page = text(browser.post(f"/cubes/{job.job_id}/delete", follow=True))
+        assert "removed from your list" in page
+        assert browser.get(f"/cubes/{job.job_id}/").status_code == 404
+
+    def test_run_again_submits_the_same_request(self, browser, user, monkeypatch):
+        job, sent = make_job(user, state=State.FAILED, reason=Reason.LOST), []
+
+        def admit(submission):
+            sent.append(submission)
+            return make_job(user, retry_of=submission.retry_of)
+
+        monkeypatch.setattr("jobs.admission.admit", admit)
+        page = text(browser.post(f"/cubes/{job.job_id}/again", follow=True))
+        assert "submitted again" in page
+        assert sent[0].document == job.document.request
+        assert sent[0].retry_of == job
+        successor = Job.objects.get(retry_of=job)
+        assert f"/cubes/{successor.job_id}/" in text(browser.get(f"/cubes/{job.job_id}/"))
+
+    def test_what_the_hub_has_not_kept_cannot_run_again(self, browser, user):
+        own = make_job(user, state=State.FAILED, uses_own_store=True)
+        assert "keys of your own stores" in text(
+            browser.post(f"/cubes/{own.job_id}/again", follow=True)
+        )
+
+    def test_an_unknown_action_or_method_is_refused(self, browser, user):
+        job = make_job(user)
+        assert browser.post(f"/cubes/{job.job_id}/explode").status_code == 404
+        assert browser.get(f"/cubes/{job.job_id}/cancel").status_code == 405
+
+    def test_who_lost_the_right_changes_nothing(self, browser, user):
+        job = make_job(user)
+        user.user_permissions.clear()
+        assert browser.post(f"/cubes/{job.job_id}/cancel").status_code == 403
+
+
+class TestChanges:
+    def ask(self, browser, after):
+        return browser.get("/changes", {"after": after})
+
+    def test_nothing_new_is_answered_304_in_few_queries(
+        self, browser, user, django_assert_max_num_queries
+    ):
+        for _ in range(10):
+            make_job(user, state=State.RUNNING)
+        cursor = cursor_of(user)
+        with django_assert_max_num_queries(6):
+            assert self.ask(browser, cursor).status_code == 304
+        assert self.ask(browser, "x" * 5000).status_code == 200
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda job: Job.objects.filter(pk=job.pk).update(progress={"state": {"progress": 0.5}}),
+            lambda job: Job.objects.filter(pk=job.pk).update(state=State.RUNNING),
+            lambda job: Job.objects.filter(pk=job.pk).update(state="SUCCEEDED", is_live=False),
+            lambda job: make_job(job.owner),
+        ],
+    )
+    def test_whatever_changes_is_told(self, browser, user, change):
+        job = make_job(user, state=State.LAUNCHED)
+        cursor = self.ask(browser, "").json()["cursor"]
+        change(job)
+        assert self.ask(browser, cursor).json()["cursor"] != cursor
+
+    def test_others_change_nothing(self, browser, user):
+        cursor = cursor_of(user)
+        make_job(make_user(units=1))
+        assert self.ask(browser, cursor).status_code == 304
+
+    def test_who_is_signed_out_is_told_so(self):
+        assert Client().get("/changes").status_code == 401

@@ -1,0 +1,133 @@
+"""The pages of services, and the button that opens a cube."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from hubsite.refusals import Refused
+from jobs.models import State as JobState
+from services import lifecycle
+from services.access import sharing
+from services.models import InstanceDocument, Reason, ServiceInstance, State
+from tests.accounts.factories import make_user
+from tests.jobs.factories import make_job
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def browser(world):
+    client = Client()
+    client.force_login(world.user)
+    return client
+
+
+def text(answer) -> str:
+    return answer.content.decode()
+
+
+def test_where_nothing_runs_it_says_what_could(browser):
+    assert "Nothing runs for you" in text(browser.get("/services/"))
+
+
+def test_services_say_when_they_sleep_and_stop(browser, world, django_assert_max_num_queries):
+    ready = world.ready(title="North Sea")
+    over = world.ready(title="Old one")
+    lifecycle.stop(over, actor="hub", reason=Reason.AGE)
+    with django_assert_max_num_queries(14):
+        page = text(browser.get("/services/"))
+    assert page.index("North Sea") < page.index("Old one")
+    assert "if nobody uses it" in page
+    assert "largest age" in page
+    assert f"/services/{ready.instance_id}/open" in page
+
+
+def test_a_page_tells_all_of_a_service(browser, world):
+    world.price = 60
+    instance = world.ready(title="<b>Sea</b>")
+    ServiceInstance.objects.filter(pk=instance.pk).update(broken={"<i>x</i>": "it is <not> there"})
+    InstanceDocument.objects.filter(instance=instance).update(log="<script>x</script>")
+    page = text(browser.get(f"/services/{instance.instance_id}/"))
+    for hostile in ("<b>Sea", "<i>x", "<script>x"):
+        assert hostile not in page
+    assert "&lt;i&gt;x&lt;/i&gt; cannot be shown" in page
+    assert "units for 0 minutes" in page
+
+
+@pytest.mark.parametrize(
+    ("action", "said", "state"),
+    [
+        ("stop", "is stopped", State.STOPPING),
+        ("sleep", "sleeps", State.ASLEEP),
+        ("keep", "kept for 8 h", State.READY),
+        ("remove", "removed from your list", State.STOPPING),
+    ],
+)
+def test_each_action(browser, world, action, said, state):
+    instance = world.ready()
+    path = f"/services/{instance.instance_id}/{action}"
+    assert said in text(browser.post(path, {"hours": "8"}, follow=True))
+    assert world.again(instance).state == state
+    assert browser.get(path).status_code == 405
+
+
+def test_it_is_kept_for_the_offered_times_only(browser, world):
+    instance = world.ready()
+    path = f"/services/{instance.instance_id}/keep"
+    assert "expected" in text(browser.post(path, {"hours": "9999"}, follow=True))
+    assert world.again(instance).kept_until is None
+
+
+def test_others_services_are_not_there(world):
+    instance = world.ready()
+    client = Client()
+    client.force_login(make_user())
+    assert client.get(f"/services/{instance.instance_id}/").status_code == 404
+    for action in ("stop", "sleep", "keep", "remove", "explode"):
+        path = f"/services/{instance.instance_id}/{action}"
+        assert client.post(path).status_code == 404
+    assert world.again(instance).state == State.READY
+
+
+def test_what_is_shared_with_one_is_listed(world):
+    instance, guest = world.ready(title="North Sea"), make_user()
+    sharing.share_with(instance, guest, by=world.user)
+    client = Client()
+    client.force_login(guest)
+    page = text(client.get("/services/"))
+    assert "Shared with me" in page
+    assert f"By {world.user.email}" in page
+
+
+class TestOpenInViewer:
+    def test_the_button_is_there_for_a_finished_cube_only(self, browser, world):
+        ready = make_job(world.user, state=JobState.SUCCEEDED)
+        running = make_job(world.user, state=JobState.RUNNING)
+        page = text(browser.get("/cubes/"))
+        assert f"/cubes/{ready.job_id}/viewer" in page
+        assert f"/cubes/{running.job_id}/viewer" not in page
+
+    def test_a_click_leads_to_the_cube_in_the_viewer(self, browser, world, monkeypatch):
+        job, instance = make_job(world.user, state=JobState.SUCCEEDED), world.ready()
+        url = f"http://{instance.instance_id}.localhost:8081/viewer/?dataset=a.zarr&variable=sst"
+        monkeypatch.setattr(
+            "services.pages.viewers.cubes.open_cube", lambda user, job: (instance, url)
+        )
+        answer = browser.post(f"/cubes/{job.job_id}/viewer")
+        assert answer["Location"] == (
+            f"/services/{instance.instance_id}/open"
+            "?next=%2Fviewer%2F%3Fdataset%3Da.zarr%26variable%3Dsst"
+        )
+        led = browser.get(answer["Location"])["Location"]
+        assert led.startswith(f"http://{instance.instance_id}.localhost")
+
+    def test_what_cannot_be_opened_says_why(self, browser, world, monkeypatch):
+        job = make_job(world.user, state=JobState.SUCCEEDED)
+
+        def refuse(user, job):
+            raise Refused("The cube was replaced.")
+
+        monkeypatch.setattr("services.pages.viewers.cubes.open_cube", refuse)
+        page = text(browser.post(f"/cubes/{job.job_id}/viewer", follow=True))
+        assert "The cube was replaced." in page
