@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.settings import hub
 from hubsite.coordination.failures import TooManyTries
 from hubsite.web.addresses import absolute_url
+from hubsite.web.leading import goes_elsewhere, lead_on
 
 from .documents import all_providers, provider_by_key, publisher
 from .flow import safe_next
@@ -56,6 +57,8 @@ class LoginPage(LoginView):
         response = super().form_valid(form)
         self.request.session.pop(PROVIDER, None)
         remember_sign_on(self.request)
+        if goes_elsewhere(self.get_success_url()):
+            return lead_on(self.request, self.get_success_url(), title="Signed in, going on")
         return response
 
     def form_invalid(self, form: PasswordForm) -> HttpResponse:

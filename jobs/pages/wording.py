@@ -40,12 +40,12 @@ ADVICE: dict[str, Advice] = {
 """The other reasons are faults of the hub (`jobs.lifecycle.OUR_FAULTS`)."""
 
 STATE_WORDS: dict[str, str] = {
-    State.QUEUED: "Waits for a place",
-    State.LAUNCHED: "Starts",
-    State.RUNNING: "Is being generated",
-    State.SUCCEEDED: "Is ready",
+    State.QUEUED: "Waiting",
+    State.LAUNCHED: "Starting",
+    State.RUNNING: "Running",
+    State.SUCCEEDED: "Ready",
     State.FAILED: "Failed",
-    State.CANCELLED: "Was cancelled",
+    State.CANCELLED: "Cancelled",
 }
 
 

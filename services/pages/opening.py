@@ -11,6 +11,8 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from hubsite.web.leading import leads_elsewhere
+
 from ..access.entering import make_ticket
 from ..access.rights import may_use
 from ..addresses import base_url
@@ -21,6 +23,7 @@ _ONWARD = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]{0,2000}")
 """A path of the service itself: nothing that a browser takes for another host."""
 
 
+@leads_elsewhere
 @never_cache
 @login_required
 @require_safe

@@ -21,6 +21,7 @@ from django.views.decorators.http import require_POST
 from accounts.roles import permissions_of
 from accounts.scopes import MANAGE_CUBEGENS
 from hubsite.refusals import Refused
+from hubsite.web.leading import lead_on
 from jobs.job_rows import find_job
 from jobs.models import Job
 from jobs.models import State as JobState
@@ -124,7 +125,7 @@ def open_in_viewer(request: HttpRequest, job_id: str) -> HttpResponse:
         messages.error(request, str(refused))
         return redirect("cube", job_id=job.job_id)
     page = reverse("service-open", args=[instance.instance_id])
-    return redirect(f"{page}?{onward_of(url)}")
+    return lead_on(request, f"{page}?{onward_of(url)}", title="Opening the viewer")
 
 
 def onward_of(url: str) -> str:

@@ -54,6 +54,18 @@ def test_who_is_not_signed_in_signs_in_first(client, instance):
     assert answer["Location"].startswith("/login/?next=/services/")
 
 
+def test_a_password_login_leads_on_by_a_page(client, instance):
+    """Browsers refuse a form whose redirects end at another host."""
+    operator = make_user("op@example.org", password="correct horse", is_staff=True)
+    path = url(instance)
+    form = {"username": operator.email, "password": "correct horse", "next": path}
+    answer = client.post("/login/", form)
+    assert answer.status_code == 200
+    assert f'content="0; url={path}"' in answer.content.decode()
+    elsewhere = client.post("/login/", {**form, "next": "/account/"})
+    assert elsewhere["Location"] == "/account/"
+
+
 def test_it_is_not_there_for_others(client, instance):
     client.force_login(make_user())
     answer = client.get(url(instance))
