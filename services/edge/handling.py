@@ -11,6 +11,7 @@ from aiohttp import web
 
 from . import pages, proxying, refusals, websockets
 from .answers import NO_STORE, Refusal, Refused, json_response, page_response
+from .authorizing import asks_for, read_asked
 from .credentials import BadAuthorization, Credential, find_credential
 from .decisions import Decisions
 from .entering import ENTER, HEALTH, METRICS, STATE, States, enter
@@ -104,6 +105,8 @@ class Edge:
             return json_response({"status": "ok"})
         if target.raw_path == METRICS:
             return self._metrics(request)
+        if asks_for(target):
+            return await self._authorize(request, *read_asked(target, request.headers))
         place = self._addresses.find(request.headers.get("Host", ""), target.raw_path)
         if place is None:
             raise Refused(refusals.NO_PLACE)
@@ -134,6 +137,32 @@ class Edge:
             return find_credential(request.headers, place=place, cookie=self._addresses.cookie)
         except BadAuthorization as error:
             raise Refused(refusals.BAD_TOKEN) from error
+
+    async def _authorize(
+        self, request: web.BaseRequest, host: str, target: Target
+    ) -> web.StreamResponse:
+        """Tell a gateway whether this request may pass; it counts as a use of the instance."""
+        place = self._addresses.find(host, target.raw_path)
+        if place is None:
+            raise Refused(refusals.NO_PLACE)
+        if is_closed(target, place.instance) or is_own(target, place.instance):
+            raise Refused(refusals.CLOSED)
+        call = _Call(
+            request=request,
+            target=target,
+            place=place,
+            credential=self._credential(request, place),
+            upload=Upload(request, limits=self._limits),
+            is_page=_is_page(request),
+            is_websocket=False,
+        )
+        decision = await self._decide(call)
+        if not isinstance(decision, Allowed):
+            return decision
+        self._usage.note(place.instance, call.use)
+        if not decision.is_ready:
+            return self._not_yet(call)
+        return web.Response(status=200, headers={"Cache-Control": NO_STORE})
 
     async def _own(
         self, request: web.BaseRequest, target: Target, place: Place

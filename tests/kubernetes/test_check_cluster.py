@@ -25,6 +25,7 @@ from tests.servers.kubernetes.controlplane import Cluster
 
 from .altered import AlteringProxy
 from .checked import Check
+from .crds import http_routes
 
 pytestmark = pytest.mark.kubernetes
 
@@ -681,6 +682,42 @@ def test_row_of_a_job_whose_fields_are_dropped(
     assert "JobBackoffLimitPerIndex" in row["mend"]
     altering.heal()
     assert altered_check.outcome("takes a Job") == "ok"
+
+
+# Gateways
+
+
+def test_rows_of_gateways(check: Check, cluster: Cluster, namespace: str) -> None:
+    row = check.row("gateways")
+    assert row["outcome"] == "ok"
+    assert row["found"].endswith("Ingress (its classes are not shown to the hub)")
+    check.set(XCUBE_HUB_SERVICE_ROUTES="gateway")
+    assert "XCUBE_HUB_SERVICE_ROUTES_VIA" in check.row("pods")["mend"]
+    check.set(XCUBE_HUB_SERVICE_ROUTES_VIA="infra/public")
+    check.until("routes gateway", "failed")
+    rows = check.rows()
+    assert rows["routes gateway"]["found"] == "the cluster has no Gateway API"
+    assert "XCUBE_HUB_SERVICE_ROUTES=none" in rows["routes gateway"]["mend"]
+    assert rows["may create httproutes"]["outcome"] == "failed"
+    routes = manifests.read(access.ROLE.parent / "routes" / "role.yaml")
+    manifests.apply(cluster.api, routes, namespace=namespace)
+    check.until("may create httproutes", "ok")
+    with http_routes(cluster):
+        assert check.until("routes gateway", "ok")["found"] == "the cluster has Gateway API"
+        assert check.row("gateways")["found"].startswith("Gateway API, Ingress")
+
+
+def test_row_of_a_gateway_that_is_retired(check: Check, cluster: Cluster, namespace: str) -> None:
+    classes = "/apis/networking.k8s.io/v1/ingressclasses"
+    check.set(KUBECONFIG=str(cluster.kubeconfig), XCUBE_HUB_NAMESPACE=namespace)
+    legacy = {"metadata": {"name": namespace}, "spec": {"controller": "k8s.io/ingress-nginx"}}
+    cluster.api.post(classes, legacy)
+    row = check.row("gateways")
+    cluster.api.delete(f"{classes}/{namespace}")
+    assert row["outcome"] == "warning"
+    assert row["found"].endswith(f"Ingress ({namespace})")
+    assert "not maintained since March 2026" in row["mend"]
+    assert check.outcome("gateways") == "ok"
 
 
 # The trial run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import json
 import time
@@ -14,16 +15,20 @@ import pytest
 from hubsite.engines.base import Outcome, Phase, ServiceFact
 from hubsite.engines.kubernetes.engine import KubernetesEngine
 from hubsite.engines.kubernetes.labels import SERVICE_LABEL
-from tests.servers.kubernetes.access import HubAccess
+from hubsite.engines.kubernetes.routes import RouteOptions
+from tests.servers.kubernetes import manifests
+from tests.servers.kubernetes.access import ROLE, HubAccess
 from tests.servers.kubernetes.api import until
 from tests.servers.kubernetes.controlplane import Cluster
 
+from .crds import http_routes
 from .engines import WatchingServices, apply_service, make_engine, service, simulated
 
 pytestmark = pytest.mark.kubernetes
 
 Json = dict[str, Any]
 NAME = "xviewer"
+ROUTES = ROLE.parent / "routes" / "role.yaml"
 
 
 class Objects:
@@ -347,6 +352,37 @@ def test_what_can_never_be_made_is_refused_before_anything_is_made(
     assert refused.outcome is Outcome.REFUSED
     assert "Kubernetes allows" in refused.message
     assert objects.names("deployments") == []
+
+
+@pytest.mark.parametrize("kind", ["gateway", "ingress"])
+def test_routes_come_change_and_go_with_the_service(
+    cluster: Cluster, hub_access: HubAccess, objects: Objects, kind: str
+) -> None:
+    manifests.apply(cluster.api, manifests.read(ROUTES), namespace=hub_access.namespace)
+    given = RouteOptions(
+        kind, "*.services.example.org", "some-gateway", "http://xcube-hub-edge:8081"
+    )
+    engine = make_engine(hub_access, routes=given)
+    group, plural = {
+        "gateway": ("gateway.networking.k8s.io/v1", "httproutes"),
+        "ingress": ("networking.k8s.io/v1", "ingresses"),
+    }[kind]
+    path = f"/apis/{group}/namespaces/{hub_access.namespace}/{plural}"
+
+    def is_made() -> bool:
+        (applied,) = engine.services.apply([service(NAME)])
+        return applied.outcome is Outcome.MADE
+
+    with http_routes(cluster) if kind == "gateway" else contextlib.nullcontext():
+        until(is_made, "service, once the Role is known")
+        made = cluster.api.get(f"{path}/{NAME}")["spec"]
+        assert f"{NAME}.services.example.org" in json.dumps(made)
+        evil = {"gateway": {"hostnames": ["evil"]}, "ingress": {"rules": [{"host": "evil.org"}]}}
+        cluster.api.patch(f"{path}/{NAME}", {"spec": evil[kind]})
+        apply_service(engine, service(NAME, revision=2))
+        assert cluster.api.get(f"{path}/{NAME}")["spec"] == made
+        engine.services.remove([NAME])
+        until(lambda: not cluster.api.items(path), "removal of its routes")
 
 
 def test_where_only_pods_are_reachable_the_address_is_the_pods(

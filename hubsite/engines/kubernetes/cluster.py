@@ -104,6 +104,11 @@ def already_exists(refused: Refused) -> bool:
     return refused.status == 409 and refused.reason == "AlreadyExists"
 
 
+def is_conflict(refused: Refused) -> bool:
+    """Whether the object was changed since it was read. Also true of a quota being updated."""
+    return refused.status == 409 and refused.reason == "Conflict"
+
+
 def outcome_of(refused: Refused) -> Applied:
     """The outcome of an apply that the API server refused.
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from django.conf import settings
+
 from hubsite.engines.settings import hub
 
 from .connection import Source, choose_source
 from .engine import KubernetesEngine
 from .pod_options import PodOptions, Volume
+from .routes import RouteOptions
 
 
 def make_engine(name: str) -> KubernetesEngine:
@@ -57,6 +60,24 @@ def pod_options() -> PodOptions:
         service_pending_s=hub.service_pending_s,
         workspace=_workspace(hub.service_workspace),
         reaches_pods=hub.service_address == "pod",
+        routes=_routes(),
+    )
+
+
+def _routes() -> RouteOptions | None:
+    """Raises ValueError if they lack something."""
+    if hub.service_routes == "none":
+        return None
+    if not hub.service_routes_via:
+        raise ValueError(
+            f"XCUBE_HUB_SERVICE_ROUTES={hub.service_routes} needs XCUBE_HUB_SERVICE_ROUTES_VIA"
+        )
+    host = settings.HUB["XCUBE_HUB_EDGE_URL"].partition("://")[2].partition(":")[0]
+    return RouteOptions(
+        kind=hub.service_routes,
+        host=host,
+        via=hub.service_routes_via,
+        edge_url=hub.service_routes_edge,
     )
 
 

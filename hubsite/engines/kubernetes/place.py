@@ -24,9 +24,9 @@ from ..base import (
 )
 from . import drift
 from .client import Refused
-from .cluster import Cluster, already_exists, outcome_of
+from .cluster import Cluster, already_exists, is_conflict, outcome_of
 from .kind_watch import KindWatch
-from .kinds import PODS, Kind, Resource, Seen
+from .kinds import PODS, Kind, Manifests, Resource, Seen
 from .labels import is_ours, name_of, selector
 from .pod_options import PodOptions
 from .pods import CONTAINER, GRACE_S
@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 LOGS_AGAIN_S = 60.0
+TRIES = 3
+"""How often a change is tried, because the cluster may change the object's status meanwhile."""
 
 
 class KubernetesPlace(Place[SpecT, FactT]):
@@ -68,23 +70,33 @@ class KubernetesPlace(Place[SpecT, FactT]):
             manifests = self.kind.manifests(spec, self.options)
             if spec.container.program is not None:
                 self._cluster.bring_program(spec.container.program)
-            made = self._make_root(manifests.root)
-            if isinstance(made, Applied):
-                return made
-            root, is_new = made
-            if drift.revision_of(root) > drift.revision_of(manifests.root):
-                return MADE  # a newer spec has been applied since
-            for resource, part in manifests.parts:
-                part["metadata"]["ownerReferences"][0]["uid"] = root["metadata"]["uid"]
-                self._make_part(resource, part)
-            if self.kind.is_mutable and not is_new:
-                self._change_root(root, manifests.root)
+            for _ in range(TRIES - 1):
+                try:
+                    return self._apply(manifests)
+                except Refused as refused:
+                    if not is_conflict(refused):
+                        raise
+            return self._apply(manifests)
         except ValueError as error:
             return Applied(Outcome.REFUSED, str(error))
         except Refused as refused:
-            if refused.status == 409:
+            if is_conflict(refused):
                 return Applied(Outcome.WAITS, "it is being changed just now", str(refused))
             return outcome_of(refused)
+
+    def _apply(self, manifests: Manifests) -> Applied:
+        """Raises Refused; it may be repeated."""
+        made = self._make_root(manifests.root)
+        if isinstance(made, Applied):
+            return made
+        root, is_new = made
+        if drift.revision_of(root) > drift.revision_of(manifests.root):
+            return MADE  # a newer spec has been applied since
+        for resource, part in manifests.parts:
+            part["metadata"]["ownerReferences"][0]["uid"] = root["metadata"]["uid"]
+            self._make_part(resource, part)
+        if self.kind.is_mutable and not is_new:
+            self._change_root(root, manifests.root)
         return MADE
 
     def remove_one(self, name: str) -> Removal:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .routes import RouteOptions
+
 _VOLUME = re.compile(r"(?P<claim>[a-z0-9][-a-z0-9.]*):(?P<path>/[^:]*[^:/])(?::(?P<how>per-user))?")
 
 
@@ -57,3 +59,4 @@ class PodOptions:
     service_pending_s: int = 600
     workspace: Volume | None = None
     reaches_pods: bool = False
+    routes: RouteOptions | None = None

@@ -12,6 +12,7 @@ from hubsite.configuration.reading import (
     key_values,
     label,
     quantity,
+    url,
     whole_number,
 )
 from hubsite.configuration.rooms import setting
@@ -260,6 +261,32 @@ class KubernetesSettings(SiteSettings):
     )
     """`claim:/path` of a PersistentVolumeClaim for files of users. A service sees only the folder
     of its owner, and can write there. It sees the volumes of XCUBE_HUB_POD_VOLUMES read-only."""
+
+    service_routes: str = setting(
+        "XCUBE_HUB_SERVICE_ROUTES",
+        str,
+        "none",
+        choices=("none", "gateway", "traefik", "ingress"),
+    )
+    """Routes for a gateway of the cluster's own, made for each service: `gateway` an HTTPRoute of
+    the Gateway API, `traefik` an IngressRoute, `ingress` an Ingress with the annotations of
+    ingress-nginx, which is retired. `none`: all requests go through the hub's edge."""
+
+    service_routes_via: str = setting(
+        "XCUBE_HUB_SERVICE_ROUTES_VIA",
+        str,
+        "",
+        default_text="none; needed with routes",
+    )
+    """The Gateway as `namespace/name`, Traefik's entry point, or the Ingress class."""
+
+    service_routes_edge: str = setting(
+        "XCUBE_HUB_SERVICE_ROUTES_EDGE",
+        url,
+        "http://xcube-hub-edge:8081",
+    )
+    """Where Traefik or an Ingress controller reaches the edge, to ask who may pass; in another
+    namespace for instance `http://xcube-hub-edge.cubes.svc:8081`."""
 
     service_address: str = setting(
         "XCUBE_HUB_SERVICE_ADDRESS",

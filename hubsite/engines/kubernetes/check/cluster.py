@@ -54,7 +54,9 @@ def check_cluster(asked: Asked) -> Iterator[Row]:
     try:
         options = asked.options()
     except ValueError as error:
-        settings = "XCUBE_HUB_POD_VOLUMES or XCUBE_HUB_SERVICE_WORKSPACE"
+        settings = (
+            "XCUBE_HUB_POD_VOLUMES, XCUBE_HUB_SERVICE_WORKSPACE or XCUBE_HUB_SERVICE_ROUTES_VIA"
+        )
         yield failed("pods", str(error), f"Mend the setting {settings}.")
         return
     try:

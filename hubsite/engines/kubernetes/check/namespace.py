@@ -12,9 +12,11 @@ from typing import Any
 from ...base import Container, Program, Report, Run, Service
 from .. import pods, runs
 from ..client import Refused
+from ..routes import ROUTES
 from ..services import manifests as services
+from .gateways import check_gateways
 from .objects import check_objects
-from .permissions import NEEDED, Permission
+from .permissions import NEEDED, Permission, permissions
 from .rows import Place, Row, failed, is_denied, is_quota, ok, role_mend, warning
 
 Json = dict[str, Any]
@@ -30,13 +32,16 @@ def check_namespace(place: Place, *, memory_bytes: int) -> Iterator[Row]:
     found: Json = {}
     row = place.row("namespace", partial(_namespace, place, found))
     yield row
-    for permission in NEEDED:
+    chosen = place.options.routes
+    of_routes = permissions(ROUTES[chosen.kind].resources) if chosen else ()
+    for permission in (*NEEDED, *of_routes):
         yield place.row(f"may {permission}", partial(_permission, place, permission))
     if not found:
         return
     yield _pod_security(place.namespace, found)
     yield from check_objects(place)
     yield from _made(place, memory_bytes=memory_bytes)
+    yield from check_gateways(place)
 
 
 def _namespace(place: Place, found: Json) -> Row:

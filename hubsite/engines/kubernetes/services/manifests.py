@@ -32,6 +32,7 @@ from ..labels import REVISION_LABEL, SERVICE_LABEL, labels, ours
 from ..pod_options import PodOptions
 from ..pods import SCRATCH, TERMINATION_MESSAGE, Additions, pod_template
 from ..reading import list_of, object_of, text_of
+from ..routes import routes
 from . import facts
 
 Json = dict[str, Any]
@@ -57,7 +58,7 @@ def manifests(service: Service, options: PodOptions) -> Manifests:
         (SERVICE_SECRETS, secret(service, options)),
         (SERVICE_ADDRESSES, address(service, options)),
     ]
-    return Manifests(deployment(service, options), parts)
+    return Manifests(deployment(service, options), [*parts, *_routes(service, options)])
 
 
 def deployment(service: Service, options: PodOptions) -> Json:
@@ -130,6 +131,15 @@ def address(service: Service, options: PodOptions) -> Json:
             ],
         },
     }
+
+
+def _routes(service: Service, options: PodOptions) -> Iterator[tuple[Resource, Json]]:
+    """Routes of the cluster's own gateway, if operators chose some."""
+    for resource, manifest in routes(service, options.routes) if options.routes else ():
+        given = manifest.get("metadata", {})
+        made = _part_metadata(service, options, name=given.get("name", service.name))
+        made["annotations"] |= given.get("annotations", {})
+        yield resource, {**manifest, "metadata": made}
 
 
 def service_labels(service: Service, options: PodOptions) -> dict[str, str]:
