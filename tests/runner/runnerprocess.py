@@ -57,6 +57,7 @@ class Runner:
         self.python = python
         self.options = options
         self.environment = environment or {}
+        self.inherited: tuple[int, ...] = ()
         self.control = self.root / "control.sock"
         self.estimates = self.root / "estimates.sock"
         self.runs = self.root / "runs"
@@ -72,6 +73,7 @@ class Runner:
             return subprocess.Popen(
                 [self.python, "-P", "-m", "jobs.runner", *arguments, "--runs-dir", str(self.runs)],
                 env=environment,
+                pass_fds=self.inherited,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
             )

@@ -29,6 +29,7 @@ ON = (
     "ows.stac",
     "viewer",
 )
+NO_EXPRESSIONS = "Expressions are not offered here; name a variable."
 _CLOSED = ("/maintenance", "/viewer/ext", "/viewer/state", "/viewer/config")
 
 
@@ -43,7 +44,7 @@ def refuse_expressions() -> None:
     from xcube.server.api import ApiError
 
     def refuse(self: object, expression: str) -> None:
-        raise ApiError.BadRequest("Expressions are not offered here; name a variable.")
+        raise ApiError.BadRequest(NO_EXPRESSIONS)
 
     VarExprContext.evaluate = refuse
 

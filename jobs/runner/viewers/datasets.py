@@ -1,16 +1,16 @@
 """The datasets of a viewer, of which some may be broken without an effect on the others.
 
 xcube 1.14 opens every dataset when it lists them, and fails as a whole if one cannot be opened,
-or if one store cannot be listed. Here all are opened beforehand, at the same time and within a
-limit. Those that fail are left out, and reported with the reason.
+or if one store cannot be listed. Here all are opened beforehand, at the same time. Those that
+fail are left out, and reported with the reason.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, wait
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import fsspec
@@ -22,9 +22,11 @@ from ..record.failures import describe, without_roots
 from ..system.process import say
 from .inside import check_inside
 
-OPENING_S = 5.0
+SOON_S = 1.5
 """So long a start waits for datasets that open slowly. They are shown as soon as they are open."""
-AT_ONCE = 8
+NEEDED_S = 60.0
+"""So long a change waits for datasets that are served now, because no request may fail."""
+AT_ONCE = 4
 REASON_CHARS = 300
 OPENING = "It is still being opened."
 
@@ -32,12 +34,18 @@ OPENING = "It is still being opened."
 class TolerantDatasets(DatasetsContext):
     """Datasets that can be opened; `broken` names the others, each with the reason."""
 
-    def __init__(self, server_ctx: Context):
+    def __init__(self, server_ctx: Context, *, before: TolerantDatasets | None = None):
+        """`before`: the datasets that are served until now."""
         self.broken: dict[str, str] = {}
-        self._opened: dict[str, dict[str, Any]] = {}
         self.changed: Callable[[], None] = lambda: None
+        self._opened: dict[str, dict[str, Any]] = dict(before._opened) if before else {}
+        self._needed = set(self._opened)
+        self._needed_stores = {config.get("StoreInstanceId") for config in self._opened.values()}
+        self._opened = {}
+        self._lock = threading.Lock()
+        self._is_listed = False
+        self._all_configs: list[dict[str, Any]] = []
         super().__init__(server_ctx)
-        self._all_configs = list(self._dataset_configs)
         self._dataset_configs = []
 
     def _process_dataset_configs(self, config: Any, base_dir: str) -> Any:
@@ -52,14 +60,34 @@ class TolerantDatasets(DatasetsContext):
                     user_data=store.get("Datasets"),
                 ),
             )
-        found = [dict(dataset) for dataset in config.get("Datasets", [])]
-        _each(lambda name: found.extend(self._configs_of(pool, name)), pool.store_instance_ids)
+        self._all_configs = [dict(dataset) for dataset in config.get("Datasets", [])]
+        self._maybe_assign_store_instance_ids(self._all_configs, pool, base_dir)
         # Stores answer in any order; people see that of the configuration.
-        order = {store.get("Identifier"): n for n, store in enumerate(config.get("DataStores", []))}
-        found.sort(key=lambda dataset: order.get(dataset.get("StoreInstanceId"), -1))
-        self._maybe_assign_store_instance_ids(found, pool, base_dir)
+        stores = [store.get("Identifier") for store in config.get("DataStores", [])]
+        self._order = {name: number for number, name in enumerate(stores)}
+        _each(
+            lambda name: self._list_store(pool, name),
+            [[name] for name in pool.store_instance_ids],
+            needed=self._needed_stores,
+        )
+        with self._lock:
+            self._is_listed = True
         groups = config.get("DatasetGroups", [])
-        return pool, found, config.get("EntrypointDatasetId", ""), groups
+        return pool, self._all_configs, config.get("EntrypointDatasetId", ""), groups
+
+    def _list_store(self, pool: DataStorePool, name: str) -> None:
+        """Take the datasets of one store; if it is late, open them at once."""
+        configs = self._configs_of(pool, name)
+        with self._lock:
+            self._all_configs = sorted([*self._all_configs, *configs], key=self._place)
+            is_late = self._is_listed
+        if is_late:
+            for config in configs:
+                self._open(config)
+            self.changed()
+
+    def _place(self, config: dict[str, Any]) -> int:
+        return self._order.get(config.get("StoreInstanceId"), -1)
 
     def _configs_of(self, pool: DataStorePool, name: str) -> list[dict[str, Any]]:
         self.broken[name] = OPENING
@@ -76,12 +104,18 @@ class TolerantDatasets(DatasetsContext):
         return found
 
     def open_all(self) -> None:
-        """Open all datasets, for at most OPENING_S; the others go on opening by themselves."""
-        names = [config["Identifier"] for config in self._all_configs]
-        self.broken |= dict.fromkeys(names, OPENING)
+        """Open all datasets; slow ones go on opening, and are shown as soon as they are open."""
         by_name = {config["Identifier"]: config for config in self._all_configs}
-        _each(lambda name: self._open(by_name[name]), names)
+        self.broken |= dict.fromkeys(by_name, OPENING)
+        stores: dict[Any, list[str]] = {}
+        for name, config in by_name.items():
+            stores.setdefault(config.get("StoreInstanceId"), []).append(name)
+        _each(lambda name: self._open(by_name[name]), stores.values(), needed=self._needed)
         self._publish()
+
+    @property
+    def is_opening(self) -> bool:
+        return OPENING in self.broken.values()
 
     def _open(self, config: dict[str, Any]) -> None:
         name = config["Identifier"]
@@ -143,26 +177,38 @@ def _kinds(kind: type) -> list[type]:
     return [kind, *(found for below in kind.__subclasses__() for found in _kinds(below))]
 
 
-def _each(call: Callable[[str], None], names: list[str]) -> None:
-    """Call for each name in a few daemon threads, and wait for at most OPENING_S.
+def _each(
+    call: Callable[[str], None], groups: Iterable[Sequence[str]], *, needed: Collection[str]
+) -> None:
+    """Call for each name, with a few threads for each group, and wait for those that come soon.
 
-    Daemon threads, because a store that does not answer must not delay the end of the process.
+    Waits for at most SOON_S, but for `needed` names for NEEDED_S. Each group, a store, has its own
+    threads, so that one that does not answer delays no other. They are daemon threads, so that it
+    does not delay the end of the process, either.
     """
-    give_up = time.monotonic() + OPENING_S
-    todo = list(reversed(names))
-    done: list[Future[None]] = []
+    began, left, change = time.monotonic(), set(), threading.Condition()
 
-    def work(future: Future[None]) -> None:
-        while todo:
+    def work(todo: deque[str]) -> None:
+        while True:
             try:
-                name = todo.pop()
+                name = todo.popleft()
             except IndexError:
-                break
+                return
             call(name)
-        future.set_result(None)
+            with change:
+                left.discard(name)
+                change.notify_all()
 
-    for _ in range(min(AT_ONCE, len(names))):
-        future: Future[None] = Future()
-        done.append(future)
-        threading.Thread(target=work, args=(future,), daemon=True).start()
-    wait(done, timeout=max(0.0, give_up - time.monotonic()))
+    groups = [group for group in groups if group]
+    for group in groups:
+        left.update(group)
+    for group in groups:
+        todo = deque(group)
+        for _ in range(min(AT_ONCE, len(group))):
+            threading.Thread(target=work, args=(todo,), daemon=True).start()
+    with change:
+        while left:
+            limit = NEEDED_S if left & set(needed) else SOON_S
+            rest = began + limit - time.monotonic()
+            if rest <= 0 or not change.wait(rest) and not left & set(needed):
+                return

@@ -84,6 +84,13 @@ class _Counted:
 class ApiRequestHandler(_Counted, TornadoRequestHandler):
     """Answers a request by a route of xcube's server."""
 
+    def prepare(self) -> Any:
+        result = super().prepare()
+        if "=" in self.path_kwargs.get("varName", ""):
+            refused = ApiError.BadRequest(apis.NO_EXPRESSIONS)
+            raise tornado.web.HTTPError(400) from refused
+        return result
+
     def log_exception(self, kind: Any, value: Any, trace: Any) -> None:
         if not isinstance(value, tornado.web.HTTPError):
             say(f"{self.request.method} {self.request.path} failed: {kind.__name__}: {value}")

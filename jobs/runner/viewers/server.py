@@ -85,7 +85,7 @@ class ViewerServer:
         await self._end(http)
 
     def _build(self) -> None:
-        datasets_api.api._create_ctx = TolerantDatasets
+        datasets_api.api._create_ctx = self._new_datasets
         apis.refuse_expressions()
         self._guard(self._work)
         own = {
@@ -100,6 +100,9 @@ class ViewerServer:
         except Exception as error:
             raise WorkloadError(f"payload.config: {describe(error).message}") from error
         self._open(self._server.ctx)
+
+    def _new_datasets(self, context: ServerContext) -> TolerantDatasets:
+        return TolerantDatasets(context, before=self._datasets if self._is_ready else None)
 
     def _serve(self) -> tornado.httpserver.HTTPServer:
         http = tornado.httpserver.HTTPServer(
@@ -214,6 +217,8 @@ class ViewerServer:
         """Try again what is left out: a store may have been unreachable for a moment."""
         while True:
             await asyncio.sleep(RETRY_S[min(self._retries, len(RETRY_S) - 1)])
+            if self._datasets.is_opening:
+                continue
             if self._datasets.broken:
                 self._retries += 1
                 await self.refresh()
