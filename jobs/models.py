@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from hubsite.engines import base as engines
 
-from .request.accessors import levels_name
+from .levels import levels_name
 
 XCUBE_GEN = "xcube_gen"
 """The name of cube generation among the services of the hub (`GET /services`)."""

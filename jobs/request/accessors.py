@@ -91,11 +91,6 @@ def writer_faults(field: str, config: dict, store_type: str) -> Iterator[FieldEr
         yield FieldError(f"{field}.write_params.append_dim", "expected not together with replace")
 
 
-def levels_name(data_id: str) -> str:
-    """The name of the pyramid beside the cube `data_id`, whose name ends with .zarr."""
-    return f"{data_id[: -len('.zarr')]}.levels"
-
-
 def _levels_faults(field: str, config: dict, store_type: str) -> Iterator[FieldError]:
     """Only a new cube whose name ends with .zarr, in a file system, can have a pyramid beside."""
     data_id, params = config.get("data_id", "unnamed.zarr"), config["write_params"]

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from ..estimates.cost import Price
+from ..levels import levels_name
 from ..stores.catalogue import FILE_SYSTEM_TYPES, Store, StoreCatalogue, location
 from .accessors import (
     EXTENSIONS,
     WRITTEN_FORMATS,
     format_of,
-    levels_name,
     opener_faults,
     writer_faults,
 )
