@@ -161,6 +161,20 @@ class Runner:
             query = f"?since={listing['version']}&wait=5"
         raise AssertionError(f"the run has not ended: {run}")
 
+    def ends_of(self, payloads: dict[str, Any], *, at_once: int = 4) -> dict[str, Any]:
+        """The runs of all these payloads by name, each once it has ended; a few at a time.
+
+        If all ran at once, each would be slow, and the last could reach its deadline.
+        """
+        names: dict[str, str] = {}
+        ends: dict[str, Any] = {}
+        for key, payload in payloads.items():
+            names[key] = self.launch(payload)
+            if len(names) - len(ends) >= at_once:
+                oldest = next(key for key in names if key not in ends)
+                ends[oldest] = self.end_of(names[oldest])
+        return {key: ends.get(key) or self.end_of(name) for key, name in names.items()}
+
     def pids_of(self, name: str) -> tuple[int, int]:
         """Supervisor and child, once the child works."""
         folder = self.runs / name

@@ -62,16 +62,16 @@ def places(odd_root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 @pytest.fixture(scope="module")
 def pyramids(runner: Runner, xcube_python: Path, places: dict[str, Any]) -> dict[str, Any]:
     """By case: the estimate's answer, the end of the run, and what was written."""
-    answers, runs, names = {}, {}, []
+    answers, payloads, names = {}, {}, []
     for number, (name, (inputs, config, params)) in enumerate(CASES.items()):
         output = {"data_id": f"{number}.zarr", "write_params": {**params, "levels": True}}
         request = body(inputs, config, **output)
         answers[name] = runner.estimate({"request": request, "stores": places})
         assert answers[name]["status"] == "ok", (name, answers[name])
         payload = {"kind": "cubegen", "request": request, "stores": places, "code": None}
-        runs[name] = runner.launch({**payload, "admitted_cells": cells(answers[name])})
+        payloads[name] = {**payload, "admitted_cells": cells(answers[name])}
         names.append(f"{number}.zarr")
-    ends = {name: runner.end_of(run, timeout_s=300) for name, run in runs.items()}
+    ends = runner.ends_of(payloads)
     for name, ended in ends.items():
         assert ended["phase"] == "SUCCEEDED", (name, ended)
     root = places["out"]["store_params"]["root"]

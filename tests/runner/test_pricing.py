@@ -134,7 +134,7 @@ def cubes(
 ) -> dict[str, tuple[dict[str, Any], list[int]]]:
     """All the cubes, made by runs that were admitted at their price: the estimate's answer, and
     [images, width, height, steps] of what was written."""
-    answers, runs, paths = {}, {}, []
+    answers, payloads, paths = {}, {}, []
     cases = [(name, (inputs, config), {}) for name, (inputs, config, _) in CUBES.items()]
     cases += [(name, (inputs, config), out) for name, (inputs, config, out) in OUTPUTS.items()]
     for number, (name, args, output) in enumerate(cases):
@@ -145,10 +145,9 @@ def cubes(
         size = answers[name]["written"]
         cells = size["images"] * size["width"] * size["height"]
         payload = {"kind": "cubegen", "request": request, "stores": stores, "code": None}
-        runs[name] = runner.launch({**payload, "admitted_cells": cells})
+        payloads[name] = {**payload, "admitted_cells": cells}
         paths.append(f"{stores['out']['store_params']['root']}/{number}.{ending}")
-    for name, run in runs.items():
-        ended = runner.end_of(run, timeout_s=300)
+    for name, ended in runner.ends_of(payloads).items():
         assert ended["phase"] == "SUCCEEDED", (name, ended)
         assert ended["result"]["status"] == "ok", (name, ended)
     command = [str(xcube_python), str(SCRIPT), "count", *paths]
