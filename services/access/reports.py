@@ -15,7 +15,7 @@ from django.db.models import Case, CharField, DateTimeField, F, Q, Value, When
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from ..models import OVER_STATES, ServiceInstance
+from ..models import OVER_STATES, ServiceInstance, State
 from .rights import SessionRow, is_good, session_rows
 from .token_grants import good_tokens
 
@@ -35,14 +35,19 @@ class Use:
 
 
 def record(uses: Sequence[Use], grants: Sequence[str]) -> dict[str, list[str]]:
-    """Record the uses, and answer which of the grants have ended and which services are over."""
+    """Record the uses; answer which of the grants have ended, which services are over or asleep.
+
+    The edge asks anew before it connects to a service that is asleep, so that its row is woken.
+    """
     ended, instances = _ended(grants)
     _note_uses(uses)
     named = {use.instance for use in uses} | instances
-    going = ServiceInstance.objects.filter(instance_id__in=named).exclude(state__in=OVER_STATES)
+    found = ServiceInstance.objects.filter(instance_id__in=named)
+    states = dict(found.values_list("instance_id", "state"))
     return {
         "ended": ended,
-        "stopped": sorted(named - set(going.values_list("instance_id", flat=True))),
+        "stopped": sorted(name for name in named if states.get(name) in (None, *OVER_STATES)),
+        "asleep": sorted(name for name in named if states.get(name) == State.ASLEEP),
     }
 
 

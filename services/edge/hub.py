@@ -64,6 +64,8 @@ class Ended:
 
     grants: Sequence[str]
     instances: Sequence[str]
+    asleep: Sequence[str] = ()
+    """Instances that must be woken by a new decision before they are reached."""
 
 
 class Hub:
@@ -107,10 +109,10 @@ class Hub:
     async def report(self, report: Mapping[str, Any]) -> Ended:
         """Raises HubUnavailable."""
         answer = await self._ask("report", report)
-        ended, stopped = answer.get("ended", []), answer.get("stopped", [])
-        if not isinstance(ended, list) or not isinstance(stopped, list):
+        lists = [answer.get(name, []) for name in ("ended", "stopped", "asleep")]
+        if not all(isinstance(given, list) for given in lists):
             raise HubUnavailable("the hub's answer to a report is no answer")
-        return Ended([str(one) for one in ended], [str(one) for one in stopped])
+        return Ended(*([str(one) for one in given] for given in lists))
 
     async def _ask(self, what: str, question: Mapping[str, Any]) -> dict[str, Any]:
         assert self._session

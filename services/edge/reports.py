@@ -71,6 +71,7 @@ class Reports:
         self._decisions.confirm(set(asked) - over, at=asked_at)
         for grant in set(asked) - over:
             self._confirmed[grant] = asked_at
+        self._decisions.forget(instances=set(ended.asleep))
         if over or stopped:
             self._decisions.forget(grants=over, instances=stopped)
             count = self._usage.end(grants=over, instances=stopped)

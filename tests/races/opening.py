@@ -138,4 +138,4 @@ def test_reports_of_two_edges_at_once_all_succeed():
                 for order in (uses, uses[::-1], uses[10:] + uses[:10], uses[20:]) * 2
             ]
             answers = threads.at_once(calls)
-            assert answers == [{"ended": [], "stopped": []}] * 8, (trial, answers)
+            assert answers == [{"ended": [], "stopped": [], "asleep": []}] * 8, (trial, answers)

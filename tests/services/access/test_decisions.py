@@ -193,6 +193,17 @@ class TestStates:
         assert (answer["state"], answer["cache_s"]) == ("STARTING", 1)
         assert answer["address"] == instance.address
 
+    def test_a_report_names_what_fell_asleep_so_that_the_edge_asks_before_it_connects(
+        self, instance
+    ):
+        session_of(instance, instance.owner)
+        grant = f"s:{EdgeSession.objects.get().pk}"
+        lifecycle.sleep(instance, actor="hub")
+        told = reports.record([], [grant])
+        assert told == {"ended": [], "stopped": [], "asleep": [instance.instance_id]}
+        lifecycle.wake(instance, actor="edge", by="a request")
+        assert reports.record([], [grant])["asleep"] == []
+
     @pytest.mark.parametrize("end", ["stop", "fail"])
     def test_what_is_over_says_why(self, instance, end):
         secret = session_of(instance, instance.owner)
@@ -205,7 +216,7 @@ class TestStates:
         assert "An operator stopped it." in answer["message"] or "too much" in answer["message"]
         grant = f"s:{EdgeSession.objects.get().pk}"
         told = reports.record([reports.Use(instance.instance_id, 0, "a page")], [grant])
-        assert told == {"ended": [grant], "stopped": [instance.instance_id]}
+        assert told == {"ended": [grant], "stopped": [instance.instance_id], "asleep": []}
 
     def test_without_units_it_is_not_woken(self, world):
         from accounts.units import ledger
@@ -281,7 +292,7 @@ class TestEndpoints:
         asked = {"instance": instance.instance_id, "session": secret, "wake": True}
         assert self.post(client, "decide", asked).json()["allow"]
         told = self.post(client, "report", {"uses": [], "grants": []})
-        assert told.json() == {"ended": [], "stopped": []}
+        assert told.json() == {"ended": [], "stopped": [], "asleep": []}
 
     @pytest.mark.parametrize("what", ["decide", "report"])
     @pytest.mark.parametrize("secret", ["", "wrong", "ü"])

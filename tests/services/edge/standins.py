@@ -98,6 +98,7 @@ class Hub:
             {
                 "ended": [grant for grant in report["grants"] if grant in self.ended],
                 "stopped": sorted(self.stopped),
+                "asleep": [INSTANCE] if self.state == "ASLEEP" else [],
             }
         )
 

@@ -10,6 +10,8 @@ import re
 import pytest
 from aiohttp import WSMsgType
 
+from tests.patience import PATIENCE_S
+
 from .standins import Later
 from .world import HOST, PUBLIC, QUICK, World, run, until, world
 
@@ -149,6 +151,23 @@ def test_the_state_of_what_fell_asleep_meanwhile_is_asked_and_wakes_nothing():
             status, text, _ = await w.get("/.xcube-hub/state")
             assert json.loads(text) == {"state": "ASLEEP", "is_ready": False}
             assert not w.instance.requests
+
+    run(test())
+
+
+def test_what_is_put_to_sleep_is_woken_by_the_hub_though_it_was_just_used():
+    """Else the process would wake by the connection, and no row would know of it."""
+
+    async def test():
+        async with world() as w:
+            assert (await w.get("/"))[0] == 200
+            w.hub.state = "ASLEEP"
+            reports = len(w.hub.reports)
+            await until(lambda: len(w.hub.reports) > reports, "report")
+            async with asyncio.timeout(PATIENCE_S):
+                while w.hub.state == "ASLEEP":  # until the edge has read the answer
+                    assert (await w.get("/"))[0] == 200
+            assert w.hub.asked[-1]["wake"] is True
 
     run(test())
 
