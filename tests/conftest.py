@@ -19,6 +19,7 @@ from hubsite.engines.local import paths
 from hubsite.engines.local.connection import SocketUnavailable, call
 from tests.patience import PATIENCE_S
 from tests.servers.missing import missing
+from tests.servers.xcube_forks import XcubeForks
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -70,14 +71,20 @@ def xcube_python() -> Path:
 
 
 @pytest.fixture(scope="session")
-def demo_cube(xcube_python: Path) -> Path:
+def xcube_forks(xcube_python: Path) -> Iterator[XcubeForks]:
+    """Runs scripts that need xcube, in forks: cheaper than a process for each."""
+    forks = XcubeForks(xcube_python)
+    yield forks
+    forks.close()
+
+
+@pytest.fixture(scope="session")
+def demo_cube(xcube_forks: XcubeForks) -> Path:
     """A small global cube in `@demo` and `@free`: 6 days, 36 x 18 pixels, 2 variables."""
     path = settings.DATA_DIR / "source" / "demo.zarr"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            [xcube_python, "-c", DEMO_CUBE, str(path)], check=True, timeout=PATIENCE_S, cwd="/"
-        )
+        xcube_forks.run("-c", DEMO_CUBE, path)
     return path
 
 

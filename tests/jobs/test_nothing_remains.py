@@ -9,7 +9,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from jobs import tasks
 from jobs.models import Job, State
 from jobs.stores.catalogue import load_catalogue
 from tests.accounts.factories import bearer, make_user
-from tests.patience import PATIENCE_S, wait_for
+from tests.patience import wait_for
 from tests.servers.s3 import s3_server
 
 from .factories import cubegen_request, submit
@@ -164,7 +163,7 @@ def asked_with_pyramid(cube):
 
 
 def test_a_pyramid_costs_what_the_estimate_said_and_opens(
-    client, user, headers, cubes, demo_cube, xcube_python
+    client, user, headers, cubes, demo_cube, xcube_forks
 ):
     request = asked_with_pyramid(demo_cube)
     url = "/api/v2/cubegens/info"
@@ -177,9 +176,7 @@ def test_a_pyramid_costs_what_the_estimate_said_and_opens(
     assert Job.objects.get().usage["written_cells"] == 12 * (16 + 4)
     assert not [name for name in cubes.files(user.username) if name.endswith(".xcube-hub")]
     store = json.dumps(load_catalogue().get("cubes").for_user(user.username))
-    command = [str(xcube_python), "-c", OPEN, store]
-    opened = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
-    assert opened.returncode == 0, opened.stderr
+    opened = xcube_forks.run("-c", OPEN, store)
     assert json.loads(opened.stdout) == [[6, 4, 4], [6, 2, 2]]
 
 

@@ -1,13 +1,10 @@
 """From the inputs to the bill: the price asked for, reserved and charged is what is written."""
 
-import subprocess
-
 import pytest
 
 from accounts.models import Balance
 from jobs.models import Job
 from tests.accounts.factories import bearer, make_user
-from tests.patience import PATIENCE_S
 from tests.runner.test_pricing import SCRIPT, YEARS
 
 from .factories import submit
@@ -25,14 +22,13 @@ def world(runner, odd_data, live_server, settings):
 
 
 @pytest.fixture(scope="module")
-def odd_data(xcube_python, django_db_setup):
+def odd_data(xcube_forks, django_db_setup):
     """Odd but legal datasets in `@demo`, below `odd/`."""
     from django.conf import settings
 
     folder = settings.DATA_DIR / "source" / "odd"
     folder.mkdir(parents=True, exist_ok=True)
-    command = [xcube_python, str(SCRIPT), "make", str(folder)]
-    subprocess.run(command, check=True, timeout=PATIENCE_S, capture_output=True)
+    xcube_forks.run("file", SCRIPT, "make", folder)
 
 
 @pytest.mark.parametrize(

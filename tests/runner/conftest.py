@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.patience import PATIENCE_S
+from tests.servers.xcube_forks import XcubeForks
 
 from .runnerprocess import Runner
 
@@ -40,19 +39,17 @@ def own_runner(xcube_python: Path) -> Iterator[Runner]:
 
 
 @pytest.fixture(scope="session")
-def demo_root(xcube_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def demo_root(xcube_forks: XcubeForks, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("demo")
-    script = [str(xcube_python), "-c", DEMO, str(root / "demo.zarr")]
-    subprocess.run(script, check=True, timeout=PATIENCE_S, capture_output=True)
+    xcube_forks.run("-c", DEMO, root / "demo.zarr")
     return root
 
 
 @pytest.fixture(scope="session")
-def odd_root(xcube_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def odd_root(xcube_forks: XcubeForks, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Odd but legal datasets, as `written.py` makes them."""
     root = tmp_path_factory.mktemp("odd")
-    command = [xcube_python, str(WRITTEN), "make", str(root)]
-    subprocess.run(command, check=True, timeout=PATIENCE_S, capture_output=True)
+    xcube_forks.run("file", WRITTEN, "make", root)
     return root
 
 

@@ -4,13 +4,12 @@ the cube nor the pyramid stays if the run does not end well."""
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.patience import PATIENCE_S
+from tests.servers.xcube_forks import XcubeForks
 
 from .conftest import WRITTEN
 from .runnerprocess import Runner, wait_for
@@ -60,7 +59,7 @@ def places(odd_root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 
 
 @pytest.fixture(scope="module")
-def pyramids(runner: Runner, xcube_python: Path, places: dict[str, Any]) -> dict[str, Any]:
+def pyramids(runner: Runner, xcube_forks: XcubeForks, places: dict[str, Any]) -> dict[str, Any]:
     """By case: the estimate's answer, the end of the run, and what was written."""
     answers, payloads, names = {}, {}, []
     for number, (name, (inputs, config, params)) in enumerate(CASES.items()):
@@ -75,9 +74,7 @@ def pyramids(runner: Runner, xcube_python: Path, places: dict[str, Any]) -> dict
     for name, ended in ends.items():
         assert ended["phase"] == "SUCCEEDED", (name, ended)
     root = places["out"]["store_params"]["root"]
-    command = [str(xcube_python), str(WRITTEN), "levels", root, *names]
-    done = subprocess.run(command, timeout=PATIENCE_S, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    done = xcube_forks.run("file", WRITTEN, "levels", root, *names)
     written = json.loads(done.stdout.splitlines()[-1])
     return {n: (answers[n], ends[n], *w) for n, w in zip(CASES, written, strict=True)}
 
@@ -109,15 +106,14 @@ def test_there_are_levels_until_one_fits_into_a_tile(pyramids):
     assert sizes["one time step in a chunk"] == [[20, 10], [10, 5], [5, 3], [3, 2]]
 
 
-def test_an_image_larger_than_512_pixels_in_one_chunk_has_levels(runner, places, xcube_python):
+def test_an_image_larger_than_512_pixels_in_one_chunk_has_levels(runner, places, xcube_forks):
     script = (
         "import sys; sys.path[:0] = sys.argv[1:2]; import written;"
         "written.cube(written.january(2020, 1), res=0.01, width=1300, height=1030)"
         ".to_zarr(sys.argv[2], zarr_format=2, mode='w')"
     )
     path = f"{places['odd']['store_params']['root']}/wide.zarr"
-    command = [xcube_python, "-c", script, str(WRITTEN.parent), path]
-    subprocess.run(command, check=True, timeout=PATIENCE_S, capture_output=True)
+    xcube_forks.run("-c", script, WRITTEN.parent, path)
     config = {"chunks": {"lat": 1030, "lon": 1300}}
     request = body("wide", config, data_id="wide.zarr", write_params={"levels": True})
     answer = runner.estimate({"request": request, "stores": places})
@@ -127,8 +123,7 @@ def test_an_image_larger_than_512_pixels_in_one_chunk_has_levels(runner, places,
     assert ended["phase"] == "SUCCEEDED", ended
     assert ended["written_cells"] == cells(answer)
     root = places["out"]["store_params"]["root"]
-    command = [str(xcube_python), str(WRITTEN), "levels", root, "wide.zarr"]
-    done = subprocess.run(command, timeout=PATIENCE_S, capture_output=True, text=True, check=True)
+    done = xcube_forks.run("file", WRITTEN, "levels", root, "wide.zarr")
     assert json.loads(done.stdout.splitlines()[-1])[0][0] == []
 
 

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -122,10 +121,9 @@ cube.to_zarr(sys.argv[1], zarr_format=2, compute=False)
 
 
 def test_memory_that_runs_out_while_writing(
-    runner, stores, request_body, out, tmp_path, xcube_python
+    runner, stores, request_body, out, tmp_path, xcube_forks
 ):
-    script = [str(xcube_python), "-c", LARGE, str(tmp_path / "large" / "demo.zarr")]
-    subprocess.run(script, check=True, timeout=120, capture_output=True)
+    xcube_forks.run("-c", LARGE, tmp_path / "large" / "demo.zarr")
     stores["demo"]["store_params"]["root"] = str(tmp_path / "large")
     request_body["cube_config"] = {"variable_names": ["chl"]}
     name = runner.launch(cubegen(request_body, stores), memory_bytes=450 << 20)

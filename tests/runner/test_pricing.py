@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.patience import PATIENCE_S
+from tests.servers.xcube_forks import XcubeForks
 
 from .runnerprocess import CHECKOUT, Runner
 
@@ -130,7 +129,7 @@ def ask(runner: Runner, stores: dict[str, Any]) -> Callable[..., dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def cubes(
-    runner: Runner, xcube_python: Path, stores: dict[str, Any]
+    runner: Runner, xcube_forks: XcubeForks, stores: dict[str, Any]
 ) -> dict[str, tuple[dict[str, Any], list[int]]]:
     """All the cubes, made by runs that were admitted at their price: the estimate's answer, and
     [images, width, height, steps] of what was written."""
@@ -150,10 +149,7 @@ def cubes(
     for name, ended in runner.ends_of(payloads).items():
         assert ended["phase"] == "SUCCEEDED", (name, ended)
         assert ended["result"]["status"] == "ok", (name, ended)
-    command = [str(xcube_python), str(SCRIPT), "count", *paths]
-    counted = subprocess.run(
-        command, check=True, timeout=PATIENCE_S, capture_output=True, text=True
-    )
+    counted = xcube_forks.run("file", SCRIPT, "count", *paths)
     written = json.loads(counted.stdout)
     return {name: (answers[name], size) for name, size in zip(answers, written, strict=True)}
 
@@ -279,14 +275,13 @@ def test_what_cannot_be_made_is_refused_with_its_field(ask, name):
     assert sentence in answer["message"]
 
 
-def test_no_more_than_ten_names_are_told(ask, odd_root, xcube_python):
+def test_no_more_than_ten_names_are_told(ask, odd_root, xcube_forks):
     script = (
         "import sys; sys.path[:0] = sys.argv[1:2]; import written;"
         "names = tuple(f'name{i}' for i in range(30));"
         "written.cube(written.january(2020), names=names).to_zarr(sys.argv[2], zarr_format=2)"
     )
-    command = [xcube_python, "-c", script, str(SCRIPT.parent), str(odd_root / "many.zarr")]
-    subprocess.run(command, check=True, timeout=PATIENCE_S, capture_output=True)
+    xcube_forks.run("-c", script, SCRIPT.parent, odd_root / "many.zarr")
     message = ask("many", {"variable_names": ["name17x"]})["message"]
     assert message.count("'name") == 1 + 10  # what was asked for, and ten that exist
     assert message.split("there are ")[1].startswith("'name17'")
@@ -347,13 +342,12 @@ print(json.dumps([estimate.answer(body), sys.argv[2]]))
     ],
 )
 def test_xcubes_estimate_counts_where_the_hub_cannot_look(
-    xcube_python, stores, inputs, unseen, images
+    xcube_forks, stores, inputs, unseen, images
 ):
     """It tells of 5 daily steps in `y2020`, of which there are 4."""
     names = [f"{name}.zarr" for name in unseen]
     body_ = json.dumps({"request": body(inputs), "stores": stores})
-    command = [str(xcube_python), "-c", UNSEEN, body_, "", *names]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, cwd=CHECKOUT)
+    done = xcube_forks.run("-c", UNSEEN, body_, "", *names, cwd=CHECKOUT)
     answer, _ = json.loads(done.stdout.splitlines()[-1])
     assert answer["status"] == "ok", answer
     assert answer["written"]["images"] == images

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.patience import PATIENCE_S
+from tests.servers.xcube_forks import XcubeForks
 
 from .runnerprocess import is_running, wait_for
 from .viewerclient import TILE, Viewers, fetch, ids, json_of, workload
@@ -44,15 +43,12 @@ def shown(viewers: Viewers, demo_root: Path) -> Iterator[dict]:
 
 
 @pytest.fixture
-def cubes(tmp_path: Path, xcube_python: Path):
+def cubes(tmp_path: Path, xcube_forks: XcubeForks):
     """Makes cubes of one value below a folder, each in place of an earlier one."""
 
     def make(name: str, value: float) -> Path:
         new = tmp_path / "new" / name
-        subprocess.run(
-            [str(xcube_python), "-c", CUBE, str(new), str(value)],
-            check=True, capture_output=True, timeout=PATIENCE_S,
-        )  # fmt: skip
+        xcube_forks.run("-c", CUBE, new, value)
         place = tmp_path / "cubes" / name
         place.parent.mkdir(exist_ok=True)
         shutil.rmtree(place, ignore_errors=True)

@@ -7,14 +7,13 @@ import http.client
 import io
 import json
 import shutil
-import subprocess
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.patience import PATIENCE_S
+from tests.servers.xcube_forks import XcubeForks
 
 from .runnerprocess import Runner, call, wait_for
 
@@ -31,14 +30,13 @@ xarray.testing.assert_identical(one, two)
 """
 
 
-def plain_gen2(python: str, folder: Path, stores: Any, request: Any, *options: str) -> Any:
+def plain_gen2(xcube: XcubeForks, folder: Path, stores: Any, request: Any, *options: str) -> Any:
     """What `xcube gen2` itself writes as its result."""
     folder.mkdir(exist_ok=True)
     for name, content in (("stores", stores), ("request", request)):
         (folder / f"{name}.json").write_text(json.dumps(content))
-    command = [python, "-m", "xcube.cli.main", "gen2", "--stores", "stores.json"]
-    command += [*options, "-o", "result.json", "request.json"]
-    subprocess.run(command, cwd=folder, timeout=PATIENCE_S, capture_output=True, check=False)
+    arguments = ["gen2", "--stores", "stores.json", *options, "-o", "result.json", "request.json"]
+    xcube.run("-m", "xcube.cli.main", *arguments, cwd=folder, check=False)
     return json.loads((folder / "result.json").read_text())
 
 
@@ -55,10 +53,10 @@ def cubegen(request: Any, stores: Any, **fields: Any) -> dict[str, Any]:
         {"variable_names": ["chl"], "crs": "EPSG:4326", "time_period": "2W"},
     ],
 )
-def test_an_estimate_has_xcubes_shape(runner, xcube_python, tmp_path, stores, request_body, change):
+def test_an_estimate_has_xcubes_shape(runner, xcube_forks, tmp_path, stores, request_body, change):
     """What is asked for is told as xcube tells it; what is counted is counted by the hub."""
     request_body["cube_config"].update(change)
-    expected = plain_gen2(xcube_python, tmp_path / "gen2", stores, request_body, "-i")["result"]
+    expected = plain_gen2(xcube_forks, tmp_path / "gen2", stores, request_body, "-i")["result"]
     answer = runner.estimate({"request": request_body, "stores": stores})
     assert answer["output_exists"] is False
     result, written = answer["result"], answer["written"]
@@ -145,8 +143,8 @@ def test_the_versions(runner):
     assert answer["versions"]["xcube"].startswith("1.14")
 
 
-def test_a_cube_equals_xcubes(runner, xcube_python, tmp_path, stores, request_body):
-    expected = plain_gen2(xcube_python, tmp_path / "gen2", stores, request_body)
+def test_a_cube_equals_xcubes(runner, xcube_forks, tmp_path, stores, request_body):
+    expected = plain_gen2(xcube_forks, tmp_path / "gen2", stores, request_body)
     shutil.move(tmp_path / "out" / "cube.zarr", tmp_path / "plain.zarr")
     name = runner.launch(cubegen(request_body, stores), memory_bytes=2 << 30)
     run = runner.end_of(name)
@@ -156,21 +154,19 @@ def test_a_cube_equals_xcubes(runner, xcube_python, tmp_path, stores, request_bo
     assert run["started_at"] <= run["finished_at"]
     assert run["peak_memory_bytes"] > 1 << 20
     dims = "import sys, xarray; c = xarray.open_zarr(sys.argv[1]); "
-    count = [xcube_python, "-c", dims + "print(sum(v.size for v in c.data_vars.values()))"]
-    cells = subprocess.run(
-        [*count, tmp_path / "out" / "cube.zarr"], capture_output=True, check=True
-    )
+    count = dims + "print(sum(v.size for v in c.data_vars.values()))"
+    cells = xcube_forks.run("-c", count, tmp_path / "out" / "cube.zarr")
     assert run["written_cells"] == int(cells.stdout)
     paths = [str(tmp_path / "plain.zarr"), str(tmp_path / "out" / "cube.zarr")]
-    subprocess.run([xcube_python, "-c", COMPARE, *paths], check=True, timeout=60)
+    xcube_forks.run("-c", COMPARE, *paths)
     wait_for(lambda: not (runner.runs / name / "scratch").exists())
     modes = [(Path(path) / ".zgroup").stat().st_mode for path in paths]
     assert modes[0] == modes[1]
 
 
-def test_a_failing_generation(runner, xcube_python, tmp_path, stores, request_body):
+def test_a_failing_generation(runner, xcube_forks, tmp_path, stores, request_body):
     request_body["input_config"]["data_id"] = "nix.zarr"
-    expected = plain_gen2(xcube_python, tmp_path / "gen2", stores, request_body)
+    expected = plain_gen2(xcube_forks, tmp_path / "gen2", stores, request_body)
     run = runner.end_of(runner.launch(cubegen(request_body, stores)))
     assert (run["phase"], run["reason"], run["exit_code"]) == ("FAILED", "XCUBE_ERROR", 1)
     assert run["message"] == 'Data resource "nix.zarr" does not exist in store'

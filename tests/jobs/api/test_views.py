@@ -4,7 +4,6 @@
 """
 
 import json
-import subprocess
 import zipfile
 from datetime import timedelta
 from io import BytesIO
@@ -49,10 +48,10 @@ cube.to_zarr(sys.argv[1], zarr_format=2, consolidated=True)
 
 
 @pytest.fixture
-def deep_cube(xcube_python, demo_cube):
+def deep_cube(xcube_forks, demo_cube):
     path = demo_cube.parent / "deep.zarr"
     if not path.exists():
-        subprocess.run([xcube_python, "-c", DEEP_CUBE, str(path)], check=True, timeout=120)
+        xcube_forks.run("-c", DEEP_CUBE, path)
     return path.name
 
 
