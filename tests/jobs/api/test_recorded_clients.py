@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from jobs.request import parse_request
 from tests.accounts.factories import bearer, make_user
 from tests.api_document import answer_faults, api_document, faults, request_faults
 from tests.jobs.factories import cubegen_request, make_job
-from tests.patience import PATIENCE_S
+from tests.servers.xcube_forks import XcubeForks
 
 RECORDED = Path(__file__).resolve().parents[2] / "recorded"
 CLIENT = json.loads((RECORDED / "client.json").read_text())["exchanges"]
@@ -143,7 +142,7 @@ from xcube.core.gen2.response import CubeGeneratorResult
 kinds = {
     "state": CubeGeneratorState, "info": CubeInfoWithCostsResult, "token": CubeGeneratorToken,
 }
-for kind, body in json.load(sys.stdin):
+for kind, body in json.loads(sys.argv[1]):
     parsed = kinds[kind].from_dict(body)
     if kind == "state":
         status, result = parsed.job_status, parsed.job_result
@@ -155,25 +154,17 @@ for kind, body in json.load(sys.stdin):
 """
 
 
-def parsed_by_xcube(xcube_python: Path, *answers: tuple[str, Any]) -> list[str]:
+def parsed_by_xcube(forks: XcubeForks, *answers: tuple[str, Any]) -> list[str]:
     """What xcube's own classes make of `answers`: the message that a user would read."""
-    done = subprocess.run(
-        [xcube_python, "-c", PARSE],
-        input=json.dumps(answers),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        cwd="/",
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+    done = forks.run("-c", PARSE, json.dumps(answers))
     return done.stdout.split("\n")[:-1]
 
 
 @pytest.mark.xcube
-def test_xcube_understands_every_example(xcube_python):
+def test_xcube_understands_every_example(xcube_forks):
     answers = [("state", getattr(examples, state)) for state in STATES]
     answers += [("info", examples.CUBE_INFO), ("token", token_example())]
-    messages = parsed_by_xcube(xcube_python, *answers)
+    messages = parsed_by_xcube(xcube_forks, *answers)
     assert messages[STATES.index("FAILED")] == examples.FAILED["message"]
     assert messages[STATES.index("CANCELLED")] == "The job was cancelled."
 
@@ -185,7 +176,7 @@ def token_example() -> dict[str, str]:
 
 
 @pytest.mark.xcube
-def test_xcube_reads_the_reason_of_every_error(xcube_python):
+def test_xcube_reads_the_reason_of_every_error(xcube_forks):
     """Of each described error of submission and info, the client gets the message."""
     answers: list[tuple[str, Any]] = []
     for path, method, kind in (
@@ -200,7 +191,7 @@ def test_xcube_reads_the_reason_of_every_error(xcube_python):
                 content = response["content"]["application/problem+json"]
                 shown = content.get("examples") or {"": {"value": content.get("example")}}
                 answers += [(kind, example["value"]) for example in shown.values()]
-    messages = parsed_by_xcube(xcube_python, *answers)
+    messages = parsed_by_xcube(xcube_forks, *answers)
     assert len(answers) > 30
     for (_, body), message in zip(answers, messages, strict=True):
         assert message == body["message"]
@@ -208,15 +199,15 @@ def test_xcube_reads_the_reason_of_every_error(xcube_python):
 
 @pytest.mark.xcube
 @pytest.mark.django_db
-def test_xcube_understands_our_answers(xcube_python):
+def test_xcube_understands_our_answers(xcube_forks):
     answers = [("state", job_detail(a_job_in(state), ["a line"])) for state in State.values]
-    messages = parsed_by_xcube(xcube_python, *answers)
+    messages = parsed_by_xcube(xcube_forks, *answers)
     assert messages[State.values.index("FAILED")] == examples.FAILED["message"]
 
 
 @pytest.mark.xcube
 @pytest.mark.django_db
-def test_a_real_estimate_is_as_described_and_understood(runner, demo_cube, client):
+def test_a_real_estimate_is_as_described_and_understood(xcube_forks, runner, demo_cube, client):
     user = make_user(permissions=["manage:cubegens"], units=100)
     answer = client.post(
         "/api/v2/cubegens/info",
@@ -226,4 +217,4 @@ def test_a_real_estimate_is_as_described_and_understood(runner, demo_cube, clien
     )
     assert answer.status_code == 200, answer.content
     assert answer_faults("POST /cubegens/info", 200, answer.json()) == []
-    parsed_by_xcube(runner.args[0], ("info", answer.json()))
+    parsed_by_xcube(xcube_forks, ("info", answer.json()))
