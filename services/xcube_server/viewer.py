@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from services.addresses import base_url, viewer_url
 from services.models import ServiceInstance
+from services.settings import hub
 
 DEFAULT_TITLE = "xcube Viewer"
 STREET_MAP = "baseMaps.OpenStreetMap.OSM Mapnik"
@@ -26,6 +27,8 @@ def viewer_configuration(instance: ServiceInstance) -> dict[str, Any]:
         "branding": {
             "appBarTitle": title,
             "windowTitle": title,
+            "logoImage": "../images/logo.png",  # below config/
+            "organisationUrl": hub.public_url,
             "layerVisibilities": {STREET_MAP: False},
             # The program keeps no states for links, and evaluates no expressions of visitors.
             "allowSharing": False,

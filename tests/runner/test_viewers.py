@@ -91,6 +91,11 @@ def test_the_viewer_is_its_own_and_asks_no_other_host(viewers, shown):
     policy = headers["Content-Security-Policy"]
     assert "default-src 'self'" in policy and "http" not in policy
     assert json_of(socket, "/viewer/config/config.json") == shown["payload"]["viewer"]
+    assert json_of(socket, "/expressions/capabilities") == {"namespace": {}}
+    assert json_of(socket, "/viewer/ext/contributions")["result"]["extensions"] == []
+    for note in ("privacy-note.en", "privacy-note.de", "privacy-note.se", "imprint.en"):
+        status, _, text = fetch(socket, f"/viewer/docs/{note}.md")
+        assert (status, b"server of Brockmann" in text) == (200, False)
     detail = json_of(socket, "/datasets?details=1")["datasets"][0]
     assert detail["variables"][0]["tileUrl"].startswith(shown["payload"]["public_url"])
 
@@ -103,14 +108,14 @@ def test_the_viewer_is_its_own_and_asks_no_other_host(viewers, shown):
         "/maintenance/fail",
         "/%6daintenance/kill",
         "//maintenance/kill",
-        "/viewer/ext/contributions",
+        "/viewer/ext/layout/panels/0",
         "/viewer/state",
         "/viewer/config/other.json",
         "/viewer/../../../../etc/passwd",
         "/viewer/%2e%2e/%2e%2e/index.py",
         "/s3/datasets",
         "/compute/operations",
-        "/expressions/capabilities",
+        "/expressions/validate/demo~demo.zarr/1+1",
         "/ogc/collections/demo~demo.zarr/coverage",
         "/nothing",
     ],

@@ -15,6 +15,7 @@ from xcube.server.webservers.tornado import TornadoFramework, TornadoRequestHand
 
 from ..system.process import say
 from . import apis
+from .notices import NOTICES
 
 POLICY = "; ".join(
     [
@@ -122,6 +123,18 @@ class JsonHandler(_Counted, tornado.web.RequestHandler):
         self.finish(json.dumps(content))
 
 
+class TextHandler(_Counted, tornado.web.RequestHandler):
+    """Answers with a fixed text in Markdown."""
+
+    def initialize(self, text: str) -> None:
+        self._text = text
+
+    def get(self) -> None:
+        self.set_header("Content-Type", "text/markdown; charset=UTF-8")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.finish(self._text)
+
+
 class NotFoundHandler(_Counted, tornado.web.RequestHandler):
     """Answers every path without a route."""
 
@@ -155,7 +168,11 @@ class ClosedFramework(TornadoFramework):
             (url_prefix + path.replace(".", r"\."), JsonHandler, {"answer": answer})
             for path, answer in self._own.items()
         ]
-        self.application.add_handlers(".*$", [*own, *offered])
+        texts = [
+            (url_prefix + path.replace(".", r"\."), TextHandler, {"text": text})
+            for path, text in NOTICES.items()
+        ]
+        self.application.add_handlers(".*$", [*own, *texts, *offered])
 
     def add_static_routes(self, api_routes: Sequence[ApiStaticRoute], url_prefix: str) -> None:
         for route in api_routes:

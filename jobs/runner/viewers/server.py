@@ -37,6 +37,8 @@ REQUEST_BYTES = 1 << 20
 MOST_BROKEN = 20
 _NAME_CHARS = 300
 _ANSWER_BYTES = 64
+NO_EXTENSIONS = {"result": {"extensions": [], "contributions": {}}}
+NO_EXPRESSIONS: dict[str, Any] = {"namespace": {}}
 CONFIGURATION = "configuration"
 """The name under which a configuration that xcube does not accept is reported as broken."""
 
@@ -90,6 +92,11 @@ class ViewerServer:
         self._guard(self._work)
         own = {
             "/viewer/config/config.json": lambda: self._work["payload"].get("viewer"),
+            # The viewer asks for these in any case; nothing of the kind is offered.
+            "/viewer/ext/contributions": lambda: {
+                "result": {"extensions": [], "contributions": {}}
+            },
+            "/expressions/capabilities": lambda: NO_EXPRESSIONS,
             "/.xcube-hub/status": self.status,
             "/maintenance/update": self._update_now,
         }
