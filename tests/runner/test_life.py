@@ -15,7 +15,7 @@ import pytest
 from jobs.runner.record import rundir
 from jobs.runner.record.workload import parse
 from jobs.runner.run.reporter import END_PAUSES_S
-from jobs.runner.serve.control import MAX_WAIT_S
+from jobs.runner.serve.waiters import MAX_WAIT_S
 from jobs.runner.system import linux
 from tests.patience import PATIENCE_S
 
