@@ -141,7 +141,6 @@ def _add_viewer(viewer: argparse.ArgumentParser) -> None:
     viewer.add_argument(
         "--scratch-dir",
         type=_path,
-        default=_path(tempfile.gettempdir()),
         metavar="DIR",
         help="where it may write (default: the folder of temporary files)",
     )
@@ -242,14 +241,16 @@ def main() -> int:
             estimate_memory_bytes=options.estimate_memory << 20,
         )
     if options.command == "viewer":
-        restart_clean(options.scratch_dir)
+        # Only here: a run's pod has no folder of temporary files.
+        scratch = options.scratch_dir or _path(tempfile.gettempdir())
+        restart_clean(scratch)
         from .viewers.foreground import serve_viewer
 
         return serve_viewer(
             file=options.workload,
             address=options.address,
             port=options.port,
-            scratch=options.scratch_dir,
+            scratch=scratch,
             termination_message=options.termination_message,
         )
     restart_clean(options.runs_dir)
