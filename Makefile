@@ -42,7 +42,7 @@ $(codecs): requirements-codecs.txt | $(hub)
 $(openapi): requirements-openapi.txt | $(hub)
 	@deploy/install.sh openapi
 
-demo: $(hub) $(xcube) ## start a hub with demo data and generate a cube on it (ONCE=1: then stop)
+demo: $(hub) $(xcube) ## start a hub, generate a cube on it and open it in the viewer (ONCE=1: then stop)
 	@$(bin)/python deploy/demo.py $(if $(ONCE),--once) $(ARGS)
 
 run: $(hub) ## start the hub: http://localhost:8080/api/v2 (Ctrl-C stops it)

@@ -1,4 +1,4 @@
-"""`make demo`: a hub with a demo store, and a cube generated on it by the real xcube client.
+"""`make demo`: a hub, a cube made on it by the real xcube client, and its viewer.
 
 Everything lies in one folder (var/demo); a hub of your own and its data are not touched.
 """
@@ -21,6 +21,7 @@ from textwrap import indent
 from typing import Any
 
 from demo_hub import CHECKOUT, DemoFailed, Hub, write_private
+from demo_viewer import open_viewer, stop_viewers
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -70,7 +71,7 @@ console = Console(highlight=False)
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
-    parser.add_argument("--once", action="store_true", help="stop the hub when the cube is made")
+    parser.add_argument("--once", action="store_true", help="stop the hub when the cube was shown")
     parser.add_argument("--folder", type=Path, default=CHECKOUT / "var" / "demo")
     parser.add_argument(
         "--port", type=port_number, help="port of the hub on 127.0.0.1 (default: one that is free)"
@@ -88,8 +89,18 @@ def main() -> int:
         tell_failure(hub, failure)
         return 1
     finally:
-        hub.stop()
+        end(hub)
     return 0
+
+
+def end(hub: Hub) -> None:
+    """Leave no process behind. Viewers go on when a hub ends, so the hub stops them first."""
+    try:
+        stop_viewers(hub)
+    except DemoFailed as failure:
+        console.print(f"[bold red]Viewers may still run.[/] {escape(str(failure))}")
+    finally:
+        hub.stop()
 
 
 def port_number(text: str) -> int:
@@ -116,8 +127,10 @@ def run(hub: Hub, *, runs_on: bool) -> None:
         code = f"import xarray; print(xarray.open_zarr({os.path.relpath(cube)!r}))"
         command = [str(XCUBE / "python"), "-c", code]
         content = look(command)
+    with step("Opening it in the viewer"):
+        viewer = open_viewer(hub, token_of(hub, accounts), request["output_config"]["data_id"])
     seconds = time.monotonic() - began
-    summarize(hub, accounts, cube, command, content, seconds=seconds, runs_on=runs_on)
+    summarize(hub, accounts, cube, command, content, viewer, seconds=seconds, runs_on=runs_on)
 
 
 def prepare(folder: Path) -> None:
@@ -139,16 +152,20 @@ def prepare(folder: Path) -> None:
     console.print(f"  {made.stdout.strip()}")
 
 
+def token_of(hub: Hub, accounts: dict[str, str]) -> str:
+    """An access token of the demo's client."""
+    status, answer = hub.token(accounts)
+    if status != 200:
+        raise DemoFailed(f"The hub gave no token: {answer}", "web")
+    return answer["access_token"]
+
+
 def estimate(hub: Hub, accounts: dict[str, str], request: dict[str, Any]) -> str:
     """What the hub says of the cube, as soon as its runner has imported xcube."""
-    status, token = hub.token(accounts)
-    if status != 200:
-        raise DemoFailed(f"The hub gave no token: {token}", "web")
+    token = token_of(hub, accounts)
     deadline = time.monotonic() + ESTIMATE_WITHIN_S
     while True:
-        status, answer = hub.call(
-            "POST", f"{hub.api}/cubegens/info", request, token["access_token"]
-        )
+        status, answer = hub.call("POST", f"{hub.api}/cubegens/info", request, token)
         if status == 200:
             break
         if status != 503 or time.monotonic() > deadline:
@@ -234,6 +251,7 @@ def summarize(
     cube: Path,
     command: list[str],
     content: str,
+    viewer: str,
     *,
     seconds: float,
     runs_on: bool,
@@ -241,9 +259,12 @@ def summarize(
     size = sum(file.stat().st_size for file in cube.rglob("*") if file.is_file())
     console.print(f"\n[dim]$ {shown(command)}[/dim]", soft_wrap=True)
     console.print(indent(content, "  "), soft_wrap=True, markup=False)
-    console.print(f"\n[bold green]The cube is made,[/] {seconds:.0f} s after the start.\n")
+    console.print(
+        f"\n[bold green]The cube is made and shown,[/] {seconds:.0f} s after the start.\n"
+    )
     for name, value in {
         "cube": f"{os.path.relpath(cube)} ({size / 1e6:.0f} MB on disk)",
+        "viewer": viewer,
         "API": hub.api,
         "docs": f"{hub.api}/ui/",
         "admin": f"{hub.url}/admin/",
@@ -253,6 +274,7 @@ def summarize(
         "log": os.path.relpath(hub.log),
     }.items():
         console.print(f"  [bold]{name:<12}[/]{escape(value)}", soft_wrap=True)
+    console.print("\nWhoever has the link of the viewer can look at the cube, for a day.")
     if runs_on:
         console.print("\nThe hub runs until you press Ctrl-C.")
 

@@ -40,13 +40,15 @@ class Hub:
     def __init__(self, folder: Path, *, port: int | None = None) -> None:
         self.folder = folder
         self.log = folder / "hub.log"
-        self.port = free_port() if port is None else port
+        self.port = free_port(8080) if port is None else port
+        self.edge_port = free_port(min(self.port + 1, 65535))
         self.url = f"http://127.0.0.1:{self.port}"
         self.api = f"{self.url}/api/v2"
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN)},
             "XCUBE_HUB_DATA_DIR": str(folder),
             "XCUBE_HUB_DOTENV": os.devnull,
+            "XCUBE_HUB_EDGE_PORT": str(self.edge_port),
         }
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -77,6 +79,10 @@ class Hub:
         except (OSError, http.client.HTTPException):
             return False
 
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def wait(self) -> None:
         """Until the hub ends by itself."""
         assert self._process
@@ -84,8 +90,9 @@ class Hub:
         raise DemoFailed("The hub ended.")
 
     def stop(self) -> None:
-        if self._process is None or self._process.poll() is not None:
+        if not self.is_running:
             return
+        assert self._process
         self._process.terminate()
         try:
             self._process.wait(STOP_WITHIN_S)
@@ -94,23 +101,30 @@ class Hub:
 
     def accounts(self) -> dict[str, str]:
         """The demo's client and operator: made the first time, then kept in the folder."""
-        file = self.folder / "accounts.json"
-        if file.is_file():
-            accounts = json.loads(file.read_text())
-            if self.token(accounts)[0] == 200:
-                return accounts
+        known = self.known_accounts()
+        if known and self.token(known)[0] == 200:
+            return known
         client = json.loads(
             self.manage("create_client", "--email", "demo@example.org", "--name", "make demo",
                         "--permission", "manage:cubegens", "--units", str(UNITS), "--json")
         )  # fmt: skip
         password = secrets.token_urlsafe(12)
-        operator = f"operator-{secrets.token_hex(2)}@example.org" if file.is_file() else OPERATOR
+        operator = f"operator-{secrets.token_hex(2)}@example.org" if known else OPERATOR
         self.manage("createsuperuser", "--noinput", DJANGO_SUPERUSER_EMAIL=operator,
                     DJANGO_SUPERUSER_PASSWORD=password)  # fmt: skip
         accounts = {key: client[key] for key in ("client_id", "client_secret")}
         accounts |= {"operator": operator, "password": password}
-        write_private(file, accounts)
+        write_private(self._accounts_file, accounts)
         return accounts
+
+    def known_accounts(self) -> dict[str, str] | None:
+        """What `accounts` has made, here or in an earlier demo of this folder."""
+        file = self._accounts_file
+        return json.loads(file.read_text()) if file.is_file() else None
+
+    @property
+    def _accounts_file(self) -> Path:
+        return self.folder / "accounts.json"
 
     def manage(self, *arguments: str, **environment: str) -> str:
         """Run a command of the hub; returns what it prints."""
@@ -164,9 +178,9 @@ class Hub:
         return [line for line in lines if not parts or line.startswith(parts)][-count:]
 
 
-def free_port() -> int:
-    """8080 if nobody listens there, else any."""
-    for port in (8080, 0):
+def free_port(wanted: int) -> int:
+    """This port of 127.0.0.1 if nobody listens there, else any."""
+    for port in (wanted, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
