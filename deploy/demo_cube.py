@@ -18,6 +18,9 @@ from matplotlib.path import Path as Outline
 WEST, SOUTH, RESOLUTION, WIDTH, HEIGHT = -3.0, 51.0, 0.02, 700, 400
 TIMES = np.arange("2024-01-05", "2025-01-07", 8, dtype="datetime64[D]").astype("datetime64[ns]")
 
+PAINT = ("color_bar_name", "color_value_min", "color_value_max")
+"""Attributes that tell the viewer how to paint a variable."""
+
 # Coasts in broad strokes (longitude, latitude).
 BRITAIN = [
     (-3.1, 59.0), (-3.1, 58.6), (-4.0, 57.9), (-3.9, 57.6), (-2.0, 57.7), (-1.8, 57.4),
@@ -74,17 +77,25 @@ def make_cube() -> xr.Dataset:
 
     variables = {
         "chlorophyll": (chlorophyll, "mg m-3", "Chlorophyll concentration in sea water",
-                        "mass_concentration_of_chlorophyll_a_in_sea_water", 0.01),
-        "sst": (sst, "K", "Sea surface temperature", "sea_surface_temperature", 0.01),
-        "turbidity": (turbidity, "FNU", "Turbidity of sea water", "sea_water_turbidity", 0.01),
+                        "mass_concentration_of_chlorophyll_a_in_sea_water", 0.01,
+                        ("viridis", 0.0, 6.0)),
+        "sst": (sst, "K", "Sea surface temperature", "sea_surface_temperature", 0.01,
+                ("inferno", 273.0, 293.0)),
+        "turbidity": (turbidity, "FNU", "Turbidity of sea water", "sea_water_turbidity", 0.01,
+                      ("copper", 0.0, 16.0)),
     }  # fmt: skip
     data_vars = {
         name: (
             ("time", "lat", "lon"),
             rounded(np.where(land, np.nan, values), step),
-            {"units": units, "long_name": title, "standard_name": standard_name},
+            {
+                "units": units,
+                "long_name": title,
+                "standard_name": standard_name,
+                **dict(zip(PAINT, paint, strict=True)),
+            },
         )
-        for name, (values, units, title, standard_name, step) in variables.items()
+        for name, (values, units, title, standard_name, step, paint) in variables.items()
     }
     cube = xr.Dataset(data_vars, coordinates(lon, lat), attributes())
     for name in data_vars:
