@@ -5,7 +5,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo run test kubernetes check bench xcube lock clean
+.PHONY: help demo run test screenshots kubernetes check bench xcube lock clean
 
 ARGS ?=
 PYTHON ?=
@@ -21,7 +21,7 @@ openapi := .openapi/.installed
 
 help: ## this list
 	@printf '\n  xcube-hub: generate Earth-observation data cubes as a service\n\n'
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\n  First time here: make demo\n\n'
 
 $(hub): requirements-dev.txt requirements-uv.txt deploy/install.sh
@@ -58,6 +58,10 @@ ifeq ($(strip $(ARGS)),)
 else
 	$(bin)/python -m pytest $(ARGS)
 endif
+
+screenshots: $(hub) ## draw every page, 360 to 2000 px, light and dark, into docs/screenshots/
+	@mkdir -p docs/screenshots
+	SCREENSHOTS=$(CURDIR)/docs/screenshots $(bin)/python -m pytest -q tests/pages/test_looks.py
 
 kubernetes: $(hub) $(xcube) ## build the Kubernetes that tests use (12 minutes on two cores, once)
 	@$(bin)/python -m tests.servers.kubernetes .xcube/bin/python

@@ -21,9 +21,9 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 LOGS = CHECKOUT / "build" / "tests"
 COVERED = 90  # of lines and branches, the runner included
 
-# Tests that start and kill hubs, runners and a Keycloak.
+# Tests that start and kill hubs, runners and a Keycloak, or look at pages in a browser.
 RUNNER = "tests/runner"
-PROCESSES = ("tests/processes", "tests/chaos", "tests/signon")
+PROCESSES = ("tests/processes", "tests/chaos", "tests/signon", "tests/pages")
 FAULTS = "tests/kubernetes/test_hub_faults.py"
 ALONE = "not benchmark and not kubernetes and not node"
 TIERS = {

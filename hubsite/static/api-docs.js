@@ -20,6 +20,7 @@
     defaultModelExpandDepth: 2,
     displayRequestDuration: true,
     tryItOutEnabled: false,
+    onComplete: () => document.getElementById("servers")?.setAttribute("aria-label", "Server"),
     // A browser that is signed in may also change things, with its CSRF token.
     requestInterceptor: (request) => {
       const isOurs = new URL(request.url, location.href).origin === location.origin;

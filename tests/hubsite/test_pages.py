@@ -69,7 +69,18 @@ def test_a_page_asks_no_other_host_and_has_nothing_inline(path):
     assert policy == (SWAGGER if path == "/api/v2/ui/" else STRICT)
 
 
-@pytest.mark.parametrize("name", ["hub.css", "admin-hub.css", "api-docs.css", "api-docs.js"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "hub.css",
+        "console.css",
+        "console.js",
+        "admin-hub.css",
+        "admin-hub.js",
+        "api-docs.css",
+        "api-docs.js",
+    ],
+)
 def test_our_styles_and_scripts_name_no_other_host(name):
     with open(finders.find(name)) as file:
         text = file.read()

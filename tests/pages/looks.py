@@ -1,0 +1,169 @@
+"""How a page looks in a browser: nothing cut, no policy broken, readable for everybody.
+
+A page is loaded once, then shown in each width and colour scheme. `faults` has one sentence for
+each thing that is wrong. With `SCREENSHOTS=FOLDER` each look is written there as a picture
+(`make screenshots`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.patience import PATIENCE_S
+
+WIDTHS = (360, 768, 1440, 2000)
+SCHEMES = ("light", "dark")
+HEIGHT = 900
+SEVERE = frozenset({"serious", "critical"})
+_FOLDER = os.environ.get("SCREENSHOTS", "")
+
+_WATCH_POLICY = """
+window.brokenPolicies = [];
+document.addEventListener("securitypolicyviolation", (event) =>
+  window.brokenPolicies.push(`${event.violatedDirective} ${event.blockedURI}`));
+"""
+
+_CUT = """
+() => {
+  const found = [];
+  const say = (element, what) => found.push(`${what}: <${element.tagName.toLowerCase()}` +
+    ` class="${element.className}"> ${element.textContent.trim().slice(0, 40)}`);
+  const width = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth > width) {
+    found.push(`the page is ${document.documentElement.scrollWidth} px wide`);
+  }
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const element = node.parentElement;
+    if (!node.data.trim() || !element.checkVisibility({ visibilityProperty: true })) continue;
+    if (element.closest("select, option, textarea, noscript, script, style")) continue;
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    const box = range.getBoundingClientRect();
+    if (box.width < 2 || box.right <= 0 || box.bottom <= 0) continue;
+    let scrolls = false;
+    for (let above = element; above && above !== document.body; above = above.parentElement) {
+      const style = getComputedStyle(above);
+      if (style.clip !== "auto" || style.clipPath !== "none") { scrolls = true; break; }
+      const limits = above.getBoundingClientRect();
+      const isOut = box.right > limits.right + 1.5 || box.left < limits.left - 1.5;
+      if (style.overflowX === "visible" || style.display === "inline") continue;
+      if (style.overflowX === "auto" || style.overflowX === "scroll") {
+        // Code may be scrolled, by keyboard too; the numbers of a list may not be hidden.
+        if (isOut && element.closest("td, th")) say(element, "a cell is out of sight");
+        if (isOut && !above.closest("[tabindex]")) say(element, "only a pointer scrolls to it");
+        scrolls = true;
+        break;
+      }
+      if (isOut) {
+        if (style.textOverflow !== "ellipsis" || !above.title) say(element, "cut");
+        scrolls = true;
+        break;
+      }
+    }
+    if (!scrolls && box.right > width + 1.5) say(element, "beyond the right edge");
+  }
+  return [...new Set(found)].slice(0, 8);
+}
+"""
+
+
+_IS_COMPLETE = """
+() => !document.getElementById("swagger-ui") || document.querySelector("#swagger-ui .opblock")
+"""
+_END_TRANSITIONS = """
+async () => {
+  await new Promise(requestAnimationFrame);
+  document.getAnimations().forEach((one) => one.finish());
+}
+"""
+NOT_OURS = frozenset({"nested-interactive"})
+"""Swagger UI puts a button to copy the path into the button that opens an operation."""
+
+
+class Looks:
+    """Opens pages as one user and collects what is wrong with them."""
+
+    def __init__(self, browser: Browser, base_url: str) -> None:
+        self._browser, self._base_url = browser, base_url
+        self.faults: list[str] = []
+
+    def sign_in(self, session: str | None) -> BrowserContext:
+        """A browser with this session of the hub, or without any."""
+        context = self._browser.new_context(
+            base_url=self._base_url, timezone_id="Europe/Berlin", locale="en-GB"
+        )
+        context.set_default_timeout(PATIENCE_S * 1000)
+        context.add_init_script(_WATCH_POLICY)
+        if session is not None:
+            context.add_cookies(
+                [{"name": "sessionid", "value": session, "url": self._base_url, "httpOnly": True}]
+            )
+        return context
+
+    def see(
+        self, session: str | None, pages: Iterable[tuple[str, str]], *, status: int = 200
+    ) -> None:
+        """Look at each of these (name, path), answered with `status`."""
+        context = self.sign_in(session)
+        page = context.new_page()
+        said: list[str] = []
+        page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: said.append(f"error: {error}"))
+        for name, path in pages:
+            said.clear()
+            answer = page.goto(path, wait_until="load")
+            if answer is None or answer.status != status:
+                self.faults.append(f"{name}: answered {answer and answer.status}")
+                continue
+            page.wait_for_function(_IS_COMPLETE)
+            self.look(page, name)
+            self.faults += [f"{name}: {text}" for text in said if _is_fault(text, status)]
+        context.close()
+
+    def assert_fine(self) -> None:
+        assert not self.faults, "\n".join([f"{len(self.faults)} faults", *self.faults])
+
+    def look(self, page: Page, name: str) -> None:
+        """Look at the page that is open, in all widths and colours."""
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            for width in WIDTHS:
+                page.set_viewport_size({"width": width, "height": HEIGHT})
+                if scheme == SCHEMES[0]:  # colours move nothing
+                    self.faults += [f"{name} at {width} px: {it}" for it in page.evaluate(_CUT)]
+                if _FOLDER:
+                    path = Path(_FOLDER) / f"{name}-{width}-{scheme}.png"
+                    page.screenshot(path=path, full_page=True)
+        self.faults += [f"{name}: forbidden: {it}" for it in page.evaluate("brokenPolicies")]
+        for scheme in reversed(SCHEMES):
+            page.emulate_media(color_scheme=scheme)
+            page.evaluate(_END_TRANSITIONS)
+            for fault in _unreadable(page, is_whole=scheme == SCHEMES[0]):
+                self.faults.append(f"{name}, {scheme}: {fault}")
+
+
+def _is_fault(text: str, status: int) -> bool:
+    """A browser writes an error for each page that is answered with one: that is no fault."""
+    if text.startswith("error: Failed to load resource") and f"status of {status}" in text:
+        return False
+    return text.startswith(("error", "warning"))
+
+
+def _unreadable(page: Page, *, is_whole: bool) -> Iterator[str]:
+    """What axe finds; in the second colour scheme only what depends on colours."""
+    options: dict[str, Any] = {"resultTypes": ["violations"], "preload": False}
+    if not is_whole:
+        options["runOnly"] = {"type": "rule", "values": ["color-contrast"]}
+    for found in Axe().run(page, options=options).response["violations"]:
+        if found["id"] in NOT_OURS and page.locator("#swagger-ui").count():
+            continue
+        if found["impact"] in SEVERE:
+            nodes = [f"{it['target']} {it['failureSummary'][-160:]!r}" for it in found["nodes"][:3]]
+            yield f"{found['id']} ({len(found['nodes'])}): {'; '.join(nodes)}"

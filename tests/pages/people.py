@@ -1,0 +1,184 @@
+"""People and what they have, as pages show it: a full and tidy account, and a hostile one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from accounts.models import User
+from hubsite.engines.base import LogChunk
+from jobs import logs
+from jobs.models import Job, JobDocument, JobEvent, Reason
+from jobs.models import State as JobState
+from services.access import sharing
+from services.models import InstanceEvent, ServiceInstance
+from services.models import Reason as WhyOver
+from services.models import State as ServiceState
+from tests.accounts.factories import make_user
+from tests.jobs.factories import make_job
+from tests.services.factories import make_instance, make_profile
+
+LONG = "chlorophyll-and-sea-surface-temperature-of-the-whole-north-atlantic-" * 3
+HOSTILE = (
+    "<script>alert(1)</script>" + "x" * 60,
+    "W" * 180,
+    "\u0645\u0643\u0639\u0628 \u0628\u0627\u0644\u0639\u0631\u0628\u064a\u0629",
+    "{{ 7 * 7 }} {% url 'x' %}",
+    "'\"><img src=x onerror=alert(1)>",
+    "\u6d77\u9762\u6e29\u5ea6" * 30,
+)
+CUBES = (
+    ("north-sea-chlorophyll-2026", JobState.RUNNING, {}),
+    ("german-bight-turbidity", JobState.LAUNCHED, {}),
+    ("baltic-ice-cover-daily", JobState.QUEUED, {}),
+    ("black-sea-sst-2025", JobState.SUCCEEDED, {}),
+    ("wadden-sea-suspended-matter", JobState.SUCCEEDED, {}),
+    (
+        "mediterranean-salinity-full-depth",
+        JobState.FAILED,
+        {
+            "reason": Reason.OUT_OF_MEMORY,
+            "message": "The run needed 16.2 GB of memory; 16 GB are allowed.",
+        },
+    ),
+    ("gulf-of-finland-nutrients", JobState.CANCELLED, {}),
+    ("lake-constance-temperature", JobState.SUCCEEDED, {}),
+)
+LOG = (
+    "Opening cube from data store",
+    "Reading north-sea.zarr: 214 of 365 days lie in the time range",
+    "Writing 4 variables, 2 048 x 1 024 pixels, chunks of 1 x 512 x 512",
+    "Compressed 1.9 GB to 640 MB",
+)
+ESTIMATE = {
+    "size_estimation": {"num_bytes": 7_180_000_000},
+    "dataset_descriptor": {
+        "dims": {"time": 214, "lat": 1024, "lon": 2048},
+        "data_vars": {"chlorophyll": {}, "sst": {}, "turbidity": {}, "quality_flags": {}},
+    },
+}
+
+
+def make_ann() -> User:
+    """A person in the middle of things: cubes in all states, services, units."""
+    ann = make_user(
+        "ann.larsen@ocean.example.org",
+        permissions=["read:cubegens", "manage:cubegens"],
+        units=2500,
+        first_name="Ann",
+        last_name="Larsen",
+    )
+    for number, (name, state, fields) in enumerate(reversed(CUBES)):
+        _cube(ann, f"{name}.zarr", state, hours=5 * (len(CUBES) - number), **fields)
+    for state, title, fields in (
+        (ServiceState.READY, "My cubes", {"units_per_hour": 6, "last_used_by": "a tile request"}),
+        (ServiceState.ASLEEP, "North Sea for the workshop", {"last_used_by": "the viewer"}),
+        (ServiceState.FAILED, "Salinity at depth", {"reason": WhyOver.OUT_OF_MEMORY}),
+    ):
+        _service(ann, title, state, **fields)
+    return ann
+
+
+def make_mallory(friend: User) -> User:
+    """Long and hostile texts wherever a person or a store can put some."""
+    mallory = make_user(
+        f"{'m' * 50}.{'longname' * 5}@{'sub-domain.' * 6}example.org",
+        permissions=["read:cubegens", "manage:cubegens"],
+        units=10**9,
+        first_name=HOSTILE[4][:30],
+        last_name="L" * 100,
+    )
+    states = list(JobState)
+    for number in range(30):
+        text = HOSTILE[number % len(HOSTILE)]
+        _cube(
+            mallory,
+            (LONG if number % 7 == 0 else text) + ".zarr",
+            states[number % len(states)],
+            hours=number,
+            message=f"{text} {text}",
+            reason=Reason.XCUBE_ERROR if states[number % len(states)] == JobState.FAILED else "",
+            units=10 ** (number % 7),
+            output_store="@" + "long_store_name_" * 6 if number % 3 else "@cubes",
+            label=text,
+        )
+    make_profile("huge", title="W" * 100, units_per_hour=10**6)
+    for number, state in enumerate(ServiceState):
+        text = HOSTILE[number % len(HOSTILE)]
+        row = _service(
+            mallory,
+            text[:200],
+            state,
+            profile=make_profile("huge", title="W" * 100),
+            message=f"{text} {text}",
+            last_used_by=text[:60],
+            broken={text: text * 2, LONG: "it is gone"},
+            log="\n".join([text * 4, LONG]),
+        )
+        if state == ServiceState.READY:
+            sharing.share_with(row, friend, by=mallory)
+    return mallory
+
+
+def _cube(owner: User, name: str, state: str, *, hours: float, label: str = "", **fields: Any):
+    begun = timezone.now() - timedelta(hours=hours)
+    is_over = state in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+    has_run = is_over or state == JobState.RUNNING
+    job = make_job(
+        owner,
+        **{
+            "units": 118,
+            "state": state,
+            "output_data_id": name[:512],
+            "created_at": begun,
+            "started_at": begun + timedelta(minutes=2) if has_run else None,
+            "finished_at": begun + timedelta(minutes=49) if is_over else None,
+            "progress": {"state": {"progress": 0.63, "label": label or "Writing the cube"}},
+            "usage": {"peak_memory_bytes": 3_400_000_000} if has_run else {},
+            **fields,
+        },
+    )
+    JobDocument.objects.filter(job=job).update(estimate=ESTIMATE)
+    JobEvent.objects.filter(job=job).update(at=begun)
+    for number, to_state in enumerate((JobState.LAUNCHED, JobState.RUNNING) if has_run else ()):
+        at = begun + timedelta(minutes=1 + number)
+        JobEvent.objects.create(job=job, to_state=to_state, at=at, actor="hub")
+    if is_over:
+        at = begun + timedelta(minutes=49)
+        JobEvent.objects.create(
+            job=job, to_state=state, at=at, actor="hub", message=fields.get("message", "")
+        )
+    if has_run:
+        logs.append(job.pk, [LogChunk(0, [*LOG, *([label * 5] if label else [])])])
+    return job
+
+
+def _service(owner: User, title: str, state: str, **fields: Any) -> ServiceInstance:
+    row = make_instance(
+        owner,
+        title=title,
+        state=state,
+        last_used_at=timezone.now() - timedelta(minutes=3),
+        **fields,
+    )
+    if state not in (ServiceState.REQUESTED, ServiceState.STARTING):
+        message = fields.get("message", "")
+        InstanceEvent.objects.create(instance=row, to_state=state, actor="hub", message=message)
+    return row
+
+
+def make_operator() -> User:
+    return make_user(
+        "operator@hub.example.org",
+        permissions=["operate:hub"],
+        is_staff=True,
+        is_superuser=True,
+    )
+
+
+def cube_of_each_state(user: User) -> list[Job]:
+    return [
+        Job.objects.filter(owner=user, state=state).order_by("-pk").first() for state in JobState
+    ]

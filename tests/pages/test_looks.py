@@ -1,0 +1,141 @@
+"""Every page at 360 to 2,000 px, light and dark: nothing cut, no policy broken, readable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from django.urls import reverse
+
+from accounts.models import LedgerEntry
+from hubsite.console import home
+from hubsite.health import parts
+from jobs.models import Job
+from services.models import ServiceInstance, ServiceProfile
+from services.models import State as ServiceState
+from tests.accounts.factories import make_client, make_user
+
+from .looks import Looks
+from .people import cube_of_each_state, make_ann, make_mallory, make_operator
+
+SessionOf = Callable[[Any], str]
+ADMIN_LISTS = (
+    "jobs_job",
+    "accounts_user",
+    "accounts_balance",
+    "accounts_ledgerentry",
+    "accounts_client",
+    "accounts_accesstoken",
+    "accounts_subscription",
+    "auth_group",
+    "services_serviceinstance",
+    "services_serviceprofile",
+    "services_share",
+    "hubsite_switch",
+)
+
+
+def test_pages_for_everybody(looks: Looks):
+    looks.see(None, [("home", "/"), ("login", "/login/"), ("api", reverse("api-docs"))])
+    looks.see(None, [("error-404", "/nothing-here")], status=404)
+    looks.assert_fine()
+
+
+def test_pages_of_a_person(looks: Looks, session_of: SessionOf):
+    ann = make_ann()
+    ended = ServiceInstance.objects.get(owner=ann, state=ServiceState.FAILED)
+    session = session_of(ann)
+    looks.see(
+        session,
+        [
+            ("home-signed-in", "/"),
+            ("account", reverse("account")),
+            ("cubes", reverse("cubes")),
+            ("services", reverse("services")),
+            *(
+                (f"cube-{job.state.lower()}", reverse("cube", args=[job.job_id]))
+                for job in cube_of_each_state(ann)
+            ),
+            *(
+                (f"service-{row.state.lower()}", reverse("service", args=[row.instance_id]))
+                for row in ServiceInstance.objects.filter(owner=ann)
+            ),
+        ],
+    )
+    path = reverse("service-open", args=[ended.instance_id])
+    looks.see(session, [("service-has-ended", path)], status=410)
+    path = reverse("service-open", args=["x" * 27])
+    looks.see(session, [("service-unknown", path)], status=404)
+    looks.assert_fine()
+
+
+def test_pages_of_a_new_person(looks: Looks, session_of: SessionOf):
+    new = session_of(make_user("new@example.org", permissions=["manage:cubegens"]))
+    nobody = session_of(make_user("nobody@example.org"))
+    paths = [reverse(name) for name in ("cubes", "services", "account")]
+    looks.see(new, zip(("cubes-empty", "services-empty", "account-empty"), paths, strict=True))
+    looks.see(nobody, [("cubes-without-a-right", paths[0])])
+    looks.see(nobody, [("error-403", "/admin/accounts/user/")], status=200)
+    looks.assert_fine()
+
+
+def test_long_and_hostile_texts(looks: Looks, session_of: SessionOf):
+    friend = make_user("friend@example.org")
+    mallory = make_mallory(friend)
+    session = session_of(mallory)
+    services = ServiceInstance.objects.filter(owner=mallory)
+    looks.see(
+        session,
+        [
+            ("hostile-cubes", reverse("cubes")),
+            ("hostile-services", reverse("services")),
+            ("hostile-account", reverse("account")),
+            *(
+                (f"hostile-cube-{job.pk}", reverse("cube", args=[job.job_id]))
+                for job in Job.objects.filter(owner=mallory).order_by("pk")[:6]
+            ),
+            ("hostile-service", reverse("service", args=[services[1].instance_id])),
+        ],
+    )
+    looks.see(session_of(friend), [("hostile-shared", reverse("services"))])
+    looks.assert_fine()
+
+
+def test_pages_of_errors(looks: Looks, session_of: SessionOf, monkeypatch: pytest.MonkeyPatch):
+    def fail_with(error: Exception) -> None:
+        def look() -> None:
+            raise error
+
+        monkeypatch.setattr(home.parts, "look", look)
+
+    fail_with(RuntimeError("a fault of ours"))
+    looks.see(None, [("error-500", "/")], status=500)
+    fail_with(OperationalError("database is locked"))
+    looks.see(None, [("error-503", "/")], status=503)
+    looks.assert_fine()
+
+
+def test_the_admin(looks: Looks, session_of: SessionOf):
+    ann, operator = make_ann(), make_operator()
+    make_mallory(ann)
+    make_client(ann, name="A notebook of Ann's")
+    instance = ServiceInstance.objects.filter(owner=ann).first()
+    forms = [
+        ("user", "accounts_user_change", ann.pk),
+        ("job", "jobs_job_change", cube_of_each_state(ann)[4].pk),
+        ("service", "services_serviceinstance_change", instance.pk),
+        ("profile", "services_serviceprofile_change", ServiceProfile.objects.first().pk),
+        ("ledger", "accounts_ledgerentry_change", LedgerEntry.objects.first().pk),
+    ]
+    looks.see(
+        session_of(operator),
+        [
+            ("admin", "/admin/"),
+            *((f"admin-{it}", reverse(f"admin:{it}_changelist")) for it in ADMIN_LISTS),
+            *((f"admin-one-{it}", reverse(f"admin:{url}", args=[pk])) for it, url, pk in forms),
+        ],
+    )
+    parts.forget()
+    looks.assert_fine()
