@@ -25,10 +25,8 @@ from .models import (
     ServiceProfile,
     State,
 )
+from .models.profile import XCUBE_SERVER
 from .models.profile import Kind as ServiceKind
-
-XCUBE_SERVER = "xcube_serve"
-"""The name of xcube servers among the services of the hub (`GET /services`)."""
 
 
 def start(

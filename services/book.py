@@ -29,6 +29,8 @@ ACTOR = "observer"
 REMOVED_AT_ONCE = 50
 MOST_LOSSES = 3
 """How often a vanished object is made again before the instance fails."""
+LOSSES_WITHIN = timedelta(hours=1)
+"""A loss counts together with the one before if the object lived shorter than this."""
 
 
 class ServiceBook(Book[ServiceFact]):
@@ -97,17 +99,13 @@ class ServiceBook(Book[ServiceFact]):
             if fact.revision >= instance.revision:
                 lifecycle.move(instance, State.READY, actor=ACTOR)
         elif instance.state == State.READY and fact.phase == Phase.PENDING:
-            self._starts_again(instance, fact.message or "It starts again.")
+            lifecycle.restart(instance, actor=ACTOR, message=fact.message or "It starts again.")
+        elif instance.state == State.READY and fact.phase == Phase.ASLEEP:
+            if fact.revision >= instance.revision:
+                message = "It slept although it should not; it starts again."
+                lifecycle.restart(instance, actor=ACTOR, message=message, anew=True)
         elif instance.state == State.ASLEEP and _is_awake(instance, fact):
             _woken(instance)
-
-    @staticmethod
-    def _starts_again(instance: ServiceInstance, message: str) -> None:
-        try:
-            lifecycle.move(instance, State.STARTING, actor=ACTOR, message=message)
-        except lifecycle.ledger.InsufficientUnits:
-            instance.refresh_from_db()
-            lifecycle.stop(instance, actor=ACTOR, reason=Reason.UNITS)
 
     def _vanished(self, times: dict[str, datetime]) -> Recorded:
         """Record that the engine had no object of these instances, at the time given for each."""
@@ -135,13 +133,16 @@ class ServiceBook(Book[ServiceFact]):
             return False
         if self._place.exists(instance.instance_id):
             return False  # the watch cache was behind
-        if instance.losses >= MOST_LOSSES:
-            message = f"The service vanished from the engine {instance.losses + 1} times."
+        lived = asked_at - (instance.applied_at or asked_at)
+        losses = 1 + (instance.losses if lived < LOSSES_WITHIN else 0)
+        if losses > MOST_LOSSES:
+            message = f"The service vanished from the engine {losses} times within an hour each."
             lifecycle.fail(instance, Reason.LOST, message, actor=ACTOR)
             return True
-        ServiceInstance.objects.filter(pk=instance.pk).update(losses=instance.losses + 1)
+        ServiceInstance.objects.filter(pk=instance.pk).update(losses=losses)
         if instance.state == State.READY:
-            self._starts_again(instance, "It vanished from the engine and is made again.")
+            message = "It vanished from the engine and is made again."
+            lifecycle.restart(instance, actor=ACTOR, message=message)
         _apply_again(instance)
         return True
 

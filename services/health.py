@@ -8,7 +8,7 @@ from hubsite.health.parts import Finding, Part, Service
 from services.settings import hub
 
 from . import suspending
-from .admission import XCUBE_SERVER
+from .models.profile import XCUBE_SERVER
 
 
 def register() -> None:

@@ -15,6 +15,7 @@ from .models import Reason, ServiceInstance, State
 
 ACTOR = "hub"
 WARNED_BEFORE = timedelta(hours=1)
+WARNED_OF_UNITS_BEFORE = metering.BLOCK_MINUTES * metering.MINUTE / 2
 MOST_AT_ONCE = 500
 
 
@@ -59,14 +60,8 @@ def _stop_the_old(now: datetime) -> None:
     for instance in ending.select_related("owner").order_by("stops_at")[:MOST_AT_ONCE]:
         if ends_at(instance) <= now:
             lifecycle.stop(instance, actor=ACTOR, reason=Reason.AGE)
-        elif ends_at(instance) <= now + WARNED_BEFORE and not _is_warned(instance):
+        elif ends_at(instance) <= now + WARNED_BEFORE and instance.warned_at is None:
             _warn(instance, f"It will be stopped at {ends_at(instance):%H:%M} UTC.", now)
-
-
-def _is_warned(instance: ServiceInstance) -> bool:
-    """Whether it was warned of its age; an earlier warning was about units."""
-    warned = instance.warned_at
-    return warned is not None and warned >= ends_at(instance) - WARNED_BEFORE
 
 
 def _put_to_sleep(now: datetime) -> None:
@@ -94,20 +89,36 @@ def _charge(now: datetime) -> None:
     ready = ServiceInstance.objects.live().filter(
         state=State.READY, units_per_hour__gt=0, metered_until__isnull=False
     )
-    for row in ready.select_related("owner"):
+    for row in ready.select_related("owner__balance"):
         until = metering.paid_until(row)
-        if until is None or until > now + metering.BLOCK_MINUTES * metering.MINUTE / 2:
+        if until is None:
             continue
-        with transaction.atomic():
-            rows = ServiceInstance.objects.select_for_update(of=("self",))
-            instance = rows.select_related("owner").get(pk=row.pk)
-            if instance.state != State.READY:
-                continue
-            is_paid = metering.go_on(instance, now)
-            if is_paid and instance.warned_at is None and metering.ends_soon(instance):
-                _warn(instance, "Its owner's processing units will soon be used up.", now)
-        if not is_paid:
-            lifecycle.stop(instance, actor=ACTOR, reason=Reason.UNITS)
+        if until <= now:
+            _charge_one(row.pk, now)
+        elif until <= now + WARNED_OF_UNITS_BEFORE:
+            _warn_of_units(row, now)
+
+
+def _charge_one(pk: int, now: datetime) -> None:
+    with transaction.atomic():
+        rows = ServiceInstance.objects.select_for_update(of=("self",))
+        instance = rows.select_related("owner").get(pk=pk)
+        if instance.state != State.READY or metering.go_on(instance, now):
+            return
+    lifecycle.stop(instance, actor=ACTOR, reason=Reason.UNITS)
+
+
+def _warn_of_units(row: ServiceInstance, now: datetime) -> None:
+    """Warn once, and again only after there were units enough in between. Usually no query."""
+    balance = getattr(row.owner, "balance", None)
+    is_short = metering.next_block_units(row) > (balance.available if balance else 0)
+    if is_short == (row.units_warned_at is not None):
+        return
+    warned_at = now if is_short else None
+    ServiceInstance.objects.filter(pk=row.pk).update(units_warned_at=warned_at)
+    if is_short:
+        message = "Its owner's processing units will soon be used up."
+        lifecycle.note(row, message, actor=ACTOR)
 
 
 def _warn(instance: ServiceInstance, message: str, now: datetime) -> None:

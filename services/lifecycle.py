@@ -19,12 +19,14 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.units import ledger
+from hubsite import switches
 from hubsite.coordination.transitions import step
 from hubsite.coordination.wake_up import wake_up
 from hubsite.refusals import Kind, Refused
 
 from . import metering
 from .models import FINAL_STATES, OVER_STATES, InstanceEvent, Reason, ServiceInstance, State
+from .models.profile import XCUBE_SERVER
 
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.REQUESTED: frozenset({State.STARTING, State.STOPPED, State.FAILED}),
@@ -108,10 +110,11 @@ def _meter(instance: ServiceInstance, origin: State, to: State, now: Any) -> Non
 def wake(instance: ServiceInstance, *, actor: str, by: str) -> bool:
     """Wake an instance that is asleep; False if it is not. `by` says what needs it.
 
-    Raises Refused if its owner cannot pay for it.
+    Raises Refused if its owner cannot pay for it, or if operators have suspended the service.
     """
     if instance.state != State.ASLEEP:
         return False
+    switches.require_open(XCUBE_SERVER)
     try:
         woken = move(
             instance,
@@ -128,6 +131,18 @@ def wake(instance: ServiceInstance, *, actor: str, by: str) -> bool:
     if woken:
         wake_up(START_TASK)
     return woken
+
+
+def restart(instance: ServiceInstance, *, actor: str, message: str, anew: bool = False) -> None:
+    """READY → STARTING, because it does not serve any more; stopped if it cannot be paid.
+
+    `anew`: its engine shall start it; otherwise the engine does so by itself.
+    """
+    try:
+        move(instance, State.STARTING, actor=actor, message=message, has_new_wish=anew)
+    except ledger.InsufficientUnits:
+        instance.refresh_from_db()
+        stop(instance, actor=actor, reason=Reason.UNITS)
 
 
 def sleep(

@@ -85,14 +85,10 @@ def go_on(instance: ServiceInstance, at: datetime) -> bool:
     return bool(instance.block_minutes) or _opened(instance)
 
 
-def ends_soon(instance: ServiceInstance) -> bool:
-    """Whether its owner cannot pay for another block after the present one."""
-    if not instance.units_per_hour:
-        return False
-    ahead = instance.minutes + instance.block_minutes
-    price = instance.units_per_hour
-    units = charged_units(ahead + BLOCK_MINUTES, price) - charged_units(ahead, price)
-    return units > ledger.available(instance.owner)
+def next_block_units(instance: ServiceInstance) -> int:
+    """The units for a whole block after the present one."""
+    ahead, price = instance.minutes + instance.block_minutes, instance.units_per_hour
+    return charged_units(ahead + BLOCK_MINUTES, price) - charged_units(ahead, price)
 
 
 def paid_until(instance: ServiceInstance) -> datetime | None:

@@ -24,8 +24,8 @@ from hubsite.refusals import Refused
 from jobs.stores.catalogue import StoresFileError
 
 from . import lifecycle
-from .admission import XCUBE_SERVER
 from .models import InstanceQuerySet, Reason, ServiceInstance, State
+from .models.profile import XCUBE_SERVER
 from .workload import build_service
 
 logger = logging.getLogger(__name__)

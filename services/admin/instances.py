@@ -94,6 +94,7 @@ class ServiceInstanceAdmin(ReadOnlyAdmin):
                     "kept_until",
                     "stops_at",
                     "warned_at",
+                    "units_warned_at",
                     "units_per_hour",
                     "minutes",
                     "charged",

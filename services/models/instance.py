@@ -150,7 +150,10 @@ class ServiceInstance(models.Model):
     )
     stops_at = models.DateTimeField(help_text="When it reaches the largest age of its profile.")
     warned_at = models.DateTimeField(
-        null=True, blank=True, help_text="When its owner was warned of its coming end."
+        null=True, blank=True, help_text="When its owner was warned of its largest age."
+    )
+    units_warned_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its owner was warned that units will be used up."
     )
 
     units_per_hour = models.PositiveIntegerField(default=0)

@@ -12,6 +12,10 @@ HOUR_S = 3600
 DAY_S = 24 * HOUR_S
 
 
+XCUBE_SERVER = "xcube_serve"
+"""The name of xcube servers among the services of the hub (`GET /services`), as before."""
+
+
 class Kind(models.TextChoices):
     """The kinds of services; each has its own program and configuration."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hubsite import switches
 from hubsite.engines.base import Applied, Outcome, Phase, Removal
 from hubsite.refusals import Refused
 from services import idle, lifecycle, tasks
@@ -106,7 +107,7 @@ def test_its_owner_is_warned_before_it_is_too_old(world):
 
 def test_an_earlier_warning_about_units_does_not_hide_the_one_about_age(world):
     instance = world.ready()
-    ServiceInstance.objects.filter(pk=instance.pk).update(warned_at=world.clock())
+    ServiceInstance.objects.filter(pk=instance.pk).update(units_warned_at=world.clock())
     world.clock.pass_by(seconds=instance.profile.age_s - 1800)
     idle.look()
     idle.look()
@@ -317,3 +318,38 @@ class TestAdmission:
         with pytest.raises(Refused, match="profile"):
             admission.start(world.user, profile=profile, configuration={}, actor="ann")
         assert not ServiceInstance.objects.exists()
+
+
+def test_a_service_that_sleeps_though_it_should_not_is_started_again(world):
+    """As after a restart of its machine, or of a program that ended what nobody looked after."""
+    instance = world.ready()
+    world.engine.show(instance.instance_id, Phase.ASLEEP)
+    world.look()
+    instance = world.again(instance)
+    assert (instance.state, instance.revision) == (State.STARTING, 2)
+    world.turn()
+    world.engine.start_all()
+    world.look()
+    assert world.again(instance).state == State.READY
+
+
+def test_losses_that_are_far_apart_do_not_add_up(world):
+    instance = world.ready()
+    for _ in range(6):
+        world.clock.pass_by(hours=2)
+        ServiceInstance.objects.filter(pk=instance.pk).update(last_used_at=world.clock())
+        world.engine.objects.clear()
+        world.look()
+        world.turn()
+        world.engine.start_all()
+        world.look()
+    assert world.again(instance).state == State.READY
+
+
+def test_a_suspended_service_is_not_woken(world):
+    instance = world.ready()
+    lifecycle.sleep(instance, actor="hub")
+    switches.suspend("xcube_serve", message="Until 14:00.", actor="op")
+    with pytest.raises(Refused, match="Until 14:00"):
+        lifecycle.wake(world.again(instance), actor="edge", by="a page")
+    assert world.again(instance).state == State.ASLEEP

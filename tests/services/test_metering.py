@@ -7,7 +7,7 @@ import pytest
 from accounts.units import ledger
 from hubsite.refusals import Kind, Refused
 from services import idle, lifecycle, metering, tasks
-from services.models import InstanceEvent, Reason, State
+from services.models import InstanceEvent, Reason, ServiceInstance, State
 
 pytestmark = pytest.mark.django_db
 
@@ -141,3 +141,30 @@ def test_a_row_that_was_read_before_a_crash_ends_what_is_reserved_after_it(dear)
     assert lifecycle.stop(old, actor="ann", reason=Reason.OWNER)
     assert dear.again(old).minutes == 3
     assert (dear.charged(), dear.reserved()) == (metering.charged_units(3, 90), 0)
+
+
+def test_a_warning_comes_again_only_after_there_were_units(dear):
+    ledger.override(dear.user, 20, key="few")
+    instance = dear.ready()
+
+    def warnings():
+        dear.clock.pass_by(seconds=240)
+        ServiceInstance.objects.filter(pk=instance.pk).update(last_used_at=dear.clock())
+        idle._charge(dear.clock())
+        told = InstanceEvent.objects.filter(instance=instance)
+        return told.filter(message__contains="soon be used up").count()
+
+    assert [warnings(), warnings()] == [0, 1]
+    ledger.grant(dear.user, 100, key="more")
+    assert [warnings(), warnings()] == [1, 1]
+    ledger.override(dear.user, 30, key="few again")
+    assert [warnings(), warnings(), warnings()][-1] == 2
+
+
+@pytest.mark.parametrize("minute", [1, 7])
+def test_what_is_not_due_costs_one_query(dear, django_assert_num_queries, minute):
+    for _ in range(3):
+        dear.ready()
+    dear.clock.pass_by(minutes=minute)
+    with django_assert_num_queries(1):
+        idle._charge(dear.clock())
