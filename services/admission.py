@@ -49,8 +49,12 @@ def start(
     try:
         with transaction.atomic():
             owner = hold_user(user, MANAGE_CUBEGENS)
+            present = _present(owner, profile.kind if profile else ServiceKind.XCUBE_SERVER, slot)
+            if present is not None and profile in (None, present.profile):
+                # It keeps its profile, even one that is offered no longer.
+                _reconfigure(present, configuration, title=title, actor=actor)
+                return present
             profile = _profile_for(owner, profile)
-            present = _present(owner, profile.kind, slot)
             if present is not None:
                 _reconfigure(present, configuration, title=title, actor=actor)
                 return present

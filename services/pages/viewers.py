@@ -20,7 +20,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.roles import permissions_of
 from accounts.scopes import MANAGE_CUBEGENS
-from hubsite.refusals import Refused
+from hubsite.refusals import Kind, Refused
 from hubsite.web.leading import lead_on
 from jobs.job_rows import find_job
 from jobs.models import Job
@@ -32,6 +32,7 @@ from ..keeping import keep
 from ..metering import charged_units
 from ..models import OVER_STATES, InstanceDocument, Reason, ServiceInstance, State
 from ..xcube_server import cubes
+from ..xcube_server.condition import broken_datasets
 from ..xcube_server.shown import dataset_ids
 
 SHOWN = 50
@@ -60,10 +61,11 @@ class ServicePage(View):
     def get(self, request: HttpRequest, instance_id: str) -> HttpResponse:
         instance = own_service(request, instance_id)
         document = InstanceDocument.objects.get(instance=instance)
+        instance.document = document
         context = {
             "service": summary(instance),
             "datasets": dataset_ids(document.configuration),
-            "broken": instance.broken,
+            "broken": broken_datasets(instance),
             "events": instance.events.order_by("-pk")[:50],
             "log": document.log,
             "keep_hours": KEEP_HOURS,
@@ -94,9 +96,11 @@ class ServiceActions(View):
                 lifecycle.stop(instance, actor=actor, reason=Reason.OWNER)
                 return "The service is stopped."
             case "sleep":
-                lifecycle.sleep(
+                slept = lifecycle.sleep(
                     instance, actor=actor, reason=Reason.OWNER, message="Its owner let it sleep."
                 )
+                if not slept:
+                    raise Refused(_why_not_to_sleep(instance), kind=Kind.CONFLICT)
                 return "The service sleeps. The next time you open it, it wakes."
             case "keep":
                 hours = request.POST.get("hours", "")
@@ -109,6 +113,16 @@ class ServiceActions(View):
                 ServiceInstance.objects.filter(pk=instance.pk).update(hidden_at=timezone.now())
                 return "The service is removed from your list."
         raise Http404
+
+
+def _why_not_to_sleep(instance: ServiceInstance) -> str:
+    """Why a service that was asked to sleep did not, for its owner."""
+    instance.refresh_from_db(fields=["state"])
+    if instance.state == State.ASLEEP:
+        return "The service sleeps already."
+    if instance.state in OVER_STATES:
+        return "The service has ended. An ended service does not sleep."
+    return "The service has not started yet. Wait until it is ready, or stop it."
 
 
 @never_cache

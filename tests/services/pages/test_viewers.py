@@ -72,6 +72,34 @@ def test_each_action(browser, world, action, said, state):
     assert browser.get(path).status_code == 405
 
 
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (State.REQUESTED, "has not started yet"),
+        (State.ASLEEP, "sleeps already"),
+        (State.STOPPING, "has ended"),
+        (State.FAILED, "has ended"),
+    ],
+)
+def test_what_cannot_sleep_is_not_said_to_sleep(browser, world, state, said):
+    instance = world.start()
+    ServiceInstance.objects.filter(pk=instance.pk).update(state=state)
+    page = text(browser.post(f"/services/{instance.instance_id}/sleep", follow=True))
+    assert said in page
+    assert "The next time you open it" not in page
+    assert world.again(instance).state == state
+
+
+def test_the_data_of_a_store_that_is_gone_is_said_to_be_missing(browser, world, settings, tmp_path):
+    instance = world.ready()  # it shows "demo" of @cubes
+    stores = tmp_path / "stores.json"
+    stores.write_text('{"other": {"store_id": "memory", "store_params": {}}}')
+    settings.HUB = {**settings.HUB, "XCUBE_HUB_STORES": stores}
+    page = text(browser.get(f"/services/{instance.instance_id}/"))
+    assert "demo cannot be shown: " in page
+    assert "(@cubes)" in page
+
+
 def test_it_is_kept_for_the_offered_times_only(browser, world):
     instance = world.ready()
     path = f"/services/{instance.instance_id}/keep"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from hubsite.refusals import Kind, Refused
 from jobs.models import Job, JobDocument
 from jobs.models import State as JobState
 from jobs.stores.catalogue import load_catalogue, location
-from services.models import InstanceEvent, ServiceInstance, State
+from services.models import InstanceEvent, ServiceInstance, ServiceProfile, State
 from services.xcube_server import cubes
 from services.xcube_server.condition import broken_datasets
 from services.xcube_server.cubes import open_cube
@@ -72,6 +73,21 @@ def test_a_second_cube_is_added_to_the_same_server(ada) -> None:
     assert second.revision == first.revision + 1
     assert shown(second) == ["deep/two.zarr", "one.zarr"]
     assert "dataset=cubes~deep-two.zarr-" in url
+
+
+@pytest.mark.parametrize("change", [{"is_enabled": False}, {"roles": "others"}])
+def test_a_server_takes_cubes_though_its_profile_is_offered_no_longer(ada, change) -> None:
+    first, _ = open_cube(ada, finished(ada))
+    profile = first.profile
+    if "roles" in change:
+        profile.roles.add(Group.objects.create(name="others"))
+    else:
+        ServiceProfile.objects.filter(pk=profile.pk).update(**change)
+    second, _ = open_cube(ada, finished(ada, "two.zarr"))
+    assert second.pk == first.pk
+    ServiceInstance.objects.update(state=State.STOPPED, is_live=False)
+    with pytest.raises(Refused, match="offers you no profile"):
+        open_cube(ada, finished(ada, "three.zarr"))
 
 
 def test_one_that_is_asleep_is_woken(ada) -> None:
