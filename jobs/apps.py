@@ -9,14 +9,14 @@ class JobsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.deletion import also
-        from hubsite.console import changes, navigation
+        from hubsite.console import changes, navigation, slots
         from hubsite.console.navigation import Entry
         from hubsite.coordination import queues, ticks
         from hubsite.engines import followers
 
         from . import checks, deletion, health, metrics  # noqa: F401  (registers the checks)
         from .following import make_follower
-        from .pages import cubes
+        from .pages import cubes, offer
 
         ticks.every(5, "jobs.tasks.sweep")
         ticks.on_demand("jobs.tasks.launch_due")
@@ -28,6 +28,7 @@ class JobsConfig(AppConfig):
         also(stop=deletion.stop, forget=deletion.forget)
         followers.register("runs", make_follower)
         navigation.register(Entry("My cubes", "cubes", 10, navigation.signed_in))
+        slots.fill("home", "jobs/stores_of_home.html", offer.offered_stores)
         changes.watch("jobs", cubes.cursor)
         health.register()
         metrics.register()

@@ -58,10 +58,18 @@
     setTimeout(() => { button.textContent = label; }, 1500);
   });
 
+  // A new version changes what differs: what has the focus, is open or is chosen stays so.
+  htmx.registerExtension("keep-open", {
+    htmx_before_morph_node(oldNode, { newNode }) {
+      if (oldNode.matches?.("details")) newNode.open = oldNode.open;
+      if (oldNode.matches?.("select")) newNode.value = oldNode.value;
+    },
+  });
+
   new MutationObserver(() => {
     showTimes(document);
     showEnd(document);
-  }).observe(document.body, { childList: true, subtree: true });
+  }).observe(document.body, { childList: true, characterData: true, subtree: true });
 
   showTimes(document);
   timer = setTimeout(look, EVERY_MS);

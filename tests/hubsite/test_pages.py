@@ -7,11 +7,14 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.test import Client
 from django.utils.formats import localize
 
+from hubsite.health import parts
 from hubsite.web.content_security_policy import STRICT, SWAGGER
+from jobs.stores.catalogue import StoresFileError
 from tests.accounts.factories import make_user
 
 PAGES = ["/", "/api/v2/ui/", "/login/", "/nothing-here"]
@@ -159,3 +162,36 @@ def test_error_pages_render_without_a_request():
 def test_pages_write_times_to_the_second():
     moment = datetime.datetime(2026, 11, 23, 17, 7, 5, tzinfo=datetime.UTC)
     assert localize(moment) == "2026-11-23 17:07:05"
+
+
+@pytest.mark.django_db
+def test_the_front_page_tells_what_this_hub_offers():
+    """Its stores by name and title, never where their data lies, and its services."""
+    text = Client().get("/").content.decode()
+    assert "Demo cubes" in text and "<code>@demo</code>" in text
+    assert "Your own folder" in text
+    assert str(settings.DATA_DIR) not in text
+    for service in parts.look().services:
+        assert service.message in text
+
+
+@pytest.mark.django_db
+def test_the_front_page_stays_when_the_stores_file_has_a_fault(monkeypatch):
+    def refuse():
+        raise StoresFileError("stores.yaml", ["It is not text."])
+
+    monkeypatch.setattr("jobs.pages.offer.load_catalogue", refuse)
+    answer = Client().get("/")
+    assert answer.status_code == 200
+    assert "Data stores" not in answer.content.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_staff", [False, True])
+def test_the_front_page_leads_on_who_is_signed_in(is_staff):
+    assert 'href="/cubes/"' not in Client().get("/").content.decode()
+    client = Client()
+    client.force_login(make_user(is_staff=is_staff))
+    links = Page(client.get("/").content.decode()).links
+    assert {"/cubes/", "/services/", "/account/"} <= set(links)
+    assert ("/admin/" in links) is is_staff

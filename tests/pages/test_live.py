@@ -1,0 +1,146 @@
+"""Live pages in a real browser: they move by themselves, rest while hidden, and tell the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.urls import reverse
+from playwright.sync_api import Page, expect
+
+from jobs.models import Job, State
+from tests.accounts.factories import make_user
+from tests.jobs.factories import make_job
+from tests.patience import PATIENCE_S
+
+from .looks import Looks
+
+PATIENCE_MS = PATIENCE_S * 1000
+HIDE = """(isHidden) => {
+  Object.defineProperty(document, "hidden", { configurable: true, get: () => isHidden });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+"""Chromium never hides a page that has no window: the page is told so as a browser tells it."""
+
+
+@pytest.fixture
+def job(looks: Looks) -> Job:
+    ann = make_user("ann@example.org", permissions=["manage:cubegens"], units=10)
+    return make_job(ann, state=State.RUNNING, output_data_id="sea.zarr", progress=progress(0.2))
+
+
+@pytest.fixture
+def page(looks: Looks, job: Job, session_of: Callable[[Any], str]) -> Iterator[Page]:
+    context = looks.sign_in(session_of(job.owner))
+    page = context.new_page()
+    page.clock.install()  # the test moves the page's clock: no test waits for seconds
+    yield page
+    context.close()
+
+
+def progress(done: float) -> dict[str, Any]:
+    return {"state": {"progress": done, "label": "Writing"}}
+
+
+def change(job: Job, **fields: Any) -> None:
+    Job.objects.filter(pk=job.pk).update(**fields)
+
+
+def asked(page: Page) -> list[str]:
+    """The addresses that the page asks from now on, without those of files."""
+    found: list[str] = []
+    page.on("request", lambda it: None if "/static/" in it.url else found.append(it.url))
+    return found
+
+
+def test_the_list_moves_by_itself(page: Page, job: Job):
+    page.goto(reverse("cubes"))
+    page.evaluate("window.isTheSamePage = true")
+    expect(page.get_by_text("20 % · Writing")).to_be_visible()
+    change(job, progress=progress(0.7))
+    page.clock.run_for(3500)
+    expect(page.get_by_text("70 % · Writing")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("progress")).to_have_attribute("value", "70")
+    change(job, state=State.SUCCEEDED, is_live=False)
+    for _ in range(3):  # the answers before this one may still be on their way
+        page.clock.run_for(3500)
+        page.wait_for_timeout(100)
+    expect(page.locator(".row .state")).to_have_text("Ready", timeout=PATIENCE_MS)
+    expect(page.get_by_role("button", name="Open in viewer")).to_be_visible()
+    assert page.evaluate("window.isTheSamePage")  # never loaded anew
+
+
+def test_what_is_new_appears_and_the_keyboard_keeps_its_place(page: Page, job: Job):
+    page.goto(reverse("cubes"))
+    page.get_by_role("link", name="sea.zarr").focus()
+    make_job(job.owner, output_data_id="second.zarr")
+    page.clock.run_for(3500)
+    expect(page.get_by_role("link", name="second.zarr")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_role("link", name="sea.zarr")).to_be_focused()
+
+
+def test_what_is_open_stays_open_and_times_stay_local(page: Page, job: Job):
+    page.goto(reverse("cube", args=[job.job_id]))
+    page.get_by_text("The request as JSON").click()
+    expect(page.get_by_text('"input_config"')).to_be_visible()
+    times = page.locator("time").all_text_contents()
+    change(job, message="Half of it is written.")
+    page.clock.run_for(3500)
+    expect(page.get_by_text("Half of it is written.")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text('"input_config"')).to_be_visible()
+    assert page.locator("time").all_text_contents() == times
+    assert all("UTC" not in time for time in times)
+
+
+def test_nothing_is_asked_while_the_tab_is_hidden(page: Page, job: Job):
+    page.goto(reverse("cubes"))
+    page.evaluate(HIDE, True)
+    requests = asked(page)
+    change(job, progress=progress(0.9))
+    page.clock.run_for(120_000)
+    page.wait_for_timeout(200)
+    assert requests == []
+    page.evaluate(HIDE, False)  # shown again, it asks at once
+    expect(page.get_by_text("90 % · Writing")).to_be_visible(timeout=PATIENCE_MS)
+    assert "/changes?after=" in requests[0]
+
+
+def test_nothing_new_loads_nothing(page: Page, job: Job):
+    page.goto(reverse("cubes"))
+    requests = asked(page)
+    for _ in range(3):
+        with page.expect_response("**/changes*") as answer:
+            page.clock.run_for(3500)
+        assert answer.value.status == 304
+    assert all("/changes?after=" in url for url in requests)
+
+
+def test_the_title_tells_the_end(page: Page, job: Job):
+    page.goto(reverse("cube", args=[job.job_id]))
+    expect(page).to_have_title("sea.zarr: running · xcube-hub")
+    change(job, state=State.FAILED, is_live=False, message="It took too long.")
+    page.clock.run_for(3500)
+    expect(page).to_have_title("sea.zarr: failed · xcube-hub", timeout=PATIENCE_MS)
+    expect(page.get_by_text("It took too long.")).to_be_visible()
+
+
+def test_who_was_signed_out_elsewhere_is_led_to_sign_in(page: Page, job: Job):
+    page.goto(reverse("cubes"))
+    page.context.clear_cookies()
+    page.clock.run_for(3500)
+    page.wait_for_url("**/login/**", timeout=PATIENCE_MS)
+
+
+def test_an_unreachable_hub_is_asked_less_and_less(page: Page, job: Job):
+    page.goto(reverse("cubes"))
+    page.route("**/changes*", lambda route: route.abort())
+    requests = asked(page)
+    for _ in range(60):
+        page.clock.run_for(1000)
+        page.wait_for_timeout(10)
+    assert 2 <= len(requests) <= 6  # every 3 s would be 20
+    page.unroute("**/changes*")
+    change(job, progress=progress(0.8))
+    page.clock.run_for(60_000)
+    expect(page.get_by_text("80 % · Writing")).to_be_visible(timeout=PATIENCE_MS)
