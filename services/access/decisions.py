@@ -16,7 +16,7 @@ from accounts.scopes import MANAGE_CUBEGENS, OPERATE_HUB
 from accounts.tokens.hub_tokens import InvalidToken
 from hubsite.compiled_queries import CompiledQuery
 from hubsite.coordination.failures import TooManyTries
-from hubsite.refusals import Refused
+from hubsite.refusals import Kind, Refused
 from hubsite.web.addresses import absolute_url
 
 from .. import lifecycle
@@ -169,7 +169,8 @@ def _usable(place: Place, *, wake: bool) -> Place:
     try:
         lifecycle.wake(instance, actor=ACTOR, by="a request")
     except Refused as refused:
-        raise Denied("no_units", str(refused)) from None
+        why = "no_units" if refused.kind == Kind.TOO_EXPENSIVE else "busy"
+        raise Denied(why, str(refused)) from None
     if instance.state == State.ASLEEP:
         instance.refresh_from_db()  # another request woke it
     return _usable(instance, wake=False)

@@ -10,8 +10,19 @@ import pytest
 from django.test import Client as HttpClient
 from django_q.models import OrmQ
 
-from services.models import InstanceEvent, ServiceInstance, StartKey
+from accounts.models import LedgerEntry
+from accounts.units import ledger
+from hubsite.refusals import Refused
+from services import lifecycle, metering, tasks
+from services.models import InstanceEvent, Reason, ServiceInstance, StartKey, State
 from tests.accounts.factories import bearer, make_user
+from tests.services.conftest import (  # noqa: F401 - fixtures
+    World,
+    clock,
+    engine,
+    follower,
+    world,
+)
 from tests.services.factories import CONFIGURATION, make_profile
 
 from .exact import TRIALS, _on_postgresql  # noqa: F401 - the fixture holds here too
@@ -88,3 +99,62 @@ def test_a_service_deleted_by_many_at_once_is_stopped_once(user):
     assert events.count() == 1
     user.balance.refresh_from_db()
     assert user.balance.reserved == 0
+
+
+def all_at_once(*calls: Any) -> list[Any]:
+    """The results of these calls; a refusal is one, any other exception an error."""
+    with Threads(len(calls)) as threads:
+        results = threads.at_once(list(calls))
+    for result in results:
+        assert isinstance(result, Refused) or not isinstance(result, Exception), repr(result)
+    return results
+
+
+def steps_to(instance: ServiceInstance, state: State) -> int:
+    return InstanceEvent.objects.filter(instance=instance, to_state=state).count()
+
+
+@pytest.mark.parametrize("trial", range(TRIALS))
+def test_of_stop_and_wake_at_once_nothing_is_left_open(world: World, trial):  # noqa: F811
+    world.price = 90
+    instance = world.ready()
+    lifecycle.sleep(instance, actor="hub")
+    calls: list[Any] = []
+    for _ in range(4):
+        one, other = world.again(instance), world.again(instance)
+        calls.append(lambda row=one: lifecycle.wake(row, actor="ann", by="a page"))
+        calls.append(lambda row=other: lifecycle.stop(row, actor="ann", reason=Reason.OWNER))
+    results = all_at_once(*calls)
+    assert sum(results[1::2]) == 1  # one of them stopped it
+    assert world.again(instance).state == State.STOPPING
+    assert world.reserved() == 0
+    assert world.charged() == metering.charged_units(1, 90)
+    assert ledger.check_ledger() == []
+
+
+@pytest.mark.parametrize("trial", range(TRIALS))
+def test_two_followers_and_two_workers_do_each_thing_once(world: World, trial):  # noqa: F811
+    world.price = 90
+    instance = world.start()
+    all_at_once(*[tasks.start_due] * 4)
+    assert steps_to(instance, State.STARTING) == 1
+    world.engine.start_all()
+    level = world.engine.level()
+    followers = [lambda: world.follower.compare(level)] * 4
+    all_at_once(*followers, tasks.sweep, tasks.sweep)
+    assert steps_to(instance, State.READY) == 1
+    world.clock.pass_by(minutes=25.5)
+    all_at_once(*[tasks.sweep] * 4, *followers)
+    assert world.again(instance).state == State.READY
+    entries = LedgerEntry.objects.filter(user=world.user)
+    assert Counter(entries.values_list("kind", flat=True)) == {
+        "grant": 1,
+        "reserve": 3,
+        "settle": 2,
+    }
+    assert (world.charged(), world.reserved()) == (metering.charged_units(20, 90), 15)
+    stop = {"actor": "ann", "reason": Reason.OWNER}
+    rows = [world.again(instance) for _ in range(4)]
+    all_at_once(*[lambda row=row: lifecycle.stop(row, **stop) for row in rows], tasks.sweep)
+    assert (world.charged(), world.reserved()) == (metering.charged_units(26, 90), 0)
+    assert ledger.check_ledger() == []

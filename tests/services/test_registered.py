@@ -9,8 +9,8 @@ from hubsite import switches
 from hubsite.health import parts
 from hubsite.health.heartbeat import beat
 from hubsite.refusals import Refused
-from services import metrics, tasks
-from services.access import entering, sharing
+from services import lifecycle, metrics, tasks
+from services.access import decisions, entering, sharing
 from services.models import EdgeSession, InstanceDocument, Reason, ServiceInstance, Share, State
 from tests.accounts.factories import make_user
 
@@ -99,3 +99,19 @@ def test_a_guest_who_is_deleted_leaves_the_service_to_its_owner(world):
     assert not Share.objects.exists()
     tasks.sweep()
     assert world.again(instance).state == State.READY
+
+
+def test_a_sleeping_service_does_not_wake_while_services_are_suspended(world):
+    instance = world.ready()
+    lifecycle.sleep(instance, actor="hub")
+    switches.suspend("xcube_serve", message="Until 14:00.", actor="op")
+    with pytest.raises(Refused, match="Until 14:00"):
+        lifecycle.wake(instance, actor="ann", by="a page")
+    _, secret = entering.exchange_ticket(
+        instance.instance_id, entering.make_ticket(instance, world.user)
+    )
+    question = decisions.Question(instance.instance_id, session=secret, wake=True)
+    answer = decisions.decide(question)
+    assert (answer["allow"], answer["why"], answer["message"]) == (False, "busy", "Until 14:00.")
+    switches.resume("xcube_serve", actor="op")
+    assert decisions.decide(question)["state"] == State.STARTING
