@@ -25,7 +25,7 @@ _DENIALS: dict[str, tuple[int, str, str, str]] = {
         "It was used already, is too old, or was withdrawn.",
         "Open the service at the hub",
     ),
-    "busy": (503, "No place is free", "All places are in use. Try again soon.", "To the service"),
+    "busy": (503, "Not possible at the moment", "Try again later.", "To the service"),
 }
 """By `why`: status, title, what is said if the hub says nothing, and the text of the link."""
 

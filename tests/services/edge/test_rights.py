@@ -128,6 +128,8 @@ def test_a_denial_is_told_with_its_reason_to_people_and_programs(why, status):
             assert code == status and f"Because of {why}." in text
             assert headers["Content-Type"] == "text/html; charset=utf-8"
             assert (LOCATION in text) is (why != "unknown")
+            if why == "busy":  # services are suspended, or a link is opened too often
+                assert "<h1>Not possible at the moment</h1>" in text
             assert "default-src 'none'" in headers["Content-Security-Policy"]
 
     run(test())
