@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -44,9 +45,8 @@ class LocalServices(ServicePlace):
             raise EngineUnavailable(message_of(reply))
         if reply.status not in (200, 201):
             return Applied(Outcome.REFUSED, message_of(reply))
-        if reply.body.get("state") == "ended":
-            return Applied(Outcome.ENDED)
-        return MADE
+        with _understood():
+            return Applied(Outcome.ENDED) if reply.body.get("state") == "ended" else MADE
 
     def remove_one(self, name: str) -> Removal:
         """End and remove a service. The runner remembers the name, and refuses late applies."""
@@ -62,7 +62,8 @@ class LocalServices(ServicePlace):
 
     def look(self, name: str) -> ServiceFact | None:
         reply = self._get(name)
-        return None if reply is None else _from_wire(reply)
+        with _understood():
+            return None if reply is None else _from_wire(reply)
 
     def exists(self, name: str) -> bool:
         return self._get(name) is not None
@@ -73,8 +74,10 @@ class LocalServices(ServicePlace):
         reply = ask_runner("GET", url, timeout_s=CALL_TIMEOUT_S + wait_s)
         if reply.status != 200:
             raise EngineUnavailable(message_of(reply))
-        self._version = reply.body["version"]
-        yield Level([_from_wire(told) for told in reply.body["services"]], asked_at=asked_at)
+        with _understood():
+            facts = [_from_wire(told) for told in reply.body["services"]]
+            self._version = int(reply.body["version"])
+        yield Level(facts, asked_at=asked_at)
 
     def stop_watching(self) -> None:
         self._version = 0
@@ -84,8 +87,9 @@ class LocalServices(ServicePlace):
         told = self._get(name)
         if told is None:
             return []
-        chunks = [LogChunk(chunk["first_line"], chunk["lines"]) for chunk in told["log"]]
-        return _last(chunks, most_lines)
+        with _understood():
+            chunks = [LogChunk(chunk["first_line"], chunk["lines"]) for chunk in told["log"]]
+            return _last(chunks, most_lines)
 
     def _get(self, name: str) -> dict[str, Any] | None:
         reply = ask_runner("GET", _url(name))
@@ -93,7 +97,18 @@ class LocalServices(ServicePlace):
             return None
         if reply.status != 200:
             raise EngineUnavailable(message_of(reply))
+        if reply.body is None:
+            raise EngineUnavailable("the runner's answer is empty")
         return reply.body
+
+
+@contextlib.contextmanager
+def _understood() -> Iterator[None]:
+    """What the runner says in another shape, as one of another version might, is no answer."""
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise EngineUnavailable(f"the runner's answer is not understood ({error!r})") from error
 
 
 def _last(chunks: Sequence[LogChunk], most_lines: int) -> list[LogChunk]:
