@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
+import threading
 
 import pytest
 
-from jobs.runner.work.egress import NotAllowed, Policy, guarded
+from jobs.runner.work.egress import Guard, NotAllowed, Policy, guarded
+from tests.patience import wait_for
 
 DENY = {"deny_private": True, "allow_networks": []}
 NOTHING = {"request": {}, "stores": {}}
@@ -95,3 +98,48 @@ def test_an_operators_endpoint_is_not_the_callers(port):
     request = {"input_config": s3(f"http://127.0.0.1:{port}")}
     with pytest.raises(NotAllowed), guarded(DENY, request=request, stores=stores):
         pass
+
+
+def test_no_connection_slips_through_while_the_policy_is_replaced(port, monkeypatch):
+    for owner, name in ((socket.socket, "connect"), (socket.socket, "connect_ex")):
+        monkeypatch.setattr(owner, name, getattr(owner, name))
+    monkeypatch.setattr(socket, "getaddrinfo", socket.getaddrinfo)
+    guard, stop = Guard(), threading.Event()
+    refused, passed = [], []
+
+    def knock() -> None:
+        while not stop.is_set():
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+            except PermissionError:
+                refused.append(1)
+            else:
+                passed.append(1)
+
+    guard.set(Policy(DENY))
+    guard.install()
+    thread = threading.Thread(target=knock)
+    thread.start()
+    try:
+        for number in range(2_000):
+            guard.set(Policy(DENY, operators_stores=[f"http://127.0.0.{2 + number % 9}:{port}"]))
+        wait_for(lambda: len(refused) > 100)
+    finally:
+        stop.set()
+        thread.join()
+    assert not passed
+    # Without a policy everything is allowed, and the environment is as before.
+    guard.set(None)
+    socket.create_connection(("127.0.0.1", port)).close()
+    assert "GDAL_HTTP_PROXY" not in os.environ
+
+
+def test_proxies_are_back_after_several_policies(monkeypatch):
+    monkeypatch.setenv("https_proxy", "http://proxy.example.org:3128")
+    guard = Guard()
+    for policy in (Policy(DENY), Policy(DENY), Policy({"deny_private": False}), None):
+        guard.set(policy)
+        is_guarded = policy is not None and policy.is_active
+        assert ("https_proxy" in os.environ) is not is_guarded
+        assert ("GDAL_HTTP_PROXY" in os.environ) is is_guarded
+    assert os.environ["https_proxy"] == "http://proxy.example.org:3128"

@@ -15,6 +15,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 ON = (
     "meta",
     "auth",
@@ -32,6 +34,8 @@ ON = (
 NO_EXPRESSIONS = "Expressions are not offered here; name a variable."
 _CLOSED = ("/maintenance", "/viewer/ext", "/viewer/state", "/viewer/config")
 
+_ABOUT_MACHINE = ("pid", "versions")
+
 
 def is_offered(route: str) -> bool:
     """Whether a route of an API that is on may be offered. `/viewer/config` is our own."""
@@ -47,6 +51,19 @@ def refuse_expressions() -> None:
         raise ApiError.BadRequest(NO_EXPRESSIONS)
 
     VarExprContext.evaluate = refuse
+
+
+def hide_process() -> None:
+    """Leave out of `GET /` what tells about this machine: the process, and all its libraries."""
+    from xcube.webapi.meta import routes
+
+    tell = routes.get_service_info
+
+    def tell_less(context: Any) -> dict[str, Any]:
+        told = tell(context)
+        return {key: value for key, value in told.items() if key not in _ABOUT_MACHINE}
+
+    routes.get_service_info = tell_less
 
 
 def without_others(config: dict) -> dict:

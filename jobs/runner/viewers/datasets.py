@@ -34,8 +34,16 @@ OPENING = "It is still being opened."
 class TolerantDatasets(DatasetsContext):
     """Datasets that can be opened; `broken` names the others, each with the reason."""
 
-    def __init__(self, server_ctx: Context, *, before: TolerantDatasets | None = None):
-        """`before`: the datasets that are served until now."""
+    def __init__(
+        self,
+        server_ctx: Context,
+        *,
+        before: TolerantDatasets | None = None,
+        check_store: Callable[[str, Any], None] = lambda name, params: None,
+    ):
+        """`before`: the datasets that are served until now. `check_store` raises for the name and
+        the parameters of a store that must not be used."""
+        self._check_store = check_store
         self.broken: dict[str, str] = {}
         self.changed: Callable[[], None] = lambda: None
         self._opened: dict[str, dict[str, Any]] = dict(before._opened) if before else {}
@@ -93,6 +101,7 @@ class TolerantDatasets(DatasetsContext):
         self.broken[name] = OPENING
         alone = DataStorePool({name: pool.get_store_config(name)})
         try:
+            self._check_store(name, pool.get_store_config(name).store_params)
             found = [dict(one) for one in self.get_dataset_configs_from_stores(alone)]
             if not found:
                 _check_root(alone.get_store(name))

@@ -7,7 +7,6 @@ take its place. So no request fails, and none waits.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import signal
 import socket
@@ -25,7 +24,7 @@ from xcube.server.server import Server, ServerContext
 from ..record.failures import describe
 from ..record.workload import WorkloadError
 from ..system.process import say
-from ..work.egress import guarded
+from ..work.egress import Guard, Policy, check_named
 from . import apis
 from .datasets import TolerantDatasets, forget_listings
 from .framework import ClosedFramework
@@ -65,8 +64,9 @@ class ViewerServer:
         self._retries = 0
         self._changes = asyncio.Lock()
         self._opener = ThreadPoolExecutor(1, thread_name_prefix="opener")
-        self._network = contextlib.ExitStack()
-        self._rules: Any = None
+        self._network = Guard()
+        self._own: tuple[list[str], Policy] | None = None
+        self._served = self._work
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -89,6 +89,8 @@ class ViewerServer:
     def _build(self) -> None:
         datasets_api.api._create_ctx = self._new_datasets
         apis.refuse_expressions()
+        apis.hide_process()
+        self._network.install()
         self._guard(self._work)
         own = {
             "/viewer/config/config.json": lambda: self._work["payload"].get("viewer"),
@@ -109,7 +111,8 @@ class ViewerServer:
         self._open(self._server.ctx)
 
     def _new_datasets(self, context: ServerContext) -> TolerantDatasets:
-        return TolerantDatasets(context, before=self._datasets if self._is_ready else None)
+        before = self._datasets if self._is_ready else None
+        return TolerantDatasets(context, before=before, check_store=self._check_store)
 
     def _serve(self) -> tornado.httpserver.HTTPServer:
         http = tornado.httpserver.HTTPServer(
@@ -180,6 +183,7 @@ class ViewerServer:
             say(f"revision {work['revision']} cannot be served: {error}")
         else:
             self._refused = {}
+            self._served = work
             # The context before is not disposed of: requests that have begun still use it.
             self._server._set_ctx(context)
             loop.call_later(2 * DRAIN_S, gc.collect)
@@ -206,19 +210,19 @@ class ViewerServer:
         datasets.changed = changed
 
     def _guard(self, work: Work) -> None:
-        """Let this process connect only to addresses that its stores may have."""
-        payload = work["payload"]
-        rules = (payload.get("egress"), payload["config"].get("DataStores"))
-        if rules == self._rules:
-            return
-        self._rules = rules
-        self._network.close()
-        stores = {
-            str(number): {"store_params": store.get("StoreParams")}
-            for number, store in enumerate(payload["config"].get("DataStores", []))
-            if isinstance(store, dict)
-        }
-        self._network.enter_context(guarded(payload.get("egress"), request={}, stores=stores))
+        """Let this process connect only to what these rules allow, and to operators' stores.
+
+        Also to those of what is served until now, because its requests go on.
+        """
+        egress, own = work["payload"].get("egress"), work["payload"].get("own_stores")
+        stores = [*_operators_stores(work), *_operators_stores(self._served)]
+        self._network.set(Policy(egress, operators_stores=stores) if egress else None)
+        self._own = (own, Policy(egress)) if egress and own else None
+
+    def _check_store(self, name: str, params: Any) -> None:
+        """Raises NotAllowed if a caller's own store names an address that is not public."""
+        if self._own and name in self._own[0]:
+            check_named(params, self._own[1])
 
     async def _retry(self) -> None:
         """Try again what is left out: a store may have been unreachable for a moment."""
@@ -245,6 +249,17 @@ class ViewerServer:
             task.cancel()
         if not await self._framework.application.open_requests.wait(longest_s=DRAIN_S):
             say("some requests were cut off")
+
+
+def _operators_stores(work: Work) -> list[Any]:
+    """The parameters of the stores that do not belong to the caller."""
+    own = work["payload"].get("own_stores") or []
+    stores = work["payload"]["config"].get("DataStores")
+    return [
+        store.get("StoreParams")
+        for store in (stores if isinstance(stores, list) else [])
+        if isinstance(store, dict) and store.get("Identifier") not in own
+    ]
 
 
 def _configuration(work: Work) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from ..record.workload import WorkloadError, check_egress, is_name, loads
 
 KIND = "xcube_server"
 _FIELDS = {"name", "revision", "payload", "path", "probe", "env", "memory_bytes", "is_asleep"}
-_PAYLOAD = {"kind", "config", "viewer", "public_url", "egress"}
+_PAYLOAD = {"kind", "config", "viewer", "public_url", "egress", "own_stores"}
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*\Z")
 _PROBE = re.compile(r"/[A-Za-z0-9._~/?=&-]*\Z")
 
@@ -99,6 +99,11 @@ def _payload(payload: Any) -> dict[str, Any]:
         raise WorkloadError("payload.viewer: must be an object or null.")
     _check_url(payload.get("public_url"))
     check_egress(payload.get("egress"), "payload.egress")
+    own = payload.get("own_stores", [])
+    if not isinstance(own, list) or not all(isinstance(name, str) for name in own):
+        raise WorkloadError("payload.own_stores: must be a list of Identifiers of DataStores.")
+    if own and not (payload.get("egress") or {}).get("deny_private"):
+        raise WorkloadError("payload.own_stores: needs payload.egress with deny_private.")
     return payload
 
 

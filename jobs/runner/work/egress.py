@@ -11,7 +11,7 @@ import contextlib
 import ipaddress
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -130,17 +130,15 @@ def guarded(
         yield
         return
     check_named(_own_params(request), Policy(egress or {}))
-    original = (socket.socket, "connect"), (socket.socket, "connect_ex"), (socket, "getaddrinfo")
-    saved = [(owner, name, owner.__dict__.get(name)) for owner, name in original]
-    environment = {key: os.environ.pop(key) for key in PROXIES if key in os.environ}
-    _install(policy)
-    # GDAL has an HTTP client of its own, which does not use Python's sockets, so it is blocked.
-    os.environ["GDAL_HTTP_PROXY"] = "http://127.0.0.1:1"
+    guard = Guard()
+    guard.set(policy)
+    patched = (socket.socket, "connect"), (socket.socket, "connect_ex"), (socket, "getaddrinfo")
+    saved = [(owner, name, owner.__dict__.get(name)) for owner, name in patched]
+    guard.install()
     try:
         yield
     finally:
-        os.environ.pop("GDAL_HTTP_PROXY", None)
-        os.environ.update(environment)
+        guard.set(None)
         for owner, name, value in saved:
             if value is None:
                 delattr(owner, name)
@@ -148,12 +146,44 @@ def guarded(
                 setattr(owner, name, value)
 
 
-def _install(policy: Policy) -> None:
+class Guard:
+    """Checks each connection of this process against a policy that may be replaced.
+
+    The new policy takes the place of the old one in one step, so that no connection is made
+    unchecked in between. Without a policy everything is allowed.
+    """
+
+    def __init__(self) -> None:
+        self._policy: Policy | None = None
+        self._proxies: dict[str, str] = {}
+
+    def set(self, policy: Policy | None) -> None:
+        """Check by this policy from now on; None and inactive ones allow everything."""
+        if policy is not None and policy.is_active:
+            self._proxies |= {key: os.environ.pop(key) for key in PROXIES if key in os.environ}
+            # GDAL has an HTTP client of its own, which does not use Python's sockets.
+            os.environ["GDAL_HTTP_PROXY"] = "http://127.0.0.1:1"
+            self._policy = policy
+        elif self._policy is not None:
+            self._policy = None
+            os.environ.pop("GDAL_HTTP_PROXY", None)
+            os.environ.update(self._proxies)
+            self._proxies = {}
+
+    def install(self) -> None:
+        """Check what this process connects to from now on."""
+        _install(lambda: self._policy)
+
+
+def _install(current: Callable[[], Policy | None]) -> None:
     resolve = socket.getaddrinfo
     connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
 
     def check(sock: socket.socket, address: Any) -> Any:
         """The address to connect to: a name is resolved here, so that it is checked."""
+        policy = current()
+        if policy is None:
+            return address
         if sock.family not in (socket.AF_INET, socket.AF_INET6):
             raise PermissionError("connections to local sockets are not allowed")
         host = address[0]
@@ -174,6 +204,9 @@ def _install(policy: Policy) -> None:
 
     def guarded_getaddrinfo(*args: Any, **kwargs: Any) -> list:
         found = resolve(*args, **kwargs)
+        policy = current()
+        if policy is None:
+            return found
         allowed = [entry for entry in found if policy.allows(entry[4][0])]
         if found and not allowed:
             policy.check(found[0][4][0])
