@@ -8,6 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from .viewers.alone import ALONE_S
+
 _DESCRIPTION = """\
 Runs cube generations, answers estimates and serves viewers in an xcube environment.
 xcube is imported once; each run, estimate and viewer has a forked process."""
@@ -57,6 +59,14 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         metavar="DIR",
         help="folder that holds one folder per service (created, mode 0700); without it no "
         "services are kept",
+    )
+    serve.add_argument(
+        "--alone-limit",
+        type=_seconds,
+        default=ALONE_S,
+        metavar="SECONDS",
+        help="a viewer to which no one is connected ends so long after this program has ended, "
+        "if it is not started again (default: %(default)g)",
     )
     run = commands.add_parser(
         "run", help="run one workload in the foreground, then exit as it does"
@@ -261,6 +271,7 @@ def main() -> int:
         estimate_socket_path=options.estimate_socket,
         runs_dir=options.runs_dir,
         services_dir=options.services_dir,
+        alone_s=options.alone_limit,
         estimators=options.estimators,
         estimate_limit_s=options.estimate_limit,
         estimate_memory_bytes=options.estimate_memory << 20,

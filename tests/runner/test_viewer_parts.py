@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import copy
 import json
+import socket
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs.runner.record import notify
 from jobs.runner.record.workload import WorkloadError
 from jobs.runner.system import linux
 from jobs.runner.viewers import apis
 from jobs.runner.viewers.admit import admit
+from jobs.runner.viewers.alone import ALONE_S, Alone, is_connected
 from jobs.runner.viewers.folder import ServiceDir
 from jobs.runner.viewers.restarts import FIRST_PAUSE_S, MOST_RESTARTS, WINDOW_S, Restarts
 from jobs.runner.viewers.workload import parse
@@ -215,6 +218,47 @@ class TestRestarts:
 )
 def test_routes_that_execute_or_write_are_closed(route, offered):
     assert apis.is_offered(route) is offered
+
+
+class TestAlone:
+    @pytest.fixture
+    def folder(self, tmp_path):
+        (tmp_path / "one").mkdir()
+        return ServiceDir(tmp_path, "one")
+
+    def test_a_runner_that_comes_back_in_time_begins_the_wait_anew(self, folder):
+        now = [0.0]
+        alone = Alone(folder, "/nowhere", clock=lambda: now[0])
+
+        def look(after_s: float) -> bool:
+            now[0] += after_s
+            return alone.must_end()
+
+        assert [look(100) for _ in range(3)] == [False] * 3
+        with notify.listen(folder.root):
+            assert not look(ALONE_S)
+        assert [look(100) for _ in range(4)] == [False, False, False, True]
+
+    def test_not_while_someone_is_connected(self, folder):
+        now = [0.0]
+        listener = folder.listen()
+        address = listener.getsockname()
+        alone = Alone(folder, address, limit_s=1, clock=lambda: now[0])
+        assert not alone.must_end() and not is_connected(address)
+        now[0] = 1e6
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(folder.socket))
+            assert is_connected(address) and not alone.must_end()
+            accepted, _ = listener.accept()
+            assert is_connected(address)
+            accepted.close()
+        now[0] += 1
+        assert alone.must_end()
+        listener.close()
+
+    def test_at_once_without_a_folder(self, folder):
+        folder.path.rmdir()
+        assert Alone(folder, "/nowhere").must_end()
 
 
 def test_a_configuration_cannot_name_files_of_the_server():

@@ -34,6 +34,17 @@ def listen(root: Path) -> socket.socket:
     return receiver
 
 
+def is_heard(root: Path) -> bool:
+    """Whether a zygote listens. One that has ended leaves a socket that refuses connections."""
+    asking = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        with asking, _short(root) as address:
+            asking.connect(address)
+    except (ConnectionRefusedError, FileNotFoundError):
+        return False
+    return True
+
+
 def tell(root: Path, name: str) -> None:
     sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     with contextlib.suppress(OSError), _short(root) as address, sender:

@@ -88,13 +88,22 @@ class KeptService:
 
 
 class Services:
-    def __init__(self, *, root: Path, selector: selectors.BaseSelector, intake: Intake):
+    def __init__(
+        self,
+        *,
+        root: Path,
+        selector: selectors.BaseSelector,
+        intake: Intake,
+        alone_s: float,
+    ):
+        """`alone_s`: so long an unused viewer goes on after the runner has ended."""
         self.root = root
         self.services: dict[str, KeptService] = {}
         # Another number after a restart, so that no caller waits for a change already made.
         self.version = time.time_ns()
         self._selector = selector
         self._intake = intake
+        self._alone_s = alone_s
 
     def restore(self) -> None:
         """At the start: adopt the services of this boot, clear those of an earlier one."""
@@ -242,7 +251,8 @@ class Services:
         service.start_at = time.monotonic() + min(30.0, 0.25 * 2 ** min(service.starts, 8))
         service.is_stopping = False
         service.told_revision = service.meta.get("revision", 0)
-        pid = process.spawn(partial(supervise, service.folder, listener=fd), keep=[fd])
+        run = partial(supervise, service.folder, listener=fd, alone_s=self._alone_s)
+        pid = process.spawn(run, keep=[fd])
         self._watch(service, pid)
         # The supervisor may have read what shall be just before a change.
         service.settle_at = service.woken_until if service.meta.get("is_asleep") else float("inf")

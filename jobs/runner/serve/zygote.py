@@ -20,6 +20,7 @@ from ..record import notify, rundir
 from ..system import linux, process, signals
 from ..system.connections import Server, listen
 from ..viewers import warm as viewers
+from ..viewers.alone import ALONE_S
 from ..work import warm
 from .control import Control
 from .intake import Intake
@@ -37,6 +38,7 @@ def serve(
     estimate_socket_path: Path,
     runs_dir: Path,
     services_dir: Path | None = None,
+    alone_s: float = ALONE_S,
     estimators: int,
     estimate_limit_s: float,
     estimate_memory_bytes: int,
@@ -67,7 +69,14 @@ def serve(
         memory_bytes=estimate_memory_bytes,
     )
     zygote = _Zygote(
-        runs_dir, services_dir, intake, pool, control_listener, umask=umask, version=version
+        runs_dir,
+        services_dir,
+        intake,
+        pool,
+        control_listener,
+        umask=umask,
+        version=version,
+        alone_s=alone_s,
     )
     process.say(f"ready after {time.monotonic() - started:.1f} s, {pool.size} estimators")
     zygote.run()
@@ -88,6 +97,7 @@ class _Zygote:
         *,
         umask: int,
         version: str,
+        alone_s: float,
     ):
         self._root = root
         self._intake = intake
@@ -98,7 +108,9 @@ class _Zygote:
         self._registry = Registry(root=root, selector=self._selector, intake=intake, umask=umask)
         self._services: Services | None = None
         if services_root is not None:
-            self._services = Services(root=services_root, selector=self._selector, intake=intake)
+            self._services = Services(
+                root=services_root, selector=self._selector, intake=intake, alone_s=alone_s
+            )
             self._hear(services_root, self._services.hinted)
         about = {"program": "xcube-hub runner", "pid": os.getpid(), "xcube": version}
         self._control = Control(

@@ -1,7 +1,8 @@
 """The supervisor of one service: starts its process, watches it, starts it again after a crash.
 
 It is a process of its own in a session of its own, so it and the viewer outlive the runner. It
-reads no secret. It ends when the service falls asleep, is removed, or crashes too often.
+reads no secret. It ends when the service falls asleep, is removed, crashes too often, or is left
+alone.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import os
 import selectors
 import signal
+import socket
 import time
 from typing import Any
 
@@ -22,6 +24,7 @@ from ..record.outcome import LAUNCH, NO_SPACE_EXIT, OUT_OF_MEMORY, REFUSED_EXIT
 from ..record.rundir import insistently, now
 from ..system import linux, process
 from . import child
+from .alone import ALONE_S, Alone
 from .folder import ServiceDir
 from .restarts import MOST_RESTARTS, Restarts
 
@@ -35,14 +38,16 @@ _LINES, _BYTES = 1_000, 256_000
 _NEWS_LIMIT = 1 << 20
 
 
-def supervise(folder: ServiceDir, *, listener: int) -> int:
+def supervise(folder: ServiceDir, *, listener: int, alone_s: float = ALONE_S) -> int:
     """Run the service in the folder, unless another supervisor has claimed it."""
     os.setsid()
     wakeup, asked = _catch_signals()
     who = linux.identity(os.getpid())
     if not insistently(lambda: folder.write_once("supervisor.json", who), tries=CLAIM_TRIES):
         return 0
-    return _Supervisor(folder, listener, asked).run(wakeup)
+    with socket.socket(fileno=os.dup(listener)) as bound:
+        alone = Alone(folder, bound.getsockname(), limit_s=alone_s)
+    return _Supervisor(folder, listener, asked, alone).run(wakeup)
 
 
 def _catch_signals() -> tuple[int, set[int]]:
@@ -58,10 +63,11 @@ def _catch_signals() -> tuple[int, set[int]]:
 
 
 class _Supervisor:
-    def __init__(self, folder: ServiceDir, listener: int, asked: set[int]):
+    def __init__(self, folder: ServiceDir, listener: int, asked: set[int], alone: Alone):
         self._folder = folder
         self._listener = listener
         self._asked = asked
+        self._alone = alone
         self._meta: dict[str, Any] = folder.read("meta.json") or {}
         earlier = folder.read("state.json") or {}
         self._restarts = Restarts(earlier.get("restarts", 0), earlier.get("crashes", []))
@@ -95,6 +101,7 @@ class _Supervisor:
         self._selector.register(wakeup, selectors.EVENT_READ, "wakeup")
         while not self._is_ended:
             self._obey()
+            self._end_if_alone()
             self._start_if_due()
             self._enforce()
             self._write_state()
@@ -131,10 +138,8 @@ class _Supervisor:
         """Do what the signals say that have come."""
         asked = set(self._asked)
         self._asked -= asked
-        if signal.SIGTERM in asked and not self._is_stopping:
-            self._is_stopping = True
-            self._stop_child()
-            self._is_ended = self._child is None
+        if signal.SIGTERM in asked:
+            self._stop()
         if signal.SIGHUP in asked:
             self._reload()
         if signal.SIGUSR1 in asked:
@@ -142,6 +147,18 @@ class _Supervisor:
         if self._must_refresh and self._served is not None:
             self._must_refresh = False
             self._signal(signal.SIGUSR1)
+
+    def _stop(self) -> None:
+        if not self._is_stopping:
+            self._is_stopping = True
+            self._stop_child()
+            self._is_ended = self._child is None
+
+    def _end_if_alone(self) -> None:
+        """End as if it fell asleep; the next runner starts it again if it shall be awake."""
+        if not self._is_stopping and self._alone.must_end():
+            process.say(f"{self._folder.name}: ends, because there is no runner any more")
+            self._stop()
 
     def _reload(self) -> None:
         """Compare what shall be with what is served."""
