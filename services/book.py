@@ -136,7 +136,7 @@ class ServiceBook(Book[ServiceFact]):
         lived = asked_at - (instance.applied_at or asked_at)
         losses = 1 + (instance.losses if lived < LOSSES_WITHIN else 0)
         if losses > MOST_LOSSES:
-            message = f"The service vanished from the engine {losses} times within an hour each."
+            message = f"It vanished {losses} times, each within an hour of the last."
             lifecycle.fail(instance, Reason.LOST, message, actor=ACTOR)
             return True
         ServiceInstance.objects.filter(pk=instance.pk).update(losses=losses)
