@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from .runnerprocess import wait_for
-from .viewerclient import Viewers, workload
+from .viewerclient import TILE, Viewers, fetch, workload
 
 pytestmark = pytest.mark.xcube
 
@@ -65,6 +65,16 @@ def s3(identifier: str, endpoint: str) -> dict[str, Any]:
     }
 
 
+def https(identifier: str, host: str) -> dict[str, Any]:
+    """A store whose parameters hold no URL, so only its connections can be refused."""
+    return {
+        "Identifier": identifier,
+        "StoreId": "https",
+        "StoreParams": {"root": host},
+        "Datasets": [{"Path": "cube.zarr", "Identifier": f"{identifier}-cube"}],
+    }
+
+
 def with_stores(work: dict[str, Any], *stores: dict[str, Any], own: list[str]) -> dict[str, Any]:
     work = copy.deepcopy(work)
     config = work["payload"]["config"]
@@ -84,6 +94,33 @@ def until_refused(viewers: Viewers, work: dict[str, Any], names: list[str]) -> d
         return fact if all(is_refused(fact, name) for name in names) else None
 
     return wait_for(look, "refusal of own stores")
+
+
+def test_a_callers_own_store_reaches_nothing_private(viewers, demo_root, listener):
+    hosts = ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0", "2130706433"]
+    stores = [s3(f"s3-{n}", f"http://{host}:{listener.port}") for n, host in enumerate(hosts)]
+    stores.append(s3("metadata", "http://169.254.169.254"))
+    named = [store["Identifier"] for store in stores]
+    stores.append(https("web", f"localhost:{listener.port}"))
+    own = [*named, "web"]
+    work = with_stores(workload(demo_root), *stores, own=own)
+    viewers.put(work)
+    viewers.until(work["name"], "RUNNING")
+    fact = until_refused(viewers, work, named)
+    assert any(name.startswith("web") for name in fact["broken"])
+    # The caller's other stores are shown nevertheless.
+    assert fetch(viewers.socket(work["name"]), TILE)[0] == 200
+
+    # Nor while the configuration changes, nor when the data are opened anew.
+    for number in range(4):
+        other = s3("operators", f"http://127.0.0.{7 + number}:1")
+        work = viewers.change(with_stores(work, other, *stores, own=own))
+        viewers.until(work["name"], "RUNNING")
+        assert viewers.refresh(work["name"]) == 202
+    until_refused(viewers, work, named)
+    assert listener.connections == 0
+    viewers.delete(work["name"])
+    viewers.until_gone(work["name"])
 
 
 def test_an_operators_store_is_reached_and_a_callers_of_the_same_address_is_not(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -115,6 +116,40 @@ def test_viewers_outlive_the_runner(own, demo_root, end):
     for work in (awake, asleep):
         remove(own, work["name"])
     wait_for(lambda: nothing_is_left(own))
+
+
+def test_viewers_that_no_runner_and_no_one_uses_end_and_come_again(own_runner, demo_root):
+    own_runner.options = (*own_runner.options, "--alone-limit", "1")
+    own = Viewers(own_runner.start())
+    unused, used = workload(demo_root), workload(demo_root)
+    for work in (unused, used):
+        own.put(work)
+        own.until(work["name"], "RUNNING")
+    pids = {w["name"]: (own.child(w["name"]), own.supervisor(w["name"])) for w in (unused, used)}
+    with open_socket(own.socket(used["name"])):
+        own.runner.kill()
+        wait_for(lambda: not any(is_running(pid) for pid in pids[unused["name"]]))
+        assert all(is_running(pid) for pid in pids[used["name"]])
+    wait_for(lambda: not any(is_running(pid) for pid in pids[used["name"]]))
+    assert (own.folder(unused["name"]) / "meta.json").exists()
+
+    own.runner.start()
+    for work in (unused, used):
+        fact = own.until(work["name"], "RUNNING")
+        assert (fact["revision"], fact["restarts"], fact["reason"]) == (1, 0, None)
+        assert fetch(own.socket(work["name"]), TILE)[0] == 200
+        remove(own, work["name"])
+    wait_for(lambda: nothing_is_left(own))
+
+
+def test_viewers_end_soon_when_runner_and_folder_are_gone(own, demo_root):
+    work = workload(demo_root)
+    own.put(work)
+    own.until(work["name"], "RUNNING")
+    pids = own.child(work["name"]), own.supervisor(work["name"])
+    own.runner.kill()
+    shutil.rmtree(own.runner.services)
+    wait_for(lambda: not any(is_running(pid) for pid in pids))
 
 
 def test_a_change_while_there_is_no_runner_is_seen_by_the_next(own, demo_root):

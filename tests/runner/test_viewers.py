@@ -317,6 +317,12 @@ def test_asleep_there_is_no_process_and_a_connection_wakes_it(viewers, shown):
     assert viewers.child(name) == child
 
 
+def test_the_server_tells_nothing_about_its_machine(viewers, shown):
+    told = json_of(viewers.socket(shown["name"]), "/")
+    assert told["version"] and told["apis"]
+    assert not {"pid", "versions"} & set(told)
+
+
 def test_an_older_revision_is_ignored(viewers, shown):
     newer = viewers.change(viewers.change(shown))
     assert newer["revision"] == 3
