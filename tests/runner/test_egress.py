@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from jobs.runner.work.egress import Guard, NotAllowed, Policy, guarded
+from jobs.runner.work.egress import Guard, NotAllowed, Policy, check_named, guarded
 from tests.patience import wait_for
 
 DENY = {"deny_private": True, "allow_networks": []}
@@ -132,6 +132,21 @@ def test_no_connection_slips_through_while_the_policy_is_replaced(port, monkeypa
     guard.set(None)
     socket.create_connection(("127.0.0.1", port)).close()
     assert "GDAL_HTTP_PROXY" not in os.environ
+
+
+def test_a_policy_that_is_made_under_another_one_finds_its_addresses(port, monkeypatch):
+    for owner, name in ((socket.socket, "connect"), (socket.socket, "connect_ex")):
+        monkeypatch.setattr(owner, name, getattr(owner, name))
+    monkeypatch.setattr(socket, "getaddrinfo", socket.getaddrinfo)
+    guard = Guard()
+    guard.set(Policy(DENY))
+    guard.install()
+    url = f"http://localhost:{port}"
+    with pytest.raises(NotAllowed, match="localhost"):
+        check_named([url], Policy(DENY))
+    guard.set(Policy(DENY, operators_stores=[url]))
+    socket.create_connection(("127.0.0.1", port)).close()
+    guard.set(None)
 
 
 def test_proxies_are_back_after_several_policies(monkeypatch):

@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 from ..system.environment import PROXIES
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_resolve = socket.getaddrinfo
+"""Not guarded: it answers which addresses are meant, and opens no connection to them."""
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -94,7 +96,7 @@ def _resolved(params: Any) -> Iterator[tuple[Address, int]]:
 
 def _addresses(host: str) -> list[str]:
     try:
-        return [entry[4][0] for entry in socket.getaddrinfo(host, None)]
+        return [entry[4][0] for entry in _resolve(host, None)]
     except (OSError, UnicodeError):
         return []
 
