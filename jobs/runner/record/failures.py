@@ -17,7 +17,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 _ON_INSTANCE = re.compile(r"^On instance((?:\[[^\n]*?\])*):$", re.MULTILINE)
 _STEP = re.compile(r"\['([^']*)'\]|\[(\d+)\]")
 _NETWORK_PACKAGES = {"botocore", "aiobotocore", "aiohttp", "requests", "urllib3", "s3fs", "adlfs"}
-_REQUEST_ERRORS = {"CubeGeneratorError", "ValidationError", "DataStoreError"}
+_REQUEST_ERRORS = {"CubeGeneratorError", "ValidationError", "DataStoreError", "OutsideStore"}
 
 
 class Failure(NamedTuple):

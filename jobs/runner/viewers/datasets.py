@@ -20,7 +20,6 @@ from xcube.webapi.datasets.context import DatasetsContext
 
 from ..record.failures import describe, without_roots
 from ..system.process import say
-from .inside import check_inside
 
 SOON_S = 1.5
 """So long a start waits for datasets that open slowly. They are shown as soon as they are open."""
@@ -129,8 +128,6 @@ class TolerantDatasets(DatasetsContext):
     def _open(self, config: dict[str, Any]) -> None:
         name = config["Identifier"]
         try:
-            if store := config.get("StoreInstanceId"):
-                check_inside(self.get_data_store_pool().get_store(store), config["Path"])
             dataset = self._open_ml_dataset(config)
             if not dataset.base_dataset.data_vars:
                 raise ValueError("The dataset has no variables.")

@@ -223,6 +223,7 @@ def forget() -> None:
     """File systems are cached with credentials and listings: the next request gets its own."""
     from fsspec.spec import AbstractFileSystem
 
+    containment.forget()
     todo = [AbstractFileSystem]
     while todo:
         kind = todo.pop()

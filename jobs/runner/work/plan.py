@@ -29,7 +29,7 @@ from xcube.core.normalize import DatasetIsNotACubeError
 from xcube.core.schema import get_dataset_chunks
 from xcube.core.store.storepool import get_data_store_instance
 
-from . import area, pieces, refusals, repairs, requestcheck
+from . import area, containment, pieces, refusals, repairs, requestcheck
 
 _SPATIAL = ("lat", "lon", "y", "x", "latitude", "longitude")
 
@@ -164,6 +164,8 @@ def _open(field: str, item: InputConfig, config: CubeConfig, stores: Any) -> Any
         if given.get("chunks"):
             pieces.check_opened(f"{field}.open_params.chunks", dataset)
         return dataset
+    except containment.OutsideStore as error:
+        raise refusals.refuse(f"{field}.data_id", str(error)) from error
     except KeyError as error:
         raise refusals.refuse(field, f"cannot be opened: {error}") from error
     except TypeError as error:

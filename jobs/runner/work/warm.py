@@ -37,6 +37,7 @@ def import_xcube() -> str:
 
     from . import (  # noqa: F401
         codecs,
+        containment,
         cubegen,
         described,
         estimate,
@@ -51,6 +52,7 @@ def import_xcube() -> str:
     init_plugins()
     codecs.disarm()
     repairs.install()
+    containment.install()
     schemas.trust_schemas()
     xarray.backends.plugins.list_engines()
     process.library_fds |= linux.open_fds() - before
