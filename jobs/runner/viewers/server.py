@@ -25,7 +25,7 @@ from ..record.failures import describe
 from ..record.workload import WorkloadError
 from ..system.process import say
 from ..work.egress import Guard, Policy, check_named
-from . import apis
+from . import apis, indexes
 from .datasets import TolerantDatasets, forget_listings
 from .framework import ClosedFramework
 
@@ -89,6 +89,7 @@ class ViewerServer:
     def _build(self) -> None:
         datasets_api.api._create_ctx = self._new_datasets
         apis.refuse_expressions()
+        indexes.build_before_sharing()
         apis.hide_process()
         self._network.install()
         self._guard(self._work)
