@@ -8,61 +8,22 @@ import os
 import re
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.benchmarks.hub import Hub, Session
+from tests.benchmarks.hub import Hub
 from tests.jobs.factories import cubegen_request
 from tests.patience import wait_for
 
+from .people import Person, person
 from .plain_browser import Answer, Browser
 
 pytestmark = pytest.mark.processes
 
 OWNER, GUEST = "owner@example.org", "guest@example.org"
-_SIGN_IN = """
-import django; django.setup()
-from django.test import Client
-from accounts.models import User
-client = Client()
-client.force_login(User.objects.get(email={email!r}), backend={backend!r})
-print("SESSION", client.session.session_key)
-"""
-_SWITCH = """
-import django; django.setup()
-from accounts.models import User
-assert User.objects.filter(email={email!r}).update(is_active={on}) == 1
-"""
 TILE = re.compile(rb"\x89PNG\r\n")
-
-
-@dataclass
-class Person:
-    """A user with an API client and a browser that is signed in at the hub."""
-
-    hub: Hub
-    email: str
-    api: Session
-    browser: Browser
-
-    def switch(self, *, on: bool) -> None:
-        self.hub.python("-c", _SWITCH.format(email=self.email, on=on))
-
-    def call(self, method: str, path: str, body: Any = None, *, status: int = 200) -> Any:
-        found, answer = self.api.call(method, path, body)
-        assert found == status, answer
-        return answer
-
-
-def person(hub: Hub, email: str) -> Person:
-    api = hub.new_user(email)
-    code = _SIGN_IN.format(email=email, backend="accounts.sign_on.backend.OidcBackend")
-    session = hub.python("-c", code).partition("SESSION ")[2].strip()
-    host = urlsplit(hub.url).hostname or ""
-    return Person(hub, email, api, Browser({host: {"sessionid": session}}))
 
 
 @pytest.fixture(scope="module")
@@ -84,17 +45,7 @@ def guest(hub: Hub) -> Person:
 
 @pytest.fixture(scope="module")
 def job_id(hub: Hub, owner: Person) -> str:
-    hub.until_estimates(owner.api, cubegen_request("shown.zarr"))
-    made = owner.call("PUT", "/cubegens", cubegen_request("shown.zarr"))
-    job_id = made["job_id"]
-
-    def has_ended() -> bool:
-        states = owner.call("GET", f"/cubegens/{job_id}")
-        assert not states["job_status"].get("failed"), states
-        return bool(states["job_status"].get("succeeded"))
-
-    wait_for(has_ended, "finished cube", pause_s=0.2)
-    return job_id
+    return owner.generate(cubegen_request("shown.zarr"))
 
 
 class Viewer:

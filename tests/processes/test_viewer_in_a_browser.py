@@ -1,0 +1,194 @@
+"""A user looks at a finished cube in a real browser: map, variable, time series."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Response
+
+from tests.benchmarks.hub import Hub
+from tests.jobs.factories import cubegen_request
+from tests.patience import PATIENCE_S, wait_for
+from tests.servers.browser import chromium
+
+from .people import Person, person
+
+pytestmark = pytest.mark.processes
+
+WORLD = {
+    "variable_names": ["chl", "sst"],
+    "bbox": [-180, -90, 180, 90],
+    "spatial_res": 10,
+    "time_range": ["2020-01-01", "2020-01-06"],
+    "time_period": "1D",
+}
+FETCH = "async (path) => (await fetch(path, {cache: 'no-store'})).status"
+SHOWS_TILES = """() => [...document.querySelectorAll('.ol-viewport canvas')].some((canvas) => {
+    if (!canvas.width || !canvas.height) return false;
+    const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+    const colors = new Set();
+    for (let at = 0; at < pixels.length; at += 64) {
+        if (pixels[at + 3]) colors.add(pixels[at] << 16 | pixels[at + 1] << 8 | pixels[at + 2]);
+    }
+    return colors.size > 10;
+})"""
+"""Whether the map is painted in many colors, as a variable is."""
+
+
+class Desk:
+    """The browser of a person: a context of its own, and what it asked for and complained of."""
+
+    def __init__(self, browser: Browser, owner: Person) -> None:
+        self.context: BrowserContext = browser.new_context(
+            viewport={"width": 1280, "height": 800}, service_workers="block"
+        )
+        self.context.set_default_timeout(PATIENCE_S * 1000)
+        self.context.add_cookies(
+            [{"name": "sessionid", "value": owner.session, "url": owner.hub.url}]
+        )
+        self.owner = owner
+        self.faults: list[str] = []
+        self.hosts: set[str] = set()
+        self.answers: list[Response] = []
+        self.context.on("request", lambda request: self._asked(request.url))
+        self.context.on("response", lambda answer: self.answers.append(answer))
+        self.context.on("weberror", lambda error: self.faults.append(str(error.error)))
+        self.context.on(
+            "console",
+            lambda message: self.faults.append(message.text) if message.type == "error" else None,
+        )
+
+    def _asked(self, url: str) -> None:
+        if url.startswith(("http:", "https:", "ws:", "wss:")):
+            self.hosts.add(urlsplit(url).netloc)
+
+    def open_viewer(self) -> Page:
+        """From the list of cubes, by one click, until the map shows the cube."""
+        page = self.context.new_page()
+        page.goto(f"{self.owner.hub.url}/cubes/")
+        page.get_by_role("button", name="Open in viewer").click()
+        page.wait_for_url("**/viewer/?dataset=*")
+        page.get_by_role("button", name="Accept and continue").click()
+        page.wait_for_function(SHOWS_TILES, polling=250)
+        return page
+
+    def statuses(self, part: str) -> list[int]:
+        """Of the answers below `/<part>/` of the viewer's server."""
+        return [it.status for it in self.answers if urlsplit(it.url).path.startswith(f"/{part}/")]
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory, xcube_python, demo_cube) -> Iterator[Hub]:
+    hub = Hub(tmp_path_factory.mktemp("hub"), xcube_python=xcube_python, demo_cube=demo_cube)
+    paint(hub.folder / "source" / demo_cube.name, "chl", 0, 5650)
+    yield hub
+    hub.stop()
+
+
+def paint(cube: Path, variable: str, low: float, high: float) -> None:
+    """Let the viewer paint this range of the variable: by default it shows 0 to 1."""
+    attributes = {"color_value_min": low, "color_value_max": high, "color_bar_name": "viridis"}
+    own, all_of_them = cube / variable / ".zattrs", cube / ".zmetadata"
+    own.write_text(json.dumps({**json.loads(own.read_text()), **attributes}))
+    metadata = json.loads(all_of_them.read_text())
+    metadata["metadata"][f"{variable}/.zattrs"].update(attributes)
+    all_of_them.write_text(json.dumps(metadata))
+
+
+@pytest.fixture(scope="module")
+def owner(hub: Hub) -> Iterator[Person]:
+    owner = person(hub, "owner@example.org")
+    owner.generate(cubegen_request("world.zarr", cube_config=WORLD))
+    yield owner
+    for service in owner.call("GET", "/xcube"):  # they would outlive the hub
+        owner.call("DELETE", f"/xcube/{service['id']}")
+        folder = hub.folder / "services" / service["id"]
+        wait_for(lambda folder=folder: not folder.exists(), "end of the viewer")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def desk(browser: Browser, owner: Person) -> Iterator[Desk]:
+    desk = Desk(browser, owner)
+    yield desk
+    desk.context.close()
+
+
+def service_of(page: Page) -> str:
+    return (urlsplit(page.url).hostname or "").partition(".")[0]
+
+
+def keep_picture(page: Page, folder: Path) -> None:
+    """For someone to look at; in TEST_PICTURES if that is set."""
+    folder = Path(os.environ.get("TEST_PICTURES", folder))
+    page.screenshot(path=folder / "viewer.png", animations="disabled")
+
+
+def test_a_click_shows_map_variable_and_time_series(desk, tmp_path):
+    page = desk.open_viewer()
+    assert page.get_by_text("world.zarr").count()
+    assert page.get_by_text("chl").count()
+    assert page.title() == "Your cubes"
+    page.get_by_label("Add a point location in map").click()
+    with page.expect_response(lambda answer: "/timeseries/" in answer.url) as series:
+        page.locator(".ol-viewport").first.click(position={"x": 500, "y": 300})
+    assert series.value.status == 200
+    values = [point["mean"] for point in series.value.json()["result"]]
+    assert len(values) == 6
+    page.locator(".recharts-line-dots").first.wait_for()
+    keep_picture(page, tmp_path)
+    assert set(desk.statuses("tiles")) == {200}
+    assert desk.hosts == {urlsplit(desk.owner.hub.url).netloc, urlsplit(page.url).netloc}
+    assert desk.faults == []
+
+
+def test_another_users_browser_cannot_open_it(desk, browser, hub):
+    page = desk.open_viewer()
+    guest = Desk(browser, person(hub, "guest@example.org"))
+    foreign = guest.context.new_page()
+    answer = foreign.goto(page.url)
+    assert answer.status == 404
+    assert foreign.get_by_text("There is no such service for you").count()
+    tile = next(it.url for it in desk.answers if "/tiles/" in it.url)
+    assert foreign.goto(tile).status in (401, 404)
+    assert [it for it in guest.answers if it.status == 200 and ".localhost" in it.url] == []
+    guest.context.close()
+
+
+def test_a_sleeping_viewer_wakes_on_a_click_and_on_navigation(desk):
+    page = desk.open_viewer()
+    service = f"/xcube/{service_of(page)}"
+    for wake in (page.get_by_label("First time step").click, page.reload):
+        wait_for(lambda: desk.owner.call("GET", service)["state"] == "READY", "ready service")
+        desk.owner.call("POST", f"{service}/sleep")
+        wait_for(lambda: desk.owner.call("GET", service)["state"] == "ASLEEP", "sleep")
+        desk.answers.clear()
+        with page.expect_response(lambda answer: "/tiles/" in answer.url) as tile:
+            wake()
+        assert tile.value.status in (200, 304)
+        page.wait_for_function(SHOWS_TILES, polling=250)
+    assert set(desk.statuses("tiles")) <= {200, 304}
+
+
+def test_the_end_of_the_owners_account_ends_the_open_tab(desk):
+    page = desk.open_viewer()
+    assert page.evaluate(FETCH, "/datasets") == 200
+    desk.owner.switch(on=False)
+    try:
+        wait_for(lambda: page.evaluate(FETCH, "/datasets") != 200, "end", pause_s=0.2)
+        desk.answers.clear()
+        with page.expect_response(lambda answer: "/tiles/" in answer.url) as tile:
+            page.get_by_label("First time step").click()
+        assert tile.value.status in (401, 403, 404, 410)
+    finally:
+        desk.owner.switch(on=True)
