@@ -350,3 +350,50 @@ def test_other_places_of_services_are_refused(viewers, demo_root):
         {"error": "revision: must be a whole number from 0."},
     )
     assert work["name"] not in viewers.names()
+
+
+RANGES = """
+import sys, numpy as np, xarray as xr
+y, x = np.linspace(-80, 80, 40), np.linspace(-170, 170, 60)
+field = 285 + 4 * np.random.default_rng(1).standard_normal((3, 40, 60))
+times = np.array(["2020-01-01", "2020-01-02", "2020-01-03"], "M8[ns]")
+def variable(values, **attrs):
+    return ("time", "lat", "lon"), values.astype("f4"), attrs
+cube = xr.Dataset({
+    "sst": variable(field, units="K"),
+    "told": variable(field, color_value_min=200.0, color_value_max=400.0),
+    "styled": variable(field),
+    "nothing": variable(field * np.nan),
+    "broken": variable(field),
+}, {"time": times, "lat": y, "lon": x})
+cube.to_zarr(sys.argv[1], zarr_format=2)
+"""
+
+
+def test_where_nothing_says_the_range_of_values_it_is_looked_for(viewers, tmp_path, xcube_forks):
+    root = tmp_path / "ranges"
+    root.mkdir()
+    xcube_forks.run("-c", RANGES, str(root / "sea.zarr"))
+    for chunk in (root / "sea.zarr" / "broken").glob("[0-9]*"):
+        chunk.write_bytes(b"no chunk")
+    work = workload(root, "sea.zarr")
+    work["payload"]["config"]["Styles"] = [
+        {"Identifier": "default", "ColorMappings": {"styled": {"ValueRange": [1, 2]}}}
+    ]
+    viewers.put(work)
+    viewers.until(work["name"], "RUNNING")
+    socket = viewers.socket(work["name"])
+
+    def limits() -> dict[str, tuple[float, float]]:
+        detail = json_of(socket, "/datasets/demo~sea.zarr")
+        return {v["name"]: (v["colorBarMin"], v["colorBarMax"]) for v in detail["variables"]}
+
+    wait_for(lambda: limits()["sst"] != (0.0, 1.0))  # a late answer is for the next page
+    found = limits()
+    low, high = found["sst"]
+    assert 273 < low < 279 and 291 < high < 297
+    assert found["told"] == (200.0, 400.0)
+    assert found["styled"] == (1.0, 2.0)
+    assert found["nothing"] == found["broken"] == (0.0, 1.0)
+    viewers.delete(work["name"])
+    viewers.until_gone(work["name"])

@@ -16,10 +16,11 @@ from typing import Any
 import fsspec
 from xcube.core.store import DataStoreConfig, DataStorePool
 from xcube.server.api import ApiError, Context
-from xcube.webapi.datasets.context import DatasetsContext
+from xcube.webapi.datasets.context import DEFAULT_VALUE_RANGE, DatasetsContext
 
 from ..record.failures import describe, without_roots
 from ..system.process import say
+from .ranges import ValueRanges
 
 SOON_S = 1.5
 """So long a start waits for datasets that open slowly. They are shown as soon as they are open."""
@@ -49,6 +50,7 @@ class TolerantDatasets(DatasetsContext):
         self._needed = set(self._opened)
         self._needed_stores = {config.get("StoreInstanceId") for config in self._opened.values()}
         self._opened = {}
+        self._ranges = ValueRanges()
         self._lock = threading.Lock()
         self._is_listed = False
         self._all_configs: list[dict[str, Any]] = []
@@ -155,6 +157,17 @@ class TolerantDatasets(DatasetsContext):
             return self._dataset_cache[ds_id]
         except KeyError:
             raise ApiError.NotFound(f'Dataset "{ds_id}" not found') from None
+
+    def get_color_mapping(self, ds_id: str, var_name: str) -> Any:
+        """As xcube does it, but where nothing says the range of values, it is looked for."""
+        name, norm, limits = super().get_color_mapping(ds_id, var_name)
+        style = (self.get_color_mappings(ds_id) or {}).get(var_name) or {}
+        if "ValueRange" in style or "=" in var_name or tuple(limits) != DEFAULT_VALUE_RANGE:
+            return name, norm, limits
+        dataset = self.get_dataset(ds_id)
+        if {"color_value_min", "color_value_max"} & set(dataset[var_name].attrs):
+            return name, norm, limits
+        return name, norm, self._ranges.of(dataset, var_name) or limits
 
     def _why(self, error: BaseException, *, store: str | None) -> str:
         stores = {
