@@ -74,7 +74,7 @@ def test_signing_out_signs_out_at_the_provider_too(hub, edc, make_person, page):
     assert edc.sessions(ann.subject) == []
     page.goto("/")
     assert who_is_signed_in(page) is None
-    page.get_by_role("link", name="Sign in", exact=True).click()
+    page.get_by_role("banner").get_by_role("link", name="Sign in").click()
     page.get_by_role("link", name="Continue with EDC").click()
     fill_in(page, ann)  # it asks for the password again
     assert who_is_signed_in(page) == ann.email
