@@ -133,9 +133,9 @@ def test_reports_of_two_edges_at_once_all_succeed():
     with Threads(8) as threads:
         for trial in range(TRIALS):
             uses = [reports.Use(it.instance_id, 0, "a page", open=1) for it in instances]
-            calls = [
-                lambda order=order: reports.record(order, [])
-                for order in (uses, uses[::-1], uses[10:] + uses[:10], uses[20:]) * 2
-            ]
+            orders = [uses, uses[::-1], uses[10:] + uses[:10], uses[20:]] * 2
+            calls = [lambda order=order: reports.record(order, []) for order in orders]
             answers = threads.at_once(calls)
-            assert answers == [{"ended": [], "stopped": [], "asleep": []}] * 8, (trial, answers)
+            for order, answer in zip(orders, answers, strict=True):
+                assert answer["ended"] == answer["stopped"] == [], (trial, answer)
+                assert set(answer["asleep"]) == {use.instance for use in order}, trial

@@ -52,10 +52,11 @@ def test_the_base_answers_with_and_without_a_slash(client, path):
 
 
 def test_services_are_public_objects(client):
-    (service,) = client.get(f"{API}/services").json()
-    assert set(service) == {"name", "status", "message"}
-    assert service["name"] == "xcube_gen"
-    assert service["status"] == "Error", "neither worker nor runner is there"
+    services = client.get(f"{API}/services").json()
+    assert [service["name"] for service in services] == ["xcube_gen", "xcube_serve"]
+    for service in services:
+        assert set(service) == {"name", "status", "message"}
+        assert service["status"] == "Error", "neither worker, runner nor edge is there"
 
 
 def test_a_body_larger_than_any_endpoint_takes_is_refused_by_its_header(client):

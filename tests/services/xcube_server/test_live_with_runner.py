@@ -23,6 +23,7 @@ from tests.accounts.factories import bearer, make_user
 from tests.jobs.conftest import run_queued_tasks
 from tests.jobs.factories import cubegen_request, submit
 from tests.patience import PATIENCE_S
+from tests.services.factories import make_profile
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xcube]
 
@@ -31,6 +32,7 @@ SCOPES = ("manage:cubegens",)
 
 @pytest.fixture(autouse=True)
 def world(runner, demo_cube, live_server, settings):
+    make_profile()  # a test before this one may have emptied the database
     settings.HUB = {**settings.HUB, "XCUBE_HUB_CALLBACK_URL": f"{live_server.url}/api/v2"}
 
 
