@@ -24,6 +24,10 @@ MOST_PART_BYTES = 25_000
 T = TypeVar("T")
 
 
+TELLS_EVERY_S = 8.0
+"""An edge that nobody uses tells the hub so often that it is there."""
+
+
 class Reports:
     def __init__(
         self, hub: Hub, decisions: Decisions, usage: Usage, *, limits: Limits = LIMITS
@@ -32,6 +36,7 @@ class Reports:
         self._decisions = decisions
         self._usage = usage
         self._limits = limits
+        self._told_at = float("-inf")
         self._confirmed: dict[str, float] = {}
         """When the hub confirmed the rights by which something is open."""
 
@@ -54,7 +59,10 @@ class Reports:
         uses = self._usage.unreported()
         grants = sorted(self._decisions.grants() | self._usage.open_grants())
         use_parts, grant_parts = list(_parts(uses, MOST_USES)), list(_parts(grants, MOST_GRANTS))
-        for number in range(max(len(use_parts), len(grant_parts))):
+        parts = max(len(use_parts), len(grant_parts))
+        if time.monotonic() > self._told_at + TELLS_EVERY_S:
+            parts = max(parts, 1)  # the hub's health shows whether an edge is there
+        for number in range(parts):
             some_uses = use_parts[number] if number < len(use_parts) else []
             some_grants = grant_parts[number] if number < len(grant_parts) else []
             asked_at = time.monotonic()
@@ -64,6 +72,7 @@ class Reports:
                 left = [use for part in use_parts[number:] for use in part]
                 self._usage.not_reported(str(use["instance"]) for use in left)
                 raise
+            self._told_at = time.monotonic()
             self._heard(ended, some_grants, asked_at)
 
     def _heard(self, ended: Ended, asked: Sequence[str], asked_at: float) -> None:
