@@ -87,11 +87,11 @@ def viewer(owner: Person, job_id: str) -> Viewer:
 
 
 def until_refused(viewer: Viewer, browser: Browser) -> Answer:
-    """The first answer that is no success."""
+    """The first answer that refuses. A request that is under way when the service ends gets 502."""
 
     def refused() -> Answer | None:
         answer = viewer.datasets(browser)
-        return answer if answer.status != 200 else None
+        return answer if 400 <= answer.status < 500 else None
 
     found = wait_for(refused, "refusal", pause_s=0.2)
     assert found is not None
