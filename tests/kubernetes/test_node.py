@@ -48,8 +48,8 @@ def test_a_restricted_pod_tells_by_log_and_termination_message(
     node_cluster: NodeCluster, node_namespace: str
 ) -> None:
     # The node writes two streams down in any order.
-    text = "exec 2>&1; id -u; touch /tmp/x || echo read-only; echo over > /dev/termination-log; exit 3"
-    end, log = run(node_cluster.api, node_namespace, script("tells", text))
+    text = "exec 2>&1; id -u; touch /tmp/x || echo read-only; echo over > /dev/termination-log"
+    end, log = run(node_cluster.api, node_namespace, script("tells", f"{text}; exit 3"))
     assert (end["exitCode"], end["message"]) == (3, "over\n")
     assert log.splitlines()[0] == "1000"
     assert log.splitlines()[-1] == "read-only"
