@@ -25,6 +25,7 @@ class JobsConfig(AppConfig):
         ticks.housekeeping("jobs.tasks.forget_code", deletes=True)
         ticks.housekeeping("jobs.tasks.forget_requests", deletes=True)
         ticks.housekeeping("jobs.tasks.forget_idempotency_keys", deletes=True)
+        ticks.housekeeping("jobs.tasks.forget_quicklooks", deletes=True)
         also(stop=deletion.stop, forget=deletion.forget)
         followers.register("runs", make_follower)
         navigation.register(Entry("My cubes", "cubes", 10, navigation.signed_in))

@@ -2,7 +2,7 @@
 
 xcube's own workers report once a second, our runner every few seconds. Both always get a fast
 answer, because xcube would fail a good run if its last report were refused. The last report of a
-run in a pod also contains its result.
+run in a pod also contains its result. A report may bring a picture of the cube (`quicklooks.py`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from django.utils import timezone
 from hubsite.engines.base import LogChunk
 from hubsite.refusals import Refused
 
-from . import logs
+from . import logs, quicklooks
 from .models import Job, State
 
 SENDERS = ("on_begin", "on_update", "on_end")
@@ -31,20 +31,23 @@ RESULT_STATUSES = ("ok", "warning", "error")
 
 @dataclass(frozen=True)
 class Report:
-    """The content of a report. `fault` says why its result cannot be stored, if it cannot."""
+    """The content of a report. `fault` says what of it cannot be stored, if anything."""
 
     progress: dict[str, Any]
     chunk: LogChunk | None = None
     result: dict[str, Any] | None = None
+    look: quicklooks.Look | None = None
     fault: Refused | None = None
 
 
 def accept(job: Job, body: Any) -> list[dict[str, Any]]:
     """Store a report if the job's run is not over; returns the progress, newest first.
 
-    Raises Refused. If the result cannot be stored, the rest of the report is stored.
+    Raises Refused. If the result or the picture cannot be stored, the rest of the report is.
     """
     report = parse(body)
+    if report.look is not None:
+        quicklooks.keep(job, report.look)
     # A run that reports has begun, even if the follower has not seen that yet.
     news: dict[str, Any] = {"started_at": Coalesce("started_at", timezone.now())}
     if report.result is not None:
@@ -86,10 +89,14 @@ def parse(report: Any) -> Report:
         raise _wrong("state.total_work", "a number above 0 is expected")
     chunk = _chunk(report.get("output"))
     progress = {"sender": sender, "state": kept}
+    result = look = None
     try:
-        return Report(progress, chunk, result=_result(report.get("result")))
+        result = _result(report.get("result"))
+        if report.get("quicklook") is not None:
+            look = quicklooks.parse(report["quicklook"])
     except Refused as fault:
-        return Report(progress, chunk, fault=fault)
+        return Report(progress, chunk, result, fault=fault)
+    return Report(progress, chunk, result, look)
 
 
 def _result(result: Any) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from . import lifecycle
+from . import lifecycle, quicklooks
 from .models import Job
 from .tasks import remove_soon
 
@@ -20,5 +20,9 @@ def cancel(jobs: Iterable[Job], *, actor: str) -> int:
 
 
 def hide(jobs: QuerySet[Job]) -> None:
-    """Remove these jobs from the lists of their owners; the ledger and the history stay."""
+    """Remove these jobs from the lists of their owners, and the pictures of their cubes.
+
+    The ledger and the history stay.
+    """
     jobs.filter(hidden_at=None).update(hidden_at=timezone.now())
+    quicklooks.remove(jobs)

@@ -293,6 +293,42 @@ class JobLog(models.Model):
         return f"lines {self.first_line}…{self.first_line + self.line_count - 1}"
 
 
+class QuickLook(models.Model):
+    """A small picture of one variable, which the run made at its end. See `quicklooks.py`."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="quicklooks")
+    position = models.PositiveSmallIntegerField(help_text="Place among the job's pictures, from 0.")
+    name = models.CharField(max_length=100, help_text="Name in the address of the picture.")
+    variable = models.CharField(max_length=200)
+    title = models.CharField(max_length=200, blank=True)
+    units = models.CharField(max_length=100, blank=True)
+    png = models.BinaryField(null=True, help_text="The picture; null: there is none, see the note.")
+    digest = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the picture.")
+    width = models.PositiveSmallIntegerField(default=0)
+    height = models.PositiveSmallIntegerField(default=0)
+    time = models.CharField(max_length=40, blank=True, help_text="The time step shown, in UTC.")
+    at = models.JSONField(default=dict, help_text="The place shown in other dimensions, by name.")
+    vmin = models.FloatField(null=True, help_text="The value that has the first color.")
+    vmax = models.FloatField(null=True, help_text="The value that has the last color.")
+    colors = models.JSONField(default=list, help_text="Colors from vmin to vmax, as #rrggbb.")
+    classes = models.JSONField(default=list, help_text="Instead of a range: [color, label], …")
+    bbox = models.JSONField(null=True, help_text="The area shown: x1, y1, x2, y2 of the cube.")
+    note = models.CharField(
+        max_length=300, blank=True, help_text="What a viewer of the picture must know."
+    )
+    made_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        ordering = ["job", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["job", "position"], name="one_quicklook_per_position"),
+            models.UniqueConstraint(fields=["job", "name"], name="one_quicklook_per_name"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.variable} of {self.job_id}"
+
+
 class IdempotencyKey(models.Model):
     """A caller's `Idempotency-Key` and the job that its first use made."""
 

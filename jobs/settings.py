@@ -90,6 +90,16 @@ class JobsSettings(AccountsSettings, EngineSettings):
     )
     """Price of callers' own stores: pixels that one processing unit reads or writes."""
 
+    quicklooks_days: int = setting(
+        "XCUBE_HUB_QUICKLOOKS_DAYS",
+        whole_number,
+        365,
+        minimum=0,
+        maximum=36500,
+    )
+    """How many days pictures of cubes (quick-looks) are kept: at most 12 of 64 kB for each job,
+    mostly a tenth of that. 0: none are made."""
+
     cubegens_silent: bool = setting(
         "CUBEGENS_SILENT",
         boolean,

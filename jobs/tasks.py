@@ -10,7 +10,7 @@ from hubsite.coordination.retention import yesterday
 from hubsite.coordination.wake_up import wake_up
 from hubsite.health import heartbeat
 
-from . import launching, outputs, removal
+from . import launching, outputs, quicklooks, removal
 from .models import IdempotencyKey, Job, JobDocument
 
 
@@ -55,6 +55,11 @@ def forget_requests() -> int:
     """Delete the requests of jobs that never ran, a day after their end."""
     rows = JobDocument.objects.filter(job__launched_at=None, job__finished_at__lt=yesterday())
     return retention.blank(rows.exclude(request={}, estimate={}), request={}, estimate={})
+
+
+def forget_quicklooks() -> int:
+    """Delete pictures of cubes that are older than `XCUBE_HUB_QUICKLOOKS_DAYS`."""
+    return quicklooks.forget_old()
 
 
 def forget_idempotency_keys() -> int:
