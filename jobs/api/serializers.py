@@ -13,6 +13,7 @@ from rest_framework import serializers
 from hubsite.api.pagination import MAX_LIMIT
 from hubsite.api.serializers import ClosedSerializer, ProblemSerializer
 
+from .. import quicklooks
 from ..models import Reason, State
 
 RESULT_STATUSES = ("ok", "warning", "error")
@@ -326,6 +327,20 @@ class RunResultSerializer(ClosedSerializer):
     versions = serializers.DictField(child=serializers.CharField(), required=False, allow_null=True)
 
 
+class RunQuickLookSerializer(serializers.Serializer):
+    """A picture of one variable (quicklooks.py). Where it is not valid, all else is kept."""
+
+    position = serializers.IntegerField(min_value=0, max_value=quicklooks.MOST - 1)
+    variable = serializers.CharField(max_length=200)
+    png = serializers.CharField(
+        required=False,
+        allow_null=True,
+        help_text=f"Base64 of a PNG with a palette, at most {quicklooks.PNG_BYTES} bytes and "
+        f"{quicklooks.LONGEST_SIDE} pixels wide and high.",
+    )
+    note = serializers.CharField(required=False, help_text="Why there is no picture, if so.")
+
+
 class RunReportSerializer(serializers.Serializer):
     """What a run reports: its progress and, from the hub's own runner, lines of its log."""
 
@@ -338,6 +353,7 @@ class RunReportSerializer(serializers.Serializer):
         help_text="With the last report. It ends no job. Where it is not valid, all else of the "
         "report is kept.",
     )
+    quicklook = RunQuickLookSerializer(required=False, allow_null=True)
 
 
 class RunReportAnswerSerializer(serializers.Serializer):

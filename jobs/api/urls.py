@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from .quicklook_views import QuickLookViewSet
 from .run_views import RunViewSet
 from .usage_views import UsageViewSet
 from .views import CubegenViewSet, CubeInfoViewSet, UploadedCodeViewSet, VersionViewSet
@@ -19,6 +20,11 @@ urlpatterns = [
         "cubegens/<slug:job_id>", CubegenViewSet.as_view({"get": "retrieve", "delete": "destroy"})
     ),
     path("cubegens/<slug:job_id>/logs", CubegenViewSet.as_view({"get": "log"})),
+    path("cubegens/<slug:job_id>/quicklooks", QuickLookViewSet.as_view({"get": "list"})),
+    path(
+        "cubegens/<slug:job_id>/quicklooks/<slug:name>.png",
+        QuickLookViewSet.as_view({"get": "picture"}),
+    ),
     path("cubegens/<slug:job_id>/code", RunViewSet.as_view({"get": "code"})),
     path("cubegens/<slug:job_id>/callbacks", RunViewSet.as_view({"put": "report"})),
 ]

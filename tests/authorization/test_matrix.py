@@ -66,9 +66,8 @@ def answer(world: World, caller: str, endpoint: Endpoint, *, missing: bool = Fal
     """What is done by one request is undone before the next."""
     with transaction.atomic():
         response = world.ask(caller, endpoint, missing=missing)
-        response.shown = b"".join(response).decode() if response.streaming else (
-            response.content.decode()
-        )  # fmt: skip
+        content = b"".join(response) if response.streaming else response.content
+        response.shown = content.decode(errors="replace")
         transaction.set_rollback(True)
     return response
 

@@ -22,12 +22,14 @@ from accounts.tokens.hub_tokens import issue_token
 from accounts.tokens.personal import make_token
 from accounts.tokens.signing_keys import signing_keys
 from hubsite.switches import Switch, SwitchEvent
+from jobs import quicklooks
 from jobs.models import State
 from services.models import EdgeSession, Share
 from services.models import State as ServiceState
 from tests.accounts.factories import bearer, make_user
 from tests.accounts.sign_on import issuer
 from tests.jobs.factories import make_job
+from tests.jobs.pictures import looked
 from tests.services.factories import make_instance
 
 from .endpoints import Endpoint
@@ -81,6 +83,7 @@ class World:
             "app_label": "accounts",
             "rest": "datasets",
             "url": "nothing/of/this/name",
+            "name": "sst",
             "action": "stop" if endpoint.route.startswith("services/") else "cancel",
         }
         nobodys = {
@@ -133,6 +136,7 @@ def make_world() -> World:
     users["operator"].user_permissions.clear()
     users = {name: User.objects.get(pk=user.pk) for name, user in users.items()}
     job = make_job(owner, state=State.RUNNING, message=SECRET)
+    quicklooks.keep(job, quicklooks.parse(looked(title=SECRET)))
     client, _ = create_client(owner, scopes=MINE, name=SECRET)
     token, _ = make_token(owner, name=SECRET, scopes=MINE[:1], days=3)
     _subscribe(users["operator"], owner)
