@@ -9,8 +9,16 @@ class AccountsConfig(AppConfig):
         from hubsite.coordination import queues, ticks
 
         from . import checks, metrics  # noqa: F401  (registers the checks)
+        from .notices import kinds
 
         metrics.register()
+        kinds.register(
+            kinds.UNITS_LOW,
+            kinds.UNITS_EXPIRE,
+            kinds.SHARED,
+            kinds.WEBHOOK_OFF,
+            kinds.WEBHOOK_TEST,
+        )
         ticks.every(30, "accounts.tasks.register_in_geodb", queue=queues.OUTSIDE)
         ticks.housekeeping("accounts.tasks.delete_expired_tokens", deletes=True)
         ticks.housekeeping("accounts.tasks.delete_expired_sessions", deletes=True)

@@ -22,6 +22,7 @@ from .models import (
     Client,
     GeodbRegistration,
     Identity,
+    NoticeMail,
     Subscription,
     SubscriptionEvent,
     User,
@@ -114,6 +115,9 @@ def _forget_access(user: User) -> None:
             content_type=ContentType.objects.get_for_model(model),
             object_id__in=[str(row.pk) for row in rows],
         ).update(object_repr=DELETED, change_message="")
+    for rows in (user.notices, user.notice_choices, user.webhooks):
+        rows.all().delete()
+    NoticeMail.objects.filter(user=user).delete()
     user.access_tokens.all().delete()
     user.clients.all().delete()
     identities.delete()

@@ -9,12 +9,13 @@ class JobsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.deletion import also
+        from accounts.notices import kinds
         from hubsite.console import changes, navigation, slots
         from hubsite.console.navigation import Entry
         from hubsite.coordination import queues, ticks
         from hubsite.engines import followers
 
-        from . import checks, deletion, health, metrics  # noqa: F401  (registers the checks)
+        from . import checks, deletion, health, metrics, notices  # noqa: F401  (registers the checks)
         from .following import make_follower
         from .pages import cubes, offer
 
@@ -31,5 +32,6 @@ class JobsConfig(AppConfig):
         navigation.register(Entry("My cubes", "cubes", 10, navigation.signed_in))
         slots.fill("home", "jobs/stores_of_home.html", offer.offered_stores)
         changes.watch("jobs", cubes.cursor)
+        kinds.register(*notices.KINDS.values())
         health.register()
         metrics.register()

@@ -24,7 +24,7 @@ from accounts.units import ledger
 from hubsite.coordination.transitions import step
 from hubsite.coordination.wake_up import wake_up
 
-from . import output_changes
+from . import notices, output_changes
 from .models import FINAL_STATES, Job, JobDocument, JobEvent, Reason, State
 
 logger = logging.getLogger(__name__)
@@ -103,6 +103,7 @@ def move(
             if job.started_at is not None and wrote is not False:
                 output_changes.say_changed(job)
             JobDocument.objects.filter(job=job).update(credentials=None)
+            notices.tell_of_end(job, to, fields, actor=actor)
     return True
 
 

@@ -9,13 +9,14 @@ class ServicesConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.deletion import also
+        from accounts.notices import kinds
         from hubsite.console import changes, navigation, slots
         from hubsite.console.navigation import Entry
         from hubsite.coordination import queues, ticks
         from hubsite.engines import followers
         from jobs import output_changes
 
-        from . import deletion, health, metrics
+        from . import deletion, health, metrics, notices
         from .following import make_follower
         from .pages import viewers
         from .xcube_server import live
@@ -28,6 +29,7 @@ class ServicesConfig(AppConfig):
         ticks.housekeeping("services.access.entering.forget_sessions", deletes=True)
         ticks.housekeeping("services.start_keys.forget_old", deletes=True)
         also(stop=deletion.stop, forget=deletion.forget)
+        kinds.register(*notices.KINDS)
         health.register()
         metrics.register()
         navigation.register(Entry("Services", "services", 20, navigation.signed_in))

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from . import lifecycle, metering
+from . import lifecycle, metering, notices
 from .models import Reason, ServiceInstance, State
 
 ACTOR = "hub"
@@ -61,7 +61,7 @@ def _stop_the_old(now: datetime) -> None:
         if ends_at(instance) <= now:
             lifecycle.stop(instance, actor=ACTOR, reason=Reason.AGE)
         elif ends_at(instance) <= now + WARNED_BEFORE and instance.warned_at is None:
-            _warn(instance, f"It will be stopped at {ends_at(instance):%H:%M} UTC.", now)
+            _warn_of_age(instance, now)
 
 
 def _put_to_sleep(now: datetime) -> None:
@@ -115,12 +115,17 @@ def _warn_of_units(row: ServiceInstance, now: datetime) -> None:
     if is_short == (row.units_warned_at is not None):
         return
     warned_at = now if is_short else None
-    ServiceInstance.objects.filter(pk=row.pk).update(units_warned_at=warned_at)
-    if is_short:
-        message = "Its owner's processing units will soon be used up."
-        lifecycle.note(row, message, actor=ACTOR)
+    with transaction.atomic():
+        ServiceInstance.objects.filter(pk=row.pk).update(units_warned_at=warned_at)
+        if is_short:
+            message = "Its owner's processing units will soon be used up."
+            lifecycle.note(row, message, actor=ACTOR)
+            notices.warn_of_units(row)
 
 
-def _warn(instance: ServiceInstance, message: str, now: datetime) -> None:
-    ServiceInstance.objects.filter(pk=instance.pk).update(warned_at=now)
-    lifecycle.note(instance, message, actor=ACTOR)
+def _warn_of_age(instance: ServiceInstance, now: datetime) -> None:
+    at = ends_at(instance)
+    with transaction.atomic():
+        ServiceInstance.objects.filter(pk=instance.pk).update(warned_at=now)
+        lifecycle.note(instance, f"It will be stopped at {at:%H:%M} UTC.", actor=ACTOR)
+        notices.warn_of_age(instance, at)

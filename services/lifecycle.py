@@ -24,7 +24,7 @@ from hubsite.coordination.transitions import step
 from hubsite.coordination.wake_up import wake_up
 from hubsite.refusals import Kind, Refused
 
-from . import metering
+from . import metering, notices
 from .models import FINAL_STATES, OVER_STATES, InstanceEvent, Reason, ServiceInstance, State
 from .models.profile import XCUBE_SERVER
 
@@ -90,6 +90,7 @@ def move(
             message=message[:2000],
             actor=actor,
         )
+        notices.tell_of_step(instance, origin, to, reason=reason, message=message)
     return True
 
 

@@ -1,9 +1,10 @@
-"""Models of accounts: users, clients, tokens, identities, subscriptions, units, the ledger."""
+"""Models of accounts: users, clients, tokens, identities, subscriptions, units, notices."""
 
 from .acting import ActingEntry
 from .client import AccessToken, Client
 from .identity import Identity, ProviderDocuments
 from .ledger import Balance, LedgerEntry
+from .notices import Notice, NoticeChoice, NoticeMail, Webhook, WebhookDelivery
 from .subscription import GeodbRegistration, Service, Subscription, SubscriptionEvent, Unit
 from .units import ExpiringUnits, MonthlyGrant
 from .user import User
@@ -18,10 +19,15 @@ __all__ = [
     "Identity",
     "LedgerEntry",
     "MonthlyGrant",
+    "Notice",
+    "NoticeChoice",
+    "NoticeMail",
     "ProviderDocuments",
     "Service",
     "Subscription",
     "SubscriptionEvent",
     "Unit",
     "User",
+    "Webhook",
+    "WebhookDelivery",
 ]

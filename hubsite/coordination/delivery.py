@@ -53,7 +53,7 @@ class Unreachable(NotDelivered):
 class DeliveryQuerySet(models.QuerySet):
     def due(self) -> DeliveryQuerySet:
         """Rows to be tried now that no tick has claimed."""
-        return self.exclude(state=self.model.DELIVERED).filter(
+        return self.exclude(state__in=self.model.ended_states()).filter(
             is_over("claimed_until", longest=CLAIM),
             is_over("due_at", longest=timedelta(seconds=BACKOFF.longest_s)),
         )
@@ -69,6 +69,8 @@ class Delivery(models.Model):
     """Base class: one row to be sent. `state` is pending, failing, or `DELIVERED`."""
 
     DELIVERED = "delivered"
+    ENDED: tuple[str, ...] = ()
+    """States in which a row is not tried again, if these are more than `DELIVERED`."""
 
     class State(models.TextChoices):
         PENDING = PENDING, "To be delivered"
@@ -90,6 +92,10 @@ class Delivery(models.Model):
 
     class Meta:
         abstract = True
+
+    @classmethod
+    def ended_states(cls) -> tuple[str, ...]:
+        return cls.ENDED or (cls.DELIVERED,)
 
     def on_delivered(self) -> dict[str, Any]:
         """Further columns to set when the row is delivered."""
