@@ -22,6 +22,7 @@ from hubsite.engines.following import Book, Recorded
 
 from . import closing, lifecycle, logs
 from .models import Job, Reason, State
+from .results import recording
 
 logger = logging.getLogger(__name__)
 
@@ -157,7 +158,9 @@ class JobBook(Book[RunFact]):
         }
         if fact.result is not None or job.result is None:
             # The run's own report may contain more than the engine can store.
-            ended["result"] = {**(job.result or {}), **(_shown(fact.result) or {})} or None
+            told, made = recording.split(fact.result)
+            ended["result"] = {**(job.result or {}), **(_shown(told) or {})} or None
+            recording.keep(job, made)
         if fact.phase == Phase.SUCCEEDED:
             message = (fact.result or {}).get("message") or ""
             moved = lifecycle.move(

@@ -20,6 +20,7 @@ from hubsite.refusals import Refused
 
 from . import logs, quicklooks
 from .models import Job, State
+from .results import recording
 
 SENDERS = ("on_begin", "on_update", "on_end")
 MAX_OUTPUT_LINES = 1000
@@ -31,12 +32,16 @@ RESULT_STATUSES = ("ok", "warning", "error")
 
 @dataclass(frozen=True)
 class Report:
-    """The content of a report. `fault` says what of it cannot be stored, if anything."""
+    """The content of a report. `made` is what the run says of its cube, which has its own table.
+
+    `fault` says what of the report cannot be stored, if anything.
+    """
 
     progress: dict[str, Any]
     chunk: LogChunk | None = None
     result: dict[str, Any] | None = None
     look: quicklooks.Look | None = None
+    made: Any = None
     fault: Refused | None = None
 
 
@@ -56,9 +61,10 @@ def accept(job: Job, body: Any) -> list[dict[str, Any]]:
     if not running.update(progress=report.progress, **news):
         # A cancelled job is not billed while its run may exist. The bill depends on whether the
         # run began, and whether its cube was complete.
-        if job.is_live:
-            Job.objects.filter(pk=job.pk, is_live=True).update(**news)
+        if job.is_live and Job.objects.filter(pk=job.pk, is_live=True).update(**news):
+            recording.keep(job, report.made)
         return [job.progress] if job.progress else []
+    recording.keep(job, report.made)
     if report.chunk is not None:
         logs.append(job.pk, [report.chunk])
     if report.fault is not None:
@@ -89,14 +95,14 @@ def parse(report: Any) -> Report:
         raise _wrong("state.total_work", "a number above 0 is expected")
     chunk = _chunk(report.get("output"))
     progress = {"sender": sender, "state": kept}
-    result = look = None
+    result = look = made = None
     try:
-        result = _result(report.get("result"))
+        result, made = recording.split(_result(report.get("result")))
         if report.get("quicklook") is not None:
             look = quicklooks.parse(report["quicklook"])
     except Refused as fault:
-        return Report(progress, chunk, result, fault=fault)
-    return Report(progress, chunk, result, look)
+        return Report(progress, chunk, result, made=made, fault=fault)
+    return Report(progress, chunk, result, look, made)
 
 
 def _result(result: Any) -> dict[str, Any] | None:
@@ -128,6 +134,10 @@ def _are_versions(value: Any) -> bool:
     return isinstance(value, dict) and all(_is_text(version) for version in value.values())
 
 
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
@@ -138,6 +148,7 @@ _RESULT_FIELDS = {
     "message": (_is_text, "a text is expected"),
     "result": (_is_reference, "{data_id: text} is expected"),
     "versions": (_are_versions, "an object of texts is expected"),
+    "made": (_is_object, "an object is expected"),
 }
 
 

@@ -9,7 +9,15 @@ from accounts.deletion import DELETED, StillBusy
 from accounts.models import User
 
 from . import lifecycle
-from .models import IdempotencyKey, Job, JobDocument, JobEvent, JobLog, QuickLook
+from .models import (
+    CubeRecord,
+    IdempotencyKey,
+    Job,
+    JobDocument,
+    JobEvent,
+    JobLog,
+    QuickLook,
+)
 from .tasks import remove_soon
 
 
@@ -30,6 +38,7 @@ def forget(user: User, old: str, new: str) -> None:
         request={}, estimate={}, credentials=None, code=None
     )
     JobLog.objects.filter(job__owner=user).delete()
+    CubeRecord.objects.filter(job__owner=user).delete()
     QuickLook.objects.filter(job__owner=user).delete()
     JobEvent.objects.filter(job__owner=user).update(message="")
     JobEvent.objects.filter(actor=old).update(actor=new)  # also what an operator once cancelled

@@ -257,6 +257,26 @@ class JobDocument(models.Model):
         return f"document of {self.job_id}"
 
 
+class CubeRecord(models.Model):
+    """What a run found out about the cube that it made (jobs/runner/work/made.py).
+
+    Each part is null if the run did not tell it. `jobs/results/recording.py` has checked them.
+    """
+
+    job = models.OneToOneField(
+        Job, on_delete=models.CASCADE, primary_key=True, related_name="record"
+    )
+    description = models.JSONField(
+        null=True, help_text="CRS, bounding box, times, dimensions, variables."
+    )
+    footprint = models.JSONField(null=True, help_text="{bbox, geometry} in WGS84.")
+    files = models.JSONField(null=True, help_text="{count, size_bytes, sha256}.")
+    recorded_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"the cube of {self.job_id}"
+
+
 class JobEvent(models.Model):
     """One step of a job's life."""
 

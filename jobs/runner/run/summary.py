@@ -42,6 +42,9 @@ def reported(result: Any) -> dict[str, Any] | None:
     versions = _versions(result.get("versions"))
     if versions and len(strictjson.dumps({**told, "versions": versions})) <= REPORT_BYTES:
         told["versions"] = versions
+    made = strictjson.clean(result.get("made"))
+    if isinstance(made, dict) and len(strictjson.dumps({**told, "made": made})) <= REPORT_BYTES:
+        told["made"] = made
     return told
 
 
@@ -62,6 +65,7 @@ def termination_message(
     told = reported(result)
     if told:
         told.pop("versions", None)
+        told.pop("made", None)
     message = {"name": name, "attempt": attempt, **{f: status.get(f) for f in _FIELDS}}
     for chars in (_MESSAGE_CHARS, 1500, 1000, 500, 200, 50):
         shorter = None
