@@ -30,6 +30,10 @@ _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 0.4
 
 
+class _Lost(Exception):
+    """A service that runs gave no proper answer: it may have fallen asleep this moment."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Call:
     """A request that wants to pass."""
@@ -244,15 +248,21 @@ class Edge:
         """Pass the request on as soon as the instance takes it."""
         patience_s = self._limits.page_wait_s if call.is_page else self._limits.hold_s
         give_up_at = time.monotonic() + patience_s
-        is_missed = False
+        is_missed = is_lost = False
         pause = _FIRST_PAUSE_S
         while True:
             if decision.address:
                 is_starting = is_missed or not decision.is_ready
-                found = await self._try(call, decision, exchange, give_up_at, is_starting)
-                if found is not None:
-                    return found
-                is_missed = True
+                try:
+                    found = await self._try(call, decision, exchange, give_up_at, is_starting)
+                except _Lost as error:
+                    if is_lost:
+                        raise Refused(proxying.BAD_ANSWER) from error
+                    is_lost = True
+                else:
+                    if found is not None:
+                        return found
+                    is_missed = True
             if time.monotonic() + pause > give_up_at:
                 return self._not_yet(call)
             await asyncio.sleep(pause)
@@ -270,7 +280,7 @@ class Edge:
         give_up_at: float,
         is_starting: bool,
     ) -> web.StreamResponse | None:
-        """Pass the request on; None if the instance is not there yet."""
+        """Pass the request on; None if the instance is not there yet. Raises _Lost, Refused."""
         upstream = self._upstreams.get(decision.address)
         upstream.users += 1
         may_give_up = is_starting and call.is_safe
@@ -307,8 +317,10 @@ class Edge:
         except TimeoutError:
             return None
         except Refused as error:
-            if may_give_up and error.refusal is proxying.BAD_ANSWER:
-                return None
+            if error.refusal is proxying.BAD_ANSWER and call.is_safe:
+                if is_starting:
+                    return None
+                raise _Lost from error
             raise
         finally:
             upstream.users -= 1

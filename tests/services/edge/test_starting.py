@@ -12,7 +12,7 @@ from aiohttp import WSMsgType
 
 from tests.patience import PATIENCE_S
 
-from .standins import Later
+from .standins import Later, raw_instance
 from .world import HOST, PUBLIC, QUICK, World, run, until, world
 
 PAGE = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "none"}
@@ -51,6 +51,36 @@ def test_a_page_that_waits_turns_into_the_viewer(tmp_path, public_url, state):
             assert (status, json.loads(text)["is_ready"]) == (200, True)
             assert (await w.get("/viewer/", headers=PAGE))[0] == 200
             await later.stop()
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("method", "lost", "statuses"),
+    [("GET", 3, (200, 4)), ("HEAD", 3, (200, 4)), ("GET", 9, (502, 4)), ("POST", 1, (502, 1))],
+)
+def test_a_request_that_meets_a_service_falling_asleep_is_sent_once_more(
+    tmp_path, method, lost, statuses
+):
+    """It took the connection, and closes it. Only what is safe is sent again.
+
+    aiohttp's client sends it a second time by itself, so there are two for each of ours.
+    """
+    asked = 0
+
+    async def closes_at_first(reader, writer):
+        nonlocal asked
+        await reader.readuntil(b"\r\n\r\n")
+        asked += 1
+        if asked > lost:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async def test():
+        async with world() as w, raw_instance(tmp_path / "s", closes_at_first) as address:
+            w.hub.address = address
+            data = b"x" if method == "POST" else None
+            assert ((await w.get("/x", method=method, data=data))[0], asked) == statuses
 
     run(test())
 
