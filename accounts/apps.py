@@ -6,10 +6,14 @@ class AccountsConfig(AppConfig):
     verbose_name = "Accounts"
 
     def ready(self) -> None:
+        from hubsite.console import navigation, slots
+        from hubsite.console.navigation import Entry
         from hubsite.coordination import queues, ticks
 
         from . import checks, metrics  # noqa: F401  (registers the checks)
         from .notices import kinds
+        from .pages import sharing
+        from .sharing import waiting
 
         metrics.register()
         kinds.register(
@@ -19,6 +23,9 @@ class AccountsConfig(AppConfig):
             kinds.WEBHOOK_OFF,
             kinds.WEBHOOK_TEST,
         )
+        waiting.listen()
+        navigation.register(Entry("Shared", "shared-list", 30, navigation.signed_in))
+        slots.fill("sharing", "sharing/of_subject.html", sharing.of_subject)
         ticks.every(30, "accounts.tasks.register_in_geodb", queue=queues.OUTSIDE)
         ticks.housekeeping("accounts.tasks.delete_expired_tokens", deletes=True)
         ticks.housekeeping("accounts.tasks.delete_expired_sessions", deletes=True)

@@ -23,6 +23,8 @@ from .models import (
     GeodbRegistration,
     Identity,
     NoticeMail,
+    Share,
+    ShareOpening,
     Subscription,
     SubscriptionEvent,
     User,
@@ -118,12 +120,20 @@ def _forget_access(user: User) -> None:
     for rows in (user.notices, user.notice_choices, user.webhooks):
         rows.all().delete()
     NoticeMail.objects.filter(user=user).delete()
+    _forget_shares(user)
     user.access_tokens.all().delete()
     user.clients.all().delete()
     identities.delete()
     user.monthly_grants.all().delete()
     user.groups.clear()
     user.user_permissions.clear()
+
+
+def _forget_shares(user: User) -> None:
+    """Delete what the person shared, what is or would be shared with them, and what they used."""
+    theirs = Q(owner=user) | Q(user=user) | Q(person__in=(user.email.lower(), user.username))
+    Share.objects.filter(theirs).delete()
+    ShareOpening.objects.filter(user=user).delete()
 
 
 def _anonymise(user: User, new: str) -> None:

@@ -13,6 +13,7 @@ PROCESS_CUBEGENS = "process:cubegens"
 MANAGE_COLLECTIONS = "manage:collections"
 READ_USERS = "read:users"
 CREATE_USERS = "create:users"
+SHARE_PUBLICLY = "share:publicly"
 OPERATE_HUB = "operate:hub"
 
 SCOPES: dict[str, str] = {
@@ -21,6 +22,7 @@ SCOPES: dict[str, str] = {
     MANAGE_COLLECTIONS: "Can publish collections in GeoServer",
     READ_USERS: "Can read users and their subscriptions",
     CREATE_USERS: "Can create users and their subscriptions",
+    SHARE_PUBLICLY: "Can share by links that need no sign-in",
     OPERATE_HUB: "Can operate the hub: see and change what belongs to others",
 }
 
@@ -32,6 +34,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "geodb-user": (),
     "geodb-manage": (),
     "geodb-free": (),
+    "public-sharing": (SHARE_PUBLICLY,),
     "marketplace": (READ_USERS, CREATE_USERS),
     "operator": tuple(SCOPES),
 }

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from .sharing.settings import SharingSettings
 from .sign_on.settings import SignOnSettings
 from .subscriptions.settings import GeodbSettings
 from .tokens.settings import TokenSettings
 from .units.settings import UnitsSettings
 
 
-class AccountsSettings(TokenSettings, SignOnSettings, UnitsSettings, GeodbSettings):
+class AccountsSettings(
+    TokenSettings, SignOnSettings, UnitsSettings, SharingSettings, GeodbSettings
+):
     """Everything about accounts, and the site's own settings."""
 
 

@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from .pages import account
+from .pages import account, sharing
 from .sign_on import pages, provider_pages
 
 urlpatterns = [
@@ -16,6 +16,13 @@ urlpatterns = [
         account.revoke,
         name="account-token-revoke",
     ),
+    path("shared/", sharing.SharedPage.as_view(), name="shared-list"),
+    path("shared/by-me/<int:share_id>/", sharing.OpeningsPage.as_view(), name="share-openings"),
+    path("shared/by-me/<int:share_id>/withdraw", sharing.withdraw, name="share-withdraw"),
+    path("shared/by-me/<slug:kind>/<slug:subject>", sharing.GivePage.as_view(), name="share-give"),
+    path("shared/with-me/<int:share_id>/leave", sharing.leave, name="share-leave"),
+    path("shared/<slug:share_key>/", sharing.OpenedPage.as_view(), name="shared"),
+    path("shared/<slug:share_key>/<path:part>", sharing.OpenedPage.as_view(), name="shared-part"),
     path("oidc/callback/", provider_pages.CallbackView.as_view(), name="oidc-callback"),
     path("oidc/<slug:key>/", provider_pages.sign_in_with, name="oidc-sign-in"),
     # The admin's own pages for it know no provider.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import os
@@ -102,11 +103,12 @@ class Hub:
     def accounts(self) -> dict[str, str]:
         """The demo's client and operator: made the first time, then kept in the folder."""
         known = self.known_accounts()
-        if known and self.token(known)[0] == 200:
+        if known and self._may_share(known):
             return known
         client = json.loads(
             self.manage("create_client", "--email", "demo@example.org", "--name", "make demo",
-                        "--permission", "manage:cubegens", "--units", str(UNITS), "--json")
+                        "--permission", "manage:cubegens", "--permission", "share:publicly",
+                        "--units", str(UNITS), "--json")
         )  # fmt: skip
         password = secrets.token_urlsafe(12)
         operator = f"operator-{secrets.token_hex(2)}@example.org" if known else OPERATOR
@@ -116,6 +118,15 @@ class Hub:
         accounts |= {"operator": operator, "password": password}
         write_private(self._accounts_file, accounts)
         return accounts
+
+    def _may_share(self, accounts: dict[str, str]) -> bool:
+        """Whether they still work; those of an old demo may not share publicly."""
+        status, answer = self.token(accounts)
+        if status != 200:
+            return False
+        payload = answer["access_token"].split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(f"{payload}=="))
+        return "share:publicly" in claims["permissions"]
 
     def known_accounts(self) -> dict[str, str] | None:
         """What `accounts` has made, here or in an earlier demo of this folder."""

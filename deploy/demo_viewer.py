@@ -35,11 +35,11 @@ def open_viewer(hub: Hub, token: str, data_id: str) -> str:
         hub,
         token,
         f"/xcube/{opened['id']}/shares",
-        {"link": True, "expires_at": (datetime.now(UTC) + LINK_VALID).isoformat()},
+        {"link": True, "public": True, "expires_at": (datetime.now(UTC) + LINK_VALID).isoformat()},
         "No link to the viewer was made",
     )
     onward = f"{parts.path.removeprefix(urlsplit(base).path)}?{parts.query}"
-    link = f"{shared['url'].partition('&next=')[0]}&next={quote(onward, safe='')}"
+    link = f"{shared['direct_url'].partition('&next=')[0]}&next={quote(onward, safe='')}"
     visitor = Visitor(parts.netloc)
     visitor.until_answered(link, "The edge let nobody in by the link")
     visitor.until_answered(opened["open_url"], "The viewer did not answer through the edge")

@@ -17,7 +17,9 @@ class ServicesConfig(AppConfig):
         from jobs import output_changes
 
         from . import deletion, health, metrics, notices
+        from .access import sharing
         from .following import make_follower
+        from .pages import sharing as shared_pages
         from .pages import viewers
         from .xcube_server import live
 
@@ -30,6 +32,7 @@ class ServicesConfig(AppConfig):
         ticks.housekeeping("services.start_keys.forget_old", deletes=True)
         also(stop=deletion.stop, forget=deletion.forget)
         kinds.register(*notices.KINDS)
+        sharing.register(shared_pages.show)
         health.register()
         metrics.register()
         navigation.register(Entry("Services", "services", 20, navigation.signed_in))

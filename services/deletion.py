@@ -13,7 +13,6 @@ from .models import (
     InstanceEvent,
     Reason,
     ServiceInstance,
-    Share,
     StartKey,
 )
 
@@ -27,7 +26,7 @@ def stop(user: User) -> int:
 
 
 def forget(user: User, old: str, new: str) -> None:
-    """Keep the times, states and units of the services; titles, contents and shares go."""
+    """Keep the times, states and units of the services; titles and contents go."""
     instances = ServiceInstance.objects.owned_by(user)
     if instances.live().exists():
         raise StillBusy("a service came in meanwhile")
@@ -35,7 +34,6 @@ def forget(user: User, old: str, new: str) -> None:
     InstanceEvent.objects.filter(instance__owner=user).update(message="")
     InstanceEvent.objects.filter(actor=old).update(actor=new)
     StartKey.objects.filter(owner=user).delete()
-    Share.objects.filter(instance__owner=user).delete()
-    for rows in (Share, EdgeSession, EdgeTicket):  # of services of others
+    for rows in (EdgeSession, EdgeTicket):  # of services of others
         rows.objects.filter(user=user).delete()
     instances.update(title="", client_id="", message="", broken={}, last_used_by="")

@@ -42,6 +42,7 @@ REMOVE_TASK = "services.tasks.remove_objects"
 STOP_WORDS: dict[str, str] = {
     Reason.OWNER: "Its owner stopped it.",
     Reason.OPERATOR: "An operator stopped it.",
+    Reason.SHARED: "Somebody with whom it is shared stopped it.",
     Reason.AGE: "It reached the largest age of its profile.",
     Reason.UNITS: "Its owner has no processing units left.",
     Reason.ACCOUNT: "Its owner's account was switched off.",

@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from . import addresses
-from .access.rights import may_use
+from .access.rights import right_of
 from .models import ServiceInstance
 from .start_request import MAIN_SLOT
 
@@ -26,7 +26,7 @@ def main_server(request: HttpRequest, user_id: str, rest: str) -> HttpResponse:
     """
     rows = ServiceInstance.objects.active().filter(owner__username=user_id, slot=MAIN_SLOT)
     instance = rows.select_related("owner").first()
-    if instance is None or not may_use(request.user, instance):
+    if instance is None or right_of(request.user, instance) is None:
         raise Http404("There is no xcube server of this user.")
     query = f"?{request.META['QUERY_STRING']}" if request.META.get("QUERY_STRING") else ""
     path = quote(rest, safe="/:@!$&'()*+,;=~")

@@ -4,6 +4,7 @@ from django.urls import path
 
 from .me_views import MeViewSet, MyClientViewSet
 from .personal_token_views import PersonalTokenViewSet
+from .share_views import GivenShareViewSet, HeldShareViewSet
 from .subscription_views import SubscriptionViewSet
 from .token_views import TokenViewSet
 
@@ -25,4 +26,10 @@ urlpatterns = [
         "services/<str:service_id>/subscriptions/<slug:subscription_id>",
         SubscriptionViewSet.as_view({"get": "retrieve", "delete": "unsubscribe"}),
     ),
+    path("shares", GivenShareViewSet.as_view({"get": "list"})),
+    path("shares/roles", GivenShareViewSet.as_view({"get": "roles"})),
+    path("shares/<int:share_id>", GivenShareViewSet.as_view({"delete": "withdraw"})),
+    path("shares/<int:share_id>/openings", GivenShareViewSet.as_view({"get": "openings"})),
+    path("shared-with-me", HeldShareViewSet.as_view({"get": "list"})),
+    path("shared-with-me/<int:share_id>", HeldShareViewSet.as_view({"delete": "leave"})),
 ]

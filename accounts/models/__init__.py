@@ -5,12 +5,14 @@ from .client import AccessToken, Client
 from .identity import Identity, ProviderDocuments
 from .ledger import Balance, LedgerEntry
 from .notices import Notice, NoticeChoice, NoticeMail, Webhook, WebhookDelivery
+from .sharing import Action, Share, ShareableRole, ShareOpening, ShareQuerySet
 from .subscription import GeodbRegistration, Service, Subscription, SubscriptionEvent, Unit
 from .units import ExpiringUnits, MonthlyGrant
 from .user import User
 
 __all__ = [
     "AccessToken",
+    "Action",
     "ActingEntry",
     "Balance",
     "Client",
@@ -24,6 +26,10 @@ __all__ = [
     "NoticeMail",
     "ProviderDocuments",
     "Service",
+    "Share",
+    "ShareOpening",
+    "ShareQuerySet",
+    "ShareableRole",
     "Subscription",
     "SubscriptionEvent",
     "Unit",

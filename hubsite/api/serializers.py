@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from rest_framework import serializers
+
+
+def time_text(moment: datetime | None) -> str | None:
+    """ISO 8601, UTC, with Z."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if moment else None
 
 
 class ClosedSerializer(serializers.Serializer):

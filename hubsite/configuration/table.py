@@ -17,6 +17,7 @@ ROOMS = (
     "accounts.tokens.settings",
     "accounts.sign_on.settings",
     "accounts.units.settings",
+    "accounts.sharing.settings",
     "accounts.subscriptions.settings",
     "hubsite.engines.local.settings",
     "hubsite.engines.kubernetes.settings",

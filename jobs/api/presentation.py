@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from accounts.units import ledger
 from hubsite import switches
+from hubsite.api.serializers import time_text
 from jobs.settings import hub
 
 from ..admission import Quote
@@ -17,11 +17,6 @@ XCUBE_ERROR_STATUS_CODE = 400
 """The status for a failed run without one. In most cases the request is wrong, so a client must
 not repeat it, as it would after a 500."""
 FAILED_STATUS_CODE = 500
-
-
-def time_text(moment: datetime | None) -> str | None:
-    """ISO 8601, UTC, with Z."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if moment else None
 
 
 def job_summary(job: Job) -> dict[str, Any]:

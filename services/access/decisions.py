@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from accounts.api.authentication import principal_of
 from accounts.scopes import MANAGE_CUBEGENS, OPERATE_HUB
+from accounts.sharing.openings import note_opening
+from accounts.sharing.secrets import hash_of
 from accounts.tokens.hub_tokens import InvalidToken
 from hubsite.compiled_queries import CompiledQuery
 from hubsite.coordination.failures import TooManyTries
@@ -22,8 +24,7 @@ from hubsite.web.addresses import absolute_url
 from .. import lifecycle
 from ..models import OVER_STATES, ServiceInstance, State
 from .entering import exchange_link, exchange_ticket
-from .rights import SessionRow, is_good, may_use, session_rows
-from .secrets import hash_of
+from .rights import SessionRow, is_good, right_of, session_rows
 from .token_grants import grant_of
 
 CACHE_S = 60
@@ -147,12 +148,13 @@ def _by_bearer(question: Question) -> tuple[ServiceInstance, str]:
     rows = ServiceInstance.objects.select_related("owner")
     instance = rows.filter(instance_id=question.instance).first()
     scopes = principal.scopes
-    if (
-        instance is None
-        or MANAGE_CUBEGENS not in scopes
-        or not may_use(principal.user, instance, is_operator=OPERATE_HUB in scopes)
-    ):
+    right = None
+    if instance is not None and MANAGE_CUBEGENS in scopes:
+        right = right_of(principal.user, instance, is_operator=OPERATE_HUB in scopes)
+    if instance is None or right is None:
         raise Denied("unknown", "There is no such service, or it is not yours.")
+    if right.share is not None:
+        note_opening(right.share, principal.user)
     return instance, grant_of(token, principal, instance)
 
 

@@ -19,13 +19,13 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
+from accounts.sharing.secrets import LONGEST
 from hubsite.health.heartbeat import Pulse
 from hubsite.start.parts import edge_secret
 
 from . import decisions, reports
 from .decisions import Question
 from .reports import MOST_GRANTS, MOST_USES, Use
-from .secrets import LONGEST
 
 MOST_BYTES = 64 * 1024
 LONGEST_BEARER = 16 * 1024

@@ -18,13 +18,16 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.models import Share
 from accounts.settings import hub
+from accounts.sharing.openings import note_opening
+from accounts.sharing.rights import needs_sign_in, share_by_link
+from accounts.sharing.secrets import hash_of, new_secret
 from hubsite.coordination import retention
 from hubsite.coordination.failures import Limit, count
 
 from ..models import EdgeSession, EdgeTicket, ServiceInstance
-from .rights import password_mark, valid_shares
-from .secrets import hash_of, new_secret
+from .rights import SERVICE, password_mark
 
 TICKET_LASTS = timedelta(seconds=60)
 SESSION_LASTS = timedelta(hours=12)
@@ -33,18 +36,22 @@ LINK_SESSIONS = 600
 """How many browsers may enter by one link in an hour. Each makes a row."""
 
 
-def make_ticket(instance: ServiceInstance, user: Any, *, hub_session: str = "") -> str:
+def make_ticket(
+    instance: ServiceInstance, user: Any, *, hub_session: str = "", share: Share | None = None
+) -> str:
     """A ticket for this user, whose right the caller has checked. Returns its secret.
 
-    `hub_session` is the key of the session at the hub with which the right shall end.
+    `hub_session` is the key of the session at the hub with which the right shall end; `share` is a
+    link with which it shall end, too. Without a user it is for whoever has a public link.
     """
     secret = new_secret()
     EdgeTicket.objects.create(
         token_hash=hash_of(secret),
         instance=instance,
         user=user,
+        share=share,
         hub_session=hub_session,
-        password_mark=password_mark(user.password),
+        password_mark="" if user is None else password_mark(user.password),
         expires_at=timezone.now() + TICKET_LASTS,
     )
     return secret
@@ -53,33 +60,44 @@ def make_ticket(instance: ServiceInstance, user: Any, *, hub_session: str = "") 
 @transaction.atomic
 def exchange_ticket(instance_id: str, secret: str) -> tuple[EdgeSession, str] | None:
     """The session for a ticket and its secret; None if the ticket is unknown, old or used."""
-    tickets = EdgeTicket.objects.filter(token_hash=hash_of(secret))
+    tickets = EdgeTicket.objects.filter(token_hash=hash_of(secret)).select_related("share")
     ticket = tickets.filter(instance__instance_id=instance_id).first()
     if ticket is None or not tickets.delete()[0] or ticket.expires_at <= timezone.now():
         return None
+    lasts = timedelta(seconds=hub.session_lifetime_s)
     return _open(
         ticket.instance_id,
-        timedelta(seconds=hub.session_lifetime_s),
+        lasts if ticket.share is None else min(lasts, _left(ticket.share)),
         user_id=ticket.user_id,
+        share_id=ticket.share_id,
         hub_session=ticket.hub_session,
         password_mark=ticket.password_mark,
     )
 
 
 def exchange_link(instance_id: str, secret: str) -> tuple[EdgeSession, str] | None:
-    """The session for a shared link and its secret; None if the link is not good.
+    """The session for a public link and its secret; None if the link is not good.
 
     Raises TooManyTries if the link is opened so often that it is no person's doing.
     """
-    shares = valid_shares().filter(instance__instance_id=instance_id)
-    share = shares.filter(link_hash=hash_of(secret)).first()
-    if share is None:
+    share = share_by_link(secret)
+    if share is None or (share.kind, share.subject) != (SERVICE, instance_id):
         return None
+    instance = ServiceInstance.objects.filter(instance_id=instance_id).first()
+    if instance is None or needs_sign_in(share):
+        return None
+    count_link(share)
+    note_opening(share)
+    return _open(instance.pk, min(SESSION_LASTS, _left(share)), share=share)
+
+
+def count_link(share: Share) -> None:
+    """Count a browser that enters by this link. Raises TooManyTries."""
     count([Limit(f"link {share.pk}", most=LINK_SESSIONS, window_s=3600)])
-    lasts = SESSION_LASTS
-    if share.expires_at is not None:
-        lasts = min(lasts, share.expires_at - timezone.now())
-    return _open(share.instance_id, lasts, share=share)
+
+
+def _left(share: Share) -> timedelta:
+    return share.expires_at - timezone.now()
 
 
 def _open(instance_pk: int, lasts: timedelta, **of_session: Any) -> tuple[EdgeSession, str]:

@@ -1,4 +1,4 @@
-"""Who may use an instance: its owner, an operator, a person it is shared with, a link.
+"""Who may use an instance: its owner, an operator, somebody it is shared with, a link.
 
 A right is looked up each time it is used, and every few seconds while something is open at the
 edge. So it ends soon after its cause does.
@@ -14,38 +14,48 @@ from django.db.models import BooleanField, Case, Exists, F, OuterRef, Q, Value, 
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import Share, User
 from accounts.roles import permissions_of
 from accounts.scopes import OPERATE_HUB
+from accounts.sharing.rights import may_share_publicly, of_person_here, share_for
+from accounts.sharing.secrets import hash_of
 
-from ..models import EdgeSession, ServiceInstance, Share
-from .secrets import hash_of
+from ..models import EdgeSession, ServiceInstance
+
+SERVICE = "service"
+"""The kind of all instances, for shares."""
 
 
-def valid_shares() -> Any:
-    """Shares that are neither withdrawn nor expired."""
-    return Share.objects.filter(Q(expires_at=None) | Q(expires_at__gt=Now()), revoked_at=None)
+class Right(NamedTuple):
+    """A right to use an instance; `share` is empty if it is the owner's or an operator's."""
+
+    share: Share | None = None
 
 
-def may_use(user: Any, instance: ServiceInstance, *, is_operator: bool | None = None) -> bool:
-    """Whether this user may use the instance, whatever its state. At most a few queries.
+def right_of(
+    user: Any, instance: ServiceInstance, *, is_operator: bool | None = None
+) -> Right | None:
+    """This user's right to use the instance, whatever its state. At most a few queries.
 
     `is_operator`: whether the user acts as an operator; None: if the user is one.
     """
     if not user.is_active or not instance.owner.is_active:
-        return False
+        return None
     if instance.owner_id == user.pk:
-        return True
-    if valid_shares().filter(instance=instance, user=user).exists():
-        return True
-    return OPERATE_HUB in permissions_of(user) if is_operator is None else is_operator
+        return Right()
+    if (share := share_for(user, SERVICE, instance.instance_id)) is not None:
+        return Right(share)
+    if is_operator is None:
+        is_operator = OPERATE_HUB in permissions_of(user)
+    return Right() if is_operator else None
 
 
 class SessionRow(NamedTuple):
     """A session with everything that decides whether it is good, and what the edge asks for.
 
     `is_signed_in`: the session at the hub that it came from goes on. `has_right`: the user is the
-    owner, an operator, or somebody with whom the instance is shared now.
+    owner, an operator, or somebody with whom the instance is shared now. `is_share_public`: the
+    share is a link that needs no sign-in now.
     """
 
     pk: int
@@ -69,6 +79,7 @@ class SessionRow(NamedTuple):
     revision: int
     is_signed_in: bool
     has_right: bool
+    is_share_public: bool
 
 
 _COLUMNS = (
@@ -82,7 +93,9 @@ _COLUMNS = (
 
 def session_rows() -> Any:
     """Sessions as tuples for `SessionRow`; one query for many."""
-    return EdgeSession.objects.order_by().values_list(*_COLUMNS, _is_signed_in(), _has_right())
+    return EdgeSession.objects.order_by().values_list(
+        *_COLUMNS, _is_signed_in(), _has_right(), _is_share_public()
+    )
 
 
 def _is_signed_in() -> Case:
@@ -92,7 +105,7 @@ def _is_signed_in() -> Case:
 
 def _has_right() -> Case:
     """The database looks at the cases in their order, and only until one is true."""
-    theirs = valid_shares().filter(instance=OuterRef("instance_id"), user=OuterRef("user_id"))
+    theirs = of_person_here(SERVICE, OuterRef("instance__instance_id"), OuterRef("user_id"))
     directly = User.user_permissions.through.objects.filter(
         user_id=OuterRef("user_id"), permission__codename=OPERATE_HUB
     )
@@ -101,10 +114,19 @@ def _has_right() -> Case:
     )
     return _first_of(
         Q(user_id=F("instance__owner_id")),
-        Exists(theirs),
+        theirs,
         Q(user__is_superuser=True),
         Exists(directly),
         Exists(by_role),
+    )
+
+
+def _is_share_public() -> Case:
+    """Looked up only for sessions by a public link."""
+    return Case(
+        When(share__is_public=True, then=may_share_publicly("share__created_by")),
+        default=Value(False),
+        output_field=BooleanField(),
     )
 
 
@@ -124,11 +146,14 @@ def is_good(session: SessionRow, now: datetime | None = None) -> bool:
         return False
     if session.share_id is not None:
         ends = session.share_expires_at
-        return session.share_revoked_at is None and (ends is None or ends > now)
+        if session.share_revoked_at is not None or ends is None or ends <= now:
+            return False
+        if session.user_id is None:
+            return session.is_share_public
     return bool(
         session.user_id is not None
         and session.is_user_active
-        and session.has_right
+        and (session.has_right or session.share_id is not None)
         and session.is_signed_in
         and session.password_mark in ("", password_mark(session.password or ""))
     )

@@ -16,14 +16,14 @@ import jwt
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.models import AccessToken, Identity, User
+from accounts.models import AccessToken, Identity, Share, User
 from accounts.scopes import MANAGE_CUBEGENS, OPERATE_HUB
 from accounts.sign_on.documents import provider_by_issuer
 from accounts.tokens.hub_tokens import Principal
 from accounts.tokens.lookup import USER_FIELDS, held_columns, user_and_held
 
 from ..models import OVER_STATES, ServiceInstance
-from .rights import valid_shares
+from .rights import SERVICE
 
 _OURS = re.compile(r"t:(\d{1,18}):([0-9a-f]{32})")
 _LAST_S = 10**11 - 1
@@ -60,17 +60,24 @@ def good_tokens(grants: Collection[str]) -> tuple[set[str], set[str]]:
     pks = {right.instance_pk for right in rights.values()}
     instances = ServiceInstance.objects.select_related("owner").in_bulk(pks)
     users = {right.user_pk for right in rights.values()}
-    shares = valid_shares().filter(instance__in=instances, user__in=users)
-    shared = set(shares.values_list("instance_id", "user_id"))
+    shared = _shared([instance.instance_id for instance in instances.values()], users)
     good = set()
     for grant, right in rights.items():
         instance = instances.get(right.instance_pk)
         if instance is None or instance.state in OVER_STATES or not instance.owner.is_active:
             continue
         is_theirs = instance.owner_id == right.user_pk
-        if is_theirs or right.is_operator or (instance.pk, right.user_pk) in shared:
+        if is_theirs or right.is_operator or (instance.instance_id, right.user_pk) in shared:
             good.add(grant)
     return good, {row.instance_id for row in instances.values()}
+
+
+def _shared(names: Collection[str], users: Collection[int]) -> set[tuple[str, int]]:
+    """Which of the instances are shared with which of the users, as persons or by roles."""
+    valid = Share.objects.valid().filter(kind=SERVICE, subject__in=names).order_by()
+    by_role = valid.filter(role__shareable__isnull=False, role__user__in=users)
+    persons = valid.filter(user__in=users).values_list("subject", "user_id")
+    return set(persons.union(by_role.values_list("subject", "role__user")))
 
 
 def _of_ours(grants: Collection[str]) -> dict[str, _Right]:

@@ -1,4 +1,4 @@
-"""Who may open instances, in the admin: shares, and sessions of browsers at the edge."""
+"""Sessions of browsers at the edge, in the admin. Shares: `accounts/admin/sharing.py`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from django.utils import timezone
 from accounts.admin.base import ReadOnlyAdmin
 from accounts.admin.paging import UncountedPaginator
 
-from ..access import sharing
-from ..models import EdgeSession, Share
+from ..models import EdgeSession
 from . import searching
 
 
@@ -34,47 +33,12 @@ class AccessAdmin(ReadOnlyAdmin):
         return (queryset.none() if rows is None else rows), False
 
     @admin.display(ordering="instance__owner__email")
-    def owner(self, row: Share | EdgeSession) -> str:
+    def owner(self, row: EdgeSession) -> str:
         return row.instance.owner.email
 
     def tell(self, request: HttpRequest, count: int, one: str, many: str) -> None:
         level = messages.SUCCESS if count else messages.WARNING
         self.message_user(request, f"{count} {one if count == 1 else many}.", level)
-
-
-@admin.register(Share)
-class ShareAdmin(AccessAdmin):
-    """Users share their services; operators withdraw shares. Links are kept as hashes only."""
-
-    actions = ["withdraw"]
-    list_display = ["kind", "instance", "owner", "user", "created_at", "expires_at", "revoked_at"]
-    list_display_links = ["instance"]
-    list_filter = [("revoked_at", admin.EmptyFieldListFilter)]
-    list_select_related = ["instance__owner", "user"]
-    fields = [
-        "instance",
-        "owner",
-        "kind",
-        "user",
-        "created_by",
-        "created_at",
-        "expires_at",
-        "revoked_at",
-    ]
-    readonly_fields = fields
-
-    @admin.display(description="shared with")
-    def kind(self, share: Share) -> str:
-        return "a person" if share.user_id else "whoever has the link"
-
-    @admin.action(description="Withdraw", permissions=["operate"])
-    def withdraw(self, request: HttpRequest, queryset: QuerySet[Share]) -> None:
-        withdrawn = 0
-        for share in queryset.select_related("instance", "user"):
-            if sharing.withdraw(share, by=request.user):
-                withdrawn += 1
-                self.log_change(request, share, "withdrawn")
-        self.tell(request, withdrawn, "share was withdrawn", "shares were withdrawn")
 
 
 @admin.register(EdgeSession)

@@ -139,21 +139,6 @@ PROFILE = {
 }
 KEEP_REQUEST = {"until": "2026-11-27T06:00:00Z"}
 
-SHARE_REQUEST = {"user": "bob@example.org", "expires_at": "2026-12-24T18:00:00Z"}
-LINK_REQUEST = {"link": True}
-SHARE = {
-    "id": 17,
-    "user": "bob@example.org",
-    "link": False,
-    "created_at": "2026-11-26T13:10:00.000000Z",
-    "expires_at": "2026-12-24T18:00:00.000000Z",
-}
-LINK = {**SHARE, "id": 18, "user": None, "link": True, "expires_at": None}
-NEW_LINK = {
-    **LINK,
-    "url": f"{_URL}/.xcube-hub/enter?link=k3J9…&next=/viewer/",
-}
-
 INVALID = Refused(
     "Python code is not taken",
     field="configuration.Datasets[0].Augmentation",
@@ -190,8 +175,3 @@ TOO_LONG = Refused("a time in the future is expected, at most 30 d from now", fi
 IS_OVER = Refused("The service is stopped.", kind=Kind.CONFLICT)
 NO_CUBE = Refused("The job has no cube to open: it is FAILED.", kind=Kind.CONFLICT)
 NO_JOB = Refused(f"Cubegen {JOB_ID} not found.", kind=Kind.NOT_FOUND)
-NOBODY = Refused("the e-mail of a user of this hub is expected", field="user")
-MISSED_OFTEN = Refused(
-    "Too many people were not found; try again later.", kind=Kind.BUSY, retry_after_s=1800
-)
-NO_SHARE = Refused("Share 17 not found.", kind=Kind.NOT_FOUND)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from jobs.api.presentation import time_text
+from hubsite.api.serializers import time_text
 
 from .. import addresses, idle
 from ..metering import charged_units
@@ -15,7 +15,6 @@ from ..models import (
     Reason,
     ServiceInstance,
     ServiceProfile,
-    Share,
 )
 from ..xcube_server.condition import broken_datasets
 from ..xcube_server.shown import dataset_ids
@@ -60,17 +59,6 @@ def event(row: InstanceEvent, owner_id: str) -> dict[str, Any]:
         "reason": row.reason or None,
         "message": row.message or _words(row.reason),
         "by": _who(row.actor, owner_id),
-    }
-
-
-def share(row: Share) -> dict[str, Any]:
-    """A share for the owner. Its `user` should be loaded."""
-    return {
-        "id": row.pk,
-        "user": row.user.email if row.user else None,
-        "link": row.user is None,
-        "created_at": time_text(row.created_at),
-        "expires_at": time_text(row.expires_at),
     }
 
 

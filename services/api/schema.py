@@ -12,6 +12,7 @@ from drf_spectacular.utils import (
     extend_schema,
 )
 
+from accounts.api.share_schema import subject_share_schemas
 from hubsite.api.pagination import MAX_LIMIT
 from hubsite.api.schema import PAGE, problem_responses, query_number
 from jobs.api.error_shapes import CUBEGEN_ERRORS
@@ -21,15 +22,12 @@ from . import examples
 from .serializers import (
     KeepRequestSerializer,
     MainServerRequestSerializer,
-    NewShareSerializer,
     OpenedCubeSerializer,
     ServiceEventSerializer,
     ServiceInstanceSerializer,
     ServiceInstanceSummarySerializer,
     ServiceLogSerializer,
     ServiceProfileSerializer,
-    ShareRequestSerializer,
-    ShareSerializer,
     StartRequestSerializer,
 )
 
@@ -246,62 +244,12 @@ wake = extend_schema(
     },
 )
 
-list_shares = extend_schema(
-    operation_id="list_server_shares",
-    summary="Who else may use a server",
-    description=f"Shares that are neither withdrawn nor expired, newest first. {NEEDS}",
+shares = subject_share_schemas(
+    "server",
+    parameter=INSTANCE_ID,
     tags=TAG,
-    parameters=[INSTANCE_ID, *PAGE],
-    responses={
-        **_answer(
-            ShareSerializer(many=True, max_length=MAX_LIMIT),
-            "The shares.",
-            a_person=examples.SHARE,
-            a_link=examples.LINK,
-        ),
-        **problem_responses(examples.NOT_FOUND),
-    },
-)
-
-make_share = extend_schema(
-    operation_id="make_server_share",
-    summary="Share a server",
-    description="With a person who has an account here, or with whoever has a link. Repeated for "
-    "the same person it changes `expires_at`; each link is another one. They may use the server, "
-    f"also wake it, at your cost. {NEEDS}",
-    tags=TAG,
-    parameters=[INSTANCE_ID],
-    request=_body(
-        ShareRequestSerializer, a_person=examples.SHARE_REQUEST, a_link=examples.LINK_REQUEST
-    ),
-    responses={
-        **_answer(
-            NewShareSerializer,
-            "The share.",
-            status=201,
-            a_person=examples.SHARE,
-            a_link=examples.NEW_LINK,
-        ),
-        **problem_responses(
-            examples.NOBODY, examples.NOT_FOUND, examples.IS_OVER, examples.MISSED_OFTEN
-        ),
-    },
-)
-
-withdraw_share = extend_schema(
-    operation_id="revoke_server_share",
-    summary="Withdraw a share",
-    description="What is open by it, also a connection, is closed within seconds. Repeated, it "
-    f"changes nothing. {NEEDS}",
-    tags=TAG,
-    parameters=[
-        INSTANCE_ID,
-        OpenApiParameter("share_id", int, OpenApiParameter.PATH, description="Its `id`."),
-    ],
-    responses={
-        **_answer({"type": "string", "const": "Success"}, "It is withdrawn.", done="Success"),
-        **problem_responses(examples.NO_SHARE),
-    },
+    not_found=examples.NOT_FOUND,
+    is_over=examples.IS_OVER,
 )
 
 list_profiles = extend_schema(

@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import Any
 
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.api.fields import PrintableField, TextField
+from accounts.api.fields import MomentField, PrintableField, RequestSerializer, TextField
 from hubsite.api.pagination import MAX_LIMIT
 from hubsite.api.serializers import ClosedSerializer
 from jobs.api.serializers import count_field, time_field
 
 from ..models import Kind, Reason, State
-
-
-class RequestSerializer(ClosedSerializer):
-    """A request. A member that it does not know is refused, because it would have no effect."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, dict) and (
-            unknown := [name for name in data if name not in self.fields]
-        ):
-            known = ", ".join(self.fields)
-            raise serializers.ValidationError(
-                {str(name)[:100]: f"this is unknown; expected: {known}" for name in unknown[:20]}
-            )
-        return super().to_internal_value(data)
 
 
 @extend_schema_field({"type": "object", "additionalProperties": True})
@@ -44,28 +28,6 @@ class ConfigurationField(serializers.Field):
 
     def to_representation(self, value: Any) -> Any:
         return value
-
-
-class MomentField(serializers.DateTimeField):
-    """A time in ISO 8601 with its zone; a number or a time without a zone is refused."""
-
-    default_error_messages = {
-        "zone": "a time with its zone is expected, such as 2027-01-31T14:00:00Z"
-    }
-
-    def to_internal_value(self, value: Any) -> Any:
-        if not isinstance(value, str) or len(value) > 40:
-            self.fail("zone")
-        try:
-            moment = super().to_internal_value(value)
-        except (serializers.ValidationError, OverflowError):
-            self.fail("zone")
-        return moment
-
-    def enforce_timezone(self, value: Any) -> Any:
-        if not timezone.is_aware(value):
-            self.fail("zone")
-        return value.astimezone(UTC)
 
 
 class MainServerRequestSerializer(RequestSerializer):
@@ -97,48 +59,6 @@ class KeepRequestSerializer(RequestSerializer):
         allow_null=True,
         help_text="Until then it neither falls asleep nor is too old: at most the largest age of "
         "its profile from now. `null`: keep it no longer than others.",
-    )
-
-
-class FlagField(serializers.BooleanField):
-    """True or false; texts and numbers are refused."""
-
-    def to_internal_value(self, data: Any) -> bool:
-        if not isinstance(data, bool):
-            self.fail("invalid", input=str(data)[:50])
-        return data
-
-
-class ShareRequestSerializer(RequestSerializer):
-    """Either `user` or `link`."""
-
-    user = PrintableField(
-        required=False, max_length=254, help_text="The e-mail of a person with an account here."
-    )
-    link = FlagField(required=False, help_text="`true`: make a link for whoever has it.")
-    expires_at = MomentField(
-        required=False, allow_null=True, help_text="Until when; `null`: until you withdraw it."
-    )
-
-    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
-        if bool(given.get("link")) == ("user" in given):
-            raise serializers.ValidationError('either "user" or "link": true is expected')
-        return given
-
-
-class ShareSerializer(serializers.Serializer):
-    """Somebody else who may use a service."""
-
-    id = serializers.IntegerField()
-    user = serializers.EmailField(allow_null=True, help_text="The person; `null`: see `link`.")
-    link = serializers.BooleanField(help_text="Whether it is for whoever has a link.")
-    created_at = time_field("When it was made.")
-    expires_at = time_field("Until when; `null`: until it is withdrawn.", allow_null=True)
-
-
-class NewShareSerializer(ShareSerializer):
-    url = serializers.URLField(
-        required=False, help_text="The link, this once: keep it, because the hub has its hash only."
     )
 
 

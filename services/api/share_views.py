@@ -2,54 +2,39 @@
 
 from __future__ import annotations
 
-from rest_framework import status
+from typing import Any
+
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import ViewSet
 
-from accounts.api.permissions import HasScope
-from accounts.scopes import MANAGE_CUBEGENS
-from hubsite.api.pagination import page
-from hubsite.refusals import Kind, Refused
+from accounts.api.share_views import SubjectShareViewSet
+from accounts.models import Share
 
 from ..access import sharing
-from ..access.people import find_person
+from ..access.rights import SERVICE
+from ..models import ServiceInstance
 from . import schema
-from .own import checked, own_instance, who
-from .presentation import share
-from .serializers import ShareRequestSerializer
 
 
-class ShareViewSet(ViewSet):
+class ShareViewSet(SubjectShareViewSet):
     """Shares of the caller's instances."""
 
-    permission_classes = [HasScope(MANAGE_CUBEGENS)]
+    kind_name = SERVICE
 
-    @schema.list_shares
+    @schema.shares.listed
     def list(self, request: Request, instance_id: str) -> Response:
-        instance = own_instance(request, instance_id)
-        part, headers = page(request, sharing.shares_of(instance))
-        return Response([share(row) for row in part], headers=headers)
+        return self.listed(request, instance_id)
 
-    @schema.make_share
+    @schema.shares.made
     def make(self, request: Request, instance_id: str) -> Response:
-        given = checked(ShareRequestSerializer, request)
-        instance = own_instance(request, instance_id)
-        by, expires_at = who(request), given.get("expires_at")
-        if given.get("link"):
-            made, url = sharing.make_link(instance, by=by, expires_at=expires_at)
-            answer = {**share(made), "url": url}
-        else:
-            person = find_person(given["user"], by=by)
-            made = sharing.share_with(instance, person, by=by, expires_at=expires_at)
-            answer = share(made)
-        return Response(answer, status=status.HTTP_201_CREATED)
+        return self.made(request, instance_id)
 
-    @schema.withdraw_share
+    @schema.shares.withdrawn
     def withdraw(self, request: Request, instance_id: str, share_id: int) -> Response:
-        instance = own_instance(request, instance_id)
-        row = instance.shares.select_related("instance", "user").filter(pk=share_id).first()
-        if row is None:
-            raise Refused(f"Share {share_id} not found.", kind=Kind.NOT_FOUND)
-        sharing.withdraw(row, by=who(request))
-        return Response("Success")
+        return self.withdrawn(request, instance_id, share_id)
+
+    def more_of_link(self, share: Share, secret: str) -> dict[str, Any]:
+        if not share.is_public:
+            return {}
+        instance = ServiceInstance.objects.get(instance_id=share.subject)
+        return {"direct_url": sharing.direct_url(instance, secret)}

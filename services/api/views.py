@@ -16,10 +16,11 @@ from hubsite.api.pagination import MAX_LIMIT, page, query_integer
 from hubsite.refusals import Kind, Refused
 
 from .. import keeping, lifecycle
+from ..access.using import sleep_shared, stop_shared, stoppable
 from ..models import AWAKE_STATES, Reason, ServiceInstance, ServiceProfile, State
 from ..start_request import MAIN_SLOT, StartRequest, start_server
 from . import schema
-from .own import actor, checked, own_instance, why
+from .own import actor, checked, own_instance, who, why
 from .presentation import event, instance_detail, instance_summary, log_lines, profile
 from .serializers import (
     KeepRequestSerializer,
@@ -96,7 +97,11 @@ class ServiceInstanceViewSet(ViewSet):
 
     @schema.delete_instance
     def destroy(self, request: Request, instance_id: str) -> Response:
-        instance = own_instance(request, instance_id)
+        try:
+            instance = own_instance(request, instance_id)
+        except Refused:
+            stop_shared(stoppable(request.user, instance_id), by=who(request))
+            return Response("Success")
         lifecycle.stop(instance, actor=actor(request), reason=why(request))
         ServiceInstance.objects.filter(pk=instance.pk, hidden_at=None).update(
             hidden_at=timezone.now()
@@ -124,12 +129,27 @@ class ServiceInstanceViewSet(ViewSet):
 
     @schema.sleep
     def sleep(self, request: Request, instance_id: str) -> Response:
-        instance = own_instance(request, instance_id)
+        try:
+            instance = own_instance(request, instance_id)
+        except Refused:
+            return self._slept_for_another(request, instance_id)
         reason = why(request)
         made = lifecycle.sleep(
             instance, actor=actor(request), reason=reason, message=SLEEP_WORDS[reason]
         )
         return self._stepped(request, instance, made, alike=(State.ASLEEP,))
+
+    @staticmethod
+    def _slept_for_another(request: Request, instance_id: str) -> Response:
+        """Shows nothing of it, because a share to stop a service lets nobody read about it."""
+        instance = stoppable(request.user, instance_id)
+        if not sleep_shared(instance, by=who(request)):
+            instance.refresh_from_db(fields=["state"])
+            if instance.state != State.ASLEEP:
+                raise Refused(
+                    f"The service is {instance.get_state_display().lower()}.", kind=Kind.CONFLICT
+                )
+        return Response("Success")
 
     @schema.wake
     def wake(self, request: Request, instance_id: str) -> Response:

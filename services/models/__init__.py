@@ -1,6 +1,6 @@
-"""Models of services: profiles, instances with their events, and who may use them."""
+"""Models of services: profiles, instances with their events, sessions at the edge."""
 
-from .access import EdgeSession, EdgeTicket, Share
+from .access import EdgeSession, EdgeTicket
 from .instance import (
     AWAKE_STATES,
     FINAL_STATES,
@@ -29,7 +29,6 @@ __all__ = [
     "Reason",
     "ServiceInstance",
     "ServiceProfile",
-    "Share",
     "StartKey",
     "State",
 ]

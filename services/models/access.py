@@ -1,53 +1,14 @@
-"""Who may use an instance besides its owner, and the sessions of browsers at the edge."""
+"""Tickets and sessions of browsers at the edge."""
 
 from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
 from django.utils import timezone
 
+from accounts.models import Share
+
 from .instance import ServiceInstance
-
-
-class Share(models.Model):
-    """A right to use an instance: of a person, or of whoever has a link."""
-
-    instance = models.ForeignKey(ServiceInstance, on_delete=models.CASCADE, related_name="shares")
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.CASCADE,
-        null=True,
-        blank=True,
-        related_name="shared_services",
-        help_text="The person; empty: whoever has the link.",
-    )
-    link_hash = models.CharField(
-        max_length=64, null=True, blank=True, unique=True, help_text="SHA-256 of the link's secret."
-    )
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+"
-    )
-    created_at = models.DateTimeField(default=timezone.now)
-    expires_at = models.DateTimeField(null=True, blank=True)
-    revoked_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        ordering = ["-id"]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(user__isnull=True) ^ Q(link_hash__isnull=True),
-                name="share_of_a_person_or_a_link",
-            ),
-            models.UniqueConstraint(
-                fields=["instance", "user"],
-                condition=Q(revoked_at=None, user__isnull=False),
-                name="one_share_per_person",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"share of {self.instance}"
 
 
 class EdgeTicket(models.Model):

@@ -48,6 +48,7 @@ class Reason(models.TextChoices):
     LAUNCH = engines.Reason.LAUNCH, "Could not be started"
     OWNER = "OWNER", "Stopped by its owner"
     OPERATOR = "OPERATOR", "Stopped by an operator"
+    SHARED = "SHARED", "Stopped by somebody with whom it is shared"
     IDLE = "IDLE", "Nobody used it"
     AGE = "AGE", "Reached the largest age of its profile"
     UNITS = "UNITS", "Its owner has no processing units left"

@@ -11,10 +11,11 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from accounts.sharing.openings import note_opening
 from hubsite.web.leading import leads_elsewhere
 
 from ..access.entering import make_ticket
-from ..access.rights import may_use
+from ..access.rights import right_of
 from ..addresses import base_url
 from ..models import OVER_STATES, ServiceInstance
 
@@ -31,18 +32,25 @@ def open_service(request: HttpRequest, instance_id: str) -> HttpResponse:
     """Redirect to the edge with a ticket, or say why the service cannot be opened."""
     rows = ServiceInstance.objects.select_related("owner")
     instance = rows.filter(instance_id=instance_id).first()
-    if instance is None or not may_use(request.user, instance):
+    right = None if instance is None else right_of(request.user, instance)
+    if instance is None or right is None:
         return _says(request, None, status=404)
     if instance.state in OVER_STATES:
         return _says(request, instance, status=410)
     onward = request.GET.get("next", VIEWER)
     if not _ONWARD.fullmatch(onward):
         onward = VIEWER
+    if right.share is not None:
+        note_opening(right.share, request.user)
     ticket = make_ticket(instance, request.user, hub_session=request.session.session_key or "")
-    url = f"{base_url(instance)}/.xcube-hub/enter?ticket={ticket}&next={quote(onward)}"
-    response = HttpResponseRedirect(url)
+    response = HttpResponseRedirect(entering_url(instance, ticket, onward=onward))
     response["Referrer-Policy"] = "no-referrer"
     return response
+
+
+def entering_url(instance: ServiceInstance, ticket: str, *, onward: str = VIEWER) -> str:
+    """Where the edge exchanges a ticket for a session."""
+    return f"{base_url(instance)}/.xcube-hub/enter?ticket={ticket}&next={quote(onward)}"
 
 
 def _says(request: HttpRequest, instance: ServiceInstance | None, *, status: int) -> HttpResponse:

@@ -27,7 +27,6 @@ from jobs.models import Job
 from jobs.models import State as JobState
 
 from .. import idle, lifecycle
-from ..access import sharing
 from ..keeping import keep
 from ..metering import charged_units
 from ..models import OVER_STATES, InstanceDocument, Reason, ServiceInstance, State
@@ -41,14 +40,13 @@ KEEP_HOURS = (1, 8, 24)
 
 @method_decorator([never_cache, login_required], name="dispatch")
 class ServicesPage(View):
-    """The caller's services, those that serve first, and what others share with them."""
+    """The caller's services, those that serve first."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
         rows = ServiceInstance.objects.owned_by(request.user).listed().select_related("profile")
         services = [summary(row) for row in rows.order_by("-pk")[:SHOWN]]
         context = {
             "services": sorted(services, key=lambda one: one["is_over"]),
-            "shared": sharing.shared_with(request.user)[:SHOWN],
             "keep_hours": KEEP_HOURS,
         }
         return render(request, "services/services.html", context)

@@ -18,6 +18,7 @@ from .factories import make_user
 pytestmark = pytest.mark.django_db
 
 make_roles = importlib.import_module("accounts.migrations.0002_roles")
+sharing_roles = importlib.import_module("accounts.migrations.0009_sharing_roles")
 geodb_roles = importlib.import_module("accounts.migrations.0005_geodb_roles")
 
 
@@ -32,6 +33,7 @@ def migrate_roles() -> None:
     with connection.schema_editor() as editor:
         make_roles.make_roles(apps, editor)
         geodb_roles.make_roles(apps, editor)
+        sharing_roles.make_roles(apps, editor)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -27,6 +27,8 @@ OBJECTS = {
     "job_id",
     "instance_id",
     "share_id",
+    "share_key",
+    "subject",
     "user_id",
     "client_id",
     "token_id",

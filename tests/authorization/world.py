@@ -24,13 +24,13 @@ from accounts.tokens.signing_keys import signing_keys
 from hubsite.switches import Switch, SwitchEvent
 from jobs import quicklooks
 from jobs.models import State
-from services.models import EdgeSession, Share
+from services.models import EdgeSession
 from services.models import State as ServiceState
 from tests.accounts.factories import bearer, make_user
 from tests.accounts.sign_on import issuer
 from tests.jobs.factories import make_job
 from tests.jobs.pictures import looked
-from tests.services.factories import make_instance
+from tests.services.factories import make_instance, make_share
 
 from .endpoints import Endpoint
 
@@ -74,6 +74,10 @@ class World:
             "instance_id": self.instance_id,
             "user_id": self.owner.user_id,
             "share_id": self.share_id,
+            "share_key": self.share_id,
+            "kind": "service",
+            "subject": self.instance_id,
+            "part": "open",
             "service_id": "xcube_gen",
             "subscription_id": self.owner.user_id,
             "key": "edc",
@@ -93,6 +97,8 @@ class World:
             "instance_id": f"x{'a' * 26}",
             "user_id": f"a{zero}",
             "share_id": "999999",
+            "share_key": "999999",
+            "subject": f"x{'a' * 26}",
             "subscription_id": f"a{zero}",
             "object_id": "999999",
             "id": "999999",
@@ -162,7 +168,7 @@ def make_world() -> World:
 def _serve(owner: User) -> tuple[str, str]:
     """A service of the owner's, shared by a link and opened; its id and that of the share."""
     instance = make_instance(owner, state=ServiceState.READY, title=SECRET, slot="main")
-    share = Share.objects.create(instance=instance, created_by=owner, link_hash="0" * 64)
+    share = make_share(instance)
     EdgeSession.objects.create(
         instance=instance,
         share=share,

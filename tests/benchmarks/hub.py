@@ -159,7 +159,7 @@ class Hub(Server):
         """A user with a client, signed in."""
         client = json.loads(
             self.manage("create_client", "--email", email, "--permission", "manage:cubegens",
-                        "--units", str(units), "--json")
+                        "--permission", "share:publicly", "--units", str(units), "--json")
         )  # fmt: skip
         status, answer = Session(self.port).call(
             "POST",

@@ -147,9 +147,11 @@ def test_a_share_lets_a_person_in_until_it_is_withdrawn(owner, guest, viewer):
 
 
 def test_a_link_lets_anyone_in_until_it_is_withdrawn(owner, viewer):
-    share = owner.call("POST", f"/xcube/{viewer.id}/shares", {"link": True}, status=201)
+    share = owner.call(
+        "POST", f"/xcube/{viewer.id}/shares", {"link": True, "public": True}, status=201
+    )
     browser = Browser()
-    assert browser.open(share["url"]).status == 200
+    assert browser.open(share["direct_url"]).status == 200
     assert viewer.datasets(browser).status == 200
     with contextlib.closing(browser.begin_upload(f"{viewer.base}/datasets")) as upload:
         owner.call("DELETE", f"/xcube/{viewer.id}/shares/{share['id']}")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from accounts.models import LedgerEntry
+from accounts.sharing import giving
 from accounts.units import ledger
 from services import lifecycle
 from services.access import entering, reports, sharing
@@ -18,11 +19,10 @@ from services.models import (
     InstanceEvent,
     Reason,
     ServiceInstance,
-    Share,
     State,
 )
 from tests.accounts.factories import make_user
-from tests.services.factories import make_instance, make_profile
+from tests.services.factories import make_instance, make_profile, shares_at
 
 from .exact import TRIALS, _on_postgresql  # noqa: F401 - the fixture holds here too
 from .parallel import Threads
@@ -116,11 +116,11 @@ def test_20_shares_with_a_person_are_one():
                 [partial(sharing.share_with, instance, guest, by=instance.owner)] * 20
             )
             assert len({row.pk for row in answers}) == 1, answers
-            assert Share.objects.filter(instance=instance).count() == 1
+            assert shares_at(instance).count() == 1
 
 
 def test_links_made_at_once_stay_below_the_limit(monkeypatch):
-    monkeypatch.setattr(sharing, "MOST_SHARES", 5)
+    monkeypatch.setattr(giving, "MOST_SHARES", 5)
     with Threads(20) as threads:
         instance = asleep()
         threads.at_once([lambda: sharing.make_link(instance, by=instance.owner) for _ in range(20)])

@@ -7,6 +7,9 @@ from typing import Any
 
 from django.utils import timezone
 
+from accounts.models import Share, ShareQuerySet
+from accounts.roles import forget_permissions, permission_rows
+from services.access import sharing
 from services.models import (
     FINAL_STATES,
     InstanceDocument,
@@ -53,3 +56,32 @@ def make_instance(owner: Any, *, state: str = State.REQUESTED, **fields: Any) ->
     InstanceDocument.objects.create(instance=instance, configuration=configuration, log=log)
     InstanceEvent.objects.create(instance=instance, to_state=State.REQUESTED, actor=owner.username)
     return instance
+
+
+def shares_at(instance: ServiceInstance) -> ShareQuerySet:
+    """All shares of the instance, valid or not."""
+    return Share.objects.of("service", instance.instance_id)
+
+
+def make_share(instance: ServiceInstance, **fields: Any) -> Share:
+    """A share of the instance in the database: by a link, or with `user`."""
+    user = fields.get("user")
+    whom = {"person": user.email} if user else {"link_hash": f"{Share.objects.count():064}"}
+    return Share.objects.create(
+        **{
+            "kind": "service",
+            "subject": instance.instance_id,
+            "owner": instance.owner,
+            "created_by": instance.owner,
+            "expires_at": timezone.now() + timedelta(days=1),
+            **whom,
+            **fields,
+        }
+    )
+
+
+def make_public_link(instance: ServiceInstance, **options: Any) -> tuple[Share, str]:
+    """A link that needs no sign-in, and its secret. The owner gets the permission for it."""
+    instance.owner.user_permissions.add(*permission_rows(["share:publicly"]))
+    forget_permissions(instance.owner)
+    return sharing.make_link(instance, by=instance.owner, is_public=True, **options)

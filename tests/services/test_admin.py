@@ -16,18 +16,17 @@ from services.models import (
     Reason,
     ServiceInstance,
     ServiceProfile,
-    Share,
     State,
 )
 from tests.accounts.factories import make_user
 
-from .factories import make_instance, make_profile
+from .factories import make_instance, make_profile, make_share
 
 pytestmark = pytest.mark.django_db
 
 INSTANCES = "/admin/services/serviceinstance/"
 PROFILES = "/admin/services/serviceprofile/"
-SHARES = "/admin/services/share/"
+SHARES = "/admin/accounts/share/"
 SESSIONS = "/admin/services/edgesession/"
 SECRET_ADDRESS = "unix:/var/hub/services/x/http.sock"
 
@@ -58,12 +57,6 @@ def act(client: Client, page: str, action: str, *rows) -> str:
     return client.post(page, chosen, follow=True).content.decode()
 
 
-def share_of(instance: ServiceInstance, **fields) -> Share:
-    return Share.objects.create(
-        instance=instance, created_by=instance.owner, **{"link_hash": "0" * 64, **fields}
-    )
-
-
 def session_at(instance: ServiceInstance, **fields) -> EdgeSession:
     return EdgeSession.objects.create(
         **{
@@ -90,7 +83,7 @@ class TestLists:
             instance = make_instance(
                 owner, profile=make_profile(f"p{number}"), state=State.READY, title="a title"
             )
-            share_of(instance, link_hash=f"{number:064}")
+            make_share(instance, link_hash=f"{number:064}")
             session_at(instance)
 
         one_of_each(0)
@@ -210,7 +203,7 @@ class TestActions:
         assert "0 services were woken." in act(operator, INSTANCES, "wake", instance)
 
     def test_shares_are_withdrawn_once(self, operator, owner):
-        share = share_of(make_instance(owner))
+        share = make_share(make_instance(owner))
         assert "1 share was withdrawn." in act(operator, SHARES, "withdraw", share)
         share.refresh_from_db()
         first = share.revoked_at
@@ -228,7 +221,7 @@ class TestActions:
 
     def test_no_secret_of_a_share_or_session_is_shown(self, superuser, owner):
         instance = make_instance(owner)
-        for page, row in ((SHARES, share_of(instance, link_hash="ab" * 32)),
+        for page, row in ((SHARES, make_share(instance, link_hash="ab" * 32)),
                           (SESSIONS, session_at(instance, token_hash="ab" * 32))):  # fmt: skip
             assert "abab" not in superuser.get(f"{page}{row.pk}/change/").content.decode()
             assert "abab" not in superuser.get(page).content.decode()

@@ -6,8 +6,7 @@ import pytest
 
 from accounts.deletion import StillBusy
 from services import deletion
-from services.models import InstanceEvent, Reason, Share, State
-from tests.accounts.factories import make_user
+from services.models import InstanceEvent, Reason, State
 
 pytestmark = pytest.mark.django_db
 
@@ -26,9 +25,6 @@ def test_services_are_stopped_before_anything_is_forgotten(world):
 def test_names_and_contents_go_and_the_numbers_stay(world):
     world.price = 60
     instance = world.ready(title="My cubes", client_id="a-client")
-    Share.objects.create(
-        instance=instance, user=make_user("bea@example.org"), created_by=world.user
-    )
     world.clock.pass_by(seconds=90)
     deletion.stop(world.user)
     world.remove()
@@ -37,6 +33,5 @@ def test_names_and_contents_go_and_the_numbers_stay(world):
     assert (instance.title, instance.client_id, instance.message) == ("", "", "")
     assert (instance.document.configuration, instance.document.log) == ({}, "")
     assert (instance.minutes, instance.reason) == (2, Reason.ACCOUNT)
-    assert not Share.objects.exists()
     assert not InstanceEvent.objects.filter(actor=world.user.username).exists()
     assert InstanceEvent.objects.filter(actor="deleted-1").exists()

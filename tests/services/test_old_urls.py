@@ -9,8 +9,9 @@ from django.test import Client
 from django.utils import timezone
 
 from services.addresses import server_url
-from services.models import Share, State
+from services.models import State
 from tests.accounts.factories import make_user
+from tests.services.factories import make_share
 
 from .factories import make_instance
 
@@ -86,7 +87,7 @@ def test_others_do_not_learn_whether_there_is_one(owner, main):
 def test_whom_it_is_shared_with_gets_there_as_long_as_the_share_lasts(owner, main, fields, status):
     friend = make_user()
     times = {name: timezone.now() + after for name, after in fields.items()}
-    Share.objects.create(instance=main, user=friend, created_by=owner, **times)
+    make_share(main, user=friend, **times)
     assert signed_in(friend).get(f"/{owner.user_id}/").status_code == status
 
 

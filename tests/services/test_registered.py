@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from accounts.deletion import StillBusy, forget_person
+from accounts.models import Share
 from hubsite import switches
 from hubsite.health import parts
 from hubsite.health.heartbeat import beat
 from hubsite.refusals import Refused
 from services import lifecycle, metrics, tasks
 from services.access import decisions, entering, sharing
-from services.models import EdgeSession, InstanceDocument, Reason, ServiceInstance, Share, State
+from services.models import EdgeSession, InstanceDocument, Reason, ServiceInstance, State
 from tests.accounts.factories import make_user
 
 pytestmark = pytest.mark.django_db

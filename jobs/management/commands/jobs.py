@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from hubsite.api.serializers import time_text
 from hubsite.management.command import (
     NOTHING_DONE,
     HubCommand,
@@ -19,7 +20,7 @@ from hubsite.management.command import (
 from hubsite.management.output import Cell, Column, Output, Styled, cell_text
 from hubsite.management.terminal_text import one_line
 from jobs import lifecycle, logs
-from jobs.api.presentation import job_detail, job_summary, time_text
+from jobs.api.presentation import job_detail, job_summary
 from jobs.models import Job, State
 from jobs.tasks import remove_soon
 

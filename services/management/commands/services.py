@@ -13,6 +13,7 @@ from django.core.management.base import CommandError, CommandParser
 from accounts.models import User
 from hubsite.api.errors import ApiError
 from hubsite.api.parsing import parse_document
+from hubsite.api.serializers import time_text
 from hubsite.management.command import (
     NOTHING_DONE,
     HubCommand,
@@ -22,7 +23,6 @@ from hubsite.management.command import (
 from hubsite.management.output import Cell, Column, Output, Styled, cell_text
 from hubsite.management.terminal_text import one_line
 from hubsite.visible_text import hidden_fault
-from jobs.api.presentation import time_text
 from services import lifecycle
 from services.api.presentation import instance_detail, instance_summary
 from services.models import Reason, ServiceInstance, State

@@ -11,10 +11,12 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
+from accounts.sharing import giving
 from services.access import entering, reports, sharing
 from services.access.decisions import Question, decide
 from services.models import EdgeSession, EdgeTicket, ServiceInstance
 from tests.accounts.factories import make_user
+from tests.services.factories import make_public_link
 
 pytestmark = pytest.mark.django_db
 
@@ -138,9 +140,8 @@ def test_decisions_and_reports_take_one_query_for_whoever_asks(
         for user in (guest, operator, former, instance.owner):
             made = ask(instance, ticket=entering.make_ticket(instance, user))
             sessions.append((made["session"], user is not former))
-        sharing.withdraw(share, by=instance.owner)
-    _, url = sharing.make_link(instance, by=instance.owner)
-    link = parse_qs(urlsplit(url).query)["link"][0]
+        giving.withdraw(share, by=instance.owner)
+    _, link = make_public_link(instance)
     sessions.append((ask(instance, link=link)["session"], True))
     for session, may in sessions[-5:]:
         with django_assert_num_queries(1):
@@ -174,13 +175,12 @@ def test_thousands_of_rights_fit_into_one_report(instance, django_assert_num_que
 
 def test_a_link_that_is_opened_too_often_makes_no_more_sessions(instance, monkeypatch):
     monkeypatch.setattr(entering, "LINK_SESSIONS", 3)
-    _, url = sharing.make_link(instance, by=instance.owner)
-    link = parse_qs(urlsplit(url).query)["link"][0]
+    _, link = make_public_link(instance)
     whys = [ask(instance, link=link).get("why", "") for _ in range(5)]
     assert whys == ["", "", "", "busy", "busy"]
     assert EdgeSession.objects.count() == 3
-    _, another = sharing.make_link(instance, by=instance.owner)
-    assert ask(instance, link=parse_qs(urlsplit(another).query)["link"][0])["allow"]
+    _, another = make_public_link(instance)
+    assert ask(instance, link=another)["allow"]
 
 
 @pytest.mark.parametrize("kind", ["link", "ticket"])

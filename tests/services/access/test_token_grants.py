@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import AccessToken, Client, Identity
+from accounts.sharing import giving
 from accounts.tokens import hub_tokens
 from accounts.tokens.hub_tokens import Principal, issue_token
 from services import lifecycle
@@ -18,6 +19,7 @@ from services.access.decisions import Question, decide
 from services.access.token_grants import grant_of
 from services.models import Reason, ServiceInstance
 from tests.accounts.factories import make_user
+from tests.services.factories import shares_at
 
 pytestmark = pytest.mark.django_db
 
@@ -68,7 +70,7 @@ def guest(instance) -> Any:
 
 
 def _withdraw(instance: ServiceInstance, guest: Any) -> None:
-    sharing.withdraw(instance.shares.get(), by=instance.owner)
+    giving.withdraw(shares_at(instance).get(), by=instance.owner)
 
 
 def _past(rows: Any) -> None:
@@ -78,7 +80,7 @@ def _past(rows: Any) -> None:
 CAUSES = {
     "nothing": lambda instance, guest: None,
     "share withdrawn": _withdraw,
-    "share expired": lambda instance, guest: _past(instance.shares),
+    "share expired": lambda instance, guest: _past(shares_at(instance)),
     "token revoked": lambda instance, guest: hub_tokens.revoke_tokens(AccessToken.objects.all()),
     "token expired": lambda instance, guest: _past(AccessToken.objects),
     "token deleted": lambda instance, guest: AccessToken.objects.all().delete(),

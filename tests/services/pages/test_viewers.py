@@ -123,9 +123,9 @@ def test_what_is_shared_with_one_is_listed(world):
     sharing.share_with(instance, guest, by=world.user)
     client = Client()
     client.force_login(guest)
-    page = text(client.get("/services/"))
-    assert "Shared with me" in page
-    assert f"By {world.user.email}" in page
+    page = text(client.get("/shared/"))
+    assert "North Sea" in page
+    assert f"A service of {world.user.email}" in page
 
 
 class TestOpenInViewer:

@@ -1,4 +1,4 @@
-"""Secrets of tickets, sessions and links: random, given out once, stored as hashes."""
+"""Secrets of links, tickets and sessions: random, given out once, stored as hashes."""
 
 from __future__ import annotations
 

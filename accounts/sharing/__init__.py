@@ -1,0 +1,1 @@
+"""Sharing: who else may see, or stop, what belongs to a user."""
