@@ -40,6 +40,7 @@ def import_xcube() -> str:
         containment,
         cubegen,
         described,
+        description,
         estimate,
         outputs,
         repairs,
