@@ -8,7 +8,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
+
+from hubsite.coordination.clock import SKEW
 
 from . import lifecycle, metering, notices
 from .models import Reason, ServiceInstance, State
@@ -17,11 +20,13 @@ ACTOR = "hub"
 WARNED_BEFORE = timedelta(hours=1)
 WARNED_OF_UNITS_BEFORE = metering.BLOCK_MINUTES * metering.MINUTE / 2
 MOST_AT_ONCE = 500
+_SINCES = ("ready_since", "last_used_at", "metered_until")
 
 
 def look(now: datetime | None = None) -> None:
     """Do what is due for all services. A few queries, and more only for those that are due."""
     now = now or timezone.now()
+    _bring_back_from_the_future(now)
     _stop_of_inactive_owners()
     _stop_the_old(now)
     _put_to_sleep(now)
@@ -47,6 +52,16 @@ def sleeps_at(instance: ServiceInstance) -> datetime | None:
 def ends_at(instance: ServiceInstance) -> datetime:
     """When it will be stopped because of its age."""
     return max(instance.stops_at, instance.kept_until or instance.stops_at)
+
+
+def _bring_back_from_the_future(now: datetime) -> None:
+    """A "since" from a clock that was ahead counts as now, or it would neither sleep nor cost."""
+    ahead = {f"{field}__gt": now + SKEW for field in _SINCES}
+    rows = ServiceInstance.objects.live()
+    if not rows.filter(Q(**ahead, _connector=Q.OR)).exists():
+        return
+    for field in _SINCES:
+        rows.filter(**{f"{field}__gt": now + SKEW}).update(**{field: now})
 
 
 def _stop_of_inactive_owners() -> None:

@@ -96,6 +96,21 @@ def test_what_is_used_or_kept_stays_awake(world):
     assert world.again(used).reason == Reason.AGE
 
 
+def test_a_clock_that_was_a_day_ahead_keeps_nothing_awake_and_makes_nothing_free(world):
+    world.price = 60
+    world.clock.pass_by(days=1)
+    instance = world.ready()
+    ServiceInstance.objects.filter(pk=instance.pk).update(last_used_at=world.clock())
+    world.clock.pass_by(days=-1)
+    idle.look()
+    world.clock.pass_by(minutes=15)
+    idle.look()
+    assert world.again(instance).minutes == 10
+    world.clock.pass_by(seconds=instance.profile.idle_s)
+    idle.look()
+    assert world.again(instance).state == State.ASLEEP
+
+
 def test_its_owner_is_warned_before_it_is_too_old(world):
     instance = world.ready()
     world.clock.pass_by(seconds=instance.profile.age_s - 1800)
