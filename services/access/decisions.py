@@ -59,6 +59,9 @@ Place = SessionRow | ServiceInstance
 """What says where an instance is, and in which state."""
 
 
+_NOT_YET = (State.REQUESTED, State.STARTING)
+
+
 class Denied(Exception):
     """The right is missing, or the instance cannot be used. `why` is for the edge."""
 
@@ -106,6 +109,7 @@ def _allowed(question: Question) -> dict[str, Any]:
         "path": place.path,
         "revision": place.revision,
         "cache_s": max(0, min(CACHE_S, lasts_s)) if is_ready else CACHE_WHILE_STARTING_S,
+        "message": place.message if place.state in _NOT_YET else "",
         **more,
     }
 

@@ -40,6 +40,8 @@ class Allowed:
     session: str = ""
     """A new cookie value, in exchange for a ticket or a link."""
     session_s: int = 0
+    message: str = ""
+    """Why it is not ready yet, for the person who waits; empty: it only takes a moment."""
 
     @property
     def is_ready(self) -> bool:
@@ -164,6 +166,7 @@ def _decision(answer: Mapping[str, Any], instance: str) -> Decision:
             cache_s=_number(answer, "cache_s", 60),
             session=_text(answer, "session"),
             session_s=int(_number(answer, "session_s", 0)),
+            message=_text(answer, "message"),
         )
     if answer.get("allow") is False:
         location = _text(answer, "location")

@@ -37,13 +37,13 @@ def waiting(*, state_path: str) -> str:
     """The page that turns into the service as soon as that answers."""
     body = (
         '<div class="globe" aria-hidden="true"></div>'
-        "<h1>The viewer is starting</h1>"
+        "<h1>The service is starting</h1>"
         '<p role="status" id="status">It was asleep, or is new. This takes a few seconds; the page '
         "then opens by itself.</p>"
     )
     head = '<noscript><meta http-equiv="refresh" content="2"></noscript>'
     script = f'<script data-state="{escape(state_path)}">{_SCRIPT}</script>'
-    return _page("The viewer is starting", body, head=head, end=script)
+    return _page("The service is starting", body, head=head, end=script)
 
 
 def _page(title: str, body: str, *, head: str = "", end: str = "") -> str:

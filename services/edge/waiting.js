@@ -16,9 +16,12 @@ async function wait() {
       return;
     }
     const seconds = Math.round((Date.now() - since) / 1000);
-    if (seconds >= 8) {
-      document.getElementById("status").textContent =
-        `It is still starting, since ${seconds} seconds. The page opens by itself as soon as the viewer answers.`;
+    const status = document.getElementById("status");
+    if (answer.message) {
+      status.textContent = `${answer.message} The page opens by itself.`;
+    } else if (seconds >= 8) {
+      status.textContent =
+        `It is still starting, since ${seconds} seconds. The page opens by itself as soon as the service answers.`;
     }
     await pause(300);
   }

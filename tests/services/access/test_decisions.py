@@ -115,7 +115,16 @@ def test_an_answer_says_where_the_service_is(instance):
         "path": "",
         "revision": 1,
         "cache_s": 60,
+        "message": "",
     }
+
+
+def test_an_answer_says_why_the_service_is_not_ready_yet(world, instance):
+    ServiceInstance.objects.filter(pk=instance.pk).update(
+        state=State.STARTING, message="Waiting for a free place."
+    )
+    secret = session_of(instance, instance.owner)
+    assert ask(instance, session=secret)["message"] == "Waiting for a free place."
 
 
 def test_a_decision_is_one_query(instance, django_assert_num_queries):

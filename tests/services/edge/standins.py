@@ -39,6 +39,7 @@ class Hub:
         }
     )
     denial: str = ""
+    message: str = ""
     foreign: set[str] = field(default_factory=lambda: {OTHER})
     """Instances that are someone else's."""
     ended: set[str] = field(default_factory=set)
@@ -86,6 +87,7 @@ class Hub:
             "path": "",
             "revision": 1,
             "cache_s": self.cache_s,
+            "message": self.message,
         }
         if given[0][0] in ("ticket", "link"):
             answer |= {"session": SESSION, "session_s": 43200}

@@ -58,7 +58,7 @@ def test_the_waiting_page_turns_into_the_viewer_by_itself(tmp_path):
                 for scheme in ("light", "dark"):
                     page = _watched(browser, faults, color_scheme=scheme)
                     page.goto(f"{base}/.xcube-hub/enter?ticket=ticket-of-the-owner&next=/viewer/")
-                    page.get_by_role("heading", name="The viewer is starting").wait_for()
+                    page.get_by_role("heading", name="The service is starting").wait_for()
                     card = page.locator("main").bounding_box()
                     middle = card["x"] + card["width"] / 2
                     assert abs(middle - page.viewport_size["width"] / 2) < 2

@@ -85,6 +85,17 @@ def test_a_request_that_meets_a_service_falling_asleep_is_sent_once_more(
     run(test())
 
 
+def test_who_waits_is_told_why(tmp_path):
+    async def test():
+        async with world(limits=SLOW) as w:
+            w.hub.address, w.hub.state = "", "REQUESTED"
+            w.hub.message = "Waiting for a free place."
+            status, text, _ = await w.get("/.xcube-hub/state")
+            assert (status, json.loads(text)["message"]) == (200, "Waiting for a free place.")
+
+    run(test())
+
+
 def test_an_instance_without_an_address_yet_is_waited_for(tmp_path):
     async def test():
         async with world(limits=dataclasses.replace(SLOW, hold_s=10)) as w:
@@ -160,7 +171,10 @@ def test_only_requests_that_want_the_service_wake_it():
         async with world(limits=SLOW) as w:
             w.hub.state = "ASLEEP"
             status, text, _ = await w.get("/.xcube-hub/state")
-            assert (status, json.loads(text)) == (200, {"state": "ASLEEP", "is_ready": False})
+            assert (status, json.loads(text)) == (
+                200,
+                {"state": "ASLEEP", "is_ready": False, "message": ""},
+            )
             assert [asked["wake"] for asked in w.hub.asked] == [False]
             assert not w.instance.requests
             assert (await w.get("/x"))[0] == 200
@@ -175,11 +189,11 @@ def test_the_state_of_what_fell_asleep_meanwhile_is_asked_and_wakes_nothing():
     async def test():
         async with world(limits=SLOW) as w:
             status, text, _ = await w.get("/.xcube-hub/state")
-            assert json.loads(text) == {"state": "READY", "is_ready": True}
+            assert json.loads(text) == {"state": "READY", "is_ready": True, "message": ""}
             w.hub.state = "ASLEEP"
             w.instance.requests.clear()
             status, text, _ = await w.get("/.xcube-hub/state")
-            assert json.loads(text) == {"state": "ASLEEP", "is_ready": False}
+            assert json.loads(text) == {"state": "ASLEEP", "is_ready": False, "message": ""}
             assert not w.instance.requests
 
     run(test())
