@@ -75,6 +75,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "hubsite.web.slashes.SlashesMiddleware",
     "hubsite.web.head.HeadMiddleware",
     "hubsite.api.cors.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",

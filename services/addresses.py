@@ -6,7 +6,7 @@ all share one host and the instance id is the first part of the path.
 
 from __future__ import annotations
 
-from .models import ServiceInstance
+from .models import Kind, ServiceInstance
 from .settings import hub
 
 _WILDCARD = "://*."
@@ -26,6 +26,11 @@ def base_url(instance: ServiceInstance) -> str:
 def server_url(instance: ServiceInstance) -> str:
     """Where clients of the instance's API begin."""
     return base_url(instance)
+
+
+def first_path(instance: ServiceInstance) -> str:
+    """The path below the base that a person sees first: the viewer, or what it says of itself."""
+    return "/viewer/" if instance.kind == Kind.XCUBE_SERVER else "/"
 
 
 def viewer_url(instance: ServiceInstance) -> str:

@@ -25,36 +25,42 @@ from .models import (
     ServiceProfile,
     State,
 )
-from .models.profile import XCUBE_SERVER
 from .models.profile import Kind as ServiceKind
 
 
 def start(
     user: Any,
     *,
+    kind: ServiceKind = ServiceKind.XCUBE_SERVER,
     profile: ServiceProfile | None = None,
     configuration: dict[str, Any],
     title: str = "",
     slot: str = "",
     client_id: str = "",
     actor: str,
+    begins_anew: bool = False,
 ) -> ServiceInstance:
     """Start a service of `user`, or give the one in their `slot` this configuration.
 
-    `configuration` has been checked by the caller. Without a `profile` it is the first that the
-    user may use. The service starts when the worker gets to it; nothing here waits for an engine.
-    Raises Refused; then nothing has changed.
+    `configuration` has been checked by the caller. Without a `profile`, which must be of this
+    kind, it is the first that the user may use. `begins_anew`: the process of the one in the slot
+    is ended and started again, if it has one that serves; otherwise it takes a changed
+    configuration while it serves. The service starts when the worker gets to it; nothing here
+    waits for an engine. Raises Refused; then nothing has changed.
     """
-    switches.require_open(XCUBE_SERVER)
+    switches.require_open(kind.switch)
     try:
         with transaction.atomic():
             owner = hold_user(user, MANAGE_CUBEGENS)
-            present = _present(owner, profile.kind if profile else ServiceKind.XCUBE_SERVER, slot)
+            present = _present(owner, kind, slot)
+            if present is not None and begins_anew:
+                _begin_anew(present, configuration, actor=actor)
+                return present
             if present is not None and profile in (None, present.profile):
                 # It keeps its profile, even one that is offered no longer.
                 _reconfigure(present, configuration, title=title, actor=actor)
                 return present
-            profile = _profile_for(owner, profile)
+            profile = _profile_for(owner, kind, profile)
             if present is not None:
                 _reconfigure(present, configuration, title=title, actor=actor)
                 return present
@@ -63,11 +69,11 @@ def start(
         raise lifecycle.no_units(short) from None
 
 
-def _profile_for(user: Any, profile: ServiceProfile | None) -> ServiceProfile:
+def _profile_for(user: Any, kind: ServiceKind, profile: ServiceProfile | None) -> ServiceProfile:
     """The profile to use. Raises Refused if the user may not, or if there is none."""
-    offered = ServiceProfile.objects.offered_to(user)
+    offered = ServiceProfile.objects.offered_to(user).filter(kind=kind)
     if profile is None:
-        first = offered.filter(kind=ServiceKind.XCUBE_SERVER).first()
+        first = offered.first()
         if first is None:
             raise Refused("This hub offers you no profile of services.", kind=Kind.FORBIDDEN)
         return first
@@ -103,6 +109,26 @@ def _reconfigure(
         lifecycle.note(instance, "It got another configuration.", actor=actor)
         wake_up(lifecycle.START_TASK)
     lifecycle.wake(instance, actor=actor, by="a new configuration")
+
+
+def _begin_anew(instance: ServiceInstance, configuration: dict[str, Any], *, actor: str) -> None:
+    """Start the process of an instance again, or wake it; one that starts already does so once.
+
+    It counts as a new start for its age.
+    """
+    if instance.state in (State.REQUESTED, State.STARTING):
+        return
+    InstanceDocument.objects.filter(instance=instance).update(configuration=configuration)
+    stops_at = timezone.now() + timedelta(seconds=instance.profile.age_s)
+    ServiceInstance.objects.filter(pk=instance.pk).update(stops_at=stops_at, warned_at=None)
+    instance.stops_at, instance.warned_at = stops_at, None
+    if instance.state == State.ASLEEP:
+        lifecycle.wake(instance, actor=actor, by="a new start")
+        return
+    lifecycle.move(
+        instance, State.STARTING, actor=actor, message="Started anew.", has_new_wish=True
+    )
+    wake_up(lifecycle.START_TASK)
 
 
 def _make(

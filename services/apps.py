@@ -10,6 +10,7 @@ class ServicesConfig(AppConfig):
     def ready(self) -> None:
         from accounts.deletion import also
         from accounts.notices import kinds
+        from hubsite.api import cors
         from hubsite.console import changes, navigation, slots
         from hubsite.console.navigation import Entry
         from hubsite.coordination import queues, ticks
@@ -33,6 +34,8 @@ class ServicesConfig(AppConfig):
         also(stop=deletion.stop, forget=deletion.forget)
         kinds.register(*notices.KINDS)
         sharing.register(shared_pages.show)
+        cors.also("/user/")  # Cate's first web UI
+        cors.also("/webapi/")
         health.register()
         metrics.register()
         navigation.register(Entry("Services", "services", 20, navigation.signed_in))

@@ -99,7 +99,9 @@ class ServiceBook(Book[ServiceFact]):
             if fact.revision >= instance.revision:
                 lifecycle.move(instance, State.READY, actor=ACTOR)
         elif instance.state == State.READY and fact.phase == Phase.PENDING:
-            lifecycle.restart(instance, actor=ACTOR, message=fact.message or "It starts again.")
+            message = fact.message or "It starts again."
+            reason = fact.reason if fact.reason in Reason.values else ""
+            lifecycle.restart(instance, actor=ACTOR, message=message, reason=reason)
         elif instance.state == State.READY and fact.phase == Phase.ASLEEP:
             if fact.revision >= instance.revision:
                 message = "It slept although it should not; it starts again."

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from hubsite.health import parts
 from hubsite.health.heartbeat import heard
 from hubsite.health.parts import Finding, Part, Service
 from services.settings import hub
 
 from . import suspending
-from .models.profile import XCUBE_SERVER
+from .cate import offered as cate
+from .models.profile import CATE, XCUBE_SERVER, Kind
 
 
 def register() -> None:
-    parts.register(Part("edge", edge, (XCUBE_SERVER,)))
-    parts.register(Part("service follower", follower, (XCUBE_SERVER,)))
+    both = (XCUBE_SERVER, CATE)
+    parts.register(Part("edge", edge, both))
+    parts.register(Part("service follower", follower, both))
     parts.offer(
         Service(
             XCUBE_SERVER,
             ready="Viewers can be opened.",
             unable="Viewers cannot be opened just now.",
-            end_work=suspending.stop_all,
+            end_work=partial(suspending.stop_all, Kind.XCUBE_SERVER),
+            on_resume=suspending.start_waiting,
+        )
+    )
+    parts.offer(
+        Service(
+            CATE,
+            ready="Cate web APIs can be started.",
+            unable="Cate web APIs cannot be started just now.",
+            switched_off=cate.why_not,
+            end_work=partial(suspending.stop_all, Kind.CATE_WEBAPI),
             on_resume=suspending.start_waiting,
         )
     )

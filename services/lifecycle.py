@@ -26,7 +26,6 @@ from hubsite.refusals import Kind, Refused
 
 from . import metering, notices
 from .models import FINAL_STATES, OVER_STATES, InstanceEvent, Reason, ServiceInstance, State
-from .models.profile import XCUBE_SERVER
 
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.REQUESTED: frozenset({State.STARTING, State.STOPPED, State.FAILED}),
@@ -116,7 +115,7 @@ def wake(instance: ServiceInstance, *, actor: str, by: str) -> bool:
     """
     if instance.state != State.ASLEEP:
         return False
-    switches.require_open(XCUBE_SERVER)
+    switches.require_open(instance.switch)
     try:
         woken = move(
             instance,
@@ -135,13 +134,22 @@ def wake(instance: ServiceInstance, *, actor: str, by: str) -> bool:
     return woken
 
 
-def restart(instance: ServiceInstance, *, actor: str, message: str, anew: bool = False) -> None:
+def restart(
+    instance: ServiceInstance, *, actor: str, message: str, reason: str = "", anew: bool = False
+) -> None:
     """READY → STARTING, because it does not serve any more; stopped if it cannot be paid.
 
     `anew`: its engine shall start it; otherwise the engine does so by itself.
     """
     try:
-        move(instance, State.STARTING, actor=actor, message=message, has_new_wish=anew)
+        move(
+            instance,
+            State.STARTING,
+            actor=actor,
+            reason=reason,
+            message=message,
+            has_new_wish=anew,
+        )
     except ledger.InsufficientUnits:
         instance.refresh_from_db()
         stop(instance, actor=actor, reason=Reason.UNITS)

@@ -25,7 +25,7 @@ from jobs.stores.catalogue import StoresFileError
 
 from . import lifecycle
 from .models import InstanceQuerySet, Reason, ServiceInstance, State
-from .models.profile import XCUBE_SERVER
+from .models.profile import Kind
 from .workload import build_service
 
 logger = logging.getLogger(__name__)
@@ -80,8 +80,10 @@ def _places(rows: InstanceQuerySet) -> Iterator[tuple[Engine, ServicePlace]]:
 
 def _claim_requested(engine: Engine, place: ServicePlace) -> None:
     """Move the oldest requested instances to STARTING, up to the engine's free places."""
+    closed = [kind for kind in Kind if switches.suspension(kind.switch) is not None]
     requested = ServiceInstance.objects.on(engine.name).live().filter(state=State.REQUESTED)
-    if switches.suspension(XCUBE_SERVER) is not None or not requested.exists():
+    requested = requested.exclude(kind__in=closed) if closed else requested
+    if not requested.exists():
         return
     with transaction.atomic():
         lock.hold("services")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from hubsite.coordination.wake_up import wake_up
 
 from . import lifecycle
-from .models import Reason, ServiceInstance
+from .models import Kind, Reason, ServiceInstance
 
 
-def stop_all(actor: str, message: str) -> int:
-    """Stop all services. Returns how many."""
+def stop_all(kind: Kind, actor: str, message: str) -> int:
+    """Stop all services of this kind. Returns how many."""
     stopped = 0
-    for instance in ServiceInstance.objects.live().active().select_related("owner").iterator():
+    rows = ServiceInstance.objects.live().active().filter(kind=kind)
+    for instance in rows.select_related("owner").iterator():
         why = f"An operator stopped it: {message}"
         stopped += lifecycle.stop(instance, actor=actor, reason=Reason.OPERATOR, message=why)
     return stopped

@@ -4,10 +4,21 @@ from django.urls import path, re_path
 
 from . import old_urls
 from .access import endpoints
+from .api.cate_views import FirstCountViewSet, FirstViewSet
 from .pages import viewers
 from .pages.opening import open_service
 
+# At the root, too, because Cate's first web UI asks there.
+_COUNT = FirstCountViewSet.as_view({"get": "retrieve"}, schema=None)
+_WEBAPI = FirstViewSet.as_view(
+    {"post": "start", "get": "retrieve", "delete": "destroy"}, schema=None
+)
+_SHUTDOWN = FirstViewSet.as_view({"delete": "destroy"}, schema=None)
+
 urlpatterns = [
+    path("webapi/count", _COUNT),
+    path("user/<str:user_id>/webapi", _WEBAPI),
+    path("user/<str:user_id>/webapi/shutdown", _SHUTDOWN),
     path("services/", viewers.ServicesPage.as_view(), name="services"),
     path("services/<slug:instance_id>/", viewers.ServicePage.as_view(), name="service"),
     path("cubes/<slug:job_id>/viewer", viewers.open_in_viewer, name="cube-viewer"),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from hubsite.engines.base import Container, Program, Service
 from jobs.runner_package import MODULE, REQUIRES, runner_zip
 
+from .cate.workload import build_service as build_cate
 from .models import Kind, ServiceInstance, State
 from .xcube_server.payload import build_payload
 
-PROBES = {Kind.XCUBE_SERVER: "/datasets"}
-"""The path of each kind that answers 200 when the service is ready."""
+PROBE = "/datasets"
+"""The path of an xcube server that answers 200 when it is ready."""
 
 
 def build_service(instance: ServiceInstance) -> Service:
@@ -19,7 +20,9 @@ def build_service(instance: ServiceInstance) -> Service:
     start. Reads the instance's owner, profile and document. Raises StoresFileError if the stores
     file cannot be read; then try again later.
     """
-    kind, profile = Kind(instance.kind), instance.profile
+    if instance.kind == Kind.CATE_WEBAPI:
+        return build_cate(instance)
+    profile = instance.profile
     return Service(
         name=instance.instance_id,
         revision=instance.revision,
@@ -32,6 +35,6 @@ def build_service(instance: ServiceInstance) -> Service:
         ),
         payload=build_payload(instance),
         path=instance.path,
-        probe=PROBES[kind],
+        probe=PROBE,
         is_asleep=instance.state == State.ASLEEP,
     )

@@ -14,6 +14,14 @@ HEADERS = "Authorization, Content-Type, Idempotency-Key"
 EXPOSED = "Link, X-Total-Count, Retry-After, WWW-Authenticate, Location"
 
 
+_also: list[str] = []
+
+
+def also(prefix: str) -> None:
+    """Treat paths of this beginning as API, too; apps call it in `AppConfig.ready`."""
+    _also.append(prefix)
+
+
 class CorsMiddleware:
     """Answers preflight requests and adds CORS headers; `Allow-Credentials` is never sent."""
 
@@ -49,4 +57,4 @@ class CorsMiddleware:
 
     @staticmethod
     def _is_api(request: HttpRequest) -> bool:
-        return request.path_info.startswith(f"/{settings.API_PATH}")
+        return request.path_info.startswith((f"/{settings.API_PATH}", *_also))

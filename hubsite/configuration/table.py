@@ -24,6 +24,7 @@ ROOMS = (
     "hubsite.engines.settings",
     "jobs.settings",
     "services.settings",
+    "services.cate.settings",
 )
 """The modules that declare settings. They are text, because the site imports no app. A module
 comes after those whose settings its defaults use."""
@@ -66,6 +67,8 @@ def is_loopback(host: str) -> bool:
 _IN_THE_DATABASE = "progress lies in the database"
 _OWN_USERS = "users, roles and scopes lie in the database"
 _NEVER_READ = "it was documented, but never read"
+_IN_THE_PROFILE = "the profile of Cate web APIs says it (admin, Profiles)"
+_NO_WAITING = "the hub answers at once, and waits for no start"
 _NO_LAYERS = "the hub publishes no layers in a GeoServer yet"
 
 WITHOUT_MEANING: dict[str, str] = {
@@ -103,6 +106,12 @@ WITHOUT_MEANING: dict[str, str] = {
     "XCUBE_HUB_POSTGIS_USER": _NO_LAYERS,
     "XCUBE_HUB_POSTGIS_PASSWORD": _NO_LAYERS,
     "XCUBE_HUB_POSTGIS_DB": _NO_LAYERS,
+    "CATE_MEM_LIMIT": _IN_THE_PROFILE,
+    "CATE_MEM_REQUEST": _IN_THE_PROFILE,
+    "CATE_LAUNCH_GRACE": _NO_WAITING,
+    "CATE_LAUNCH_GRACE_PERIOD": _NO_WAITING,
+    "CATE_STORAGE_MODE": "XCUBE_HUB_SERVICE_WORKSPACE says where files of users are kept",
+    "CATE_WEBAPI_URI": "services are reached through the edge: XCUBE_HUB_EDGE_URL",
     "XCUBE_HUB_DOCKER_PULL_POLICY": _NEVER_READ,
     "XCUBE_API_UWSGI_INI_PATH": "gunicorn serves the hub",
 }

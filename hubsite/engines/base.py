@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import enum
 import logging
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -97,8 +98,33 @@ class Program:
 
 
 @dataclass(frozen=True)
+class Command:
+    """A program that the image or this machine has itself, in place of a `Program`.
+
+    In `arguments` and in the values of `env` the engine replaces `{address}` and `{port}` (where
+    the program must listen), `{path}` (the path of all its URLs), and `{workspace}` (a folder of
+    its owner that is kept between starts); on this machine also `{socket}`, the path of a unix
+    socket that it may listen at in place of a port. No shell is involved. `keeps` names the
+    folder; two services of the same name share it. `workspace` is where the folder is in an
+    image, and `settings` is the folder in its home that is kept as well, such as `.cate`.
+    """
+
+    arguments: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+    keeps: str = ""
+    workspace: str = "/workspace"
+    settings: str = ""
+
+
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """The text with each `{name}` that `values` has replaced, once; others stay as they are."""
+    names = "|".join(map(re.escape, values))
+    return re.sub(rf"\{{({names})\}}", lambda found: values[found[1]], text)
+
+
+@dataclass(frozen=True)
 class Container:
-    """The process of a run or of a service, and what it may use.
+    """The process of a run or of a service, and what it may use: a `program`, or a `command`.
 
     `owner` is the id of the user for whom it runs. `memory_bytes` is the most that it may use,
     `expected_memory_bytes` is what it will probably use; `cpus` is the most processor time that
@@ -109,6 +135,7 @@ class Container:
 
     owner: str
     program: Program | None = None
+    command: Command | None = None
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     memory_bytes: int | None = None
     expected_memory_bytes: int | None = None

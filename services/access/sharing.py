@@ -15,7 +15,7 @@ from accounts.sharing.giving import Wish
 from accounts.sharing.kinds import Subject
 
 from .. import lifecycle
-from ..addresses import base_url
+from ..addresses import base_url, first_path
 from ..models import ServiceInstance, State
 from .rights import SERVICE
 
@@ -61,8 +61,9 @@ def make_link(
     return giving.make_link(_wish(instance, by, Action.VIEW, expires_at), is_public=is_public)
 
 
-def direct_url(instance: ServiceInstance, secret: str, *, onward: str = "/viewer/") -> str:
+def direct_url(instance: ServiceInstance, secret: str, *, onward: str = "") -> str:
     """The address at the edge that a public link leads to without a page in between."""
+    onward = onward or first_path(instance)
     return f"{base_url(instance)}/.xcube-hub/enter?link={secret}&next={onward}"
 
 

@@ -43,5 +43,10 @@ def actor(request: Request) -> str:
     return who(request).username
 
 
+def client_id(request: Request) -> str:
+    """The id of the client whose token the request has; empty without one."""
+    return getattr(request.auth, "client_id", None) or ""
+
+
 def why(request: Request) -> Reason:
     return Reason.OWNER if who(request) == request.user else Reason.OPERATOR

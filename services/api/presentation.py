@@ -12,6 +12,7 @@ from ..metering import charged_units
 from ..models import (
     InstanceDocument,
     InstanceEvent,
+    Kind,
     Reason,
     ServiceInstance,
     ServiceProfile,
@@ -33,7 +34,7 @@ def instance_summary(instance: ServiceInstance) -> dict[str, Any]:
         "reason": instance.reason or None,
         "message": _message(instance),
         "server_url": addresses.server_url(instance),
-        "viewer_url": addresses.viewer_url(instance),
+        "viewer_url": addresses.viewer_url(instance) if _has_viewer(instance) else None,
         "created_at": time_text(instance.created_at),
         "ready_at": time_text(instance.ready_since),
         "finished_at": time_text(instance.finished_at),
@@ -48,6 +49,10 @@ def instance_summary(instance: ServiceInstance) -> dict[str, Any]:
         },
         "restarts": instance.restarts,
     }
+
+
+def _has_viewer(instance: ServiceInstance) -> bool:
+    return instance.kind == Kind.XCUBE_SERVER
 
 
 def event(row: InstanceEvent, owner_id: str) -> dict[str, Any]:

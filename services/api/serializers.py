@@ -94,7 +94,10 @@ class ServiceInstanceSummarySerializer(serializers.Serializer):
     )
     message = serializers.CharField(allow_blank=True, help_text="The state and reason in words.")
     server_url = serializers.URLField(help_text="Where xcube server answers.")
-    viewer_url = serializers.URLField(help_text="Where the viewer is: open it in a browser.")
+    viewer_url = serializers.URLField(
+        allow_null=True,
+        help_text="Where the viewer is: open it in a browser. `null`: it has none (Cate).",
+    )
     created_at = time_field("When it was asked for.")
     ready_at = time_field("Since when it is ready.", allow_null=True)
     finished_at = time_field("When it stopped or failed.", allow_null=True)

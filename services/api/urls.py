@@ -2,11 +2,14 @@
 
 from django.urls import path
 
+from .cate_views import CateCountViewSet, CateViewSet, FirstCountViewSet, FirstViewSet
 from .cube_views import CubeViewerViewSet
 from .share_views import ShareViewSet
 from .views import ServiceInstanceViewSet, ServiceProfileViewSet
 
 _ONE = "xcube/<slug:instance_id>"
+
+_CATE = {"post": "start", "get": "retrieve", "delete": "destroy"}
 
 urlpatterns = [
     path(
@@ -22,5 +25,12 @@ urlpatterns = [
     path(f"{_ONE}/shares", ShareViewSet.as_view({"get": "list", "post": "make"})),
     path(f"{_ONE}/shares/<int:share_id>", ShareViewSet.as_view({"delete": "withdraw"})),
     path("cubegens/<slug:job_id>/viewer", CubeViewerViewSet.as_view({"post": "open"})),
+    path(
+        "users/<str:user_id>/webapis",
+        CateViewSet.as_view(_CATE),
+    ),
+    path("webapis", CateCountViewSet.as_view({"get": "retrieve"})),
+    path("user/<str:user_id>/webapi", FirstViewSet.as_view(_CATE)),
+    path("webapi/count", FirstCountViewSet.as_view({"get": "retrieve"})),
     path("profiles", ServiceProfileViewSet.as_view({"get": "list"})),
 ]

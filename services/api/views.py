@@ -17,10 +17,12 @@ from hubsite.refusals import Kind, Refused
 
 from .. import keeping, lifecycle
 from ..access.using import sleep_shared, stop_shared, stoppable
+from ..cate import offered as cate
 from ..models import AWAKE_STATES, Reason, ServiceInstance, ServiceProfile, State
+from ..models import Kind as ServiceKind
 from ..start_request import MAIN_SLOT, StartRequest, start_server
 from . import schema
-from .own import actor, checked, own_instance, who, why
+from .own import actor, checked, client_id, own_instance, who, why
 from .presentation import event, instance_detail, instance_summary, log_lines, profile
 from .serializers import (
     KeepRequestSerializer,
@@ -55,7 +57,7 @@ class ServiceInstanceViewSet(ViewSet):
                 configuration=given["cfg"],
                 field="cfg",
                 slot=MAIN_SLOT,
-                client_id=_client_id(request),
+                client_id=client_id(request),
                 actor=actor(request),
             )
         )
@@ -70,7 +72,7 @@ class ServiceInstanceViewSet(ViewSet):
                 configuration=given["configuration"],
                 profile=given.get("profile"),
                 title=given.get("title", ""),
-                client_id=_client_id(request),
+                client_id=client_id(request),
                 actor=actor(request),
                 key=_key(request),
             )
@@ -180,14 +182,13 @@ class ServiceProfileViewSet(ViewSet):
     def list(self, request: Request) -> Response:
         kinds: set[str] = set()
         rows = []
-        for row in ServiceProfile.objects.offered_to(request.user):
+        offered = ServiceProfile.objects.offered_to(request.user)
+        if not cate.is_configured():
+            offered = offered.exclude(kind=ServiceKind.CATE_WEBAPI)
+        for row in offered:
             rows.append(profile(row, is_default=row.kind not in kinds))
             kinds.add(row.kind)
         return Response(rows)
-
-
-def _client_id(request: Request) -> str:
-    return getattr(request.auth, "client_id", None) or ""
 
 
 def _key(request: Request) -> str:

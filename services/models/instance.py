@@ -98,7 +98,7 @@ class ServiceInstance(models.Model):
         max_length=40,
         blank=True,
         help_text="Of each slot a user has at most one: `main` (PUT /xcube), `cubes` (finished "
-        "cubes). Empty: one of any number.",
+        "cubes), `cate`. Empty: one of any number.",
     )
 
     state = models.CharField(max_length=10, choices=State, default=State.REQUESTED)
@@ -200,6 +200,11 @@ class ServiceInstance(models.Model):
 
     def __str__(self) -> str:
         return self.instance_id
+
+    @property
+    def switch(self) -> str:
+        """The service of the hub that operators suspend to close it."""
+        return Kind(self.kind).switch
 
     @property
     def is_final(self) -> bool:

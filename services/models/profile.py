@@ -14,12 +14,20 @@ DAY_S = 24 * HOUR_S
 
 XCUBE_SERVER = "xcube_serve"
 """The name of xcube servers among the services of the hub (`GET /services`), as before."""
+CATE = "cate"
+"""The name of Cate web APIs there."""
 
 
 class Kind(models.TextChoices):
     """The kinds of services; each has its own program and configuration."""
 
     XCUBE_SERVER = "xcube_server", "xcube server"
+    CATE_WEBAPI = "cate_webapi", "Cate web API"
+
+    @property
+    def switch(self) -> str:
+        """The service of the hub that operators suspend to close this kind."""
+        return {Kind.XCUBE_SERVER: XCUBE_SERVER, Kind.CATE_WEBAPI: CATE}[self]
 
 
 class ProfileQuerySet(models.QuerySet["ServiceProfile"]):

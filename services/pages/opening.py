@@ -16,10 +16,9 @@ from hubsite.web.leading import leads_elsewhere
 
 from ..access.entering import make_ticket
 from ..access.rights import right_of
-from ..addresses import base_url
+from ..addresses import base_url, first_path
 from ..models import OVER_STATES, ServiceInstance
 
-VIEWER = "/viewer/"
 _ONWARD = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]{0,2000}")
 """A path of the service itself: nothing that a browser takes for another host."""
 
@@ -37,9 +36,9 @@ def open_service(request: HttpRequest, instance_id: str) -> HttpResponse:
         return _says(request, None, status=404)
     if instance.state in OVER_STATES:
         return _says(request, instance, status=410)
-    onward = request.GET.get("next", VIEWER)
+    onward = request.GET.get("next", "")
     if not _ONWARD.fullmatch(onward):
-        onward = VIEWER
+        onward = first_path(instance)
     if right.share is not None:
         note_opening(right.share, request.user)
     ticket = make_ticket(instance, request.user, hub_session=request.session.session_key or "")
@@ -48,8 +47,9 @@ def open_service(request: HttpRequest, instance_id: str) -> HttpResponse:
     return response
 
 
-def entering_url(instance: ServiceInstance, ticket: str, *, onward: str = VIEWER) -> str:
+def entering_url(instance: ServiceInstance, ticket: str, *, onward: str = "") -> str:
     """Where the edge exchanges a ticket for a session."""
+    onward = onward or first_path(instance)
     return f"{base_url(instance)}/.xcube-hub/enter?ticket={ticket}&next={quote(onward)}"
 
 

@@ -60,7 +60,11 @@ def world(settings, monkeypatch) -> World:
 
     monkeypatch.setattr(documents, "fetch", away)
     documents.forget_all()
-    settings.HUB = {**settings.HUB, "XCUBE_HUB_OIDC_PROVIDERS": (EDC,)}
+    settings.HUB = {
+        **settings.HUB,
+        "XCUBE_HUB_OIDC_PROVIDERS": (EDC,),
+        "XCUBE_HUB_CATE_COMMAND": ("cate", "{port}"),
+    }
     return make_world()
 
 

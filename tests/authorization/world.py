@@ -30,7 +30,7 @@ from tests.accounts.factories import bearer, make_user
 from tests.accounts.sign_on import issuer
 from tests.jobs.factories import make_job
 from tests.jobs.pictures import looked
-from tests.services.factories import make_instance, make_share
+from tests.services.factories import make_instance, make_profile, make_share
 
 from .endpoints import Endpoint
 
@@ -167,6 +167,8 @@ def make_world() -> World:
 
 def _serve(owner: User) -> tuple[str, str]:
     """A service of the owner's, shared by a link and opened; its id and that of the share."""
+    cate = make_profile("cate", kind="cate_webapi")
+    make_instance(owner, profile=cate, state=ServiceState.READY, title=SECRET, slot="cate")
     instance = make_instance(owner, state=ServiceState.READY, title=SECRET, slot="main")
     share = make_share(instance)
     EdgeSession.objects.create(
