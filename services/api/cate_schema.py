@@ -70,7 +70,7 @@ _STOP = "Stop your Cate web API"
 _STOPPED = "`true`, whether or not there was one. Your files stay."
 
 count = _described(
-    "count_cate_webapis", _COUNT, _COUNTED, shapes.CateCountSerializer, examples.COUNT,
+    "get_cate_webapi_count", _COUNT, _COUNTED, shapes.CateCountSerializer, examples.COUNT,
     has_user=False,
 )  # fmt: skip
 start = _described(
@@ -80,20 +80,24 @@ start = _described(
 status = _described(
     "get_cate_webapi", _STATUS, _TOLD, shapes.CateStatusSerializer, examples.RUNNING
 )
-stop = _described("stop_cate_webapi", _STOP, _STOPPED, {"type": "boolean"}, True)
+stop = _described("delete_cate_webapi", _STOP, _STOPPED, {"type": "boolean"}, True)
 
 first_count = _described(
-    "count_cate_webapis_v1", _COUNT, _COUNTED + FIRST, shapes.FirstCateCountSerializer,
+    "get_first_cate_webapi_count", _COUNT, _COUNTED + FIRST, shapes.FirstCateCountSerializer,
     _ok(examples.COUNT), has_user=False,
 )  # fmt: skip
 first_start = _described(
-    "start_cate_webapi_v1", _START, _STARTED + FIRST, shapes.FirstCateStartedSerializer,
+    "start_first_cate_webapi", _START, _STARTED + FIRST, shapes.FirstCateStartedSerializer,
     _ok(examples.STARTED), examples.TOO_MANY, NO_UNITS,
 )  # fmt: skip
 first_status = _described(
-    "get_cate_webapi_v1", _STATUS, _TOLD + FIRST, shapes.FirstCateStatusSerializer,
+    "get_first_cate_webapi", _STATUS, _TOLD + FIRST, shapes.FirstCateStatusSerializer,
     _ok(examples.RUNNING),
 )  # fmt: skip
 first_stop = _described(
-    "stop_cate_webapi_v1", _STOP, _STOPPED + FIRST, shapes.FirstCateStoppedSerializer, _ok(True)
+    "delete_first_cate_webapi",
+    _STOP,
+    _STOPPED + FIRST,
+    shapes.FirstCateStoppedSerializer,
+    _ok(True),
 )

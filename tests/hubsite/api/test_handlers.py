@@ -53,10 +53,12 @@ def test_the_base_answers_with_and_without_a_slash(client, path):
 
 def test_services_are_public_objects(client):
     services = client.get(f"{API}/services").json()
-    assert [service["name"] for service in services] == ["xcube_gen", "xcube_serve"]
+    assert [service["name"] for service in services] == ["xcube_gen", "xcube_serve", "cate"]
     for service in services:
         assert set(service) == {"name", "status", "message"}
-        assert service["status"] == "Error", "neither worker, runner nor edge is there"
+    states = {service["name"]: service["status"] for service in services}
+    assert states.pop("cate") == "Suspended", "no Cate is configured"
+    assert set(states.values()) == {"Error"}, "neither worker, runner nor edge is there"
 
 
 def test_a_body_larger_than_any_endpoint_takes_is_refused_by_its_header(client):

@@ -140,6 +140,8 @@ def test_public_operations_ask_for_nothing():
         "GET /",
         "GET /services",
         "GET /cubegens/version",
+        "GET /webapi/count",
+        "GET /webapis",
         "POST /oauth/token",
     }
 

@@ -105,7 +105,8 @@ class TestSequence:
         assert ask("GET", mine).json()["result"] == {"phase": "Unknown"}
 
     @pytest.mark.parametrize(
-        "path", ["/user/ann/webapi", "http://testserver//user/ann/webapi", f"{API}/users/ann/webapis"]
+        "path",
+        ["/user/ann/webapi", "http://testserver//user/ann/webapi", f"{API}/users/ann/webapis"],
     )
     def test_of_a_browser_elsewhere(self, client, path):
         headers = {"Origin": "https://cate.example.org"}
