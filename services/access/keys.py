@@ -13,9 +13,10 @@ from typing import Any
 
 from django.utils import timezone
 
+from accounts.sharing.secrets import hash_of, new_secret
+
 from ..models import EdgeSession, ServiceInstance
 from .rights import password_mark
-from .secrets import hash_of, new_secret
 
 PATH = "/.xcube-hub/key/"
 """What the edge expects before a key, below the path of an instance (`services/edge/keys.py`)."""
