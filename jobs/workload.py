@@ -59,6 +59,7 @@ def build_run(job: Job) -> Run:
             "stores": resolved.stores,
             "egress": resolved.egress,
             "admitted_cells": document.admitted_cells,
+            "quicklooks": hub.quicklooks_days > 0,
         },
         deadline_s=job.deadline_s,
         report=Report(

@@ -32,7 +32,7 @@ def is_name(name: object) -> bool:
 def parse(text: bytes | bytearray | str, *, allow_standins: bool) -> dict[str, dict | None]:
     """The parts of a workload: {"meta", "work", "report"}.
 
-    meta: name, attempt, deadline_s, memory_bytes, kind, has_code; work: payload, env (only the
+    meta: name, attempt, deadline_s, memory_bytes, kind, has_code, wants_looks; work: payload, env (only the
     run reads it); report: url and token, or None (only the supervisor reads it).
     """
     workload = loads(text)
@@ -55,6 +55,7 @@ def parse(text: bytes | bytearray | str, *, allow_standins: bool) -> dict[str, d
     work = {"payload": _payload(workload, allow_standins), "env": _env(workload)}
     meta["kind"] = work["payload"]["kind"]
     meta["has_code"] = _has_code(work["payload"])
+    meta["wants_looks"] = meta["kind"] == "cubegen" and work["payload"].get("quicklooks") is True
     return {"meta": meta, "work": work, "report": _report(workload)}
 
 
@@ -166,6 +167,8 @@ def _payload(workload: dict, allow_standins: bool) -> dict:
         raise WorkloadError("payload.code: must be base64.") from None
     check_egress(payload.get("egress"), "payload.egress")
     _positive(payload, "admitted_cells", (int,))
+    if not isinstance(payload.get("quicklooks", False), bool):
+        raise WorkloadError("payload.quicklooks: must be true or false.")
     return payload
 
 

@@ -1,4 +1,4 @@
-"""The reporter: sends progress and new log lines to the hub by HTTP PUT, in a thread.
+"""The reporter: sends progress, log lines and quick-looks to the hub by HTTP PUT, in a thread.
 
 Reports are a convenience: they may fail, and they never delay the end of the run. The longer a
 run has lasted, the less often it reports.
@@ -11,6 +11,7 @@ import http.client
 import itertools
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +26,7 @@ REPORT_BYTES = 64_000
 TIMEOUT_S = 5.0
 END_PAUSES_S = (0.2, 0.5, 1.0)
 LONG_PAUSE_S = 4.0
+MOST_LOOKS = 12
 HURRY_S = 3.0
 _LATER = {408, 425, 429}
 
@@ -61,6 +63,8 @@ class Reporter:
         self._state = start_state()
         self._patience_s = patience_s
         self._first_line = first_line
+        self._looks: deque[dict[str, Any]] = deque(maxlen=MOST_LOOKS)
+        self._has_new_look = False
         self._end: dict[str, Any] | None = None
         self._result: dict[str, Any] | None = None
         self._give_up = float("inf")
@@ -76,6 +80,13 @@ class Reporter:
     def update(self, state: dict[str, Any]) -> None:
         with self._wake:
             self._state = state
+
+    def show(self, look: dict[str, Any]) -> None:
+        """Send a quick-look as soon as the hub takes it. Beyond the most, the oldest is dropped."""
+        with self._wake:
+            self._looks.append(look)
+            self._has_new_look = True
+            self._wake.notify()
 
     def finish(
         self,
@@ -102,12 +113,30 @@ class Reporter:
         self._send("on_begin", self._state)
         while True:
             with self._wake:
-                self._wake.wait_for(lambda: self._end, interval_s(self._elapsed()))
-                state, end = self._state, self._end
+                self._wake.wait_for(
+                    lambda: self._end or self._has_new_look, interval_s(self._elapsed())
+                )
+                state, end, self._has_new_look = self._state, self._end, False
             if end is not None:
                 return self._send_end(end)
-            if self._is_news(state):
+            if self._looks:
+                self._send_looks(state)
+            elif self._is_news(state):
                 self._send("on_update", state)
+
+    def _send_looks(self, state: dict[str, Any], *, give_up: float = float("inf")) -> Answer:
+        """Send those that wait, until the hub does not answer. A refused one is dropped."""
+        while self._looks and (left := give_up - time.monotonic()) > 0:
+            if self._end is not None and give_up == float("inf"):
+                break  # the last report goes first
+            look = self._looks[0]
+            answer = self._send("on_update", state, look=look, timeout_s=min(left, TIMEOUT_S))
+            if answer is Answer.NONE:
+                return answer
+            with self._wake:
+                if self._looks and self._looks[0] is look:
+                    self._looks.popleft()
+        return Answer.TAKEN
 
     def _is_news(self, state: dict[str, Any]) -> bool:
         label, progress = self._sent
@@ -115,6 +144,16 @@ class Reporter:
         return moved or state["label"] != label or self._log.count > self._next_line
 
     def _send_end(self, state: dict[str, Any]) -> None:
+        """The last report first, then the quick-looks that are left: they may come after it."""
+        self._send_last(state)
+        pause = END_PAUSES_S[0]
+        while self._looks and self._send_looks(state, give_up=self._give_up) is Answer.NONE:
+            if time.monotonic() + pause >= self._give_up:
+                return
+            time.sleep(pause)
+            pause = min(2 * pause, LONG_PAUSE_S)
+
+    def _send_last(self, state: dict[str, Any]) -> None:
         pauses = itertools.repeat(LONG_PAUSE_S) if self._is_patient else ()
         for pause in itertools.chain(END_PAUSES_S, pauses):
             left = self._give_up - time.monotonic()
@@ -150,13 +189,22 @@ class Reporter:
     def _next_lines(self) -> dict[str, Any] | None:
         return self._log.since(self._next_line, max_lines=REPORT_LINES, max_bytes=REPORT_BYTES)
 
-    def _send(self, sender: str, state: dict[str, Any], *, timeout_s: float = TIMEOUT_S) -> Answer:
+    def _send(
+        self,
+        sender: str,
+        state: dict[str, Any],
+        *,
+        timeout_s: float = TIMEOUT_S,
+        look: dict[str, Any] | None = None,
+    ) -> Answer:
         report: dict[str, Any] = {
             "sender": sender,
             "state": {**state, "elapsed": round(self._elapsed(), 3)},
         }
         if sender == "on_end" and self._result is not None:
             report["result"] = self._result
+        if look is not None:
+            report["quicklook"] = look
         output = self._next_lines()
         if output:
             number = self._first_line + output["first_line"]

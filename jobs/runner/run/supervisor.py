@@ -24,6 +24,7 @@ from ..record.progress import ProgressFeed
 from ..record.rundir import RunDir, insistently, now
 from ..system import linux, process
 from . import child, summary
+from .looking import Looking
 from .reporter import TIMEOUT_S, Reporter
 
 TERM_GRACE_S = 2.0
@@ -71,6 +72,7 @@ class _Supervisor:
         self._kill: Kill | None = None
         self._sigkill_at = float("inf")
         self._child = 0
+        self._looking: Looking | None = None
         self._wait_status: int | None = None
         self._stops = linux.open_signals(STOP_SIGNALS)
         self._is_stopped = False
@@ -81,7 +83,7 @@ class _Supervisor:
         linux.become_subreaper()
         self._oom_kills = linux.oom_kills()
         output, progress, go = self._start_child(umask)
-        started_at = now()
+        started_at, self._began = now(), time.monotonic()
         who = {**linux.identity(self._child), "started_at": started_at}
         self._announce(who)
         self._start_reporter()
@@ -123,6 +125,7 @@ class _Supervisor:
         output, output_end = os.pipe2(os.O_CLOEXEC)
         progress, progress_end = os.pipe2(os.O_CLOEXEC)
         go_end, go = os.pipe2(os.O_CLOEXEC)
+        self._start_looking(umask)
         self._child = child.start(
             self._run,
             output=output_end,
@@ -136,6 +139,15 @@ class _Supervisor:
         os.set_blocking(output, False)
         os.set_blocking(progress, False)
         return output, progress, go
+
+    def _start_looking(self, umask: int) -> None:
+        """Fork the process that makes quick-looks, if any are wanted."""
+        if not self._meta.get("wants_looks"):
+            return
+        try:
+            self._looking = Looking(self._run, umask=umask)
+        except OSError as error:
+            process.say(f"there will be no quick-looks: {error}")
 
     def _announce(self, who: dict[str, Any]) -> None:
         """Record the identity of the child; it must not start before that."""
@@ -226,12 +238,17 @@ class _Supervisor:
         """End every process that the run has left behind, in whichever session it is."""
         self._signal_group(signal.SIGKILL)
         give_up = time.monotonic() + 5
-        while (left := linux.descendants(os.getpid())) and time.monotonic() < give_up:
+        while (left := self._others()) and time.monotonic() < give_up:
             for pid in left:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             time.sleep(0.005)
             self._reap()
+
+    def _others(self) -> list[int]:
+        """All processes below this one but the one that makes quick-looks."""
+        kept = self._looking.pid if self._looking else 0
+        return [pid for pid in linux.descendants(os.getpid()) if pid != kept]
 
     def _drain(self, fd: int, feed: Any) -> None:
         while data := _read(fd):
@@ -245,23 +262,18 @@ class _Supervisor:
 
     def _end(self, limits: Limits, started_at: str) -> None:
         outcome = self._decide()
-        _forgivingly(lambda: self._run.write("log.json", self._log.chunks()))
-        status = {
-            **outcome.as_dict(),
-            "started_at": started_at,
-            "finished_at": now(),
-            "peak_memory_bytes": limits.peak_memory_bytes,
-            # What the tries before have written, nobody knows here.
-            "written_cells": self._run.written_cells,
-            "wrote": self._run.has_written or (None if self._is_retry else False),
-        }
         result = self._run.read("result.json")
+        # In a container the termination message outlives the folder, and is there in time.
+        status = self._status(outcome, limits, started_at)
         if self._ended:
-            # In a container the termination message outlives the folder.
             self._ended(status, result)
+        self._look(outcome)
+        self._log.finish()
+        _forgivingly(lambda: self._run.write("log.json", self._log.chunks()))
+        if self._ended:
             _forgivingly(lambda: self._run.write_once("status.json", status))
         else:
-            _write_end(self._run, status)
+            _write_end(self._run, {**status, "finished_at": now()})
         notify.tell(self._run.root, self._run.name)
         if self._reporter:
             told = None if outcome.reason == STOPPED else summary.reported(result)
@@ -270,6 +282,41 @@ class _Supervisor:
             )
         _forgivingly(lambda: self._run.discard("workload.json"))
         shutil.rmtree(self._run.path / "scratch", ignore_errors=True)
+
+    def _status(self, outcome: Outcome, limits: Limits, started_at: str) -> dict[str, Any]:
+        return {
+            **outcome.as_dict(),
+            "started_at": started_at,
+            "finished_at": now(),
+            "peak_memory_bytes": limits.peak_memory_bytes,
+            # What the tries before have written, nobody knows here.
+            "written_cells": self._run.written_cells,
+            "wrote": self._run.has_written or (None if self._is_retry else False),
+        }
+
+    def _look(self, outcome: Outcome) -> None:
+        """Have quick-looks made of a complete cube. The outcome is decided already."""
+        looking = self._looking
+        if looking is None:
+            return
+        problem = None
+        try:
+            if outcome.phase == "SUCCEEDED" and self._reporter and not self._is_stop_asked():
+                problem = looking.look(
+                    time.monotonic() - self._began,
+                    taken=self._reporter.show,
+                    said=self._take_output,
+                    must_stop=self._is_stop_asked,
+                    wake=self._stops,
+                )
+        except Exception as error:  # noqa: BLE001 - the cube is complete whatever comes here
+            problem = f"{type(error).__name__}: {error}"
+        finally:
+            self._looking = None
+            looking.end()
+            self._end_descendants()
+        if problem:
+            self._take_output(f"Quick-looks: {problem}.\n".encode())
 
     def _decide(self) -> Outcome:
         failure = self._run.read("failure.json")

@@ -57,6 +57,7 @@ def serve(
     intake = Intake(root=runs_dir, services_root=services_dir, allow_standins=allow_standins)
     intake.start()
     version = warm.import_xcube()
+    warm.import_pictures()
     if services_dir is not None:
         viewers.import_server()
     control_listener = listen(socket_path, backlog=128)

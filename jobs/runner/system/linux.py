@@ -202,6 +202,12 @@ def resident_bytes(pid: int | None = None) -> int:
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
+def data_bytes() -> int:
+    """What RLIMIT_DATA counts of this process: its private writable memory, reserved or used."""
+    pages = Path("/proc/self/statm").read_bytes().split()[5]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
 def oom_kills(*, proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> int:
     """How many processes the kernel has killed for memory, in our cgroup or on this machine."""
     for file in _oom_counters(proc, cgroups):
