@@ -63,6 +63,8 @@ def accept(job: Job, body: Any) -> list[dict[str, Any]]:
         # run began, and whether its cube was complete.
         if job.is_live and Job.objects.filter(pk=job.pk, is_live=True).update(**news):
             recording.keep(job, report.made)
+        if report.chunk is not None and quicklooks.are_awaited(job):
+            logs.append(job.pk, [report.chunk])  # why there is no picture
         return [job.progress] if job.progress else []
     recording.keep(job, report.made)
     if report.chunk is not None:

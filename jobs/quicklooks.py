@@ -91,9 +91,7 @@ def keep(job: Job, look: Look) -> bool:
     A repeated report replaces the earlier one. A job that failed, was deleted, or ended long ago
     gets none.
     """
-    is_wanted = Q(state__in=(State.LAUNCHED, State.RUNNING)) | Q(
-        state=State.SUCCEEDED, finished_at__gt=timezone.now() - LATE
-    )
+    is_wanted = Q(state__in=(State.LAUNCHED, State.RUNNING)) | _has_just_succeeded()
     with transaction.atomic():
         # The row is held, so that nothing comes after its owner's data was deleted. By its id,
         # which a deletion changes.
@@ -104,6 +102,17 @@ def keep(job: Job, look: Look) -> bool:
         rows.filter(Q(position=look.position) | Q(name=look.fields["name"])).delete()
         QuickLook.objects.create(job=job, position=look.position, **look.fields)
     return True
+
+
+def are_awaited(job: Job) -> bool:
+    """Whether the job has its cube, and its run may still report pictures."""
+    if job.state != State.SUCCEEDED:
+        return False
+    return Job.objects.filter(_has_just_succeeded(), pk=job.pk, hidden_at=None).exists()
+
+
+def _has_just_succeeded() -> Q:
+    return Q(state=State.SUCCEEDED, finished_at__gt=timezone.now() - LATE)
 
 
 def remove(jobs: QuerySet[Job]) -> None:

@@ -32,8 +32,8 @@ def is_name(name: object) -> bool:
 def parse(text: bytes | bytearray | str, *, allow_standins: bool) -> dict[str, dict | None]:
     """The parts of a workload: {"meta", "work", "report"}.
 
-    meta: name, attempt, deadline_s, memory_bytes, kind, has_code, wants_looks; work: payload, env (only the
-    run reads it); report: url and token, or None (only the supervisor reads it).
+    meta: name, attempt, deadline_s, memory_bytes, kind, has_code, wants_looks; work: payload,
+    env (only the run reads it); report: url and token, or None (only the supervisor reads it).
     """
     workload = loads(text)
     if not isinstance(workload, dict):

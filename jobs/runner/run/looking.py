@@ -9,7 +9,6 @@ picture is a reason to wait for.
 from __future__ import annotations
 
 import contextlib
-import gc
 import json
 import os
 import resource
@@ -199,7 +198,6 @@ def _enter(folder: Path, extra: dict[str, str]) -> None:
     os.environ.clear()
     os.environ.update(clean)
     tempfile.tempdir = None
-    gc.enable()
 
 
 def _limit() -> None:

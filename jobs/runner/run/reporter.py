@@ -64,12 +64,13 @@ class Reporter:
         self._patience_s = patience_s
         self._first_line = first_line
         self._looks: deque[dict[str, Any]] = deque(maxlen=MOST_LOOKS)
-        self._has_new_look = False
+        self._is_closed = False
         self._end: dict[str, Any] | None = None
         self._result: dict[str, Any] | None = None
         self._give_up = float("inf")
         self._sent: tuple[Any, float] = (None, 0.0)
         self._next_line = 0
+        self._lines_at_end = 0
         self._failures = 0
         self._wake = threading.Condition()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -82,10 +83,9 @@ class Reporter:
             self._state = state
 
     def show(self, look: dict[str, Any]) -> None:
-        """Send a quick-look as soon as the hub takes it. Beyond the most, the oldest is dropped."""
+        """Send a quick-look after the last report, and again until the hub takes it."""
         with self._wake:
             self._looks.append(look)
-            self._has_new_look = True
             self._wake.notify()
 
     def finish(
@@ -97,10 +97,35 @@ class Reporter:
         is_hurried: Callable[[], bool] = lambda: False,
     ) -> None:
         """Send the last report; gives up after `patience_s`, or earlier if it is told to hurry."""
+        self.end(state, result=result, timeout_s=timeout_s)
+        self.close(timeout_s=timeout_s, is_hurried=is_hurried)
+
+    def end(
+        self,
+        state: dict[str, Any],
+        *,
+        result: dict[str, Any] | None = None,
+        timeout_s: float | None = None,
+    ) -> None:
+        """Begin to send the last report. Quick-looks may follow it until `close`."""
         with self._wake:
             self._give_up = time.monotonic() + (timeout_s or self._patience_s)
             self._result = result
+            self._lines_at_end = self._log.count
             self._end = state
+            self._wake.notify()
+
+    def close(
+        self,
+        *,
+        timeout_s: float | None = None,
+        is_hurried: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Wait until everything is sent; for quick-looks there is a time of their own."""
+        with self._wake:
+            if self._looks or self._has_late_lines():
+                self._give_up = time.monotonic() + (timeout_s or self._patience_s)
+            self._is_closed = True
             self._wake.notify()
         hurried = False
         while self._thread.is_alive() and (left := self._give_up - time.monotonic()) > 0:
@@ -113,22 +138,19 @@ class Reporter:
         self._send("on_begin", self._state)
         while True:
             with self._wake:
-                self._wake.wait_for(
-                    lambda: self._end or self._has_new_look, interval_s(self._elapsed())
-                )
-                state, end, self._has_new_look = self._state, self._end, False
+                self._wake.wait_for(lambda: self._end, interval_s(self._elapsed()))
+                state, end = self._state, self._end
             if end is not None:
                 return self._send_end(end)
-            if self._looks:
-                self._send_looks(state)
-            elif self._is_news(state):
+            if self._is_news(state):
                 self._send("on_update", state)
 
-    def _send_looks(self, state: dict[str, Any], *, give_up: float = float("inf")) -> Answer:
+    def _send_looks(self, state: dict[str, Any], *, give_up: float | None) -> Answer:
         """Send those that wait, until the hub does not answer. A refused one is dropped."""
-        while self._looks and (left := give_up - time.monotonic()) > 0:
-            if self._end is not None and give_up == float("inf"):
-                break  # the last report goes first
+        while self._looks:
+            left = TIMEOUT_S if give_up is None else give_up - time.monotonic()
+            if left <= 0:
+                return Answer.NONE
             look = self._looks[0]
             answer = self._send("on_update", state, look=look, timeout_s=min(left, TIMEOUT_S))
             if answer is Answer.NONE:
@@ -144,14 +166,28 @@ class Reporter:
         return moved or state["label"] != label or self._log.count > self._next_line
 
     def _send_end(self, state: dict[str, Any]) -> None:
-        """The last report first, then the quick-looks that are left: they may come after it."""
+        """The last report, then the quick-looks that are there or come, until `close`."""
         self._send_last(state)
         pause = END_PAUSES_S[0]
-        while self._looks and self._send_looks(state, give_up=self._give_up) is Answer.NONE:
-            if time.monotonic() + pause >= self._give_up:
+        while True:
+            with self._wake:
+                self._wake.wait_for(lambda: self._looks or self._is_closed)
+                is_closed = self._is_closed
+            answer = self._send_looks(state, give_up=self._give_up if is_closed else None)
+            if answer is not Answer.NONE:
+                if not is_closed:
+                    continue
+                if self._has_late_lines():
+                    self._send("on_update", state)
+                return
+            if is_closed and time.monotonic() + pause >= self._give_up:
                 return
             time.sleep(pause)
             pause = min(2 * pause, LONG_PAUSE_S)
+
+    def _has_late_lines(self) -> bool:
+        """Whether making quick-looks has printed something."""
+        return self._log.count > self._lines_at_end
 
     def _send_last(self, state: dict[str, Any]) -> None:
         pauses = itertools.repeat(LONG_PAUSE_S) if self._is_patient else ()

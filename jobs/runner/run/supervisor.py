@@ -262,24 +262,23 @@ class _Supervisor:
 
     def _end(self, limits: Limits, started_at: str) -> None:
         outcome = self._decide()
+        has_cube = outcome.phase == "SUCCEEDED" and not self._is_stop_asked()
+        _forgivingly(lambda: self._run.write("log.json", self._log.chunks()))
         result = self._run.read("result.json")
-        # In a container the termination message outlives the folder, and is there in time.
         status = self._status(outcome, limits, started_at)
         if self._ended:
+            # In a container the termination message outlives the folder.
             self._ended(status, result)
-        self._look(outcome)
-        self._log.finish()
-        _forgivingly(lambda: self._run.write("log.json", self._log.chunks()))
-        if self._ended:
             _forgivingly(lambda: self._run.write_once("status.json", status))
         else:
-            _write_end(self._run, {**status, "finished_at": now()})
+            _write_end(self._run, status)
         notify.tell(self._run.root, self._run.name)
         if self._reporter:
             told = None if outcome.reason == STOPPED else summary.reported(result)
-            self._reporter.finish(
-                self._feed.end_state(outcome), result=told, is_hurried=self._is_stop_asked
-            )
+            self._reporter.end(self._feed.end_state(outcome), result=told)
+        self._look(has_cube)
+        if self._reporter:
+            self._reporter.close(is_hurried=self._is_stop_asked)
         _forgivingly(lambda: self._run.discard("workload.json"))
         shutil.rmtree(self._run.path / "scratch", ignore_errors=True)
 
@@ -294,19 +293,23 @@ class _Supervisor:
             "wrote": self._run.has_written or (None if self._is_retry else False),
         }
 
-    def _look(self, outcome: Outcome) -> None:
-        """Have quick-looks made of a complete cube. The outcome is decided already."""
+    def _look(self, has_cube: bool) -> None:
+        """Have quick-looks made of a complete cube. Its end is recorded: no one waits for them.
+
+        The hub removes a run as soon as it has recorded its end. That is no reason to stop: the
+        runner waits longer for a supervisor than they may take. In a container a stop is one.
+        """
         looking = self._looking
         if looking is None:
             return
         problem = None
         try:
-            if outcome.phase == "SUCCEEDED" and self._reporter and not self._is_stop_asked():
+            if has_cube and self._reporter:
                 problem = looking.look(
                     time.monotonic() - self._began,
                     taken=self._reporter.show,
                     said=self._take_output,
-                    must_stop=self._is_stop_asked,
+                    must_stop=self._is_stop_asked if self._ended else lambda: False,
                     wake=self._stops,
                 )
         except Exception as error:  # noqa: BLE001 - the cube is complete whatever comes here
@@ -317,6 +320,8 @@ class _Supervisor:
             self._end_descendants()
         if problem:
             self._take_output(f"Quick-looks: {problem}.\n".encode())
+        self._log.finish()
+        _forgivingly(lambda: self._run.write("log.json", self._log.chunks()))
 
     def _decide(self) -> Outcome:
         failure = self._run.read("failure.json")

@@ -196,7 +196,7 @@ def color_bar(name: str, levels: int) -> list[Color]:
     bar = matplotlib.colormaps.get(name) if len(name) <= 100 else None
     if bar is None:
         bar = _of_xcube(name) or matplotlib.colormaps[DEFAULT]
-    if bar.N < levels and hasattr(bar, "colors"):  # a list of a few distinct colors
+    if levels > bar.N and hasattr(bar, "colors"):  # a list of a few distinct colors
         table = [bar(min(bar.N - 1, place * bar.N // levels)) for place in range(levels)]
     else:
         table = bar(np.linspace(0.0, 1.0, levels))

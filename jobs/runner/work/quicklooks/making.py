@@ -122,9 +122,7 @@ class Maker:
         long = [dim for dim in variable.dims if variable.sizes[dim] > 1]
         return long[-2:] or [variable.dims[-1]]
 
-    def _fullest(
-        self, variable: xr.DataArray, shown: list[Hashable]
-    ) -> tuple[_Found | None, int]:
+    def _fullest(self, variable: xr.DataArray, shown: list[Hashable]) -> tuple[_Found | None, int]:
         """The first image with enough data, or the best of a few; and how many were looked at."""
         others = [dim for dim in variable.dims if dim not in shown]
         when = next((dim for dim in others if _is_time(self.dataset, dim)), None)
@@ -134,7 +132,7 @@ class Maker:
         for number, step in enumerate(self._steps(variable, when)):
             part = number % len(windows)
             window = windows[part]
-            fixed = {dim: 0 for dim in others} | ({when: step} if when is not None else {})
+            fixed = dict.fromkeys(others, 0) | ({when: step} if when is not None else {})
             if (step, part) in seen or (seen and self._is_late):
                 continue
             seen.add((step, part))
@@ -186,9 +184,7 @@ class Maker:
             look["bbox"] = bbox
         return look | self._colored(variable, values, is_valid, grid.proportion(rows, columns))
 
-    def _plot(
-        self, variable: xr.DataArray, found: _Found, shown: list[Hashable]
-    ) -> dict[str, Any]:
+    def _plot(self, variable: xr.DataArray, found: _Found, shown: list[Hashable]) -> dict[str, Any]:
         """A line, or an image of any two dimensions, for what is no map."""
         if len(shown) == 2:
             look = self._colored(variable, found.values, found.is_valid, 2.0)

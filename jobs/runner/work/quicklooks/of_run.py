@@ -41,4 +41,5 @@ def prepare() -> None:
     import PIL.ImageDraw
     import PIL.PngImagePlugin  # noqa: F401
 
+    PIL.Image.preinit()
     matplotlib.colormaps["viridis"](0.5)
