@@ -12,11 +12,13 @@ from aiohttp import web
 from . import pages, proxying, refusals, websockets
 from .answers import NO_STORE, Refusal, Refused, json_response, page_response
 from .authorizing import asks_for, read_asked
+from .calls import Calls
 from .credentials import BadAuthorization, Credential, find_credential
 from .decisions import Decisions
 from .entering import ENTER, HEALTH, METRICS, STATE, States, enter
 from .headers import ALWAYS, preflight
 from .hub import Allowed, HubUnavailable
+from .keys import read_key
 from .limits import LIMITS, Limits
 from .places import Addresses, Place
 from .proxying import NotReached, Upload
@@ -114,6 +116,9 @@ class Edge:
         place = self._addresses.find(request.headers.get("Host", ""), target.raw_path)
         if place is None:
             raise Refused(refusals.NO_PLACE)
+        keyed = read_key(target, place)
+        if keyed is not None:
+            target = keyed[1]
         if is_closed(target, place.instance):
             raise Refused(refusals.CLOSED)
         if place.path and target.raw_path == place.path and request.method in _SAFE:
@@ -121,15 +126,17 @@ class Edge:
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             return web.Response(status=204, headers=preflight(request.headers))
         if is_own(target, place.instance):
+            if keyed is not None:
+                raise Refused(refusals.CLOSED)
             return await self._own(request, target, place)
         is_websocket = websockets.is_websocket(request)
         if is_websocket:
-            websockets.check_handshake(request, place)
+            websockets.check_handshake(request, place, is_from_anywhere=keyed is not None)
         call = _Call(
             request=request,
             target=target,
             place=place,
-            credential=self._credential(request, place),
+            credential=keyed[0] if keyed else self._credential(request, place),
             upload=Upload(request, limits=self._limits),
             is_page=is_page and not is_websocket,
             is_websocket=is_websocket,
@@ -304,7 +311,10 @@ class Edge:
                 return await websockets.pass_on(
                     call.request,
                     socket,
-                    note=lambda: self._usage.note(call.place.instance, call.use),
+                    calls=Calls(
+                        note=lambda: self._usage.note(call.place.instance, call.use),
+                        hold=lambda is_held: self._usage.hold(exchange, is_held),
+                    ),
                     is_stopping=lambda: exchange.ended_by == "stop",
                     limits=self._limits,
                 )

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from multidict import CIMultiDict
 
 from .places import Place
+from .targets import OWN
 
 # RFC 9110, 7.6.1, and what is not standard but used in the same way.
 HOP_BY_HOP = frozenset(
@@ -98,6 +99,7 @@ def to_instance(headers: Mapping[str, str], *, place: Place, peer: str) -> CIMul
         if _passes_to_instance(name)
         and not (dropped and name.lower() in dropped)
         and not _UNSAFE.search(value)
+        and not (name.lower() == "referer" and f"/{OWN}/" in value)  # it may hold a key
     )
     scheme, _, host = place.origin.partition("://")
     passed["Host"] = host

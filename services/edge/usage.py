@@ -43,14 +43,22 @@ class _Use:
     by: str = ""
     requests: set[Exchange] = field(default_factory=set)
     websockets: set[Exchange] = field(default_factory=set)
+    computing: set[Exchange] = field(default_factory=set)
+    """Those of the WebSockets over which a call waits for its answer."""
     is_reported: bool = True
+
+    @property
+    def open(self) -> int:
+        """What keeps it in use without a message."""
+        return len(self.requests) + len(self.computing)
 
 
 class Usage:
     """Counts what is open by instance and by right, and notes what was used last.
 
     An open request counts as use as long as it is open, because something may be computed for it.
-    An open WebSocket does so only when a message passes: an idle tab keeps it open for days.
+    An open WebSocket does so only when a message passes, and while a call over it waits for its
+    answer: an idle tab keeps it open for days.
     """
 
     def __init__(self, *, limits: Limits = LIMITS) -> None:
@@ -76,6 +84,8 @@ class Usage:
     def close(self, exchange: Exchange) -> None:
         use = self._uses[exchange.instance]
         (use.websockets if exchange.is_websocket else use.requests).discard(exchange)
+        if exchange in use.computing:
+            self.hold(exchange, False)
         if not exchange.is_websocket:
             self.note(exchange.instance, use.by)
         of_grant = self._by_grant[exchange.grant]
@@ -90,11 +100,17 @@ class Usage:
         use.by = by
         use.is_reported = False
 
+    def hold(self, exchange: Exchange, is_held: bool) -> None:
+        """A call over this WebSocket waits for its answer, or none does any more."""
+        use = self._uses[exchange.instance]
+        (use.computing.add if is_held else use.computing.discard)(exchange)
+        self.note(exchange.instance, use.by)
+
     def used_at(self, instance: str) -> float:
         use = self._uses.get(instance)
         if not use:
             return float("-inf")
-        return time.monotonic() if use.requests else use.used_at
+        return time.monotonic() if use.open else use.used_at
 
     def open_grants(self) -> set[str]:
         return set(self._by_grant)
@@ -128,7 +144,7 @@ class Usage:
         now, wall = time.monotonic(), time.time()
         found = []
         for instance, use in list(self._uses.items()):
-            if use.requests:
+            if use.open:
                 use.used_at, use.is_reported = now, False
             if not use.is_reported:
                 found.append(
@@ -136,7 +152,7 @@ class Usage:
                         "instance": instance,
                         "at": round(wall - (now - use.used_at), 3),
                         "by": use.by,
-                        "open": len(use.requests),
+                        "open": use.open,
                     }
                 )
                 use.is_reported = True

@@ -9,6 +9,7 @@ import aiohttp
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from .answers import Refused
+from .calls import Calls
 from .headers import to_instance
 from .limits import LIMITS, Limits
 from .places import Place
@@ -26,13 +27,17 @@ def is_websocket(request: web.BaseRequest) -> bool:
     return request.headers.get("Upgrade", "").strip().lower() == "websocket"
 
 
-def check_handshake(request: web.BaseRequest, place: Place) -> None:
+def check_handshake(
+    request: web.BaseRequest, place: Place, *, is_from_anywhere: bool = False
+) -> None:
     """Raises Refused if this is no handshake, or if a page of another origin opens it.
 
-    Browsers send cookies with WebSockets to anywhere, and let any page read what comes.
+    Browsers send cookies with WebSockets to anywhere, and let any page read what comes. Who has
+    the key of a URL may use it from anywhere (`is_from_anywhere`): a browser never adds that.
     """
     origins = request.headers.getall("Origin", [])
-    if origins and [origin.lower() for origin in origins] != [place.origin]:
+    is_foreign = bool(origins) and [origin.lower() for origin in origins] != [place.origin]
+    if is_foreign and not is_from_anywhere:
         raise Refused(
             status=403,
             title="Not from here",
@@ -91,11 +96,11 @@ async def pass_on(
     request: web.BaseRequest,
     instance: aiohttp.ClientWebSocketResponse,
     *,
-    note: Callable[[], None],
+    calls: Calls,
     is_stopping: Callable[[], bool],
     limits: Limits = LIMITS,
 ) -> web.WebSocketResponse:
-    """Carry messages until one side closes. `note` is called for each.
+    """Carry messages until one side closes. `calls` sees each of them.
 
     If it is cancelled, it closes both sides: because the right has ended, unless the edge stops.
     """
@@ -108,8 +113,10 @@ async def pass_on(
     )
     await client.prepare(request)
     ways = [
-        asyncio.create_task(_carry(client, instance, note=note, limits=limits)),
-        asyncio.create_task(_carry(instance, client, note=note, limits=limits)),
+        asyncio.create_task(_carry(client, instance, see=calls.asked, calls=calls, limits=limits)),
+        asyncio.create_task(
+            _carry(instance, client, see=calls.answered, calls=calls, limits=limits)
+        ),
     ]
     how: tuple[int, bytes] | None = None
     try:
@@ -137,18 +144,22 @@ async def _carry(
     source: web.WebSocketResponse | aiohttp.ClientWebSocketResponse,
     sink: web.WebSocketResponse | aiohttp.ClientWebSocketResponse,
     *,
-    note: Callable[[], None],
+    see: Callable[[str], None],
+    calls: Calls,
     limits: Limits,
 ) -> tuple[int, bytes]:
-    """Carry messages one way; returns the code and reason by which the source closed."""
+    """Carry messages one way, each text shown to `see`.
+
+    Returns the code and reason by which the source closed.
+    """
     while True:
         message = await source.receive()
         if message.type is WSMsgType.TEXT:
-            note()
+            see(message.data)
             async with asyncio.timeout(limits.stall_s):
                 await sink.send_str(message.data)
         elif message.type is WSMsgType.BINARY:
-            note()
+            calls.passed()
             async with asyncio.timeout(limits.stall_s):
                 await sink.send_bytes(message.data)
         elif message.type is WSMsgType.CLOSE:
