@@ -17,7 +17,8 @@ class JobsConfig(AppConfig):
 
         from . import checks, deletion, health, metrics, notices  # noqa: F401  (registers the checks)
         from .following import make_follower
-        from .pages import cubes, offer
+        from .pages import cubes, offer, shared
+        from .results import sharing
 
         ticks.every(5, "jobs.tasks.sweep")
         ticks.on_demand("jobs.tasks.launch_due")
@@ -33,5 +34,6 @@ class JobsConfig(AppConfig):
         slots.fill("home", "jobs/stores_of_home.html", offer.offered_stores)
         changes.watch("jobs", cubes.cursor)
         kinds.register(*notices.KINDS.values())
+        sharing.register(shared.show)
         health.register()
         metrics.register()

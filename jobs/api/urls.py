@@ -4,6 +4,7 @@ from django.urls import path
 
 from .quicklook_views import QuickLookViewSet
 from .run_views import RunViewSet
+from .share_views import ResultShareViewSet
 from .usage_views import UsageViewSet
 from .views import CubegenViewSet, CubeInfoViewSet, UploadedCodeViewSet, VersionViewSet
 
@@ -24,6 +25,14 @@ urlpatterns = [
     path(
         "cubegens/<slug:job_id>/quicklooks/<slug:name>.png",
         QuickLookViewSet.as_view({"get": "picture"}),
+    ),
+    path(
+        "cubegens/<slug:job_id>/shares",
+        ResultShareViewSet.as_view({"get": "list", "post": "make"}),
+    ),
+    path(
+        "cubegens/<slug:job_id>/shares/<int:share_id>",
+        ResultShareViewSet.as_view({"delete": "withdraw"}),
     ),
     path("cubegens/<slug:job_id>/code", RunViewSet.as_view({"get": "code"})),
     path("cubegens/<slug:job_id>/callbacks", RunViewSet.as_view({"put": "report"})),

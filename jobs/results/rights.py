@@ -2,28 +2,38 @@
 
     job = find_job(request, job_id)
 
-An operator sees the result of another user's job as everywhere in the API: by acting for that
-user (`X-Act-For`), which leaves an entry.
+It is the owner's, and theirs with whom it is shared (`accounts/sharing/`), each of whose uses is
+recorded. An operator sees the result of another user's job as everywhere in the API: by acting for
+that user (`X-Act-For`), which leaves an entry.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import QuerySet
+
+from accounts.sharing.openings import note_opening
+from accounts.sharing.rights import share_for
 from hubsite.refusals import Kind, Refused
 
 from .. import job_rows
-from ..models import Job
+from ..models import Job, State
+
+RESULT = "result"
+"""The kind of all results, for shares."""
 
 
 def find_job(who: Any, job_id: str, action: str = "view") -> Job:
     """The job of that id, if `who` (a user, or a request of one) may `action` its result.
 
-    Raises Refused: NOT_FOUND if there is none or it belongs to someone else (the two must not
-    differ), GONE if its owner has deleted it.
+    Raises Refused: NOT_FOUND if there is none or it is someone else's and not shared (the two must
+    not differ), GONE if the owner asks and has deleted it.
     """
     user = getattr(who, "user", who)
     job = job_rows.find_job(owner_id=user.pk, job_id=job_id) if user.pk is not None else None
+    if job is None and user.pk is not None:
+        job = _shared(user, job_id, action)
     if job is None:
         raise Refused(f"Cubegen {job_id[:63]} not found.", kind=Kind.NOT_FOUND)
     if job.hidden_at is not None:
@@ -33,3 +43,19 @@ def find_job(who: Any, job_id: str, action: str = "view") -> Job:
             kind=Kind.GONE,
         )
     return job
+
+
+def _shared(user: Any, job_id: str, action: str) -> Job | None:
+    """The job if its result is shared with this user, which is then recorded."""
+    share = share_for(user, RESULT, job_id, action)
+    if share is None:
+        return None
+    job = finished_jobs().filter(job_id=job_id).first()
+    if job is not None:
+        note_opening(share, user)
+    return job
+
+
+def finished_jobs() -> QuerySet[Job]:
+    """The jobs whose results can be shared: they have succeeded, and are not deleted."""
+    return Job.objects.listed().filter(state=State.SUCCEEDED)
