@@ -325,6 +325,12 @@ class RunResultSerializer(ClosedSerializer):
     message = serializers.CharField(required=False, allow_null=True)
     result = CubeReferenceSerializer(required=False, allow_null=True)
     versions = serializers.DictField(child=serializers.CharField(), required=False, allow_null=True)
+    made = serializers.DictField(
+        required=False,
+        allow_null=True,
+        help_text="What the run found out about its cube: `description`, `footprint`, `files`. A "
+        "part that is not as expected is left out.",
+    )
 
 
 class RunQuickLookSerializer(serializers.Serializer):

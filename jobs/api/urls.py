@@ -3,6 +3,7 @@
 from django.urls import path
 
 from .quicklook_views import QuickLookViewSet
+from .result_views import CatalogueViewSet, ResultViewSet
 from .run_views import RunViewSet
 from .share_views import ResultShareViewSet
 from .usage_views import UsageViewSet
@@ -34,6 +35,11 @@ urlpatterns = [
         "cubegens/<slug:job_id>/shares/<int:share_id>",
         ResultShareViewSet.as_view({"delete": "withdraw"}),
     ),
+    path("cubegens/<slug:job_id>/result", ResultViewSet.as_view({"get": "retrieve"})),
+    path("cubegens/<slug:job_id>/result/stac", ResultViewSet.as_view({"get": "item"})),
+    path("stac", CatalogueViewSet.as_view({"get": "root"}), name="stac"),
+    path("stac/<slug:month>", CatalogueViewSet.as_view({"get": "month"})),
+    path("stac/<slug:month>/<int:page>", CatalogueViewSet.as_view({"get": "page"})),
     path("cubegens/<slug:job_id>/code", RunViewSet.as_view({"get": "code"})),
     path("cubegens/<slug:job_id>/callbacks", RunViewSet.as_view({"put": "report"})),
 ]

@@ -89,6 +89,7 @@ PARTS: dict[str, dict[str, Any]] = {
         "type": "object",
         "required": ["bbox", "geometry"],
         "properties": {
+            "metres_per_unit": {"type": "number", "exclusiveMinimum": 0, "maximum": 1e9},
             "bbox": _WGS84,
             "geometry": {
                 "anyOf": [

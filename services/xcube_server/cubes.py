@@ -20,6 +20,7 @@ from jobs.lifecycle import status_of
 from jobs.models import Job, JobDocument, levels_data_id
 from jobs.models import State as JobState
 from jobs.request.accessors import format_of
+from jobs.results.successors import newest_at, refuse_if_replaced
 from jobs.stores.catalogue import Store, StoresFileError, load_catalogue, location
 from services import admission, lifecycle
 from services.models import InstanceDocument, Kind, ServiceInstance, ServiceProfile
@@ -77,27 +78,8 @@ def _checked(user: Any, job: Job) -> Store:
     place = location(store.for_user(user.username), job.output_data_id)
     if hashlib.sha256(place.encode()).hexdigest() != job.output_claim:
         raise _refused(f"The store {job.output_store} is not where it was: the cube is not there.")
-    _refuse_if_replaced(job)
+    refuse_if_replaced(job, kind=RefusalKind.CONFLICT)
     return store
-
-
-def _refuse_if_replaced(job: Job) -> None:
-    """Raises Refused if a later job wrote, or writes, to the place of this job's cube."""
-    newest = _newest_at(job.output_claim)
-    if newest is None or newest.pk <= job.pk:
-        return
-    name = f"job {newest.job_id}" if newest.owner_id == job.owner_id else "another user's job"
-    if not newest.is_final:
-        raise _refused(f"The cube is just being replaced by {name}.")
-    if newest.state == JobState.SUCCEEDED:
-        raise _refused(f"The cube was replaced by {name}.")
-    if (newest.usage or {}).get("written_cells"):
-        raise _refused(f"The cube was removed by {name}, which replaced it and did not succeed.")
-
-
-def _newest_at(claim: str) -> Job | None:
-    """The newest job that began to write a cube or a pyramid to this place."""
-    return Job.objects.at([claim]).exclude(started_at=None).order_by("-id").first()
 
 
 def _refused(message: str) -> Refused:
@@ -118,7 +100,7 @@ def _first_profile(owner: Any) -> ServiceProfile | None:
 def _dataset(job: Job, store: Store) -> dict[str, Any]:
     """The entry of Datasets for the job's cube; its pyramid stands for it if there is one."""
     path = job.output_data_id
-    if (pyramid := levels_data_id(job)) and _newest_at(job.levels_claim) == job:
+    if (pyramid := levels_data_id(job)) and newest_at(job.levels_claim) == job:
         path = pyramid
     return {
         "Identifier": identifier_of(store.name, job.output_data_id),

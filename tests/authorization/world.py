@@ -84,6 +84,8 @@ class World:
             "object_id": self._object_id(endpoint),
             "id": str(self.owner.pk),
             "content_type_id": "1",
+            "month": "2026-11",
+            "page": "1",
             "app_label": "accounts",
             "rest": "datasets",
             "url": "nothing/of/this/name",

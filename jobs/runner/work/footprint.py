@@ -12,14 +12,29 @@ from typing import Any
 
 POINTS_OF_AN_EDGE = 16
 DECIMALS = 6
+EARTH_RADIUS_M = 6_371_008.8
 _WHOLE = 360.0
 
 
 def footprint(crs: str, bbox: list[float]) -> dict[str, Any] | None:
-    """{"bbox", "geometry"} in WGS84 of `bbox` in `crs`; None if it has no place on Earth."""
+    """{"bbox", "geometry"} in WGS84 of `bbox` in `crs`; None if it has no place on Earth.
+
+    With "metres_per_unit" of the CRS, which of degrees is that along a meridian.
+    """
     import pyproj
 
     known = pyproj.CRS.from_user_input(crs)
+    found = _footprint(known, bbox)
+    if found is None:
+        return None
+    units = [axis.unit_conversion_factor for axis in known.axis_info]
+    factor = (units or [1.0])[0] * (EARTH_RADIUS_M if known.is_geographic else 1.0)
+    return {**found, "metres_per_unit": factor}
+
+
+def _footprint(known: Any, bbox: list[float]) -> dict[str, Any] | None:
+    import pyproj
+
     x1, y1, x2, y2 = (float(value) for value in bbox)
     if known.is_geographic:
         # Whatever the datum, metres do not matter here; but degrees beyond 180 do.

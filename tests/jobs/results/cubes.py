@@ -36,6 +36,7 @@ DESCRIPTION: dict[str, Any] = {
 MADE: dict[str, Any] = {
     "description": DESCRIPTION,
     "footprint": {
+        "metres_per_unit": 111_195.08,
         "bbox": [0.0, 0.0, 40.0, 40.0],
         "geometry": {
             "type": "Polygon",

@@ -1,0 +1,66 @@
+"""What a finished job has made: where it lies, as a STAC item, as a zip; and the catalogue."""
+
+from __future__ import annotations
+
+from django.urls import reverse
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from accounts.api.permissions import HasScope
+from accounts.scopes import MANAGE_CUBEGENS
+
+from .. import quicklooks
+from ..results import catalogue, stac
+from ..results.cube import find_cube
+from ..results.document import Links, result_document
+from ..results.rights import find_job
+from . import result_schema as schema
+from .views import SwitchableViewSet
+
+
+def api_address(request: Request) -> str:
+    """The address of the API as the caller knows it, without a slash at its end."""
+    return request.build_absolute_uri(reverse("stac")).removesuffix("/stac")
+
+
+class ResultViewSet(SwitchableViewSet):
+    """The result of one job."""
+
+    permission_classes = [HasScope(MANAGE_CUBEGENS)]
+
+    @schema.get_result
+    def retrieve(self, request: Request, job_id: str) -> Response:
+        cube = find_cube(find_job(request, job_id))
+        return Response(result_document(cube, Links.of(api_address(request), job_id)))
+
+    @schema.get_item
+    def item(self, request: Request, job_id: str) -> Response:
+        cube = find_cube(find_job(request, job_id))
+        api = api_address(request)
+        item = stac.item_of(
+            cube,
+            Links.of(api, job_id),
+            looks=quicklooks.of(cube.job),
+            root=f"{api}/stac",
+            parent=f"{api}/stac/{catalogue.month_of(cube.job)}",
+        )
+        return Response(item, content_type=stac.ITEM)
+
+
+class CatalogueViewSet(ViewSet):
+    """The caller's cubes as a STAC catalogue."""
+
+    permission_classes = [HasScope(MANAGE_CUBEGENS)]
+
+    @schema.get_catalogue
+    def root(self, request: Request) -> Response:
+        return Response(catalogue.root(request.user, api_address(request)))
+
+    @schema.get_month
+    def month(self, request: Request, month: str) -> Response:
+        return Response(catalogue.month(request.user, api_address(request), month))
+
+    @schema.get_page
+    def page(self, request: Request, month: str, page: int) -> Response:
+        return Response(catalogue.month(request.user, api_address(request), month, page))

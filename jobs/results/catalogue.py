@@ -1,0 +1,154 @@
+"""A user's cubes as a static STAC catalogue: years' months, and pages of items.
+
+A client follows the links: root, month, page (if a month has many cubes), item. So no answer is
+long, however many cubes a user has, and every client that knows STAC catalogues can read it.
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import TruncMonth
+
+from hubsite.refusals import Kind, Refused
+
+from ..models import Job, State
+from .cube import placed
+from .stac import ITEM, JSON, VERSION
+
+ON_A_PAGE = 100
+CORE = "https://api.stacspec.org/v1.0.0/core"
+OPENAPI = "application/vnd.oai.openapi+json;version=3.1"
+MOST_MONTHS = 1200
+
+
+def listed(user: Any) -> QuerySet[Job]:
+    """Jobs of this user whose cubes are in the catalogue: not deleted, not replaced."""
+    later = Job.objects.filter(
+        Q(state=State.SUCCEEDED) | Q(is_live=True) | Q(usage__written_cells__gt=0),
+        output_claim=OuterRef("output_claim"),
+        pk__gt=OuterRef("pk"),
+        started_at__isnull=False,
+    )
+    jobs = Job.objects.owned_by(user).listed().filter(state=State.SUCCEEDED)
+    jobs = jobs.exclude(finished_at=None).exclude(result__status="warning")
+    return jobs.filter(~Exists(later))
+
+
+def root(user: Any, api: str) -> dict[str, Any]:
+    """The catalogue of all cubes of this user; `api` is the API's address. One query."""
+    rows = listed(user).annotate(month=TruncMonth("finished_at", tzinfo=UTC))
+    months = rows.order_by("-month").values_list("month").annotate(cubes=Count("pk"))
+    children = [
+        _link("child", f"{api}/stac/{month:%Y-%m}", f"{_words(month)} ({_count(cubes)})")
+        for month, cubes in months[:MOST_MONTHS]
+    ]
+    described = {"rel": "service-desc", "href": f"{api}/openapi.json", "type": OPENAPI}
+    catalogue = _catalogue(
+        "cubes", "Your cubes", "The cubes that you have generated, by month.", f"{api}/stac",
+        links=[described, *children], api=api,
+    )  # fmt: skip
+    # So that clients do not warn that they know nothing of this server. There is no search.
+    return {**catalogue, "conformsTo": [CORE]}
+
+
+def month(user: Any, api: str, year_and_month: str, page: int | None = None) -> dict[str, Any]:
+    """The cubes of one month, or one page of them, oldest first.
+
+    Raises Refused if there is no such month or page. A month with few cubes has no pages.
+    """
+    first, last = _limits(year_and_month)
+    jobs = listed(user).filter(finished_at__gte=first, finished_at__lt=last)
+    address, title = f"{api}/stac/{year_and_month}", _words(first)
+    total = jobs.count()
+    if page is None and total > ON_A_PAGE:
+        pages = -(-total // ON_A_PAGE)
+        links = [
+            _link("child", f"{address}/{number}", f"{title}, part {number} of {pages}")
+            for number in range(1, pages + 1)
+        ]
+    else:
+        start = ((page or 1) - 1) * ON_A_PAGE
+        if page == 0 or start >= total:
+            raise Refused("There are no cubes of this month, or not so many.", kind=Kind.NOT_FOUND)
+        links = _items(jobs.order_by("pk")[start : start + ON_A_PAGE], user, api)
+    if page is None:
+        return _catalogue(
+            year_and_month, title, f"Cubes that were made in {title}.", address,
+            links=links, api=api, parent=f"{api}/stac",
+        )  # fmt: skip
+    return _catalogue(
+        f"{year_and_month}-{page}", f"{title}, part {page}",
+        f"Cubes that were made in {title}, {ON_A_PAGE} to a part.", f"{address}/{page}",
+        links=links, api=api, parent=address,
+    )  # fmt: skip
+
+
+def month_of(job: Job) -> str:
+    """The month in whose catalogue the job's item is."""
+    return f"{job.finished_at.astimezone(UTC):%Y-%m}"
+
+
+def _items(jobs: QuerySet[Job], user: Any, api: str) -> list[dict[str, str]]:
+    """Links to those that are still there, as far as that can be seen without asking a store."""
+    links = []
+    for job in jobs.defer("progress"):
+        job.owner = user
+        try:
+            placed(job)
+        except Refused as refused:
+            if refused.kind is not Kind.GONE:
+                raise
+            continue
+        href = f"{api}/cubegens/{job.job_id}/result/stac"
+        links.append({**_link("item", href, job.output_data_id), "type": ITEM})
+    return links
+
+
+def _catalogue(
+    name: str,
+    title: str,
+    description: str,
+    address: str,
+    *,
+    links: Sequence[dict[str, str]],
+    api: str,
+    parent: str = "",
+) -> dict[str, Any]:
+    about = [_link("self", address), _link("root", f"{api}/stac")]
+    if parent:
+        about.append(_link("parent", parent))
+    return {
+        "type": "Catalog",
+        "stac_version": VERSION,
+        "id": name,
+        "title": title,
+        "description": description,
+        "links": [*about, *links],
+    }
+
+
+def _link(rel: str, href: str, title: str = "") -> dict[str, str]:
+    return {"rel": rel, "href": href, "type": JSON, **({"title": title} if title else {})}
+
+
+def _limits(year_and_month: str) -> tuple[datetime, datetime]:
+    found = re.fullmatch(r"([0-9]{4})-([0-9]{2})", year_and_month)
+    year, month_number = (int(part) for part in found.groups()) if found else (0, 0)
+    if not (1970 <= year < 9999 and 1 <= month_number <= 12):
+        raise Refused("There is no such month.", kind=Kind.NOT_FOUND)
+    following = (year, month_number + 1) if month_number < 12 else (year + 1, 1)
+    return datetime(year, month_number, 1, tzinfo=UTC), datetime(*following, 1, tzinfo=UTC)
+
+
+def _words(month_start: datetime) -> str:
+    return f"{calendar.month_name[month_start.month]} {month_start.year}"
+
+
+def _count(cubes: int) -> str:
+    return f"{cubes} cube{'' if cubes == 1 else 's'}"
