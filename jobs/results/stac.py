@@ -34,7 +34,7 @@ _DATA_TYPES = frozenset(f"{kind}{bits}" for kind in ("int", "uint") for bits in 
     "float32",
     "float64",
 }
-_NODATA_WORDS = {"nan": "nan", "inf": "inf", "-inf": "-inf"}
+_NODATA_WORDS = {"nan": "nan", "infinity": "inf", "-infinity": "-inf", "inf": "inf", "-inf": "-inf"}
 _MOST_VALUES = 100
 
 

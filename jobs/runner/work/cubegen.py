@@ -61,6 +61,8 @@ def generate(payload: dict[str, Any], *, run: RunDir, progress: int, scratch: Pa
         return 1
     if writing is not None:
         _finish(writing)
+    if result["status"] == "ok":
+        _describe(run, result, request, stores, payload)
     return 0
 
 
@@ -70,6 +72,26 @@ def _finish(writing: Any) -> None:
     try:
         writing.finished()
     except Exception:  # noqa: BLE001 - stores raise what they like
+        traceback.print_exc()
+
+
+def _describe(
+    run: RunDir,
+    result: dict[str, Any],
+    request: dict[str, Any],
+    stores: Any,
+    payload: dict[str, Any],
+) -> None:
+    """Add what was made to the result, which is recorded already; nothing here ends the run."""
+    from .made import record
+
+    try:
+        data_id = result["result"]["data_id"]
+        with egress.guarded(payload.get("egress"), request=request, stores=payload["stores"]):
+            made = record(request, stores, data_id=data_id)
+        if made:
+            _write(run, "result.json", {**result, "made": made})
+    except Exception:  # noqa: BLE001 - stores and data raise what they like
         traceback.print_exc()
 
 
