@@ -41,6 +41,7 @@ ERRORS = {
     411: "The body came in chunks, without a Content-Length.",
     413: "The body is larger than this endpoint takes.",
     415: "The body has a media type that this endpoint does not read.",
+    416: "It is not so long: there is nothing at the place that `Range` names.",
     422: "The request was understood, but this hub does not do what it asks for.",
     429: "Too much at once; try again after the seconds in `Retry-After`.",
     500: "A fault of the hub. Its operators find the reason in the log.",

@@ -7,10 +7,12 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 
+from hubsite.api.errors import ApiError
 from hubsite.api.schema import problem_responses
 from hubsite.api.serializers import ClosedSerializer
 from hubsite.refusals import Kind, Refused
 
+from ..results.downloading import past_the_end
 from ..results.stac import ITEM
 from . import examples
 from .error_shapes import CUBEGEN_ERRORS
@@ -18,12 +20,23 @@ from .schema import JOB_ID
 from .serializers import job_id_field
 
 JSON = "application/json"
+ZIP = "application/zip"
 _JOB = f"https://hub.example.org/api/v2/cubegens/{examples.JOB_ID}"
 _STAC = "https://hub.example.org/api/v2/stac"
 
 NO_RESULT = Refused("The job has no result: it is FAILED.", kind=Kind.NOT_FOUND)
 NOT_YET = Refused("The job has no result yet: it is RUNNING.", kind=Kind.CONFLICT)
 GONE = Refused("The cube is not in @cubes any more: it was removed there.", kind=Kind.GONE)
+ELSEWHERE = Refused(
+    "This hub packs only cubes that lie on its own machine. The result says where this one is, "
+    "and how it is opened there.",
+    kind=Kind.CONFLICT,
+)
+TOO_MANY = Refused(
+    "2 of your downloads are open already. Please try again when one has ended.",
+    kind=Kind.BUSY,
+    retry_after_s=30,
+)
 NO_MONTH = Refused("There are no cubes of this month, or not so many.", kind=Kind.NOT_FOUND)
 STORES_UNREADABLE = Refused(
     "The hub's list of data stores cannot be read now.", kind=Kind.UNAVAILABLE, retry_after_s=30
@@ -210,7 +223,7 @@ _PAGE = OpenApiParameter("page", {"type": "integer", "minimum": 1}, OpenApiParam
 RESULT_ERRORS = (NO_RESULT, NOT_YET, GONE, STORES_UNREADABLE)
 
 
-def errors_of_a_result(*more: Refused) -> dict:
+def errors_of_a_result(*more: Refused | ApiError) -> dict:
     return problem_responses(
         examples.SWITCHED_OFF,
         examples.NOT_FOUND,
@@ -254,6 +267,42 @@ get_item = extend_schema(
             examples=[OpenApiExample("An item", value=ITEM_EXAMPLE, media_type=ITEM)],
         ),
         **errors_of_a_result(),
+    },
+)
+
+
+get_zip = extend_schema(
+    operation_id="get_cubegen_zip",
+    summary="Download a finished cube as a zip",
+    description="Of cubes on the hub's own machine (`links.zip` of the result). It is made while "
+    "it is sent, uncompressed, because chunks are compressed already; its length is known. If the "
+    "connection breaks, ask for the rest with `Range: bytes=N-` and `If-Range` with the ETag. If "
+    "the cube is changed meanwhile, the connection is cut off before the end. At most two at once "
+    "for each user. 409 if a job is about to replace the cube, if the cube lies elsewhere, or if "
+    "it has more than 100,000 files or links. Needs `manage:cubegens`.",
+    parameters=[
+        JOB_ID,
+        OpenApiParameter(
+            "Range", str, OpenApiParameter.HEADER, description="`bytes=N-`: all from there on."
+        ),
+        OpenApiParameter(
+            "If-Range",
+            str,
+            OpenApiParameter.HEADER,
+            description="The ETag of the download that is continued; if the cube is another by "
+            "now, all of it is sent.",
+        ),
+    ],
+    responses={
+        **{
+            (status, ZIP): OpenApiResponse(
+                {"type": "string", "format": "binary", "contentMediaType": ZIP},
+                description=text,
+                examples=[OpenApiExample("A zip", value="(the zip)", media_type=ZIP)],
+            )
+            for status, text in ((200, "The zip."), (206, "The rest of it."))
+        },
+        **errors_of_a_result(ELSEWHERE, TOO_MANY, past_the_end(4711)),
     },
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,6 +15,7 @@ from .. import quicklooks
 from ..results import catalogue, stac
 from ..results.cube import find_cube
 from ..results.document import Links, result_document
+from ..results.downloading import download
 from ..results.rights import find_job
 from . import result_schema as schema
 from .views import SwitchableViewSet
@@ -46,6 +48,17 @@ class ResultViewSet(SwitchableViewSet):
             parent=f"{api}/stac/{catalogue.month_of(cube.job)}",
         )
         return Response(item, content_type=stac.ITEM)
+
+    @schema.get_zip
+    def zip(self, request: Request, job_id: str) -> HttpResponseBase:
+        cube = find_cube(find_job(request, job_id))
+        return download(
+            cube,
+            who=request.user.username,
+            range_header=request.headers.get("Range", ""),
+            if_range=request.headers.get("If-Range", ""),
+            outbox=request.META.get("gunicorn.socket"),
+        )
 
 
 class CatalogueViewSet(ViewSet):

@@ -37,6 +37,7 @@ urlpatterns = [
     ),
     path("cubegens/<slug:job_id>/result", ResultViewSet.as_view({"get": "retrieve"})),
     path("cubegens/<slug:job_id>/result/stac", ResultViewSet.as_view({"get": "item"})),
+    path("cubegens/<slug:job_id>/result/zip", ResultViewSet.as_view({"get": "zip"})),
     path("stac", CatalogueViewSet.as_view({"get": "root"}), name="stac"),
     path("stac/<slug:month>", CatalogueViewSet.as_view({"get": "month"})),
     path("stac/<slug:month>/<int:page>", CatalogueViewSet.as_view({"get": "page"})),

@@ -56,7 +56,9 @@ def test_a_cube_is_generated_and_its_result_told_twice(pod, hub, cubegen):
     assert (told["status"], told["result"]) == ("ok", {"data_id": "cube.zarr"})
     last = hub.reports[-1]
     assert last["sender"] == "on_end"
-    assert set(last["result"]) <= {"status", "status_code", "message", "result", "versions"}
+    members = {"status", "status_code", "message", "result", "versions", "made"}
+    assert set(last["result"]) <= members
+    assert last["result"]["made"]["files"]["sha256"]
     assert {key: last["result"][key] for key in told} == told
     assert hub.tokens == {f"Bearer {TOKEN}"}
     assert "Cube generated" in pod.log

@@ -149,7 +149,8 @@ def test_a_cube_equals_xcubes(runner, xcube_forks, tmp_path, stores, request_bod
     name = runner.launch(cubegen(request_body, stores), memory_bytes=2 << 30)
     run = runner.end_of(name)
     assert (run["phase"], run["exit_code"]) == ("SUCCEEDED", 0), run
-    assert set(run["result"]) == set(expected)
+    assert set(run["result"]) == {*expected, "made"}
+    assert run["result"]["made"].keys() == {"description", "footprint", "files"}
     assert run["result"]["result"] == expected["result"] == {"data_id": "cube.zarr"}
     assert run["started_at"] <= run["finished_at"]
     assert run["peak_memory_bytes"] > 1 << 20

@@ -6,11 +6,14 @@ import enum
 import socket
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gunicorn.http.parser import RequestParser
 
 from .head import Head
+
+if TYPE_CHECKING:
+    from ..downloads import Source
 
 FIRST_BYTE_S = 10.0
 HEAD_S = 10.0
@@ -19,6 +22,10 @@ HEAD_S = 10.0
 GRACE_S = 10.0
 LEAST_BYTES_PER_S = 10_000
 """A body or an answer may take GRACE_S plus the time that its bytes need at this rate."""
+
+MOST_STALL_S = 600.0
+"""Time that was earned by fast reading is no leave to stall longer. At the least rate, what the
+kernel has buffered for a client (4 MB) is read within this time."""
 
 PIECE = 64 * 1024
 
@@ -29,7 +36,7 @@ class State(enum.Enum):
     IDLE = enum.auto()  # no byte of a request has arrived
     HEAD = enum.auto()
     BODY = enum.auto()
-    AT_WORK = enum.auto()  # a thread handles the request
+    AT_WORK = enum.auto()  # a thread handles the request, or reads a piece of its answer
     ANSWER = enum.auto()  # the client has not read all of the answer yet
     LEAVING = enum.auto()  # whatever still arrives is dropped
 
@@ -52,6 +59,7 @@ class Connection:
         self.keeps_alive = False
         self.state = State.IDLE
         self.events = 0
+        self._paused_at = 0.0
         self.begin(State.IDLE, FIRST_BYTE_S)
 
     def init(self) -> None:
@@ -66,7 +74,20 @@ class Connection:
     def move(self, count: int) -> None:
         """Extend the deadline: `count` bytes of a body or an answer were transferred."""
         self.moved += count
-        self.deadline = self.began + GRACE_S + self.moved / LEAST_BYTES_PER_S
+        due = self.began + GRACE_S + self.moved / LEAST_BYTES_PER_S
+        self.deadline = min(due, time.monotonic() + MOST_STALL_S)
+
+    def pause(self) -> None:
+        """The client waits for us: a piece of its download is read."""
+        self.state = State.AT_WORK
+        self._paused_at = time.monotonic()
+
+    def resume(self) -> None:
+        """We wait for the client again."""
+        waited = time.monotonic() - self._paused_at
+        self.state = State.ANSWER
+        self.began += waited
+        self.deadline += waited
 
     def take_back(self) -> None:
         """Put back what the parser has read beyond its request; it belongs to the next one."""
@@ -106,7 +127,8 @@ class Outbox:
     """The socket that a thread writes to: keeps what the client does not accept at once.
 
     The main loop sends the rest, so no thread waits for a slow reader. Answers of the hub have a
-    few megabytes at most.
+    few megabytes at most. Of a longer one, a download, `source` has what is not read yet
+    (hubsite/web/downloads.py).
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -114,6 +136,7 @@ class Outbox:
         self._lock = threading.Lock()
         self.rest = bytearray()
         self.is_broken = False
+        self.source: Source | None = None
 
     def sendall(self, data: bytes) -> None:
         """Send or keep `data`. Raises BrokenPipeError if the client is gone."""
@@ -146,6 +169,12 @@ class Outbox:
             else:
                 del self.rest[:sent]
         return sent
+
+    def end_source(self) -> None:
+        """End the download, whether all of it was sent or not."""
+        source, self.source = self.source, None
+        if source is not None:
+            source.end()
 
     def shutdown(self, how: int) -> None:
         """Does nothing, because the main loop ends connections."""

@@ -6,7 +6,8 @@ do the same. It also closes connections in its main loop, and waits up to two se
 
 Here the main loop reads the whole request before a thread gets it, and sends the part of the
 answer that the client has not read yet. Each wait has a deadline (connection.py). Probes have
-threads of their own. Gunicorn does everything else: parser, WSGI, start, stop, restarts.
+threads of their own, and so has the reading of downloads, piece by piece. Gunicorn does
+everything else: parser, WSGI, start, stop, restarts.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from .head import MOST_HEAD_BYTES, find_head
 
 PROBES = (b"/health/live", b"/health/ready")
 PROBE_THREADS = 2
+READING_THREADS = 2
+"""Threads that read the next pieces of downloads from disk. A piece takes milliseconds."""
 
 MOST_BUFFERED_BYTES = 128 * 1024 * 1024
 """Limit of all bodies being received in one process. Small requests are read beyond it, too."""
@@ -48,9 +51,11 @@ class Worker(ThreadWorker):
         self._connections: dict[Connection, None] = {}  # those that no thread has, oldest first
         self._looked_at = 0.0
         self._probes: futures.ThreadPoolExecutor | None = None
+        self._readers: futures.ThreadPoolExecutor | None = None
 
     def init_process(self) -> None:
         self._probes = futures.ThreadPoolExecutor(PROBE_THREADS, thread_name_prefix="probe")
+        self._readers = futures.ThreadPoolExecutor(READING_THREADS, thread_name_prefix="download")
         super().init_process()
 
     def run(self) -> None:
@@ -58,6 +63,7 @@ class Worker(ThreadWorker):
             super().run()
         finally:
             self._probes.shutdown(wait=False)
+            self._readers.shutdown(wait=False, cancel_futures=True)
 
     # From the first byte to a thread
 
@@ -175,6 +181,9 @@ class Worker(ThreadWorker):
         if connection.sock.rest:
             self._wait(connection, selectors.EVENT_WRITE)
             return
+        if connection.sock.source is not None:
+            self._read_on(connection)
+            return
         if not connection.keeps_alive or connection.is_cut:
             self._leave(connection)
             return
@@ -185,6 +194,31 @@ class Worker(ThreadWorker):
             return
         connection.begin(State.IDLE, self.cfg.keepalive if self.alive else LINGER_S)
         self._wait(connection, selectors.EVENT_READ)
+
+    def _read_on(self, connection: Connection) -> None:
+        """Let a thread read the next piece of a download; the client has all before."""
+        self._leave_alone(connection)
+        connection.pause()
+        future = self._readers.submit(next, connection.sock.source, None)
+        future.add_done_callback(
+            lambda done: self.method_queue.defer(self._take_piece, connection, done)
+        )
+
+    def _take_piece(self, connection: Connection, future: futures.Future) -> None:
+        """Called in the main loop when the next piece of a download is there."""
+        try:
+            piece = future.result()
+        except (Exception, futures.CancelledError) as error:  # noqa: BLE001
+            # Whatever it is, the client must see that the answer is not whole.
+            self.log.warning("A download was cut off: %s", error)
+            self._close(connection)
+            return
+        if piece is None:
+            connection.sock.end_source()
+        else:
+            connection.sock.rest += piece
+        connection.resume()
+        self._send(connection)
 
     def _refuse(self, connection: Connection, answer: bytes) -> None:
         """Answer without a thread, and read no further."""
@@ -235,6 +269,7 @@ class Worker(ThreadWorker):
 
     def _close(self, connection: Connection) -> None:
         self._leave_alone(connection)
+        connection.sock.end_source()
         connection.inbox.data.clear()
         connection.peer.close()
         self.nr_conns -= 1

@@ -65,7 +65,7 @@ def stores(settings, tmp_path) -> Path:
 
 
 @pytest.fixture
-def ada(stores):
+def ada(db, stores):
     return make_user("ada@example.org", permissions=SCOPES)
 
 

@@ -122,7 +122,7 @@ def test_a_cube_of_an_earlier_version_of_the_hub_is_told_by_its_estimate(ask, ad
         ({"output_store": "@former"}, 410, "does not exist any more"),
     ],
 )
-@pytest.mark.parametrize("tail", ["", "/stac"])
+@pytest.mark.parametrize("tail", ["", "/stac", "/zip"])
 def test_a_job_without_a_cube_says_why(ask, ada, cube, fields, status, why, tail):
     if fields.get("output_claim", "") is None:
         job = made(ada, fields["output_data_id"])
@@ -151,7 +151,7 @@ def test_a_cube_that_a_later_job_replaced(ask, ada, cube, later, status, why):
 
 def test_others_find_nothing(ask, cube):
     for who in (make_user(permissions=["manage:cubegens"]), make_user(permissions=[])):
-        for tail in ("", "/stac"):
+        for tail in ("", "/stac", "/zip"):
             answer = ask(f"/cubegens/{cube.job.job_id}/result{tail}", who)
             assert answer.status_code in (403, 404)
 
