@@ -53,6 +53,7 @@ def test_pages_of_a_person(looks: Looks, session_of: SessionOf):
             ("home-signed-in", "/"),
             ("account", reverse("account")),
             ("cubes", reverse("cubes")),
+            ("new-cube", f"{reverse('new-cube')}?dataset=demo.zarr&x1=1&y1=50&x2=5&y2=52"),
             ("services", reverse("services")),
             *(
                 (f"cube-{job.state.lower()}", reverse("cube", args=[job.job_id]))

@@ -1,0 +1,175 @@
+/* The page "New cube": asks for the price while one types, and draws the area on a map.
+
+   The text fields are the truth: the map follows them, and writes into them. */
+
+(() => {
+  "use strict";
+
+  const form = document.querySelector(".new-cube");
+  const priceUrl = form.getAttribute("data-price"); // a field is called "dataset"
+  const price = document.getElementById("price");
+  const panel = document.querySelector(".price");
+  const SIDES = ["x1", "y1", "x2", "y2"];
+  const WHOLE = [-180, -90, 180, 90];
+  const PAUSE_MS = 500;
+
+  let timer = 0;
+  let asking = null;
+
+  function field(name) {
+    return document.getElementById(`id_${name}`);
+  }
+
+  // The price
+
+  function showFaults() {
+    for (const part of form.querySelectorAll("[data-field]")) {
+      if (price.contains(part)) continue;
+      const about = part.querySelector(".about");
+      about.dataset.hint ??= about.querySelector(".hint")?.textContent ?? "";
+      const fault = price.querySelector(`[data-field="${part.dataset.field}"] span`);
+      const wasTyped = field(part.dataset.field).value !== "";
+      const line = document.createElement("span");
+      line.className = fault && wasTyped ? "fault" : "hint";
+      line.textContent = fault && wasTyped ? fault.textContent : about.dataset.hint;
+      about.replaceChildren(line);
+      field(part.dataset.field).setAttribute("aria-invalid", String(Boolean(fault && wasTyped)));
+    }
+  }
+
+  async function ask() {
+    asking?.abort();
+    asking = new AbortController();
+    panel.classList.add("is-old");
+    try {
+      const answer = await fetch(priceUrl, {
+        method: "POST", body: new URLSearchParams(new FormData(form)), signal: asking.signal,
+      });
+      const isOurs = answer.ok && !answer.redirected;
+      if (isOurs) {
+        const opened = [...price.querySelectorAll("details")].map((it) => it.open);
+        price.innerHTML = await answer.text();
+        price.querySelectorAll("details").forEach((it, number) => { it.open = opened[number] ?? it.open; });
+        showFaults();
+      } else {
+        price.textContent = answer.redirected
+          ? "You are signed out. Sign in again in another tab; what you typed stays here."
+          : "The hub cannot tell the price at the moment. It is asked again when you change something.";
+      }
+      panel.classList.remove("is-old");
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      price.textContent = "The hub cannot be reached. It is asked again when you change something.";
+      panel.classList.remove("is-old");
+    }
+  }
+
+  function askSoon() {
+    clearTimeout(timer);
+    timer = setTimeout(ask, PAUSE_MS);
+  }
+
+  form.addEventListener("input", askSoon);
+  form.addEventListener("change", askSoon);
+
+  // The map
+
+  const place = document.getElementById("map");
+  const tools = document.querySelector(".map-tools");
+
+  function typedArea() {
+    const sides = SIDES.map((name) => parseFloat(field(name).value));
+    const isArea = sides.every(Number.isFinite) && sides[0] < sides[2] && sides[1] < sides[3];
+    return isArea ? sides : null;
+  }
+
+  function color(name) {
+    return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  }
+
+  function isGeographic() {
+    return ["", "EPSG:4326", "CRS84", "OGC:CRS84", "WGS84"].includes(field("crs").value.trim().toUpperCase());
+  }
+
+  function makeMap() {
+    const { Map: OlMap, View, layer, source, style, format, geom, Feature, interaction, control } = ol;
+    const lines = new style.Style({
+      stroke: new style.Stroke({ color: color("--muted"), width: 0.7 }),
+      fill: new style.Fill({ color: color("--line") }),
+    });
+    const chosen = new style.Style({
+      stroke: new style.Stroke({ color: color("--accent"), width: 2.5 }),
+      fill: new style.Fill({ color: `${color("--accent")}33` }),
+    });
+    const outline = new source.Vector({
+      url: place.dataset.outline,
+      format: new format.TopoJSON({ dataProjection: "EPSG:4326" }),
+    });
+    const drawn = new source.Vector();
+    const view = new View({
+      projection: "EPSG:4326", center: [0, 20], zoom: 0, extent: WHOLE, showFullExtent: true,
+    });
+    place.hidden = tools.hidden = false;
+    const map = new OlMap({
+      target: place,
+      view,
+      controls: [new control.Zoom()],
+      layers: [
+        new layer.Vector({ source: outline, style: lines }),
+        new layer.Vector({ source: drawn, style: chosen }),
+      ],
+    });
+
+    function showTyped(isFirst) {
+      const isShown = isGeographic();
+      place.hidden = tools.hidden = !isShown;
+      drawn.clear();
+      const area = typedArea();
+      if (!isShown || !area) return;
+      drawn.addFeature(new Feature(geom.Polygon.fromExtent(area)));
+      if (isFirst) view.fit(area, { padding: [40, 40, 40, 40], maxZoom: 4 });
+    }
+
+    let drawing = null;
+
+    function stopDrawing() {
+      if (drawing) map.removeInteraction(drawing);
+      drawing = null;
+    }
+
+    function digits(side) {
+      return String(Math.round(side * 10000) / 10000);
+    }
+
+    tools.querySelector("[data-draw]").addEventListener("click", () => {
+      stopDrawing();
+      drawing = new interaction.Draw({
+        source: new source.Vector(), type: "Circle", geometryFunction: interaction.Draw.createBox(),
+      });
+      drawing.on("drawend", (event) => {
+        const extent = event.feature.getGeometry().getExtent();
+        SIDES.forEach((name, number) => {
+          const side = number % 2 ? Math.max(-90, Math.min(90, extent[number])) : Math.max(-180, Math.min(180, extent[number]));
+          field(name).value = digits(side);
+        });
+        stopDrawing();
+        showTyped(false);
+        askSoon();
+      });
+      map.addInteraction(drawing);
+    });
+
+    tools.querySelector("[data-clear]").addEventListener("click", () => {
+      stopDrawing();
+      for (const name of SIDES) field(name).value = "";
+      showTyped(false);
+      askSoon();
+    });
+
+    for (const name of [...SIDES, "crs"]) field(name).addEventListener("input", () => showTyped(false));
+    showTyped(true);
+  }
+
+  if (window.ol) makeMap();
+  if (field("dataset").value) ask();
+})();

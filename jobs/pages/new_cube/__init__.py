@@ -1,0 +1,1 @@
+"""The page "New cube": a form that becomes a cube generation request."""

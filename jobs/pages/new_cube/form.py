@@ -1,0 +1,194 @@
+"""The form of a new cube, and the cube generation request that it stands for.
+
+A form that begins with an earlier job changes that job's request: what the form does not show
+(chunks, metadata, further inputs) stays as it is.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django import forms
+
+from hubsite.refusals import FieldError
+
+from ...stores.catalogue import Store
+
+MOST_VARIABLES = 1000
+CORNERS = ("x1", "y1", "x2", "y2")
+
+FIELD_OF: dict[str, str] = {
+    "input_config.store_id": "store",
+    "input_config": "dataset",
+    "input_configs[0].store_id": "store",
+    "input_configs[0]": "dataset",
+    "cube_config.variable_names": "variables",
+    "cube_config.crs": "crs",
+    "cube_config.bbox": "x1",
+    "cube_config.spatial_res": "resolution",
+    "cube_config.time_range[1]": "until",
+    "cube_config.time_range": "since",
+    "cube_config.time_period": "period",
+    "output_config.store_id": "output_store",
+    "output_config.write_params": "levels",
+    "output_config.replace": "replace",
+    "output_config": "name",
+}
+"""Which field of the form a field of the request is, by the longest beginning."""
+
+SHOWN = frozenset({*FIELD_OF, "input_config.data_id", "output_config.data_id"})
+"""The parts of a request that the form shows."""
+
+
+class VariablesField(forms.MultipleChoiceField):
+    """Names of variables: chosen, or typed and separated by commas."""
+
+    def validate(self, value: list[str]) -> None:
+        if len(value) > MOST_VARIABLES:
+            raise forms.ValidationError(f"Choose at most {MOST_VARIABLES} variables.")
+
+    def to_python(self, value: Any) -> list[str]:
+        names = [name.strip() for text in value or [] for name in str(text).split(",")]
+        return list(dict.fromkeys(name for name in names if name))
+
+
+class NewCubeForm(forms.Form):
+    """What a person says of a new cube. Empty fields mean: as the dataset has it."""
+
+    store = forms.ChoiceField(label="Store")
+    dataset = forms.CharField(label="Dataset", max_length=500)
+    variables = VariablesField(label="Variables", required=False)
+    x1 = forms.FloatField(label="West", required=False)
+    y1 = forms.FloatField(label="South", required=False)
+    x2 = forms.FloatField(label="East", required=False)
+    y2 = forms.FloatField(label="North", required=False)
+    crs = forms.CharField(label="Coordinate system", max_length=200, required=False)
+    resolution = forms.FloatField(label="Resolution", required=False, min_value=0)
+    since = forms.DateField(label="From", required=False)
+    until = forms.DateField(label="To", required=False)
+    period = forms.CharField(label="Time step", max_length=10, required=False)
+    output_store = forms.ChoiceField(label="Write to")
+    name = forms.CharField(label="Name", max_length=255, required=False)
+    replace = forms.BooleanField(label="Replace a cube of this name", required=False)
+    levels = forms.BooleanField(label="Also a pyramid, for the viewer", required=False)
+
+    def __init__(self, *args: Any, stores: Iterable[Store], base: Mapping[str, Any], **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.base = base
+        """The request that this form changes; empty for a new one."""
+        known = [(f"@{store.name}", store.title or store.name, store) for store in stores]
+        self.fields["store"].choices = [(n, title) for n, title, store in known if store.readable]
+        self.fields["output_store"].choices = [
+            (name, title) for name, title, store in known if store.writable
+        ]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        given = [name for name in CORNERS if cleaned.get(name) is not None]
+        if 0 < len(given) < len(CORNERS):
+            missing = next(name for name in CORNERS if name not in given)
+            if missing not in self.errors:
+                self.add_error(missing, "Give all four sides of the area, or none.")
+        return cleaned
+
+    def request_document(self) -> dict[str, Any]:
+        """The cube generation request. Call it for a valid form only."""
+        said, document = self.cleaned_data, copy.deepcopy(dict(self.base))
+        input_config = {**_first_input(document), "store_id": said["store"]}
+        input_config["data_id"] = said["dataset"]
+        if "input_configs" in document:
+            document["input_configs"] = [input_config, *document["input_configs"][1:]]
+        else:
+            document["input_config"] = input_config
+        box = [said[name] for name in CORNERS]
+        times = [said[name].isoformat() if said[name] else None for name in ("since", "until")]
+        cube_config = {
+            **document.get("cube_config", {}),
+            "variable_names": said["variables"] or None,
+            "bbox": box if None not in box else None,
+            "crs": said["crs"] or None,
+            "spatial_res": said["resolution"],
+            "time_range": times if any(times) else None,
+            "time_period": said["period"] or None,
+        }
+        document["cube_config"] = {k: v for k, v in cube_config.items() if v is not None}
+        document["output_config"] = self._output_config(document.get("output_config", {}))
+        return document
+
+    def _output_config(self, before: Mapping[str, Any]) -> dict[str, Any]:
+        said = self.cleaned_data
+        params = {**before.get("write_params", {}), "levels": said["levels"] or None}
+        output_config = {
+            **before,
+            "store_id": said["output_store"],
+            "data_id": said["name"] or None,
+            "replace": said["replace"] or None,
+            "write_params": {k: v for k, v in params.items() if v is not None} or None,
+        }
+        return {k: v for k, v in output_config.items() if v is not None}
+
+    def add_faults(self, faults: Iterable[FieldError], *, otherwise: str) -> None:
+        """Show faults of the request beside the fields that they are of."""
+        placed = False
+        for fault in faults:
+            field = field_of(fault.field)
+            message = fault.message if field else str(fault)
+            self.add_error(field, _sentence(message))
+            placed = True
+        if not placed:
+            self.add_error(None, _sentence(otherwise))
+
+
+def field_of(path: str) -> str | None:
+    """The field of the form for a field of the request; None if the form does not show it."""
+    matching = [
+        known for known in FIELD_OF if path == known or path.startswith((f"{known}.", f"{known}["))
+    ]
+    return FIELD_OF[max(matching, key=len)] if matching else None
+
+
+def initial_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of the form that stand for this request."""
+    cube, output = document.get("cube_config") or {}, document.get("output_config") or {}
+    source = _first_input(document)
+    times = [*(cube.get("time_range") or []), None, None]
+    return {
+        "store": source.get("store_id", ""),
+        "dataset": source.get("data_id", ""),
+        "variables": cube.get("variable_names") or [],
+        **dict(zip(CORNERS, cube.get("bbox") or [], strict=False)),
+        "crs": cube.get("crs", ""),
+        "resolution": cube.get("spatial_res"),
+        "since": times[0],
+        "until": times[1],
+        "period": cube.get("time_period", ""),
+        "output_store": output.get("store_id", ""),
+        "name": output.get("data_id", ""),
+        "replace": bool(output.get("replace")),
+        "levels": bool((output.get("write_params") or {}).get("levels")),
+    }
+
+
+def differences(before: Any, after: Any, path: str = "") -> list[tuple[str, Any, Any]]:
+    """What differs between two requests: (field, before, after); None where it is absent."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        return [
+            found
+            for key in dict.fromkeys([*before, *after])
+            for found in differences(before.get(key), after.get(key), f"{path}.{key}".strip("."))
+        ]
+    return [] if before == after else [(path, before, after)]
+
+
+def _first_input(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    inputs = document.get("input_configs") or [{}]
+    return document.get("input_config") or inputs[0]
+
+
+def _sentence(text: str) -> str:
+    """With a capital and a full stop, as people read it."""
+    text = text.strip()
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "?", "!")) else f"{text}."

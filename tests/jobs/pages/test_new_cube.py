@@ -1,0 +1,261 @@
+"""The page "New cube": from a form to a request, its price, and an earlier request changed."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import pytest
+from django.test import Client
+
+from hubsite.refusals import Refused
+from jobs.estimates.asking import Estimate
+from jobs.models import Job, JobDocument, State
+from jobs.pages.new_cube.form import NewCubeForm, differences, field_of, initial_of
+from jobs.stores.catalogue import load_catalogue
+from tests.accounts.factories import make_user
+from tests.jobs.factories import make_job
+
+pytestmark = pytest.mark.django_db
+
+SAID = {"store": "@demo", "dataset": "demo.zarr", "output_store": "@cubes"}
+RESULT = {
+    "dataset_descriptor": {
+        "crs": "WGS84",
+        "spatial_res": 0.25,
+        "time_range": ["2020-01-01", "2020-01-06"],
+        "dims": {"time": 6, "lat": 64, "lon": 128},
+        "data_vars": {
+            "chl": {"dtype": "float32", "dims": ["time", "lat", "lon"]},
+            "sst": {"dtype": "float64", "dims": ["time", "lat", "lon"]},
+        },
+    },
+    "size_estimation": {"num_bytes": 589_824},
+}
+
+
+@pytest.fixture
+def user():
+    return make_user("ann@example.org", permissions=["manage:cubegens"], units=1000)
+
+
+@pytest.fixture
+def browser(user):
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def estimates(monkeypatch):
+    """The estimators' answer to each request, and the requests."""
+    asked = []
+
+    def estimate(document, **options):
+        asked.append(document)
+        return Estimate(copy.deepcopy(RESULT), {}, output_exists=False)
+
+    monkeypatch.setattr("jobs.admission.estimate", estimate)
+    return asked
+
+
+def form_of(said, base=None):
+    return NewCubeForm(said, stores=list(load_catalogue()), base=base or {})
+
+
+def text(answer) -> str:
+    return answer.content.decode()
+
+
+FULL = {
+    "input_config": {"store_id": "@demo", "data_id": "demo.zarr"},
+    "cube_config": {
+        "variable_names": ["chl", "sst"],
+        "bbox": [-1.5, 50.0, 4.0, 55.25],
+        "crs": "EPSG:4326",
+        "spatial_res": 0.25,
+        "time_range": ["2020-01-01", None],
+        "time_period": "1D",
+    },
+    "output_config": {
+        "store_id": "@cubes",
+        "data_id": "north.zarr",
+        "replace": True,
+        "write_params": {"levels": True},
+    },
+}
+MINIMAL = {
+    "input_config": {"store_id": "@demo", "data_id": "demo.zarr"},
+    "cube_config": {},
+    "output_config": {"store_id": "@cubes"},
+}
+KEPT = {
+    "input_configs": [
+        {"store_id": "@demo", "data_id": "demo.zarr", "open_params": {"group": "a"}},
+        {"store_id": "@cubes", "data_id": "other.zarr"},
+    ],
+    "cube_config": {"chunks": {"time": 1}, "metadata": {"title": "x"}, "tile_size": [64, 64]},
+    "output_config": {"store_id": "@cubes", "write_params": {"zarr_format": 2}},
+}
+
+
+@pytest.mark.parametrize("document", [FULL, MINIMAL, KEPT])
+def test_a_request_comes_out_of_the_form_as_it_went_in(document):
+    said = {name: value for name, value in initial_of(document).items() if value not in (None, "")}
+    form = form_of(said, base=document)
+    assert form.is_valid(), form.errors
+    assert form.request_document() == document
+    assert differences(document, form.request_document()) == []
+
+
+def test_only_what_was_changed_differs():
+    said = {**initial_of(KEPT), "variables": ["chl, sst", "chl"], "levels": "on", "since": ""}
+    said = {name: value for name, value in said.items() if value is not None}
+    form = form_of(said, base=KEPT)
+    assert form.is_valid(), form.errors
+    assert differences(KEPT, form.request_document()) == [
+        ("cube_config.variable_names", None, ["chl", "sst"]),
+        ("output_config.write_params.levels", None, True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "field", "part"),
+    [
+        ({"x1": "1"}, "y1", "all four sides"),
+        ({"x1": "one"}, "x1", "number"),
+        ({"x1": "nan", "y1": "0", "x2": "1", "y2": "1"}, "x1", "number"),
+        ({"x1": "9", "y1": "0", "x2": "1", "y2": "1"}, "x1", ""),
+        ({"resolution": "-1"}, "resolution", "0"),
+        ({"since": "yesterday"}, "since", "date"),
+        ({"since": "2021-01-01", "until": "2020-01-01"}, "since", ""),
+        ({"period": "daily"}, "period", ""),
+        ({"store": "@nowhere"}, "store", "choice"),
+        ({"output_store": "@demo"}, "output_store", "choice"),
+        ({"dataset": "../secret"}, "dataset", ""),
+        ({"dataset": ""}, "dataset", "required"),
+        ({"name": "../north.zarr"}, "name", ""),
+        ({"variables": "a," * 2000 + ",".join(map(str, range(2000)))}, "variables", "1000"),
+    ],
+)
+def test_a_fault_is_shown_beside_its_field(browser, estimates, said, field, part):
+    for path in ("/cubes/new/", "/cubes/new/price"):
+        answer = browser.post(path, {**SAID, **said})
+        assert answer.status_code == (422 if path.endswith("/") else 200)
+        errors = answer.context["form"].errors
+        assert list(errors) == [field], errors
+        assert part in errors[field][0]
+        assert errors[field][0] in answer.context["form"].errors[field][0]
+    assert estimates == [] and not Job.objects.exists()
+
+
+def test_the_price_is_told_with_its_parts_and_nothing_is_stored(browser, estimates):
+    page = text(browser.post("/cubes/new/price", {**SAID, "variables": "chl, sst"}))
+    assert "<strong>192</strong> processing units" in page
+    assert "You have 1000; 808 remain." in page
+    assert "6 time × 64 lat × 128 lon" in page
+    assert "393 kB" in page and "197 kB" in page  # sst and chl
+    assert "demo.zarr in @demo" in page
+    assert estimates[0]["cube_config"] == {"variable_names": ["chl", "sst"]}
+    assert not Job.objects.exists()
+
+
+def test_who_cannot_pay_is_told_so(browser, user, estimates):
+    poor = make_user(permissions=["manage:cubegens"], units=3)
+    browser.force_login(poor)
+    assert "You have 3 units." in text(browser.post("/cubes/new/price", SAID))
+
+
+def test_the_copies_are_the_request_itself(browser, estimates):
+    said = {**SAID, "variables": "it's, 'END'"}
+    answer = browser.post("/cubes/new/price", said)
+    copies = {it.key: it.text for it in answer.context["copies"]}
+    document = json.loads(copies["request"])
+    assert document["cube_config"]["variable_names"] == ["it's", "'END'"]
+    assert copies["request"] in copies["xcube"] and copies["request"] in copies["curl"]
+    namespace: dict = {}
+    literal = copies["python"].partition("request = ")[2].partition("\nresult")[0]
+    exec(f"request = {literal}", namespace)
+    assert namespace["request"] == document
+
+
+def test_a_valid_form_becomes_a_job(browser, user, estimates):
+    answer = browser.post("/cubes/new/", {**SAID, "name": "north.zarr"})
+    job = Job.objects.get()
+    assert answer.status_code == 302 and answer["Location"] == f"/cubes/{job.job_id}/"
+    assert (job.owner, job.output_data_id, job.units) == (user, "north.zarr", 192)
+
+
+def test_a_refusal_is_shown_and_what_was_typed_stays(browser, monkeypatch):
+    def refuse(submission):
+        raise Refused("The output exists already. <b>", field="output_config.data_id")
+
+    monkeypatch.setattr("jobs.admission.admit", refuse)
+    answer = browser.post("/cubes/new/", {**SAID, "name": "<i>.zarr", "variables": "a, b"})
+    assert answer.status_code == 422
+    page = text(answer)
+    assert "The output exists already. &lt;b&gt;." in page
+    assert 'value="&lt;i&gt;.zarr"' in page and 'value="a, b"' in page
+
+
+def test_an_earlier_request_is_changed_and_its_successor_linked(browser, user, estimates):
+    job = make_job(user, state=State.FAILED, reason="DEADLINE")
+    JobDocument.objects.filter(job=job).update(request=KEPT)
+    page = text(browser.get(f"/cubes/new/?like={job.job_id}"))
+    assert "cube_config.chunks" in page and "1 further input" in page
+    said = {**SAID, "since": "2020-01-01", "until": "2020-01-03", "name": "next.zarr"}
+    priced = text(browser.post(f"/cubes/new/price?like={job.job_id}", said))
+    assert "cube_config.time_range" in priced
+    browser.post(f"/cubes/new/?like={job.job_id}", said)
+    made = Job.objects.exclude(pk=job.pk).get()
+    assert made.retry_of == job
+    assert made.document.request["cube_config"]["chunks"] == {"time": 1}
+    assert len(made.document.request["input_configs"]) == 2
+
+
+def test_nobody_begins_with_the_job_of_someone_else(browser, user):
+    theirs = make_job(make_user(units=1))
+    hidden = make_job(user, uses_own_store=True)
+    for job_id in (theirs.job_id, hidden.job_id, "nothing", "x" * 500):
+        for path in ("/cubes/new/", "/cubes/new/price"):
+            method = browser.post if path.endswith("price") else browser.get
+            assert (
+                method(f"{path}?like={job_id}", SAID if "price" in path else None).status_code
+                == 404
+            )
+
+
+def test_who_may_not_generate_cubes_is_refused(estimates):
+    client = Client()
+    assert client.get("/cubes/new/").status_code == 302
+    client.force_login(make_user())
+    assert client.get("/cubes/new/").status_code == 403
+    assert client.post("/cubes/new/price", SAID).status_code == 403
+
+
+def test_values_of_the_address_fill_the_form(browser):
+    page = text(browser.get("/cubes/new/?dataset=%3Ci%3E.zarr&variables=a&variables=b&x1=1"))
+    assert 'value="&lt;i&gt;.zarr"' in page and 'value="a, b"' in page and 'value="1"' in page
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("cube_config.bbox[2]", "x1"),
+        ("cube_config.time_range[1]", "until"),
+        ("cube_config.time_range[0]", "since"),
+        ("input_configs[0].data_id", "dataset"),
+        ("input_configs[1].data_id", None),
+        ("cube_config.chunks", None),
+        ("output_config.write_params.levels", "levels"),
+        ("", None),
+    ],
+)
+def test_a_field_of_the_request_is_found_in_the_form(path, field):
+    assert field_of(path) == field
+
+
+@pytest.mark.parametrize("path", ["/cubes/new/", "/cubes/new/price"])
+def test_query_count(browser, estimates, path, django_assert_max_num_queries):
+    with django_assert_max_num_queries(8):
+        browser.post(path, SAID) if path.endswith("price") else browser.get(path)
