@@ -127,7 +127,7 @@ def _url(name: str) -> str:
 
 
 def _to_wire(spec: Service) -> dict[str, Any]:
-    return {
+    wire = {
         "name": spec.name,
         "revision": spec.revision,
         "payload": spec.payload,
@@ -137,6 +137,13 @@ def _to_wire(spec: Service) -> dict[str, Any]:
         "memory_bytes": spec.container.memory_bytes,
         "is_asleep": spec.is_asleep,
     }
+    if (command := spec.container.command) is not None:
+        wire["command"] = {
+            "arguments": list(command.arguments),
+            "env": dict(command.env),
+            "keeps": command.keeps,
+        }
+    return wire
 
 
 def _from_wire(told: dict[str, Any]) -> ServiceFact:

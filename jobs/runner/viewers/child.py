@@ -14,6 +14,7 @@ import os
 import socket
 import traceback
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from ..record.failures import is_full
@@ -45,6 +46,19 @@ def start(
     return process.spawn(main, keep=(listener, output, news, go))
 
 
+def _serve_command(
+    folder: ServiceDir, listener: int, work: dict[str, Any], report: Callable[[dict], None]
+) -> int:
+    from . import command
+
+    try:
+        return command.serve_command(folder, listener=listener, work=work, report=report)
+    except (FileNotFoundError, PermissionError) as error:
+        why = command.cannot_start(error, work)
+        report({"refused": why})
+        return REFUSED_EXIT
+
+
 def _serve(folder: ServiceDir, listener: int, news: int) -> int:
     def report(state: dict[str, Any]) -> None:
         # The supervisor may have ended; then this process ends, too.
@@ -54,7 +68,10 @@ def _serve(folder: ServiceDir, listener: int, news: int) -> int:
     try:
         gc.enable()
         warnings.simplefilter("ignore")
-        enter(folder.home, folder.read_work()["env"])
+        work = folder.read_work()
+        if "command" in work:
+            return _serve_command(folder, listener, work, report)
+        enter(folder.home, work["env"])
         from .server import ViewerServer
 
         server = ViewerServer(

@@ -88,6 +88,11 @@ class ServiceDir(RunDir):
         digest = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:24]
         return _short_folder() / f"{digest}.sock"
 
+    @property
+    def inner_socket(self) -> Path:
+        """The path of the socket that a command may listen at, behind the other one."""
+        return self.socket.with_suffix(".inner")
+
     def listen(self) -> socket.socket:
         """Bind its socket, in place of an earlier one, without a moment in which none is there."""
         path = self.socket
@@ -107,8 +112,9 @@ class ServiceDir(RunDir):
         return listener
 
     def unlink_socket(self) -> None:
-        with contextlib.suppress(OSError):
-            self.socket.unlink()
+        for path in (self.socket, self.inner_socket):
+            with contextlib.suppress(OSError):
+                path.unlink()
 
     def bury(self) -> Path:
         self.unlink_socket()

@@ -154,7 +154,8 @@ class ViewerServer:
 
     def _tell(self) -> None:
         if self._is_ready:
-            self._report({**self.status(), "digest": self._work["digest"]})
+            told = {name: self._work[name] for name in ("digest", "place")}
+            self._report({**self.status(), **told})
 
     @property
     def _datasets(self) -> TolerantDatasets:

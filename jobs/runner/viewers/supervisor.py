@@ -162,14 +162,14 @@ class _Supervisor:
 
     def _reload(self) -> None:
         """Compare what shall be with what is served."""
-        before, self._meta = self._meta, self._folder.read("meta.json") or self._meta
+        self._meta = self._folder.read("meta.json") or self._meta
         if self._limits:
             self._limits.memory_bytes = self._meta.get("memory_bytes")
         if self._served is None:
             return  # it reads the new one by itself, or its first report shows that it did not
         if self._served["digest"] == self._meta["digest"]:
             self._note_served()
-        elif before.get("place") != self._meta.get("place"):
+        elif self._served["place"] != self._meta.get("place"):
             self._is_restarting = True
             self._stop_child()
         else:
@@ -271,6 +271,10 @@ class _Supervisor:
         if self._child is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._child, number)
+        if self._child is not None and number == signal.SIGKILL:
+            # Also what a command has started, which would use memory until it is found.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._child, number)
 
     def _reap(self) -> None:
         while True:
@@ -298,6 +302,7 @@ class _Supervisor:
         for line in self._news.split(b"\n")[:-1]:
             self._heard(json.loads(line))
         self._child, self._limits, self._served = None, None, None
+        self._end_descendants()
         self._kill_at = float("inf")
         self._state["ready_since"] = None
         if self._is_stopping:

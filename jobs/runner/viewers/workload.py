@@ -15,7 +15,11 @@ from urllib.parse import urlsplit
 from ..record.workload import WorkloadError, check_egress, is_name, loads
 
 KIND = "xcube_server"
-_FIELDS = {"name", "revision", "payload", "path", "probe", "env", "memory_bytes", "is_asleep"}
+_FIELDS = {
+    "name", "revision", "payload", "path", "probe", "env", "memory_bytes", "is_asleep", "command",
+}  # fmt: skip
+_COMMAND = {"arguments", "env", "keeps"}
+_MOST_ARGUMENTS = 200
 _PAYLOAD = {"kind", "config", "viewer", "public_url", "egress", "own_stores"}
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*\Z")
 _PROBE = re.compile(r"/[A-Za-z0-9._~/?=&-]*\Z")
@@ -26,7 +30,7 @@ def parse(text: bytes | bytearray | str) -> dict[str, dict[str, Any]]:
 
     meta: name, revision, path, probe, memory_bytes, is_asleep, and two digests: if `place`
     changes, the process must start anew; if `digest` changes, it reads its work again. work:
-    payload and env.
+    payload and env, or payload, env and command; a command always starts anew.
     """
     workload = loads(text)
     if not isinstance(workload, dict):
@@ -46,8 +50,14 @@ def parse(text: bytes | bytearray | str) -> dict[str, dict[str, Any]]:
     }
     if not isinstance(meta["is_asleep"], bool):
         raise WorkloadError("is_asleep: must be true or false.")
-    work = {"payload": _payload(workload.get("payload")), "env": _env(workload.get("env"))}
-    meta["place"] = _digest([meta["path"], meta["probe"], work["env"]])
+    env = _env(workload.get("env"))
+    command = _command(workload.get("command"))
+    if command is None:
+        work = {"payload": _payload(workload.get("payload")), "env": env}
+        meta["place"] = _digest([meta["path"], meta["probe"], work["env"]])
+    else:
+        work = {"payload": _object(workload.get("payload")), "env": env, "command": command}
+        meta["place"] = _digest([meta["path"], meta["probe"], work])
     meta["digest"] = _digest([meta["place"], work])
     return {"meta": meta, "work": work}
 
@@ -85,9 +95,30 @@ def _env(env: Any) -> dict[str, str]:
     return env
 
 
-def _payload(payload: Any) -> dict[str, Any]:
+def _command(command: Any) -> dict[str, Any] | None:
+    """The command to start in place of the program of the payload, if there is one."""
+    if command is None:
+        return None
+    if not isinstance(command, dict) or set(command) != _COMMAND:
+        raise WorkloadError(f"command: must be an object of {', '.join(sorted(_COMMAND))}.")
+    arguments = command["arguments"]
+    if not isinstance(arguments, list) or not 0 < len(arguments) <= _MOST_ARGUMENTS:
+        raise WorkloadError(f"command.arguments: must be 1 to {_MOST_ARGUMENTS} texts.")
+    if not all(isinstance(text, str) and "\0" not in text for text in arguments):
+        raise WorkloadError("command.arguments: must be texts.")
+    if not is_name(command["keeps"]):
+        raise WorkloadError("command.keeps: must be of a-z, 0-9 and -, at most 63 characters.")
+    return {"arguments": arguments, "env": _env(command["env"]), "keeps": command["keeps"]}
+
+
+def _object(payload: Any) -> dict[str, Any]:
     if not isinstance(payload, dict):
         raise WorkloadError("payload: must be an object.")
+    return payload
+
+
+def _payload(payload: Any) -> dict[str, Any]:
+    payload = _object(payload)
     if payload.get("kind") != KIND:
         raise WorkloadError(f"payload.kind: must be {KIND}.")
     unknown = set(payload) - _PAYLOAD
