@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from hubsite.engines.base import Outcome, Phase, ServiceFact
+from hubsite.engines.base import Command, Outcome, Phase, ServiceFact
 from hubsite.engines.kubernetes.engine import KubernetesEngine
 from hubsite.engines.kubernetes.labels import SERVICE_LABEL
 from hubsite.engines.kubernetes.routes import RouteOptions
@@ -318,6 +318,49 @@ def test_what_does_not_become_ready_says_why(
     assert (fact.phase, fact.reason) == (phase, reason)
     assert fact.restarts == int(facts.get("restarts", "0"))
     assert fact.message
+
+
+CATE = {
+    "program": None,
+    "command": Command(
+        arguments=("/bin/sh", "-c", "exec cate-webapi-start -p {port} -a {address}"),
+        keeps="a0123456789abcdef-cate",
+    ),
+    "image": "cate:test",
+    "is_untrusted": True,
+    "port": 4000,
+    "probe": "/",
+}
+
+
+def test_a_command_of_an_image_is_started_anew_by_another_payload(
+    engine: KubernetesEngine, watching: WatchingServices, objects: Objects
+) -> None:
+    apply_service(engine, service(NAME, **CATE, payload={"started_at": "first"}))
+    first = until_running(watching)
+    assert first.address.endswith(":4000")
+    pod = until(objects.pod, "pod")
+    (container,) = pod["spec"]["containers"]
+    assert container["image"] == "cate:test"
+    assert container["command"][-1] == "exec cate-webapi-start -p 4000 -a 0.0.0.0"
+    apply_service(engine, service(NAME, **CATE, revision=2, payload={"started_at": "second"}))
+    again = until_running(watching, revision=2)
+    assert again.address == first.address
+    assert until(objects.pod, "pod")["metadata"]["uid"] != pod["metadata"]["uid"]
+    apply_service(engine, service(NAME, **CATE, revision=3, is_asleep=True))
+    until_fact(watching, lambda f: f.phase is Phase.ASLEEP, "sleep")
+
+
+def test_a_command_that_needs_too_much_memory_says_so_while_it_starts_again(
+    hub_access: HubAccess, simulated_node: str
+) -> None:
+    facts = {"waiting": "CrashLoopBackOff", "restarts": "1", "exit": "137"}
+    engine = make_engine(hub_access, **simulated(**facts))
+    watching = WatchingServices(engine)
+    apply_service(engine, service(NAME, **CATE))
+    fact = until_fact(watching, lambda f: f.reason is not None, "reason")
+    watching.stop()
+    assert (fact.phase, fact.reason, fact.restarts) == (Phase.PENDING, "OUT_OF_MEMORY", 1)
 
 
 def test_what_no_node_takes_waits_and_is_stuck_after_a_while(hub_access: HubAccess) -> None:

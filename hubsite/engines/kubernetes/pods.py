@@ -58,8 +58,10 @@ exit {no_python}
 class Additions:
     """The parts of a pod that differ between kinds: the program's arguments, and its input."""
 
-    arguments: str
+    arguments: str = ""
     """Arguments of the program, as shell text."""
+    command: Sequence[str] = ()
+    """What the container runs if it has no program."""
     env: Sequence[Json] = ()
     volumes: Sequence[Json] = ()
     mounts: Sequence[Json] = ()
@@ -109,7 +111,6 @@ def program_config_map(program: Program) -> Json:
 
 
 def _pod(container: Container, options: PodOptions, more: Additions) -> Json:
-    assert container.program is not None
     mounted = [(volume, f"data-{number}") for number, volume in enumerate(options.volumes)]
     if more.workspace:
         mounted.append((more.workspace, "workspace"))
@@ -129,7 +130,7 @@ def _pod(container: Container, options: PodOptions, more: Additions) -> Json:
         "containers": [_container(container, options, mounted, more)],
         "volumes": [
             *more.volumes,
-            {"name": "program", "configMap": {"name": program_name(container.program)}},
+            *_program_volume(container),
             {"name": "scratch", "emptyDir": {"sizeLimit": str(options.scratch_bytes)}},
             *(
                 {
@@ -156,11 +157,17 @@ def _pod(container: Container, options: PodOptions, more: Additions) -> Json:
     return pod
 
 
-def _container(
-    container: Container, options: PodOptions, mounted: list[tuple[Volume, str]], more: Additions
-) -> Json:
-    assert container.program is not None
-    image = container.image or options.image
+def _program_volume(container: Container) -> list[Json]:
+    if container.program is None:
+        return []
+    return [{"name": "program", "configMap": {"name": program_name(container.program)}}]
+
+
+def _start(container: Container, options: PodOptions, image: str, more: Additions) -> Json:
+    """The command of the container, with the environment and the mount that it needs."""
+    if container.program is None:
+        # Such an image may have its own PYTHONPATH, and a HOME that cannot be written.
+        return {"command": list(more.command), "env": [], "mounts": []}
     script = START.format(
         requires=container.program.requires,
         module=container.program.module,
@@ -169,16 +176,30 @@ def _container(
         message=TERMINATION_MESSAGE,
         no_python=NO_PYTHON_EXIT,
     )
+    return {
+        "command": ["/bin/sh", "-c", script],
+        "env": [
+            {"name": "XCUBE_HUB_XCUBE_PYTHON", "value": options.python or ""},
+            {"name": "PYTHONPATH", "value": f"{_PROGRAM_FOLDER}/runner.zip"},
+        ],
+        "mounts": [{"name": "program", "mountPath": _PROGRAM_FOLDER, "readOnly": True}],
+    }
+
+
+def _container(
+    container: Container, options: PodOptions, mounted: list[tuple[Volume, str]], more: Additions
+) -> Json:
+    image = container.image or options.image
+    start = _start(container, options, image, more)
     made: Json = {
         "name": CONTAINER,
         "image": image,
-        "command": ["/bin/sh", "-c", script],
+        "command": start["command"],
         # An empty folder, because Python imports from the working directory first.
         "workingDir": SCRATCH,
         "env": [
             *more.env,
-            {"name": "XCUBE_HUB_XCUBE_PYTHON", "value": options.python or ""},
-            {"name": "PYTHONPATH", "value": f"{_PROGRAM_FOLDER}/runner.zip"},
+            *start["env"],
             {"name": "PYTHONDONTWRITEBYTECODE", "value": "1"},
             {"name": "HOME", "value": SCRATCH},
         ],
@@ -194,7 +215,7 @@ def _container(
         "terminationMessagePolicy": "File",
         "volumeMounts": [
             *more.mounts,
-            {"name": "program", "mountPath": _PROGRAM_FOLDER, "readOnly": True},
+            *start["mounts"],
             {"name": "scratch", "mountPath": SCRATCH},
             *(
                 _mount(

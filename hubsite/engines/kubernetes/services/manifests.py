@@ -15,6 +15,7 @@ import base64
 import gzip
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ...base import Service, ServiceFact
@@ -33,7 +34,7 @@ from ..pod_options import PodOptions
 from ..pods import SCRATCH, TERMINATION_MESSAGE, Additions, pod_template
 from ..reading import list_of, object_of, text_of
 from ..routes import routes
-from . import facts
+from . import commands, facts
 
 Json = dict[str, Any]
 
@@ -186,11 +187,10 @@ def _part_metadata(service: Service, options: PodOptions, *, name: str) -> Json:
 def _additions(service: Service, options: PodOptions) -> Additions:
     """What differs from a run: it listens, is started again, and is ready by its real path."""
     ready = {"httpGet": {"path": f"{service.path}{service.probe}", "port": _PORT}}
-    return Additions(
-        arguments=(
-            f"viewer --workload {_FOLDER}/{_WORKLOAD} --address 0.0.0.0 --port {service.port} \\\n"
-            f"    --scratch-dir {SCRATCH} --termination-message {TERMINATION_MESSAGE}"
-        ),
+    command = service.container.command
+    kind = commands.additions(service, command, options) if command else _program(service, options)
+    return replace(
+        kind,
         volumes=[
             {
                 "name": _PAYLOAD_VOLUME,
@@ -198,9 +198,10 @@ def _additions(service: Service, options: PodOptions) -> Additions:
                     "secretName": secret_name(service),
                     "items": [{"key": _WORKLOAD, "path": _WORKLOAD}],
                 },
-            }
+            },
+            *kind.volumes,
         ],
-        mounts=[{"name": _PAYLOAD_VOLUME, "mountPath": _FOLDER, "readOnly": True}],
+        mounts=[{"name": _PAYLOAD_VOLUME, "mountPath": _FOLDER, "readOnly": True}, *kind.mounts],
         container={
             "ports": [{"name": _PORT, "containerPort": service.port, "protocol": "TCP"}],
             "startupProbe": {
@@ -223,6 +224,15 @@ def _additions(service: Service, options: PodOptions) -> Additions:
                 "failureThreshold": 6,
             },
         },
+    )
+
+
+def _program(service: Service, options: PodOptions) -> Additions:
+    return Additions(
+        arguments=(
+            f"viewer --workload {_FOLDER}/{_WORKLOAD} --address 0.0.0.0 --port {service.port} \\\n"
+            f"    --scratch-dir {SCRATCH} --termination-message {TERMINATION_MESSAGE}"
+        ),
         restarts="Always",
         only_reads=True,
         workspace=options.workspace,

@@ -7,12 +7,13 @@ import gzip
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
-from hubsite.engines.base import Service
+from hubsite.engines.base import Command, Service
 from hubsite.engines.kubernetes import drift
 from hubsite.engines.kubernetes.labels import selector
 from hubsite.engines.kubernetes.pod_options import PodOptions, Volume
@@ -32,6 +33,28 @@ from .specs import NAME, SECRETS, service
 GOLDEN = Path(__file__).parent / "golden"
 WORKSPACE = Volume("workspaces", "/workspace", per_user=True)
 
+CATE = service(
+    program=None,
+    command=Command(
+        arguments=(
+            "/bin/bash",
+            "-c",
+            "exec cate-webapi-start -p {port} -a {address} -r{workspace}",
+        ),
+        env={"JUPYTERHUB_SERVICE_PREFIX": "{path}/", "ODD": "{nothing} {port"},
+        keeps="a1b2-cate",
+        workspace="/home/xcube/workspace",
+        settings=".cate",
+    ),
+    image="quay.io/ccitools/cate:3.1.3",
+    expected_memory_bytes=2 << 30,
+    memory_bytes=16 << 30,
+    is_untrusted=True,
+    payload={"kind": "cate_webapi", "started_at": "2026-11-26T12:00:00Z"},
+    probe="/",
+    port=4000,
+)
+
 CASES: dict[str, tuple[Service, PodOptions]] = {
     "minimal": (service(), options()),
     "asleep": (service(revision=7, is_asleep=True), options()),
@@ -46,6 +69,8 @@ CASES: dict[str, tuple[Service, PodOptions]] = {
         ),
         all_options(workspace=WORKSPACE, service_pending_s=900),
     ),
+    "command": (CATE, all_options(workspace=WORKSPACE)),
+    "command-below-a-path": (replace(CATE, path=f"/{NAME}"), options()),
     "odd-owner": (service(owner="ada@example.org"), options(instance="i" * 63)),
 }
 
@@ -114,12 +139,26 @@ def test_an_owner_that_is_no_folder_gets_no_workspace(owner):
         deployment(service(owner=owner), options(workspace=WORKSPACE))
 
 
+@pytest.mark.parametrize("keeps", ["..", "a/../b", "", "ada@example.org"])
+def test_a_command_keeps_nothing_under_a_name_that_is_no_folder(keeps):
+    command = replace(CATE.container.command, keeps=keeps)
+    with pytest.raises(ValueError, match="cannot be the name of a folder"):
+        deployment(service(program=None, command=command), options(workspace=WORKSPACE))
+
+
+def test_a_command_of_another_start_is_another_pod():
+    again = replace(CATE, revision=2, payload={**CATE.payload, "started_at": "later"})
+    before, now = (deployment(it, options())["spec"]["template"] for it in (CATE, again))
+    assert before["metadata"]["labels"] != now["metadata"]["labels"]
+    assert before["spec"]["volumes"][0] != now["spec"]["volumes"][0]
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_each_probe_takes_the_real_path(case):
     spec, _ = CASES[case]
     container = container_of(case)
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-        assert container[probe]["httpGet"] == {"path": f"{spec.path}/datasets", "port": "http"}
+        assert container[probe]["httpGet"] == {"path": f"{spec.path}{spec.probe}", "port": "http"}
 
 
 @pytest.mark.parametrize(
