@@ -7,16 +7,16 @@ import re
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.db.models import QuerySet, Subquery
+from django.http import HttpRequest, StreamingHttpResponse
 from django.utils.html import format_html
 
 from accounts.admin.base import ReadOnlyAdmin
 from accounts.admin.paging import UncountedPaginator
 from hubsite.configuration.table import SETTINGS
 
-from . import lifecycle, logs
-from .models import Job, JobDocument, JobEvent
+from . import job_csv, lifecycle, logs, repeating
+from .models import Job, JobDocument, JobEvent, State
 from .tasks import remove_soon
 
 SHOWN_LOG_LINES = 200
@@ -36,6 +36,27 @@ class EngineFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
         return queryset.filter(engine=self.value()) if self.value() else queryset
+
+
+class DealtWithFilter(admin.SimpleListFilter):
+    """Failed jobs that nobody has submitted again, or that somebody has."""
+
+    title = "failures"
+    parameter_name = "failures"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("open", "not dealt with"), ("again", "submitted again")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
+        if self.value() == "open":
+            return repeating.not_dealt_with(queryset)
+        if self.value() == "again":
+            return queryset.filter(state=State.FAILED, pk__in=Subquery(_repeated()))
+        return queryset
+
+
+def _repeated() -> QuerySet:
+    return Job.objects.filter(retry_of__isnull=False).order_by().values("retry_of")
 
 
 class JobEventInline(admin.TabularInline):
@@ -67,7 +88,7 @@ class JobAdmin(ReadOnlyAdmin):
         "created_at",
     ]
     list_display_links = ["job_id"]
-    list_filter = ["state", "reason", EngineFilter]
+    list_filter = ["state", "reason", DealtWithFilter, EngineFilter]
     list_select_related = ["owner"]
     list_per_page = 50
     search_fields = ["job_id", "owner__email", "output_data_id"]
@@ -76,7 +97,7 @@ class JobAdmin(ReadOnlyAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = UncountedPaginator
-    actions = ["cancel"]
+    actions = ["cancel", "run_again", "export"]
     inlines = [JobEventInline]
     fieldsets = [
         (
@@ -207,6 +228,26 @@ class JobAdmin(ReadOnlyAdmin):
             f"{len(cancelled)} {jobs} cancelled.",
             messages.SUCCESS if cancelled else messages.WARNING,
         )
+
+    @admin.action(description="Run the failed ones again", permissions=["operate"])
+    def run_again(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
+        """Submit the failed ones again for their owners; the worker does it one by one."""
+        count = repeating.ask_for(queryset, actor=request.user.username)
+        jobs = "job is" if count == 1 else "jobs are"
+        self.message_user(
+            request,
+            f"{count} failed {jobs} submitted again, which may take a while."
+            if count
+            else "None of them failed and still waits to be submitted again.",
+            messages.SUCCESS if count else messages.WARNING,
+        )
+
+    @admin.action(description="Export as CSV", permissions=["view"])
+    def export(self, request: HttpRequest, queryset: QuerySet[Job]) -> StreamingHttpResponse:
+        """The chosen jobs as a file for spreadsheets."""
+        response = StreamingHttpResponse(job_csv.lines(queryset), content_type="text/csv")
+        response["Content-Disposition"] = 'attachment; filename="jobs.csv"'
+        return response
 
 
 def _of_document(job: Job, name: str) -> Any:

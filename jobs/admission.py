@@ -61,6 +61,8 @@ class Submission:
     """Whether to write a pyramid beside the cube, for viewers, as `write_params.levels` asks."""
     retry_of: Job | None = None
     """The job of the caller that this submission repeats; it ended without a cube."""
+    actor: str = ""
+    """Who submits it for the user; empty: they do it themselves."""
 
     @property
     def body_hash(self) -> str:
@@ -190,7 +192,7 @@ def _write(submission: Submission, job_id: str, resolved: ResolvedRequest, quote
         estimate=quoted.estimate.result,
         admitted_cells=quoted.size.cells,
     )
-    JobEvent.objects.create(job=job, to_state=State.QUEUED, actor=user.username)
+    JobEvent.objects.create(job=job, to_state=State.QUEUED, actor=submission.actor or user.username)
     if submission.idempotency_key:
         used = IdempotencyKey.objects.filter(owner=user, key=submission.idempotency_key)
         used.filter(created_at__lt=timezone.now() - IDEMPOTENCY_KEPT).delete()

@@ -24,6 +24,7 @@ class JobsConfig(AppConfig):
         ticks.on_demand("jobs.tasks.launch_due")
         ticks.on_demand("jobs.tasks.remove_objects", queue=queues.OUTSIDE)
         ticks.on_demand("jobs.tasks.remove_outputs", queue=queues.OUTSIDE)
+        ticks.every(60, "jobs.tasks.rerun_due", queue=queues.OUTSIDE)
         ticks.housekeeping("jobs.tasks.forget_code", deletes=True)
         ticks.housekeeping("jobs.tasks.forget_requests", deletes=True)
         ticks.housekeeping("jobs.tasks.forget_idempotency_keys", deletes=True)

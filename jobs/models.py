@@ -257,6 +257,20 @@ class JobDocument(models.Model):
         return f"document of {self.job_id}"
 
 
+class Rerun(models.Model):
+    """An operator's wish that a failed job runs again; gone when its successor is there."""
+
+    job = models.OneToOneField(Job, on_delete=models.CASCADE, related_name="rerun")
+    actor = models.CharField(max_length=150, help_text="User id of who asked for it.")
+    asked_at = models.DateTimeField(auto_now_add=True)
+    refused = models.CharField(
+        max_length=1000, blank=True, help_text="Why the hub cannot submit it again."
+    )
+
+    def __str__(self) -> str:
+        return f"rerun of {self.job_id}"
+
+
 class CubeRecord(models.Model):
     """What a run found out about the cube that it made (jobs/runner/work/made.py).
 

@@ -10,7 +10,7 @@ from hubsite.coordination.retention import yesterday
 from hubsite.coordination.wake_up import wake_up
 from hubsite.health import heartbeat
 
-from . import launching, outputs, quicklooks, removal
+from . import launching, outputs, quicklooks, removal, repeating
 from .models import IdempotencyKey, Job, JobDocument
 
 
@@ -35,6 +35,11 @@ def remove_objects(names: list[str], engine_name: str) -> None:
 def remove_outputs() -> None:
     """Remove what failed runs wrote. A tick of its own, because it waits for a store."""
     outputs.remove_due()
+
+
+def rerun_due() -> None:
+    """Submit failed jobs again that operators chose. It waits for estimates."""
+    repeating.rerun_due()
 
 
 def sweep() -> None:

@@ -12,6 +12,7 @@ from django.db.models import BigIntegerField, Case, Count, F, OuterRef, Q, Subqu
 from django.db.models.functions import Coalesce, TruncMonth
 
 from accounts.models import LedgerEntry
+from hubsite.spreadsheet import cell
 
 from .models import FINAL_STATES, Job, State
 
@@ -89,15 +90,8 @@ def as_csv(rows: Iterable[Usage]) -> str:
     writer = csv.writer(out)
     writer.writerow([field.name for field in fields(Usage)])
     for row in rows:
-        writer.writerow([_cell(value) for value in asdict(row).values()])
+        writer.writerow([cell(value) for value in asdict(row).values()])
     return out.getvalue()
-
-
-def _cell(value: object) -> object:
-    """Put an apostrophe before a text that a spreadsheet would take for a formula (OWASP)."""
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return f"'{value}"
-    return value
 
 
 def month(text: str) -> date:

@@ -17,13 +17,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.roles import permissions_of
-from accounts.scopes import MANAGE_CUBEGENS, PROCESS_CUBEGENS
+from accounts.scopes import MANAGE_CUBEGENS
 from hubsite.refusals import Refused
 
 from .. import admission, cancelling, logs
 from ..api.presentation import message_of
 from ..job_rows import find_job
 from ..models import ACTIVE_STATES, FINAL_STATES, Job, JobDocument, State
+from ..repeating import repetition
 from . import wording
 from .opening import how_to_open
 
@@ -121,7 +122,7 @@ class CubeActions(View):
 
     def _again(self, request: HttpRequest, job: Job) -> HttpResponse:
         try:
-            made = admission.admit(repetition(request, job))
+            made = admission.admit(repetition(request.user, job))
         except Refused as refused:
             messages.error(request, str(refused))
             return redirect("cube", job_id=job.job_id)
@@ -153,25 +154,6 @@ def own_job(request: HttpRequest, job_id: str) -> Job:
     if job is None or job.hidden_at is not None:
         raise Http404("You have no job of this id.")
     return job
-
-
-def repetition(request: HttpRequest, job: Job) -> admission.Submission:
-    """The same request once more. Raises Refused if the hub does not have all of it any more."""
-    document = JobDocument.objects.get(job=job)
-    if job.uses_own_store or job.has_user_code:
-        raise Refused(
-            "The hub keeps neither the keys of your own stores nor your own code after a job's "
-            "end. Submit the request again with them."
-        )
-    if not document.request:
-        raise Refused("The hub has not kept this request: the job never ran.")
-    return admission.Submission(
-        user=request.user,
-        client_id="",
-        may_run_code=PROCESS_CUBEGENS in permissions_of(request.user),
-        document=document.request,
-        retry_of=job if job.state in (State.FAILED, State.CANCELLED) else None,
-    )
 
 
 def summary(job: Job) -> dict[str, Any]:
