@@ -20,6 +20,8 @@ class ServicesConfig(AppConfig):
         from . import deletion, health, metrics, notices
         from .access import sharing
         from .following import make_follower
+        from .geoserver import deletion as geoserver_deletion
+        from .geoserver import health as geoserver
         from .pages import sharing as shared_pages
         from .pages import viewers
         from .xcube_server import live
@@ -28,15 +30,20 @@ class ServicesConfig(AppConfig):
         ticks.on_demand("services.tasks.start_due")
         ticks.on_demand("services.tasks.refresh_due")
         ticks.on_demand("services.tasks.remove_objects", queue=queues.OUTSIDE)
+        ticks.every(15, "services.tasks.publish_layers", queue=queues.OUTSIDE)
+        ticks.every(300, "services.tasks.reconcile_layers", queue=queues.OUTSIDE)
         ticks.housekeeping("services.access.entering.forget_tickets", deletes=True)
         ticks.housekeeping("services.access.entering.forget_sessions", deletes=True)
         ticks.housekeeping("services.start_keys.forget_old", deletes=True)
         also(stop=deletion.stop, forget=deletion.forget)
         kinds.register(*notices.KINDS)
         sharing.register(shared_pages.show)
+        cors.also("/geodb_geoserver/")
         cors.also("/user/")  # Cate's first web UI
         cors.also("/webapi/")
         health.register()
+        geoserver.register()
+        also(stop=geoserver_deletion.stop, forget=geoserver_deletion.forget)
         metrics.register()
         navigation.register(Entry("Services", "services", 20, navigation.signed_in))
         slots.fill("job-actions", "services/open_in_viewer.html", viewers.viewer_button)

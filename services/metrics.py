@@ -9,11 +9,12 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from hubsite.health import metrics
 
-from .models import ServiceInstance, State
+from .models import Layer, LayerState, ServiceInstance, State
 
 
 def register() -> None:
     metrics.register(of_services)
+    metrics.register(of_layers)
 
 
 def of_services() -> Iterator[Metric]:
@@ -29,3 +30,12 @@ def of_services() -> Iterator[Metric]:
     for reason, count in rows.annotate(n=Count("pk")):
         failed.add_metric([reason], count)
     yield failed
+
+
+def of_layers() -> Iterator[Metric]:
+    gauge = GaugeMetricFamily("hub_layers", "GeoServer layers in each state.", labels=["state"])
+    rows = Layer.objects.order_by().values_list("layer_state")
+    counts = dict(rows.annotate(n=Count("pk")))
+    for state in LayerState:
+        gauge.add_metric([state], counts.get(state, 0))
+    yield gauge

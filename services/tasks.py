@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import idle, removal, starting
+from .geoserver import publishing, reconciling
 from .xcube_server import live
 
 
@@ -18,6 +19,16 @@ def remove_objects(names: list[str], engine_name: str) -> None:
 def refresh_due() -> None:
     """Tell services that data which they show has changed."""
     live.refresh_due()
+
+
+def publish_layers() -> None:
+    """Publish, verify and remove layers in the GeoServer."""
+    publishing.publish_due()
+
+
+def reconcile_layers() -> None:
+    """Compare the GeoServer's layers with the rows."""
+    reconciling.reconcile()
 
 
 def sweep() -> None:

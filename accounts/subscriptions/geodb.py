@@ -76,8 +76,14 @@ def _role_column() -> str:
 
 def _token() -> str:
     """A token of the role that may write: from where the operator says, or our own."""
-    if hub.geodb_token_url:
-        return _fetched_token()
+    return _fetched_token() if hub.geodb_token_url else token_of_role(hub.geodb_admin_role)
+
+
+def token_of_role(role: str) -> str:
+    """A token of a database role, signed with the key that the hub shares with PostgREST.
+
+    It is valid for a minute, at geoDB only: it has no jti, so the hub itself does not accept it.
+    """
     now = int(time.time())
     claims = {
         "iss": hub.token_issuer,
@@ -85,8 +91,8 @@ def _token() -> str:
         "sub": "xcube-hub",
         "iat": now,
         "exp": now + _TOKEN_LIFETIME_S,
-        hub.geodb_role_claim: hub.geodb_admin_role,
-    }  # no jti: the hub itself does not take it
+        hub.geodb_role_claim: role,
+    }
     return jwt.encode(claims, signing_keys()[0], algorithm="HS256")
 
 

@@ -81,6 +81,6 @@ class ServiceInformationSerializer(serializers.Serializer):
 
 
 class ServiceStatusSerializer(serializers.Serializer):
-    name = serializers.ChoiceField(choices=["xcube_gen", "xcube_serve"])
+    name = serializers.ChoiceField(choices=["xcube_gen", "xcube_serve", "cate", "xcube_geoserv"])
     status = serializers.ChoiceField(choices=["Ready", "Suspended", "Error"])
     message = serializers.CharField()

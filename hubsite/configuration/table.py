@@ -25,6 +25,7 @@ ROOMS = (
     "jobs.settings",
     "services.settings",
     "services.cate.settings",
+    "services.geoserver.settings",
 )
 """The modules that declare settings. They are text, because the site imports no app. A module
 comes after those whose settings its defaults use."""
@@ -69,7 +70,6 @@ _OWN_USERS = "users, roles and scopes lie in the database"
 _NEVER_READ = "it was documented, but never read"
 _IN_THE_PROFILE = "the profile of Cate web APIs says it (admin, Profiles)"
 _NO_WAITING = "the hub answers at once, and waits for no start"
-_NO_LAYERS = "the hub publishes no layers in a GeoServer yet"
 
 WITHOUT_MEANING: dict[str, str] = {
     "XCUBE_HUB_CFG_DATAPOOLS_SCHEMA": "the hub checks the stores file itself (check_stores)",
@@ -99,13 +99,6 @@ WITHOUT_MEANING: dict[str, str] = {
     "GEODB_AUTH_ROLE_ID_USER": _OWN_USERS,
     "GEODB_AUTH_ROLE_ID_MANAGE": _OWN_USERS,
     "GEODB_AUTH_ROLE_ID_FREE": _OWN_USERS,
-    "XCUBE_HUB_GEOSERVER_URL": _NO_LAYERS,
-    "XCUBE_HUB_GEOSERVER_USERNAME": _NO_LAYERS,
-    "XCUBE_HUB_GEOSERVER_PASSWORD": _NO_LAYERS,
-    "XCUBE_HUB_POSTGIS_HOST": _NO_LAYERS,
-    "XCUBE_HUB_POSTGIS_USER": _NO_LAYERS,
-    "XCUBE_HUB_POSTGIS_PASSWORD": _NO_LAYERS,
-    "XCUBE_HUB_POSTGIS_DB": _NO_LAYERS,
     "CATE_MEM_LIMIT": _IN_THE_PROFILE,
     "CATE_MEM_REQUEST": _IN_THE_PROFILE,
     "CATE_LAUNCH_GRACE": _NO_WAITING,

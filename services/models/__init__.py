@@ -13,12 +13,14 @@ from .instance import (
     ServiceInstance,
     State,
 )
+from .layer import GEOSERVER, Layer, LayerReason, LayerState, StrayLayer
 from .profile import ServiceProfile
 from .start_key import StartKey
 
 __all__ = [
     "AWAKE_STATES",
     "FINAL_STATES",
+    "GEOSERVER",
     "OVER_STATES",
     "EdgeSession",
     "EdgeTicket",
@@ -26,9 +28,13 @@ __all__ = [
     "InstanceEvent",
     "InstanceQuerySet",
     "Kind",
+    "Layer",
+    "LayerReason",
+    "LayerState",
     "Reason",
     "ServiceInstance",
     "ServiceProfile",
     "StartKey",
     "State",
+    "StrayLayer",
 ]

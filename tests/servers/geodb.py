@@ -1,10 +1,14 @@
-"""A stand-in for the geoDB's PostgREST, which cannot be had here: a table of users.
+"""A stand-in for the geoDB's PostgREST, which cannot be had here: a table of users, databases.
 
 It answers as PostgREST's documentation says: POST of an array inserts (201), a key that is
 there already 409 with code 23505, PATCH with `?column=eq.value` updates (204), a wrong or
 expired token 401, a role that may not write 403 with code 42501, an unknown column 400 with code
 PGRST204. It checks the HS256 signature of the token with any of its secrets (a JSON Web Key Set
 as `jwt-secret`) and takes the role from the claim that `jwt-role-claim-key` would name.
+
+`POST /rpc/…` calls functions of the geoDB, as its public SQL has them: `geodb_list_databases`
+gives the databases of the role that asks, `geodb_get_my_collections` the collections of one
+database with its owner, whoever asks. Both answer `[{"src": null}]` if there is none.
 """
 
 from __future__ import annotations
@@ -34,6 +38,12 @@ class Geodb:
         self.failures: list[int] = []
         """Statuses to answer before anything else is looked at."""
         self.roles_seen: list[str] = []
+        self.databases: dict[str, str] = {}
+        """Name to the role that owns it."""
+        self.tables: list[str] = []
+        """`<database>_<collection>`."""
+        self.hanging: threading.Event | None = None
+        """While it is set to an event, calls wait for that."""
         self.url = ""
 
     def role(self, header: str) -> str | None:
@@ -65,7 +75,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self._body()
+        if self.geodb.hanging is not None:
+            self.geodb.hanging.wait()
         role = self._admitted()
+        if role is not None and self.path.startswith("/rpc/"):
+            self._call(self.path.removeprefix("/rpc/"), role, body)
+            return
         if role is not None and self._may_write(role) and self._knows(body[0]):
             name = body[0]["user_name"]
             if name in self.geodb.rows:
@@ -83,6 +98,38 @@ class _Handler(BaseHTTPRequestHandler):
             if row is not None:
                 row.update(body)
             self._answer(204, None)
+
+    def _call(self, function: str, role: str, arguments: dict[str, Any]) -> None:
+        databases = self.geodb.databases
+        match function:
+            case "geodb_list_databases":
+                found = [
+                    {"id": number, "name": name, "owner": owner, "iss": None}
+                    for number, (name, owner) in enumerate(databases.items())
+                    if owner == role
+                ]
+            case "geodb_get_my_collections":
+                found = [
+                    {
+                        "owner": databases[database],
+                        "database": database,
+                        "collection": table.removeprefix(f"{database}_"),
+                    }
+                    for table in self.geodb.tables
+                    if (database := self._database_of(table)) == arguments["database"]
+                ]
+            case "geodb_log_event":
+                self._answer(200, None)
+                return
+            case _:
+                self._fail(404, "PGRST202", "Could not find the function in the schema cache")
+                return
+        self._answer(200, [{"src": found or None}])
+
+    def _database_of(self, table: str) -> str | None:
+        """The longest name of a database that the name of the table begins with."""
+        names = [name for name in self.geodb.databases if table.startswith(f"{name}_")]
+        return max(names, default=None)
 
     def _body(self) -> Any:
         return json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"null")
@@ -135,6 +182,8 @@ def geodb_server(*secrets: str) -> Iterator[Geodb]:
     try:
         yield geodb
     finally:
+        if geodb.hanging is not None:
+            geodb.hanging.set()
         server.shutdown()
         server.server_close()
         thread.join(timeout=10)

@@ -53,11 +53,17 @@ def test_the_base_answers_with_and_without_a_slash(client, path):
 
 def test_services_are_public_objects(client):
     services = client.get(f"{API}/services").json()
-    assert [service["name"] for service in services] == ["xcube_gen", "xcube_serve", "cate"]
+    assert [service["name"] for service in services] == [
+        "xcube_gen",
+        "xcube_serve",
+        "cate",
+        "xcube_geoserv",
+    ]
     for service in services:
         assert set(service) == {"name", "status", "message"}
     states = {service["name"]: service["status"] for service in services}
     assert states.pop("cate") == "Suspended", "no Cate is configured"
+    assert states.pop("xcube_geoserv") == "Suspended", "no GeoServer is configured"
     assert set(states.values()) == {"Error"}, "neither worker, runner nor edge is there"
 
 
