@@ -5,6 +5,7 @@ from django.urls import path, re_path
 from . import old_urls
 from .access import endpoints
 from .api.cate_views import FirstCountViewSet, FirstViewSet
+from .api.layer_views import LayerViewSet
 from .pages import viewers
 from .pages.opening import open_service
 
@@ -15,7 +16,14 @@ _WEBAPI = FirstViewSet.as_view(
 )
 _SHUTDOWN = FirstViewSet.as_view({"delete": "destroy"}, schema=None)
 
+# geoDB's client asks there, with and without a slash, if it believes that another server answers.
+_LAYERS = LayerViewSet.as_view({"get": "list", "put": "publish"}, schema=None)
+_LAYER = LayerViewSet.as_view({"get": "retrieve", "delete": "destroy"}, schema=None)
+
 urlpatterns = [
+    path("geodb_geoserver/<str:database>/collections", _LAYERS),
+    path("geodb_geoserver/<str:database>/collections/", _LAYERS),
+    path("geodb_geoserver/<str:database>/collections/<str:collection>", _LAYER),
     path("webapi/count", _COUNT),
     path("user/<str:user_id>/webapi", _WEBAPI),
     path("user/<str:user_id>/webapi/shutdown", _SHUTDOWN),

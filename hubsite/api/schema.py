@@ -24,6 +24,7 @@ TAGS = {
     "Cube generation": "Estimate, submit, watch and cancel cube generations.",
     "Services": "Start xcube servers with their viewer, share, keep and stop them.",
     "Sharing": "What others may use of yours, and you of theirs.",
+    "GeoServer layers": "Publish collections of geoDB as maps (WMS) and features (WFS).",
     "Accounts": "How a program signs in, who it is, and what it may spend.",
     "Subscriptions": "How the marketplace makes, changes and ends subscriptions of users.",
     "Service": "What this hub is, and whether its services are open.",

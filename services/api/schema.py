@@ -53,14 +53,14 @@ LOCATION = OpenApiParameter(
 )
 
 
-def _answer(schema: Any, description: str, *, status: int = 200, **values: Any) -> dict:
+def answer(schema: Any, description: str, *, status: int = 200, **values: Any) -> dict:
     """The good answer; `values` are its examples by name."""
     return {
         (status, JSON): OpenApiResponse(schema, description=description, examples=_named(values))
     }
 
 
-def _body(schema: Any, **values: Any) -> dict:
+def body(schema: Any, **values: Any) -> dict:
     return {JSON: OpenApiRequest(schema, examples=_named(values))}
 
 
@@ -86,9 +86,9 @@ put_main = extend_schema(
     "and the server is ready within seconds; a page that is opened meanwhile waits. "
     f"`user_id` must be your own. {NEEDS}",
     tags=TAG,
-    request=_body(MainServerRequestSerializer, one_cube=examples.MAIN_REQUEST),
+    request=body(MainServerRequestSerializer, one_cube=examples.MAIN_REQUEST),
     responses={
-        **_answer(
+        **answer(
             ServiceInstanceSerializer, "The server.", status=201, started=examples.MAIN_STARTED
         ),
         **problem_responses(examples.INVALID_CFG, examples.NOT_YOURS, *_START_ERRORS),
@@ -103,9 +103,9 @@ start = extend_schema(
     f"units by the minute, if their profile says so. {NEEDS}",
     tags=TAG,
     parameters=[IDEMPOTENCY_KEY, LOCATION],
-    request=_body(StartRequestSerializer, one_cube=examples.START_REQUEST),
+    request=body(StartRequestSerializer, one_cube=examples.START_REQUEST),
     responses={
-        **_answer(ServiceInstanceSerializer, "The server.", status=201, started=examples.STARTED),
+        **answer(ServiceInstanceSerializer, "The server.", status=201, started=examples.STARTED),
         **problem_responses(examples.INVALID, *_START_ERRORS, examples.KEY_USED),
     },
 )
@@ -124,7 +124,7 @@ list_instances = extend_schema(
         *PAGE,
     ],
     responses={
-        **_answer(
+        **answer(
             ServiceInstanceSummarySerializer(many=True, max_length=MAX_LIMIT),
             "The servers.",
             ready=examples.READY_SUMMARY,
@@ -142,7 +142,7 @@ get_instance = extend_schema(
     tags=TAG,
     parameters=[INSTANCE_ID],
     responses={
-        **_answer(
+        **answer(
             ServiceInstanceSerializer,
             "The server, also when it has ended.",
             ready=examples.READY,
@@ -160,7 +160,7 @@ delete_instance = extend_schema(
     tags=TAG,
     parameters=[INSTANCE_ID],
     responses={
-        **_answer(
+        **answer(
             {"type": "string", "const": "Success"}, "It is gone from the list.", done="Success"
         ),
         **problem_responses(examples.NOT_FOUND),
@@ -174,7 +174,7 @@ get_events = extend_schema(
     tags=TAG,
     parameters=[INSTANCE_ID, *PAGE],
     responses={
-        **_answer(
+        **answer(
             ServiceEventSerializer(many=True, max_length=MAX_LIMIT),
             "The events.",
             one=examples.EVENTS[0],
@@ -196,7 +196,7 @@ get_log = extend_schema(
         query_number("limit", MAX_LIMIT, MAX_LIMIT, "At most so many lines."),
     ],
     responses={
-        **_answer(ServiceLogSerializer, "The lines.", lines=examples.LOG),
+        **answer(ServiceLogSerializer, "The lines.", lines=examples.LOG),
         **problem_responses(examples.NOT_FOUND),
     },
 )
@@ -208,11 +208,11 @@ keep = extend_schema(
     f"its profile from now. It costs what it costs awake. {NEEDS}",
     tags=TAG,
     parameters=[INSTANCE_ID],
-    request=_body(
+    request=body(
         KeepRequestSerializer, until_tomorrow=examples.KEEP_REQUEST, no_longer={"until": None}
     ),
     responses={
-        **_answer(ServiceInstanceSummarySerializer, "The server.", kept=examples.KEPT_SUMMARY),
+        **answer(ServiceInstanceSummarySerializer, "The server.", kept=examples.KEPT_SUMMARY),
         **problem_responses(examples.TOO_LONG, examples.NOT_FOUND, examples.IS_OVER),
     },
 )
@@ -226,7 +226,7 @@ sleep = extend_schema(
     parameters=[INSTANCE_ID],
     request=None,
     responses={
-        **_answer(ServiceInstanceSummarySerializer, "The server.", asleep=examples.ASLEEP_SUMMARY),
+        **answer(ServiceInstanceSummarySerializer, "The server.", asleep=examples.ASLEEP_SUMMARY),
         **problem_responses(examples.NOT_FOUND, examples.IS_OVER),
     },
 )
@@ -239,7 +239,7 @@ wake = extend_schema(
     parameters=[INSTANCE_ID],
     request=None,
     responses={
-        **_answer(ServiceInstanceSummarySerializer, "The server.", ready=examples.READY_SUMMARY),
+        **answer(ServiceInstanceSummarySerializer, "The server.", ready=examples.READY_SUMMARY),
         **problem_responses(examples.NOT_FOUND, examples.IS_OVER, examples.NO_UNITS),
     },
 )
@@ -257,7 +257,7 @@ list_profiles = extend_schema(
     summary="What you may start",
     description=f"Sizes, limits and prices; the default of each kind comes first. {NEEDS}",
     tags=TAG,
-    responses=_answer(ServiceProfileSerializer(many=True), "The profiles.", small=examples.PROFILE),
+    responses=answer(ServiceProfileSerializer(many=True), "The profiles.", small=examples.PROFILE),
 )
 
 open_cube = extend_schema(
@@ -276,7 +276,7 @@ open_cube = extend_schema(
     ],
     request=None,
     responses={
-        **_answer(
+        **answer(
             OpenedCubeSerializer, "The server with the cube.", status=201,
             opened=examples.OPENED_CUBE,
         ),

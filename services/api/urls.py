@@ -4,10 +4,14 @@ from django.urls import path
 
 from .cate_views import CateCountViewSet, CateViewSet, FirstCountViewSet, FirstViewSet
 from .cube_views import CubeViewerViewSet
+from .layer_views import AllLayersViewSet, LayerViewSet
 from .share_views import ShareViewSet
 from .views import ServiceInstanceViewSet, ServiceProfileViewSet
 
 _ONE = "xcube/<slug:instance_id>"
+
+_LAYERS = LayerViewSet.as_view({"get": "list", "put": "publish"})
+_LAYER = LayerViewSet.as_view({"get": "retrieve", "delete": "destroy"})
 
 _CATE = {"post": "start", "get": "retrieve", "delete": "destroy"}
 
@@ -32,5 +36,8 @@ urlpatterns = [
     path("webapis", CateCountViewSet.as_view({"get": "retrieve"})),
     path("user/<str:user_id>/webapi", FirstViewSet.as_view(_CATE)),
     path("webapi/count", FirstCountViewSet.as_view({"get": "retrieve"})),
+    path("services/xcube_geoserv/collections", AllLayersViewSet.as_view({"get": "list"})),
+    path("services/xcube_geoserv/databases/<str:database>/collections", _LAYERS),
+    path("services/xcube_geoserv/databases/<str:database>/collections/<str:collection>", _LAYER),
     path("profiles", ServiceProfileViewSet.as_view({"get": "list"})),
 ]
