@@ -1,3 +1,3 @@
 """Services in the admin: profiles, instances, and who may open them."""
 
-from . import access, instances, profiles  # noqa: F401 - importing registers the pages
+from . import access, instances, layers, profiles  # noqa: F401 - importing registers the pages

@@ -36,6 +36,7 @@ OBJECTS = {
     "object_id",
     "id",
 }
+NOWHERE = "http://127.0.0.1:9"
 EDC = Provider(key="edc", name="EDC", issuer="https://edc.example.org", client_id="hub")
 
 
@@ -64,6 +65,11 @@ def world(settings, monkeypatch) -> World:
         **settings.HUB,
         "XCUBE_HUB_OIDC_PROVIDERS": (EDC,),
         "XCUBE_HUB_CATE_COMMAND": ("cate", "{port}"),
+        "XCUBE_HUB_GEODB_URL": NOWHERE,
+        "XCUBE_HUB_GEOSERVER_URL": NOWHERE,
+        "XCUBE_HUB_POSTGIS_HOST": "db",
+        "XCUBE_HUB_POSTGIS_DB": "geodb",
+        "XCUBE_HUB_GEOSERVER_WAIT_S": 0,
     }
     return make_world()
 

@@ -24,7 +24,9 @@ from accounts.tokens.signing_keys import signing_keys
 from hubsite.switches import Switch, SwitchEvent
 from jobs import quicklooks
 from jobs.models import State
-from services.models import EdgeSession
+from services.geoserver.layers import publish
+from services.geoserver.names import Place
+from services.models import EdgeSession, StrayLayer
 from services.models import State as ServiceState
 from tests.accounts.factories import bearer, make_user
 from tests.accounts.sign_on import issuer
@@ -79,6 +81,8 @@ class World:
             "subject": self.instance_id,
             "part": "open",
             "service_id": "xcube_gen",
+            "database": "land",
+            "collection": "use",
             "subscription_id": self.owner.user_id,
             "key": "edc",
             "object_id": self._object_id(endpoint),
@@ -151,6 +155,8 @@ def make_world() -> World:
     Switch.objects.create(service="xcube_gen")
     SwitchEvent.objects.create(service="xcube_gen", is_suspended=False, actor="ann")
     Identity.objects.create(user=owner, issuer=issuer.ISSUER, subject="1", email=owner.email)
+    publish(owner, Place("geodb_g-1", "land", "use"))
+    StrayLayer.objects.create(workspace="geodb_g-1", name="land_roads", store="land")
     instance_id, share_id = _serve(owner)
     everyone = {**users, "no-csrf": owner}
     world = World(owner, everyone, job.job_id, client.client_id, token.jti, instance_id, share_id)

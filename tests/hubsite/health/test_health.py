@@ -88,6 +88,7 @@ def test_where_everything_works_all_views_say_so(whole):
     assert told["checks"] == {"database": {"ok": True}, "migrations": {"ok": True}}
     site = ["database", "migrations", "disk", "outside"]
     names = [*site, "estimator", "follower", "engine", "worker", "edge", "service follower"]
+    names.append("geoserver")
     assert list(told["parts"]) == names
     assert all(part["ok"] and part["since"].endswith("Z") for part in told["parts"].values())
     assert told["queue"] == {"jobs_waiting": 0, "jobs_placed": 0, "tasks": 0}

@@ -1,0 +1,116 @@
+"""GeoServer layers in the admin, and where GeoServer and the rows differ."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import path
+from django.utils.html import format_html
+
+from accounts.admin.base import ReadOnlyAdmin
+from hubsite.refusals import Refused
+
+from ..geoserver import layers, operating
+from ..models import Layer, LayerState, StrayLayer
+
+MOST_SHOWN = 200
+
+
+@admin.register(Layer)
+class LayerAdmin(ReadOnlyAdmin):
+    list_display = ["state_badge", "name", "owner", "database", "reason", "since", "verified_at"]
+    list_display_links = ["name"]
+    list_filter = ["layer_state", "reason", "state"]
+    list_select_related = ["owner"]
+    search_fields = ["owner__email", "=workspace", "=database", "name"]
+    actions = ["repair", "remove"]
+    change_list_template = "admin/services/layer/change_list.html"
+    fields = readonly_fields = [
+        "state_badge",
+        "reason",
+        "since",
+        "owner",
+        "workspace",
+        "database",
+        "collection",
+        "name",
+        "srs",
+        "bbox",
+        "style",
+        "requested_at",
+        "verified_at",
+        "state",
+        "attempts",
+        "due_at",
+        "error",
+    ]
+
+    def get_urls(self) -> list[Any]:
+        drift = self.admin_site.admin_view(self.drift)
+        return [path("drift/", drift, name="services_layer_drift"), *super().get_urls()]
+
+    def drift(self, request: HttpRequest) -> HttpResponse:
+        """Rows that GeoServer does not agree with, and its layers without a row."""
+        if not self.has_view_permission(request):
+            return self.admin_site.login(request)
+        rows, strays = operating.differing(), StrayLayer.objects.all()
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "GeoServer layers that differ",
+            "opts": self.model._meta,
+            "rows": rows.select_related("owner")[:MOST_SHOWN],
+            "row_count": rows.count(),
+            "strays": strays[:MOST_SHOWN],
+            "stray_count": strays.count(),
+            "may_operate": self.has_operate_permission(request),
+        }
+        return TemplateResponse(request, "admin/services/layer/drift.html", context)
+
+    @admin.display(description="state", ordering="layer_state")
+    def state_badge(self, layer: Layer) -> str:
+        return format_html(
+            '<span class="state state-{}">{}</span>',
+            layer.layer_state,
+            layer.get_layer_state_display(),
+        )
+
+    @admin.action(description="Repair: take all steps again and verify", permissions=["operate"])
+    def repair(self, request: HttpRequest, queryset: QuerySet[Layer]) -> None:
+        for layer in queryset:
+            self.log_change(request, layer, "repair")
+        count = operating.repair(queryset)
+        messages.success(request, f"{count} will be looked at now.")
+
+    @admin.action(description="Remove from GeoServer", permissions=["operate"])
+    def remove(self, request: HttpRequest, queryset: QuerySet[Layer]) -> None:
+        rows = list(queryset.exclude(layer_state=LayerState.REMOVING))
+        for layer in rows:
+            layers.remove(layer)
+            self.log_change(request, layer, "removed")
+        messages.success(request, f"{len(rows)} will be removed now; the collections stay.")
+
+
+@admin.register(StrayLayer)
+class StrayLayerAdmin(ReadOnlyAdmin):
+    """Layers without a row. The hub does not touch them until someone adopts them."""
+
+    list_display = ["name", "workspace", "store", "first_seen_at", "seen_at"]
+    search_fields = ["=workspace", "name"]
+    actions = ["adopt"]
+
+    @admin.action(description="Adopt: make a row for each", permissions=["operate"])
+    def adopt(self, request: HttpRequest, queryset: QuerySet[StrayLayer]) -> None:
+        count = 0
+        for stray in queryset:
+            try:
+                layer = layers.adopt(stray)
+            except Refused as refused:
+                messages.error(request, f"{stray}: {refused}")
+            else:
+                count += 1
+                self.log_addition(request, layer, "adopted")
+        messages.success(request, f"{count} adopted; each is verified now.")
