@@ -6,12 +6,12 @@ class AccountsConfig(AppConfig):
     verbose_name = "Accounts"
 
     def ready(self) -> None:
-        from hubsite.console import navigation, slots
+        from hubsite.console import changes, navigation, slots
         from hubsite.console.navigation import Entry
         from hubsite.coordination import queues, ticks
 
         from . import checks, metrics  # noqa: F401  (registers the checks)
-        from .notices import kinds
+        from .notices import kinds, reading
         from .pages import sharing
         from .sharing import waiting
 
@@ -31,4 +31,12 @@ class AccountsConfig(AppConfig):
         ticks.housekeeping("accounts.tasks.delete_expired_sessions", deletes=True)
         ticks.housekeeping("accounts.tasks.grant_monthly_units")
         ticks.housekeeping("accounts.tasks.expire_units")
-        ticks.housekeeping("accounts.tasks.notify_of_low_units")
+        ticks.every(600, "accounts.tasks.notify_of_low_units", queue=queues.OUTSIDE)
+        ticks.housekeeping("accounts.tasks.notify_of_expiring_units")
+        ticks.every(10, "accounts.tasks.send_mails", queue=queues.OUTSIDE)
+        ticks.every(10, "accounts.tasks.send_webhooks", queue=queues.OUTSIDE)
+        ticks.housekeeping("accounts.tasks.forget_notices", deletes=True)
+        navigation.register(
+            Entry("Notices", "notices", 80, navigation.signed_in, reading.count_shown)
+        )
+        changes.watch("notices", reading.cursor)

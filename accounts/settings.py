@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .notices.settings import NoticesSettings
 from .sharing.settings import SharingSettings
 from .sign_on.settings import SignOnSettings
 from .subscriptions.settings import GeodbSettings
@@ -10,7 +11,12 @@ from .units.settings import UnitsSettings
 
 
 class AccountsSettings(
-    TokenSettings, SignOnSettings, UnitsSettings, SharingSettings, GeodbSettings
+    TokenSettings,
+    SignOnSettings,
+    UnitsSettings,
+    NoticesSettings,
+    SharingSettings,
+    GeodbSettings,
 ):
     """Everything about accounts, and the site's own settings."""
 

@@ -7,6 +7,8 @@ from django.utils import timezone
 
 from hubsite.coordination import retention
 
+from .notices import mailing, reading, sorting
+from .notices.webhooks import sending
 from .subscriptions import geodb_registration
 from .tokens import hub_tokens
 from .units import expiry, monthly, notices
@@ -34,6 +36,25 @@ def expire_units() -> int:
 
 
 def notify_of_low_units() -> int:
-    """Send notices after this month's grants, because users with new units need none."""
+    """Tell users after this month's grants, because those with new units need no notice."""
     monthly.grant_due()
     return notices.notify_low()
+
+
+def notify_of_expiring_units() -> int:
+    return notices.notify_expiring()
+
+
+def send_mails() -> int:
+    """Decide what is sent of new notices, and send the e-mails that are due."""
+    sorting.sort_new()
+    return mailing.send_due()
+
+
+def send_webhooks() -> int:
+    sorting.sort_new()
+    return sending.send_due()
+
+
+def forget_notices() -> int:
+    return reading.forget_old()

@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from .pages import account, sharing
+from .pages import account, notices, sharing, webhooks
 from .sign_on import pages, provider_pages
 
 urlpatterns = [
@@ -23,6 +23,20 @@ urlpatterns = [
     path("shared/with-me/<int:share_id>/leave", sharing.leave, name="share-leave"),
     path("shared/<slug:share_key>/", sharing.OpenedPage.as_view(), name="shared"),
     path("shared/<slug:share_key>/<path:part>", sharing.OpenedPage.as_view(), name="shared-part"),
+    path("account/notices/", notices.ChoicesPage.as_view(), name="notice-choices"),
+    path("account/webhooks/", webhooks.WebhooksPage.as_view(), name="webhooks"),
+    path("account/webhooks/<slug:webhook_id>/", webhooks.WebhookPage.as_view(), name="webhook"),
+    path(
+        "account/webhooks/<slug:webhook_id>/<slug:action>",
+        webhooks.WebhookActions.as_view(),
+        name="webhook-action",
+    ),
+    path("notices/", notices.NoticesPage.as_view(), name="notices"),
+    path(
+        "notices/unsubscribe/<str:token>",
+        notices.UnsubscribePage.as_view(),
+        name="notices-unsubscribe",
+    ),
     path("oidc/callback/", provider_pages.CallbackView.as_view(), name="oidc-callback"),
     path("oidc/<slug:key>/", provider_pages.sign_in_with, name="oidc-sign-in"),
     # The admin's own pages for it know no provider.

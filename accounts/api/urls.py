@@ -3,10 +3,12 @@
 from django.urls import path
 
 from .me_views import MeViewSet, MyClientViewSet
+from .notice_views import NoticeViewSet, PreferencesViewSet
 from .personal_token_views import PersonalTokenViewSet
 from .share_views import GivenShareViewSet, HeldShareViewSet
 from .subscription_views import SubscriptionViewSet
 from .token_views import TokenViewSet
+from .webhook_views import WebhookViewSet
 
 urlpatterns = [
     path("oauth/token", TokenViewSet.as_view({"post": "create"}), name="oauth-token"),
@@ -18,6 +20,20 @@ urlpatterns = [
     path("users/me/clients/<str:client_id>", MyClientViewSet.as_view({"delete": "revoke"})),
     path("users/me/tokens", PersonalTokenViewSet.as_view({"get": "list", "post": "create"})),
     path("users/me/tokens/<slug:token_id>", PersonalTokenViewSet.as_view({"delete": "revoke"})),
+    path("notices", NoticeViewSet.as_view({"get": "list"})),
+    path("notices/read", NoticeViewSet.as_view({"put": "read"})),
+    path(
+        "notices/preferences",
+        PreferencesViewSet.as_view({"get": "retrieve", "put": "update"}),
+    ),
+    path("webhooks", WebhookViewSet.as_view({"get": "list", "post": "create"})),
+    path(
+        "webhooks/<slug:webhook_id>",
+        WebhookViewSet.as_view({"get": "retrieve", "put": "update", "delete": "destroy"}),
+    ),
+    path("webhooks/<slug:webhook_id>/test", WebhookViewSet.as_view({"post": "test"})),
+    path("webhooks/<slug:webhook_id>/secret", WebhookViewSet.as_view({"post": "rotate"})),
+    path("webhooks/<slug:webhook_id>/deliveries", WebhookViewSet.as_view({"get": "deliveries"})),
     path(
         "services/<str:service_id>/subscriptions",
         SubscriptionViewSet.as_view({"put": "subscribe"}),

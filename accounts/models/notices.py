@@ -14,7 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from hubsite.coordination.delivery import Delivery
-from hubsite.coordination.delivery_targets import Target
+from hubsite.coordination.delivery_targets import Target, TargetDelivery
 
 
 class NoticeQuerySet(models.QuerySet["Notice"]):
@@ -157,19 +157,9 @@ def new_message_id() -> str:
     return f"msg_{secrets.token_hex(16)}"
 
 
-class WebhookDelivery(Delivery):
+class WebhookDelivery(TargetDelivery):
     """One notice to be sent to one webhook. Repetitions have the same `message_id`."""
 
-    GIVEN_UP = "given_up"
-    ENDED = ("delivered", GIVEN_UP)
-
-    class State(models.TextChoices):
-        PENDING = "pending", "To be sent"
-        DELIVERED = "delivered", "Accepted"
-        FAILING = "failing", "Failed; it is tried again"
-        GIVEN_UP = "given_up", "Failed for good"
-
-    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
     webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries")
     notice = models.ForeignKey(Notice, on_delete=models.CASCADE, related_name="deliveries")
     message_id = models.CharField(max_length=40, unique=True, default=new_message_id)
@@ -177,7 +167,6 @@ class WebhookDelivery(Delivery):
         null=True, blank=True, help_text="The HTTP status of the last answer."
     )
     created_at = models.DateTimeField(default=timezone.now)
-    tried_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name_plural = "webhook deliveries"

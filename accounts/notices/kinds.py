@@ -28,7 +28,7 @@ class Kind:
 WEBHOOK_OFF = Kind("webhook.off", "A webhook was switched off", by_mail=True)
 WEBHOOK_TEST = Kind("webhook.test", "A test of a webhook", in_portal=False)
 UNITS_LOW = Kind("units.low", "Few processing units are left", by_mail=True, is_urgent=True)
-UNITS_EXPIRE = Kind("units.expire", "Processing units expire soon", by_mail=True)
+UNITS_EXPIRE = Kind("units.expire", "Processing units expire soon")
 SHARED = Kind("shared.with_me", "Something was shared with me")
 
 _kinds: dict[str, Kind] = {}

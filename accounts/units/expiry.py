@@ -149,6 +149,11 @@ def _set_counted(pks: list[int], entry: int) -> None:
 
 def expiring_next(user: User) -> list[tuple[datetime, int]]:
     """When and how many of the user's units will expire if no more are spent. Read-only."""
+    return [(row.expires_at, units) for row, units in left_of(user) if units]
+
+
+def left_of(user: User) -> list[tuple[ExpiringUnits, int]]:
+    """The user's open rows, soonest expiry first, each with what is left of it. Read-only."""
     rows = list(
         ExpiringUnits.objects.filter(user=user, closed_at=None).order_by("expires_at", "pk")
     )
@@ -158,4 +163,4 @@ def expiring_next(user: User) -> list[tuple[datetime, int]]:
         user=user, pk__gt=rows[0].counted_to, delta_total__lt=0
     ).values_list("delta_total", flat=True)
     left = take([row.remaining for row in rows], -sum(spent))
-    return [(row.expires_at, units) for row, units in zip(rows, left, strict=True) if units]
+    return list(zip(rows, left, strict=True))

@@ -1,32 +1,28 @@
-"""Notices that few units are left: in the portal, in the API, and by e-mail.
+"""Notices about processing units: few are left, or some expire soon.
 
-An e-mail is sent once each time the units fall below the limit, if there is a mail server.
+A user is told once each time the units fall below the limit, and once of each day on which units
+expire.
 """
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Iterable
-from smtplib import SMTPDataError, SMTPException, SMTPRecipientsRefused
-from typing import Any
+from datetime import datetime, timedelta
 
-from django.conf import settings
-from django.core.mail import EmailMessage, get_connection
-from django.db.models import Exists, F, OuterRef, Q
+from django.db import transaction
+from django.db.models import CharField, Exists, F, OuterRef, Q
+from django.db.models.functions import Cast
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.settings import hub
-from hubsite.coordination.cool_down import CoolDown
 
-from ..models import Balance, LedgerEntry
+from ..models import Balance, ExpiringUnits, LedgerEntry, Notice, User
+from ..notices import kinds
+from ..notices.telling import tell
+from .expiry import left_of
 
-logger = logging.getLogger(__name__)
-
-COOL_DOWN = CoolDown("mail", seconds=600)
-"""After the mail server did not answer."""
-SECONDS = 20.0
-"""After this time a tick begins no further e-mail."""
+SOON = timedelta(days=7)
+AT_ONCE = 500
 
 
 def is_low(balance: Balance) -> bool:
@@ -34,58 +30,72 @@ def is_low(balance: Balance) -> bool:
     return balance.pk is not None and balance.available < hub.low_units
 
 
-def notify_low(most: int = 200) -> int:
-    """Send the e-mails that are due; returns how many."""
+def notify_low(most: int = AT_ONCE) -> int:
+    """Tell the users whose units have become few; returns how many."""
     threshold = hub.low_units
     is_enough = Q(total__gte=F("reserved") + threshold)
     Balance.objects.filter(is_enough).exclude(low_noticed_at=None).update(low_noticed_at=None)
-    if not hub.email_url or not threshold:
+    if not threshold:
         return 0
     had_some = LedgerEntry.objects.filter(user=OuterRef("user"), delta_total__gt=0)
-    low = (
-        Balance.objects.filter(Exists(had_some), ~is_enough, low_noticed_at=None)
-        .filter(user__is_active=True, user__is_service_account=False)
-        .select_related("user")
+    low = Balance.objects.filter(
+        Exists(had_some),
+        ~is_enough,
+        low_noticed_at=None,
+        user__is_active=True,
+        user__is_service_account=False,
     )
-    balances = list(low[:most])
-    if not balances:
-        return 0
-    try:
-        with COOL_DOWN.attempt(settings.EMAIL_HOST) as is_ours:
-            return _notify_all(balances) if is_ours else 0
-    except (OSError, SMTPException) as error:
-        logger.warning("No e-mail could be sent: %s", error)
-        return 0
+    return sum(_tell_low(balance) for balance in low.order_by("pk")[:most])
 
 
-def _notify_all(balances: Iterable[Balance]) -> int:
-    """Send an e-mail for each, for some seconds.
-
-    A user counts as notified only after the e-mail was sent. Raises OSError or SMTPException if
-    the server does not answer.
-    """
-    sent, until = 0, time.monotonic() + SECONDS
-    with get_connection() as connection:
-        for balance in balances:
-            if time.monotonic() > until:
-                break  # the next tick sends the rest
-            try:
-                _message(balance, connection).send()
-            except (SMTPRecipientsRefused, SMTPDataError) as error:
-                logger.warning("No e-mail to %s could be sent: %s", balance.user.user_id, error)
-                continue  # only this recipient is refused
-            Balance.objects.filter(pk=balance.pk).update(low_noticed_at=timezone.now())
-            sent += 1
-    return sent
-
-
-def _message(balance: Balance, connection: Any) -> EmailMessage:
-    return EmailMessage(
+@transaction.atomic
+def _tell_low(balance: Balance) -> bool:
+    now = timezone.now()
+    rows = Balance.objects.filter(pk=balance.pk, low_noticed_at=None)
+    if not rows.update(low_noticed_at=now):
+        return False  # another process was first
+    tell(
+        balance.user_id,
+        kinds.UNITS_LOW.name,
+        "",
         "Few processing units are left",
-        f"You have {balance.available} processing units left at "
-        f"{hub.public_url}.\n\nJobs that cost more are refused until "
-        "you have more. Your account there shows what was spent.\n",
-        hub.email_from,
-        [balance.user.email],
-        connection=connection,
+        f"You have {balance.available} processing units left. Jobs that cost more are refused "
+        "until you have more.",
+        occasion=f"{now:%Y-%m-%dT%H:%M:%S.%f}",
+        path=reverse("account"),
+        details={"available": balance.available},
     )
+    return True
+
+
+def notify_expiring(now: datetime | None = None, most: int = AT_ONCE) -> int:
+    """Tell the users whose units expire within a week; returns how many notices there are."""
+    now = now or timezone.now()
+    told = Notice.objects.filter(
+        user=OuterRef("user"),
+        kind=kinds.UNITS_EXPIRE.name,
+        subject=Cast(OuterRef("pk"), CharField()),
+    )
+    rows = ExpiringUnits.objects.filter(
+        ~Exists(told), closed_at=None, remaining__gt=0, expires_at__gt=now
+    ).filter(expires_at__lte=now + SOON, user__is_active=True, user__is_service_account=False)
+    users = User.objects.filter(pk__in=rows.order_by().values("user")).order_by("pk")
+    return sum(_tell_expiring(user, now) for user in users[:most])
+
+
+def _tell_expiring(user: User, now: datetime) -> int:
+    count = 0
+    for row, units in left_of(user):
+        if units and now < row.expires_at <= now + SOON:
+            tell(
+                user,
+                kinds.UNITS_EXPIRE.name,
+                str(row.pk),
+                "Processing units expire soon",
+                f"{units} processing units last until {row.expires_at:%Y-%m-%d %H:%M} UTC, if you "
+                "spend none of them.",
+                path=reverse("account"),
+                details={"units": units, "expires_at": f"{row.expires_at:%Y-%m-%dT%H:%M:%SZ}"},
+            )
+            count += 1
+    return count

@@ -26,11 +26,18 @@ TAGS = {
     "Sharing": "What others may use of yours, and you of theirs.",
     "GeoServer layers": "Publish collections of geoDB as maps (WMS) and features (WFS).",
     "Accounts": "How a program signs in, who it is, and what it may spend.",
+    "Notices": "What the hub tells a user, in the portal, by e-mail and by webhooks.",
     "Subscriptions": "How the marketplace makes, changes and ends subscriptions of users.",
     "Service": "What this hub is, and whether its services are open.",
     "Runs": "Where a run reports to the hub. Not for users.",
 }
-_TAGS_BY_PATH = {"cubegens": "Cube generation", "oauth": "Accounts", "users": "Accounts"}
+_TAGS_BY_PATH = {
+    "cubegens": "Cube generation",
+    "notices": "Notices",
+    "oauth": "Accounts",
+    "users": "Accounts",
+    "webhooks": "Notices",
+}
 
 ERRORS = {
     400: "The request is not valid; `errors` names the fields.",

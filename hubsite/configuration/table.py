@@ -18,6 +18,7 @@ ROOMS = (
     "accounts.sign_on.settings",
     "accounts.units.settings",
     "accounts.sharing.settings",
+    "accounts.notices.settings",
     "accounts.subscriptions.settings",
     "hubsite.engines.local.settings",
     "hubsite.engines.kubernetes.settings",

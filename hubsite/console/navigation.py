@@ -29,12 +29,16 @@ def staff(request: HttpRequest) -> bool:
 
 @dataclass(frozen=True)
 class Entry:
-    """One link. `url_name` names a URL without arguments; pages below it belong to it."""
+    """One link. `url_name` names a URL without arguments; pages below it belong to it.
+
+    `count` gives a number to show beside the title, and its words; none if it is empty.
+    """
 
     title: str
     url_name: str
     position: int
     is_shown: Callable[[HttpRequest], bool] = everyone
+    count: Callable[[HttpRequest], tuple[str, str] | None] = lambda request: None
 
 
 _entries: dict[str, Entry] = {}
@@ -49,7 +53,10 @@ def entries(request: HttpRequest) -> dict[str, Any]:
     if not hasattr(request, "user"):  # an error before sessions were read
         return {"navigation": []}
     shown = sorted((e for e in _entries.values() if e.is_shown(request)), key=_position)
-    links = [{"title": entry.title, "url": reverse(entry.url_name)} for entry in shown]
+    links = [
+        {"title": entry.title, "url": reverse(entry.url_name), "count": entry.count(request)}
+        for entry in shown
+    ]
     for link in links:
         link["is_current"] = request.path.startswith(link["url"])
     return {"navigation": links}

@@ -33,6 +33,7 @@ OBJECTS = {
     "client_id",
     "token_id",
     "subscription_id",
+    "webhook_id",
     "object_id",
     "id",
 }

@@ -14,7 +14,10 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import Identity, User
+from accounts.models import Identity, NoticeMail, User, WebhookDelivery
+from accounts.notices.links import unsubscribe_link
+from accounts.notices.telling import tell
+from accounts.notices.webhooks import targets
 from accounts.roles import permissions_of
 from accounts.sign_on.renewal import SIGNED_IN_AT
 from accounts.tokens.clients import create_client
@@ -63,6 +66,7 @@ class World:
     token_id: str
     instance_id: str
     share_id: str
+    webhook_id: str
     headers: dict[str, dict[str, str]] = field(default_factory=dict)
     cookies: dict[str, str] = field(default_factory=dict)
 
@@ -80,6 +84,8 @@ class World:
             "kind": "service",
             "subject": self.instance_id,
             "part": "open",
+            "webhook_id": self.webhook_id,
+            "token": unsubscribe_link(self.owner.pk).rpartition("/")[2],
             "service_id": "xcube_gen",
             "database": "land",
             "collection": "use",
@@ -94,7 +100,7 @@ class World:
             "rest": "datasets",
             "url": "nothing/of/this/name",
             "name": "sst",
-            "action": "stop" if endpoint.route.startswith("services/") else "cancel",
+            "action": _action(endpoint),
         }
         nobodys = {
             "job_id": f"a{zero}-{zero[:18]}",
@@ -105,6 +111,7 @@ class World:
             "share_id": "999999",
             "share_key": "999999",
             "subject": f"x{'a' * 26}",
+            "webhook_id": "w" + zero[:24],
             "subscription_id": f"a{zero}",
             "object_id": "999999",
             "id": "999999",
@@ -159,7 +166,17 @@ def make_world() -> World:
     StrayLayer.objects.create(workspace="geodb_g-1", name="land_roads", store="land")
     instance_id, share_id = _serve(owner)
     everyone = {**users, "no-csrf": owner}
-    world = World(owner, everyone, job.job_id, client.client_id, token.jti, instance_id, share_id)
+    webhook_id = _tell(owner)
+    world = World(
+        owner,
+        everyone,
+        job.job_id,
+        client.client_id,
+        token.jti,
+        instance_id,
+        share_id,
+        webhook_id,
+    )
     for name, user in world.users.items():
         world.cookies[name] = _session(user)
         if name != "no-csrf":
@@ -186,6 +203,23 @@ def _serve(owner: User) -> tuple[str, str]:
         expires_at=timezone.now() + timedelta(hours=1),
     )
     return instance.instance_id, str(share.pk)
+
+
+def _tell(owner: User) -> str:
+    """A notice to the owner, which was sent to a webhook and by e-mail; the webhook's id."""
+    tell(owner, "units.low", "", SECRET, SECRET)
+    webhook, _ = targets.make(owner, name=SECRET, url="https://example.org/hook", wanted=[])
+    notice = owner.notices.get(title=SECRET)
+    WebhookDelivery.objects.create(webhook=webhook, notice=notice)
+    NoticeMail.objects.create(user=owner)
+    return webhook.webhook_id
+
+
+def _action(endpoint: Endpoint) -> str:
+    """What the forms of a page can do."""
+    if endpoint.route.startswith("account/webhooks/"):
+        return "test"
+    return "stop" if endpoint.route.startswith("services/") else "cancel"
 
 
 def _app(label: str) -> str:

@@ -94,6 +94,52 @@ def test_one_that_answers_byte_by_byte_is_given_up(serve) -> None:
     over.set()
 
 
+def test_one_that_sends_its_headers_byte_by_byte_is_given_up(serve) -> None:
+    """Each byte renews the time-out of the socket, but not the limit of the call."""
+    over = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        while not over.wait(0.02):
+            try:
+                connection.sendall(b"x")
+            except OSError:
+                return
+
+    url = serve(HEAD + b"X-Long: ", drip)
+
+    def ask() -> None:
+        with pytest.raises(NoAnswer, match="too slowly"):
+            get(url, timeout_s=0.5)
+
+    comes_back(ask)
+    over.set()
+
+
+def test_one_that_never_ends_its_handshake_is_given_up() -> None:
+    def ask() -> None:
+        with pytest.raises(NoAnswer):
+            get(f"https://{server.address}/", timeout_s=0.3)
+
+    with silent_server() as server:
+        comes_back(ask)
+        wait_for(lambda: server.connections and server.waiting == 0, "end of the connection")
+
+
+def test_a_body_that_nobody_wants_is_not_read(serve) -> None:
+    sent = threading.Event()
+
+    def endless(connection: socket.socket) -> None:
+        try:
+            while True:
+                connection.sendall(b"x" * 65536)
+        except OSError:
+            sent.set()
+
+    answer = get(serve(HEAD + b"\r\n", endless), most_bytes=0)
+    assert (answer.status, answer.content) == (200, b"")
+    assert sent.wait(PATIENCE_S)
+
+
 def test_an_answer_of_too_many_bytes_is_not_taken(serve) -> None:
     with pytest.raises(TooLarge, match="more than 1000 bytes"):
         get(serve(HEAD + b"\r\n" + b"x" * 1001))

@@ -33,17 +33,18 @@ for number in range({SUBSCRIBERS}):
     subscribe("xcube_geodb", wish, actor="test")
 old = make_job(user, state="CANCELLED", finished_at=long_ago)
 JobDocument.objects.filter(job=old).update(code=b"PK")
-for name in ("accounts.tasks.register_in_geodb", "accounts.tasks.notify_of_low_units"):
+notify_low()
+for name in ("accounts.tasks.register_in_geodb", "accounts.tasks.send_mails"):
     ask(name)
 """
 TELL = """
-from accounts.models import Balance, GeodbRegistration
+from accounts.models import GeodbRegistration, NoticeMail
 print(json.dumps({
     "launched": Job.objects.exclude(launched_at=None).count(),
     "with_code": JobDocument.objects.filter(code__isnull=False).count(),
     "tries": sum(GeodbRegistration.objects.values_list("attempts", flat=True)),
     "errors": list(GeodbRegistration.objects.exclude(error="").values_list("error", flat=True)),
-    "notified": Balance.objects.exclude(low_noticed_at=None).count(),
+    "mailed": NoticeMail.objects.filter(state="delivered").count(),
     "waiting": OrmQ.objects.filter(lock__lte=timezone.now()).count(),
 }))
 """
@@ -55,7 +56,7 @@ wait_for(lambda: GeodbRegistration.objects.exclude(error="").exists(), "reason")
 left_alone = Lock.objects.filter(name__startswith="cool-down-", expires_at__gt=timezone.now())
 assert left_alone.count() == 2, "geoDB and the mail server"
 left_alone.update(expires_at=timezone.now() + timedelta(seconds=55))  # as on a fast machine
-for name in ("accounts.tasks.register_in_geodb", "accounts.tasks.notify_of_low_units"):
+for name in ("accounts.tasks.register_in_geodb", "accounts.tasks.send_mails"):
     ask(name)
 wait_for(lambda: not OrmQ.objects.filter(key="outside").exists(), "end of the queue")
 """
@@ -67,6 +68,7 @@ django.setup()
 from django.utils import timezone
 from django_q.models import OrmQ
 from accounts.subscriptions.subscribing import Wish, subscribe
+from accounts.units.notices import notify_low
 from hubsite.coordination.wake_up import ask
 from jobs.models import Job, JobDocument
 from tests.accounts.factories import make_user
@@ -136,7 +138,7 @@ def test_what_hangs_outside_delays_no_launch_and_no_deletion(world: World) -> No
     told = json.loads(world.run(ASK_AGAIN + TELL).splitlines()[-1])
     assert told["tries"] == 1, "the other subscribers wait for the end of the cool-down"
     assert told["errors"][0].startswith("geoDB cannot be reached: ")
-    assert told["notified"] == 0, "who got no e-mail does not count as notified"
+    assert told["mailed"] == 0, "who got no e-mail does not count as told"
 
 
 def test_a_launch_is_made_while_both_calls_still_hang(world: World) -> None:

@@ -5,20 +5,16 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from django.contrib.sessions.models import Session
-from django.core import mail
-from django.db.models import QuerySet
 from django.test import Client as HttpClient
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts import tasks
-from accounts.models import Balance, ExpiringUnits, LedgerEntry, MonthlyGrant
+from accounts.models import ExpiringUnits, LedgerEntry, MonthlyGrant, Notice
 from accounts.units import ledger, notices
 from accounts.units.expiry import expire_due, expiring_next, grant_expiring, take
 from accounts.units.monthly import grant_due, month_of
-from hubsite.coordination.lock import Lock
 from tests.accounts.factories import bearer, make_user
 
 pytestmark = pytest.mark.django_db
@@ -214,131 +210,40 @@ def test_my_units_tell_what_comes_and_goes(user):
     assert answer["monthly"][0]["units"] == 100
 
 
-@pytest.fixture
-def mail_server(settings):
-    settings.HUB = {**settings.HUB, "XCUBE_HUB_EMAIL_URL": "smtp://mail.example.org"}
-
-
-def test_a_low_balance_is_told_once_each_time(user, mail_server):
+def test_a_low_balance_is_told_once_each_time(user):
     ledger.grant(user, 150, key="1")
     assert notices.notify_low() == 0
     spend(user, 60, "a-job")
     for _ in range(2):
         notices.notify_low()
-    (message,) = mail.outbox
-    assert message.to == ["ann@example.org"]
-    assert "90 processing units" in message.body
+    assert "90 processing units" in user.notices.get().text
     ledger.grant(user, 100, key="2")
     notices.notify_low()
     spend(user, 100, "another")
     notices.notify_low()
-    assert len(mail.outbox) == 2
+    assert user.notices.count() == 2
 
 
-def test_nobody_is_told_who_never_had_units_or_where_no_mail_server_is(user, settings):
+def test_nobody_is_told_who_never_had_units_or_is_a_machine(user):
     ledger.grant(user, 5, key="1")
-    assert notices.notify_low() == 0
-    settings.HUB = {**settings.HUB, "XCUBE_HUB_EMAIL_URL": "smtp://mail.example.org"}
     newcomer = make_user()
     ledger.reserve(newcomer, 0, reference="free", key="r")
     make_user("machine@service.invalid", units=5, is_service_account=True)
+    make_user(units=5, is_active=False)
     assert notices.notify_low() == 1
-    assert [message.to for message in mail.outbox] == [[user.email]]
+    assert Notice.objects.get().user == user
 
 
-def test_a_mail_server_that_is_away_is_tried_again(user, mail_server, monkeypatch):
-    ledger.grant(user, 5, key="1")
-
-    def away(*args, **options):
-        raise OSError("Connection refused")
-
-    with monkeypatch.context() as context:
-        context.setattr(notices, "get_connection", away)
-        assert notices.notify_low() == 0
-    assert Balance.objects.get(user=user).low_noticed_at is None
-    assert notices.notify_low() == 0, "it is left alone for some minutes"
-    Lock.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-    assert notices.notify_low() == 1
-
-
-def test_the_threshold_is_the_operators(user, settings):
-    ledger.grant(user, 5, key="1")
-    me = "/api/v2/users/me"
-    assert HttpClient().get(me, headers=bearer(user)).json()["units"]["is_low"]
-    settings.HUB = {**settings.HUB, "XCUBE_HUB_LOW_UNITS": 0}
-    assert not HttpClient().get(me, headers=bearer(user)).json()["units"]["is_low"]
-
-
-def test_the_page_tells_units_and_that_few_are_left(user):
-    ledger.grant(user, 42, key="1", reason="<b>gift</b>")
-    browser = HttpClient()
-    browser.force_login(user)
-    page = browser.get("/account/").content.decode()
-    assert "Few are left" in page
-    assert "42" in page
-    assert "<b>gift" not in page
-
-
-def test_housekeeping_drops_sessions_that_have_ended(client, user):
-    client.force_login(user)
-    ended = HttpClient()
-    ended.force_login(user)
-    rows = Session.objects.filter(session_key=ended.session.session_key)
-    rows.update(expire_date=timezone.now() - timedelta(seconds=1))
-    housekeeping()
-    assert not rows.exists()
-    assert client.get("/account/").status_code == 200
-
-
-def test_units_that_were_granted_for_good_are_not_made_to_expire_by_their_key(user):
-    ledger.grant(user, 5, key="k")
-    ledger.grant(user, 100, key="others")
-    grant_expiring(user, 99, expires_at=DECEMBER, key="k")
-    assert expire_due(now=JANUARY) == 0
-    assert ledger.available(user) == 105
-
-
-def expire_by_a_clock_ahead(at: datetime) -> int:
-    """A tick at a time that has not come yet: its entries are dated then."""
-    before = set(LedgerEntry.objects.values_list("pk", flat=True))
-    units = expire_due(now=at)
-    QuerySet(LedgerEntry).exclude(pk__in=before).update(created_at=at)
-    return units
-
-
-@pytest.mark.parametrize("reserved", [0, 30])
-def test_a_clock_that_was_ahead_expires_nothing_for_good(user, reserved):
-    grant_expiring(user, 50, expires_at=DECEMBER, key="short")
-    spend(user, 10, "a-job")
-    ledger.reserve(user, reserved, reference="runs", key="r")
-    assert expire_by_a_clock_ahead(DECEMBER + timedelta(hours=1)) == 40 - reserved
-    before = DECEMBER - timedelta(days=1)
+def test_units_that_expire_within_a_week_are_told_once(user, django_assert_num_queries):
+    now = timezone.now()
+    for days, units in ((3, 40), (6, 30), (20, 10)):
+        grant_expiring(user, units, expires_at=now + timedelta(days=days), key=f"{days}")
+    spend(user, 50, "a-job")  # what expires soonest is spent first
     for _ in range(2):
-        assert expire_due(now=before) == 0
-        assert ledger.available(user) == 40 - reserved
-    ledger.release("runs")
-    spend(user, 5, "another")
-    assert expiring_next(user) == [(DECEMBER, 35)]
-    assert expire_due(now=DECEMBER) == 35, "when it is really over"
-    assert ledger.available(user) == 0
-    assert ledger.check_ledger() == []
-
-
-def test_units_come_back_after_each_time_that_the_clock_was_ahead(user):
-    grant_expiring(user, 50, expires_at=DECEMBER, key="short")
-    ledger.grant(user, 7, key="lasting")
-    for _ in range(3):
-        assert expire_by_a_clock_ahead(DECEMBER + timedelta(hours=1)) == 50
-        assert ledger.available(user) == 7
-        assert expire_due(now=DECEMBER - timedelta(days=1)) == 0
-        assert ledger.available(user) == 57
-    assert expire_due(now=DECEMBER) == 50
-    assert ledger.check_ledger() == []
-
-
-def test_what_expired_in_time_stays_expired(user):
-    grant_expiring(user, 50, expires_at=DECEMBER, key="short")
-    grant_expiring(user, 20, expires_at=JANUARY, key="long")
-    assert expire_by_a_clock_ahead(DECEMBER) == 50
-    assert expire_due(now=DECEMBER + timedelta(minutes=1)) == 0
-    assert ledger.available(user) == 20
+        notices.notify_expiring()
+    day = now + timedelta(days=6)
+    assert user.notices.get().text.startswith(f"20 processing units last until {day:%Y-%m-%d}")
+    assert notices.notify_expiring(now + timedelta(days=14)) == 1
+    grant_expiring(user, 5, expires_at=now + timedelta(days=300), key="far")
+    with django_assert_num_queries(1):
+        assert notices.notify_expiring() == 0

@@ -1,0 +1,66 @@
+"""Notices, webhooks and what was sent of them in the admin. Secrets are not shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from ..models import Notice, NoticeMail, Webhook, WebhookDelivery
+from .base import ReadOnlyAdmin
+
+
+@admin.register(Notice)
+class NoticeAdmin(ReadOnlyAdmin):
+    """What users were told."""
+
+    list_display = ["created_at", "user", "kind", "title", "read_at"]
+    list_filter = ["kind", ("read_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["user"]
+    search_fields = ["user__email", "=user__username", "=subject"]
+
+
+@admin.register(NoticeMail)
+class NoticeMailAdmin(ReadOnlyAdmin):
+    """Each user's next e-mail, and how the last one went."""
+
+    list_display = ["user", "state", "is_off", "attempts", "due_at", "sent_at", "error"]
+    list_filter = ["state", "is_off"]
+    list_select_related = ["user"]
+    search_fields = ["user__email", "=user__username"]
+
+
+@admin.register(Webhook)
+class WebhookAdmin(ReadOnlyAdmin):
+    """Where users' notices are sent. Operators may switch one off."""
+
+    actions = ["switch_off"]
+    exclude = ["secret", "former_secret"]
+    list_display = ["name", "user", "url", "failures", "failing_since", "off_at", "off_reason"]
+    list_filter = [("off_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["user"]
+    search_fields = ["user__email", "=user__username", "url"]
+
+    @admin.action(description="Switch off", permissions=["operate"])
+    def switch_off(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> None:
+        off = queryset.filter(off_at=None).update(
+            off_at=timezone.now(), off_reason="An operator switched it off."
+        )
+        messages.success(request, f"{off} switched off; their owners can switch them on again.")
+
+
+@admin.register(WebhookDelivery)
+class WebhookDeliveryAdmin(ReadOnlyAdmin):
+    """What was sent to webhooks, and with which outcome."""
+
+    list_display = ["created_at", "webhook", "kind", "state", "attempts", "status", "error"]
+    list_filter = ["state"]
+    list_select_related = ["webhook", "notice"]
+    search_fields = ["=message_id", "webhook__user__email"]
+
+    @admin.display(description="Kind")
+    def kind(self, delivery: WebhookDelivery) -> Any:
+        return delivery.notice.kind
