@@ -13,6 +13,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
 
 
 def everyone(request: HttpRequest) -> bool:
@@ -49,9 +50,16 @@ def register(entry: Entry) -> None:
 
 
 def entries(request: HttpRequest) -> dict[str, Any]:
-    """`navigation`: the links that this caller sees, the present one marked."""
+    """`navigation`: the links that this caller sees, the present one marked.
+
+    Only pages look at it, not the parts of a page that templates render by themselves.
+    """
     if not hasattr(request, "user"):  # an error before sessions were read
         return {"navigation": []}
+    return {"navigation": SimpleLazyObject(lambda: _links(request))}
+
+
+def _links(request: HttpRequest) -> list[dict[str, Any]]:
     shown = sorted((e for e in _entries.values() if e.is_shown(request)), key=_position)
     links = [
         {"title": entry.title, "url": reverse(entry.url_name), "count": entry.count(request)}
@@ -59,7 +67,7 @@ def entries(request: HttpRequest) -> dict[str, Any]:
     ]
     for link in links:
         link["is_current"] = request.path.startswith(link["url"])
-    return {"navigation": links}
+    return links
 
 
 def _position(entry: Entry) -> int:

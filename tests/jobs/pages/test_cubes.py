@@ -74,14 +74,14 @@ def test_the_list_goes_on_page_by_page(browser, user):
 def test_its_queries_do_not_grow(browser, user, django_assert_max_num_queries, count):
     for number in range(count):
         make_job(user, state=State.SUCCEEDED if number % 2 else State.RUNNING)
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(14):
         browser.get("/cubes/")
 
 
 def test_a_page_tells_all_of_a_job(browser, user, django_assert_max_num_queries):
     job = make_job(user, state=State.FAILED, reason=Reason.OUT_OF_MEMORY, message="It needed 5 GB.")
     logs.append(job.pk, [LogChunk(0, ["<b>line</b>", "MemoryError"])])
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(18):
         page = text(browser.get(f"/cubes/{job.job_id}/"))
     assert "It needed 5 GB." in page
     assert "smaller chunks" in page
@@ -175,7 +175,7 @@ class TestChanges:
         for _ in range(10):
             make_job(user, state=State.RUNNING)
         cursor = cursor_of(user)
-        with django_assert_max_num_queries(6):
+        with django_assert_max_num_queries(7):
             assert self.ask(browser, cursor).status_code == 304
         assert self.ask(browser, "x" * 5000).status_code == 200
 
