@@ -14,6 +14,7 @@ class AccountsConfig(AppConfig):
         from .notices import kinds, reading
         from .pages import sharing
         from .sharing import waiting
+        from .units import dashboard
 
         metrics.register()
         kinds.register(
@@ -25,6 +26,7 @@ class AccountsConfig(AppConfig):
         )
         waiting.listen()
         navigation.register(Entry("Shared", "shared-list", 30, navigation.signed_in))
+        slots.fill("dashboard", "accounts/dashboard.html", dashboard.of_units)
         slots.fill("sharing", "sharing/of_subject.html", sharing.of_subject)
         ticks.every(30, "accounts.tasks.register_in_geodb", queue=queues.OUTSIDE)
         ticks.housekeeping("accounts.tasks.delete_expired_tokens", deletes=True)

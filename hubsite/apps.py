@@ -9,14 +9,15 @@ class HubsiteConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks
-        from .console import navigation
+        from .console import navigation, slots
         from .console.navigation import Entry
         from .coordination import queues, ticks
-        from .health import metrics, parts, site
+        from .health import dashboard, metrics, parts, site
 
         navigation.register(Entry("API", "api-docs", 80))
         navigation.register(Entry("Status", "health-ready", 85))
         navigation.register(Entry("Admin", "admin:index", 90, navigation.staff))
+        slots.fill("dashboard", "hubsite/dashboard.html", dashboard.of_parts)
         site.register()
         metrics.register(metrics.of_parts, kept_s=parts.KEPT_S)
         checks.log_former_names()

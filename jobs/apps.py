@@ -15,7 +15,7 @@ class JobsConfig(AppConfig):
         from hubsite.coordination import queues, ticks
         from hubsite.engines import followers
 
-        from . import checks, deletion, health, metrics, notices  # noqa: F401  (registers the checks)
+        from . import checks, dashboard, deletion, health, metrics, notices  # noqa: F401
         from .following import make_follower
         from .pages import cubes, offer, shared
         from .results import sharing
@@ -33,6 +33,7 @@ class JobsConfig(AppConfig):
         followers.register("runs", make_follower)
         navigation.register(Entry("My cubes", "cubes", 10, navigation.signed_in))
         slots.fill("home", "jobs/stores_of_home.html", offer.offered_stores)
+        slots.fill("dashboard", "jobs/dashboard.html", dashboard.of_jobs)
         changes.watch("jobs", cubes.cursor)
         kinds.register(*notices.KINDS.values())
         sharing.register(shared.show)

@@ -17,7 +17,7 @@ class ServicesConfig(AppConfig):
         from hubsite.engines import followers
         from jobs import output_changes
 
-        from . import deletion, health, metrics, notices
+        from . import dashboard, deletion, health, metrics, notices
         from .access import sharing
         from .following import make_follower
         from .geoserver import deletion as geoserver_deletion
@@ -46,6 +46,7 @@ class ServicesConfig(AppConfig):
         also(stop=geoserver_deletion.stop, forget=geoserver_deletion.forget)
         metrics.register()
         navigation.register(Entry("Services", "services", 20, navigation.signed_in))
+        slots.fill("dashboard", "services/dashboard.html", dashboard.of_services)
         slots.fill("job-actions", "services/open_in_viewer.html", viewers.viewer_button)
         changes.watch("services", viewers.cursor)
         followers.register("services", make_follower)

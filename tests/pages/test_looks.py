@@ -32,7 +32,7 @@ ADMIN_LISTS = (
     "auth_group",
     "services_serviceinstance",
     "services_serviceprofile",
-    "services_share",
+    "accounts_share",
     "hubsite_switch",
 )
 
