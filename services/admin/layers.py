@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -56,7 +57,7 @@ class LayerAdmin(ReadOnlyAdmin):
     def drift(self, request: HttpRequest) -> HttpResponse:
         """Rows that GeoServer does not agree with, and its layers without a row."""
         if not self.has_view_permission(request):
-            return self.admin_site.login(request)
+            raise PermissionDenied
         rows, strays = operating.differing(), StrayLayer.objects.all()
         context = {
             **self.admin_site.each_context(request),

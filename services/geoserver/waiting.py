@@ -26,11 +26,15 @@ def wait_for_worker(layer: Layer, who: str) -> Layer | None:
     try:
         with place_to_wait(who):
             while found is not None and not _is_over(found) and time.monotonic() < give_up:
-                time.sleep(PAUSE_S)
+                pause()
                 found = Layer.objects.filter(pk=layer.pk).first()
     except Refused:
         pass  # no place to wait: the answer says what the state is so far
     return found
+
+
+def pause() -> None:
+    time.sleep(PAUSE_S)
 
 
 def _is_over(layer: Layer) -> bool:
