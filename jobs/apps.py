@@ -16,6 +16,7 @@ class JobsConfig(AppConfig):
         from hubsite.engines import followers
 
         from . import checks, dashboard, deletion, health, metrics, notices  # noqa: F401
+        from .discovery import keeping
         from .following import make_follower
         from .pages import cubes, offer, shared
         from .results import sharing
@@ -25,6 +26,8 @@ class JobsConfig(AppConfig):
         ticks.on_demand("jobs.tasks.remove_objects", queue=queues.OUTSIDE)
         ticks.on_demand("jobs.tasks.remove_outputs", queue=queues.OUTSIDE)
         ticks.every(60, "jobs.tasks.rerun_due", queue=queues.OUTSIDE)
+        ticks.on_demand("jobs.tasks.refresh_stores", queue=queues.OUTSIDE)
+        ticks.housekeeping("jobs.tasks.forget_stores", deletes=True)
         ticks.housekeeping("jobs.tasks.forget_code", deletes=True)
         ticks.housekeeping("jobs.tasks.forget_requests", deletes=True)
         ticks.housekeeping("jobs.tasks.forget_idempotency_keys", deletes=True)
@@ -37,5 +40,6 @@ class JobsConfig(AppConfig):
         changes.watch("jobs", cubes.cursor)
         kinds.register(*notices.KINDS.values())
         sharing.register(shared.show)
+        keeping.listen()
         health.register()
         metrics.register()

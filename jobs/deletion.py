@@ -17,6 +17,7 @@ from .models import (
     JobEvent,
     JobLog,
     QuickLook,
+    StoreListing,
 )
 from .tasks import remove_soon
 
@@ -40,6 +41,7 @@ def forget(user: User, old: str, new: str) -> None:
     JobLog.objects.filter(job__owner=user).delete()
     CubeRecord.objects.filter(job__owner=user).delete()
     QuickLook.objects.filter(job__owner=user).delete()
+    StoreListing.objects.filter(owner=user).delete()
     JobEvent.objects.filter(job__owner=user).update(message="")
     JobEvent.objects.filter(actor=old).update(actor=new)  # also what an operator once cancelled
     IdempotencyKey.objects.filter(owner=user).delete()

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from hubsite.engines import base as engines
 
+from .discovery.rows import StoreDescription, StoreListing, StoreListingPart  # noqa: F401
 from .levels import levels_name
 
 XCUBE_GEN = "xcube_gen"

@@ -100,6 +100,16 @@ class JobsSettings(AccountsSettings, EngineSettings):
     """How many days pictures of cubes (quick-looks) are kept: at most 12 of 64 kB for each job,
     mostly a tenth of that. 0: none are made."""
 
+    stores_fresh_s: int = setting(
+        "XCUBE_HUB_STORES_FRESH_S",
+        whole_number,
+        300,
+        minimum=1,
+        maximum=86400,
+    )
+    """How long, in seconds, the list of a store's data sets and their descriptions count as true.
+    What a job writes is seen at once; this is for what others put there."""
+
     cubegens_silent: bool = setting(
         "CUBEGENS_SILENT",
         boolean,

@@ -11,6 +11,7 @@ from hubsite.coordination.wake_up import wake_up
 from hubsite.health import heartbeat
 
 from . import launching, outputs, quicklooks, removal, repeating
+from .discovery import keeping, listing
 from .models import IdempotencyKey, Job, JobDocument
 
 
@@ -40,6 +41,16 @@ def remove_outputs() -> None:
 def rerun_due() -> None:
     """Submit failed jobs again that operators chose. It waits for estimates."""
     repeating.rerun_due()
+
+
+def refresh_stores() -> None:
+    """List the data sets of stores that are slow to list, because someone wants to see them."""
+    listing.refresh_wanted(seconds=10)
+
+
+def forget_stores() -> int:
+    """Delete what was found in stores and no one has asked for since."""
+    return keeping.forget_old()
 
 
 def sweep() -> None:

@@ -109,6 +109,8 @@ def start_runner(xcube_python: Path, *options: str) -> subprocess.Popen:
             paths.control_socket(),
             "--estimate-socket",
             paths.estimate_socket(),
+            "--stores-socket",
+            paths.stores_socket(),
             "--runs-dir",
             paths.runs_dir(),
             "--services-dir",

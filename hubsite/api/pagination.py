@@ -26,7 +26,12 @@ def page(request: Request, queryset: QuerySet) -> tuple[QuerySet, dict[str, str]
     """The requested part of `queryset`, and the headers to send with it."""
     limit = query_integer(request, "limit", MAX_LIMIT, most=MAX_LIMIT)
     offset = query_integer(request, "offset", 0, most=10**9)
-    total = queryset.count()
+    headers = page_headers(request, total=queryset.count(), offset=offset, limit=limit)
+    return queryset[offset : offset + limit], headers
+
+
+def page_headers(request: Request, *, total: int, offset: int, limit: int) -> dict[str, str]:
+    """The headers of a part of a list: how long it is, and where the other parts are."""
     headers = {"X-Total-Count": str(total)}
     links = []
     if offset + limit < total and limit:
@@ -37,7 +42,7 @@ def page(request: Request, queryset: QuerySet) -> tuple[QuerySet, dict[str, str]
         headers["Link"] = ", ".join(
             f'<{_link(request, limit=limit, offset=start)}>; rel="{rel}"' for start, rel in links
         )
-    return queryset[offset : offset + limit], headers
+    return headers
 
 
 def _link(request: Request, **changes: int) -> str:

@@ -22,6 +22,7 @@ from .pagination import MAX_LIMIT
 
 TAGS = {
     "Cube generation": "Estimate, submit, watch and cancel cube generations.",
+    "Data stores": "What the data stores of this hub hold, and how it is opened.",
     "Services": "Start xcube servers with their viewer, share, keep and stop them.",
     "Sharing": "What others may use of yours, and you of theirs.",
     "GeoServer layers": "Publish collections of geoDB as maps (WMS) and features (WFS).",
@@ -35,6 +36,7 @@ _TAGS_BY_PATH = {
     "cubegens": "Cube generation",
     "notices": "Notices",
     "oauth": "Accounts",
+    "stores": "Data stores",
     "users": "Accounts",
     "webhooks": "Notices",
 }

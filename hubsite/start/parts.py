@@ -15,7 +15,13 @@ from ..configuration.reading import BASE_DIR, read
 from ..configuration.reading import environment as own_environment
 from ..configuration.table import SETTINGS
 from ..coordination import queues
-from ..engines.local.paths import control_socket, estimate_socket, runs_dir, services_dir
+from ..engines.local.paths import (
+    control_socket,
+    estimate_socket,
+    runs_dir,
+    services_dir,
+    stores_socket,
+)
 from .process_supervisor import Part
 from .secrets import derived_secret
 
@@ -94,9 +100,11 @@ def _runner_argv() -> list[str]:
         str(hub.xcube_python), "-m", "jobs.runner", "serve",
         "--socket", str(control_socket()),
         "--estimate-socket", str(estimate_socket()),
+        "--stores-socket", str(stores_socket()),
         "--runs-dir", str(runs_dir()),
         "--services-dir", str(services_dir()),
         "--estimators", str(hub.estimators),
+        "--store-readers", str(hub.store_readers),
     ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from .quicklook_views import QuickLookViewSet
 from .result_views import CatalogueViewSet, ResultViewSet
 from .run_views import RunViewSet
 from .share_views import ResultShareViewSet
+from .store_views import StoreDataViewSet, StoreViewSet
 from .usage_views import UsageViewSet
 from .views import CubegenViewSet, CubeInfoViewSet, UploadedCodeViewSet, VersionViewSet
 
@@ -41,6 +42,11 @@ urlpatterns = [
     path("stac", CatalogueViewSet.as_view({"get": "root"}), name="stac"),
     path("stac/<slug:month>", CatalogueViewSet.as_view({"get": "month"})),
     path("stac/<slug:month>/<int:page>", CatalogueViewSet.as_view({"get": "page"})),
+    path("stores", StoreViewSet.as_view({"get": "list"})),
+    path("stores/<str:store>", StoreViewSet.as_view({"get": "retrieve"})),
+    path("stores/<str:store>/parameters", StoreViewSet.as_view({"get": "parameters"})),
+    path("stores/<str:store>/data", StoreDataViewSet.as_view({"get": "list"})),
+    path("stores/<str:store>/data/<path:data_id>", StoreDataViewSet.as_view({"get": "retrieve"})),
     path("cubegens/<slug:job_id>/code", RunViewSet.as_view({"get": "code"})),
     path("cubegens/<slug:job_id>/callbacks", RunViewSet.as_view({"put": "report"})),
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 MAX_UNITS = 2**62  # fits a BigInteger column, with room for sums
 
@@ -25,6 +26,16 @@ class Price:
     input_punits_weight: float = 1.0
     output_punits_weight: float = 1.0
     free: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """As the stores file has it."""
+        return {
+            "scheme": "free" if self.free else "punits",
+            "input_pixels_per_punit": self.input_pixels_per_punit,
+            "output_pixels_per_punit": self.output_pixels_per_punit,
+            "input_punits_weight": self.input_punits_weight,
+            "output_punits_weight": self.output_punits_weight,
+        }
 
     def units(
         self, *, width: int, height: int, layers: int, levels: Sequence[CubeSize] = ()

@@ -20,32 +20,49 @@ class EstimatorUnreachable(Exception):
 
 
 def call(
-    address: str, secret: str, method: str, path: str, body: Any = None, *, timeout_s: float
+    address: str,
+    secret: str,
+    method: str,
+    path: str,
+    body: Any = None,
+    *,
+    timeout_s: float,
+    most_bytes: int | None = None,
 ) -> Reply:
-    """One request below `address`, within `timeout_s`. Raises EstimatorUnreachable."""
+    """One request below `address`, within `timeout_s`. Raises EstimatorUnreachable.
+
+    An answer of more than `most_bytes` (ANSWER_BYTES by default) is none.
+    """
+    most_bytes = most_bytes or ANSWER_BYTES
     give_up = time.monotonic() + timeout_s
     try:
         try:
-            answer = _call(address, secret, method, path, body, timeout_s)
+            answer = _call(address, secret, method, path, body, timeout_s, most_bytes)
         except http_client.NotTaken:
             # It is being replaced. An estimate changes nothing, and another estimator may be there.
             left_s = give_up - time.monotonic()
             if left_s <= 0:
                 raise
-            answer = _call(address, secret, method, path, body, left_s)
+            answer = _call(address, secret, method, path, body, left_s, most_bytes)
         return Reply(answer.status, storable(answer.json()))
     except (http_client.NoAnswer, ValueError) as error:
         raise EstimatorUnreachable(f"{type(error).__name__}: {error}") from error
 
 
 def _call(
-    address: str, secret: str, method: str, path: str, body: Any, timeout_s: float
+    address: str,
+    secret: str,
+    method: str,
+    path: str,
+    body: Any,
+    timeout_s: float,
+    most_bytes: int,
 ) -> http_client.Answer:
     return http_client.call(
         method,
         address.rstrip("/") + path,
         timeout_s=timeout_s,
-        most_bytes=ANSWER_BYTES,
+        most_bytes=most_bytes,
         headers={"Authorization": f"Bearer {secret}"},
         body=body,
         through_proxy=False,

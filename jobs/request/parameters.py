@@ -8,7 +8,7 @@ get_write_data_params_schema). Every other parameter is refused by its name.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import FieldError
@@ -29,14 +29,19 @@ DTYPES += ("float32", "float64")
 
 @dataclass(frozen=True)
 class Kind:
-    """The rule of a value: the sentence that a caller reads, and the test."""
+    """The rule of a value: the sentence that a caller reads, the test, and the JSON Schema."""
 
     expected: str
     accepts: Callable[[Any], bool]
+    schema: dict[str, Any] = field(default_factory=dict, kw_only=True)
 
     def faults(self, field: str, value: Any) -> Iterator[FieldError]:
         if not self.accepts(value):
             yield FieldError(field, f"expected {self.expected}")
+
+    def json_schema(self) -> dict[str, Any]:
+        """The rule as JSON Schema, for those who make forms of it."""
+        return {**self.schema, "description": f"Expected: {self.expected}."}
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,18 @@ class Members(Kind):
             else:
                 yield from kind.faults(member(field, name), item)
 
+    def json_schema(self) -> dict[str, Any]:
+        found = {**super().json_schema(), "type": "object", "maxProperties": self.most}
+        if isinstance(self.each, dict):
+            return found | object_schema(self.each)
+        return {**found, "additionalProperties": self.each.json_schema()}
+
+
+def object_schema(table: dict[str, Kind]) -> dict[str, Any]:
+    """The JSON Schema of an object whose members the table names."""
+    members = {name: kind.json_schema() for name, kind in sorted(table.items())}
+    return {"type": "object", "properties": members, "additionalProperties": False}
+
 
 def _is_int(value: Any, least: int, most: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
@@ -76,29 +93,51 @@ def _is_pair(value: Any, least: int, most: int) -> bool:
     )
 
 
+def _integers(least: int, most: int) -> dict[str, Any]:
+    return {"type": "integer", "minimum": least, "maximum": most}
+
+
+def _pairs(least: int) -> dict[str, Any]:
+    return {"type": "array", "items": _integers(least, MAX_TILE), "minItems": 2, "maxItems": 2}
+
+
 def _integer(least: int, most: int) -> Kind:
-    return Kind(f"an integer of {least} to {most}", lambda value: _is_int(value, least, most))
+    return Kind(
+        f"an integer of {least} to {most}",
+        lambda value: _is_int(value, least, most),
+        schema=_integers(least, most),
+    )
 
 
 def _choice(*choices: Any) -> Kind:
     shown = " or ".join(repr(choice) for choice in choices)
-    return Kind(shown, lambda value: not isinstance(value, bool) and value in choices)
+    return Kind(
+        shown,
+        lambda value: not isinstance(value, bool) and value in choices,
+        schema={"enum": list(choices)},
+    )
 
 
 def _pair(least: int) -> Kind:
     return Kind(
         f"two integers [width, height] of {least} to {MAX_TILE}",
         lambda value: _is_pair(value, least, MAX_TILE),
+        schema=_pairs(least),
     )
 
 
-_BOOLEAN = Kind("true or false", lambda value: isinstance(value, bool))
-_NUMBER = Kind("a number", _is_number)
-_TEXT = Kind("a text of 1 to 256 characters", _is_text)
+_BOOLEAN = Kind("true or false", lambda value: isinstance(value, bool), schema={"type": "boolean"})
+_NUMBER = Kind("a number", _is_number, schema={"type": "number"})
+_TEXT = Kind(
+    "a text of 1 to 256 characters",
+    _is_text,
+    schema={"type": "string", "minLength": 1, "maxLength": 256},
+)
 _DTYPE = _choice(*DTYPES)
 _NAMES = Kind(
     f"a list of at most {MAX_NAMES} names",
     lambda value: isinstance(value, list) and len(value) <= MAX_NAMES and all(map(_is_text, value)),
+    schema={"type": "array", "items": _TEXT.schema, "maxItems": MAX_NAMES},
 )
 _CHUNKS = Members(
     f"an object of at most {MAX_DIMENSIONS} dimensions and their chunk sizes",
@@ -106,6 +145,7 @@ _CHUNKS = Members(
     Kind(
         'an integer greater than 0, "auto", or null',
         lambda value: value is None or value == "auto" or _is_int(value, 1, MAX_CHUNK),
+        schema={"anyOf": [_integers(1, MAX_CHUNK), {"enum": ["auto", None]}]},
     ),
     most=MAX_DIMENSIONS,
 )
@@ -119,7 +159,11 @@ _ENCODING = Members(
             "dtype": _DTYPE,
             "scale_factor": _NUMBER,
             "add_offset": _NUMBER,
-            "_FillValue": Kind("a number or null", lambda v: v is None or _is_number(v)),
+            "_FillValue": Kind(
+                "a number or null",
+                lambda v: v is None or _is_number(v),
+                schema={"type": ["number", "null"]},
+            ),
             "units": _TEXT,
             "calendar": _TEXT,
         },
@@ -182,11 +226,22 @@ WRITE_PARAMS: dict[str, dict[str, Kind]] = {
         "tile_size": Kind(
             f"an integer of 2 to {MAX_TILE}, or two [width, height]",
             lambda value: _is_int(value, 2, MAX_TILE) or _is_pair(value, 2, MAX_TILE),
+            schema={"anyOf": [_integers(2, MAX_TILE), _pairs(2)]},
         ),
         "num_levels": _integer(1, MAX_LEVELS),
         "agg_methods": _AggMethods(
             "one of " + ", ".join(AGGREGATIONS) + ", or an object of variables and one each",
             lambda value: isinstance(value, str) and value in AGGREGATIONS,
+            schema={
+                "anyOf": [
+                    _AGGREGATION.schema,
+                    {
+                        "type": "object",
+                        "additionalProperties": _AGGREGATION.schema,
+                        "maxProperties": MAX_NAMES,
+                    },
+                ]
+            },
         ),
         "use_saved_levels": _BOOLEAN,
     },

@@ -54,6 +54,13 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         help="where estimates and versions are answered (created, mode 0600)",
     )
     serve.add_argument(
+        "--stores-socket",
+        type=_path,
+        metavar="PATH",
+        help="where store readers answer what data stores hold (created, mode 0600); without it "
+        "there are none",
+    )
+    serve.add_argument(
         "--services-dir",
         type=_path,
         metavar="DIR",
@@ -171,6 +178,13 @@ def _add_estimators(command: argparse.ArgumentParser) -> None:
         help="processes that answer estimates (default: %(default)s, one per core)",
     )
     command.add_argument(
+        "--store-readers",
+        type=_count,
+        default=3,
+        metavar="N",
+        help="processes that look into data stores (default: %(default)s)",
+    )
+    command.add_argument(
         "--estimate-limit",
         type=_seconds,
         default=30.0,
@@ -247,6 +261,7 @@ def main() -> int:
             secret_file=options.secret_file,
             cache_dir=options.cache_dir,
             estimators=max(1, options.estimators),
+            store_readers=max(1, options.store_readers),
             estimate_limit_s=options.estimate_limit,
             estimate_memory_bytes=options.estimate_memory << 20,
         )
@@ -273,6 +288,8 @@ def main() -> int:
         services_dir=options.services_dir,
         alone_s=options.alone_limit,
         estimators=options.estimators,
+        stores_socket_path=options.stores_socket,
+        store_readers=options.store_readers,
         estimate_limit_s=options.estimate_limit,
         estimate_memory_bytes=options.estimate_memory << 20,
         allow_standins=options.allow_standins,

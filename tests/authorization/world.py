@@ -100,6 +100,8 @@ class World:
             "rest": "datasets",
             "url": "nothing/of/this/name",
             "name": "sst",
+            "store": "demo",
+            "data_id": "demo.zarr",
             "action": _action(endpoint),
         }
         nobodys = {

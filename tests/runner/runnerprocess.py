@@ -60,6 +60,7 @@ class Runner:
         self.inherited: tuple[int, ...] = ()
         self.control = self.root / "control.sock"
         self.estimates = self.root / "estimates.sock"
+        self.stores = self.root / "stores.sock"
         self.runs = self.root / "runs"
         self.services = self.root / "services"
         self.log = self.root / "stderr"
@@ -85,6 +86,10 @@ class Runner:
             str(self.control),
             "--estimate-socket",
             str(self.estimates),
+            "--stores-socket",
+            str(self.stores),
+            "--store-readers",
+            "1",
             "--services-dir",
             str(self.services),
             "--allow-standins",

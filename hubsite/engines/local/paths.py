@@ -28,6 +28,11 @@ def estimate_socket() -> Path:
     return _socket("estimate.sock")
 
 
+def stores_socket() -> Path:
+    """Where store readers answer."""
+    return _socket("stores.sock")
+
+
 def _socket(name: str) -> Path:
     """The folder of sockets: in the data folder, or temporary if that path is too long."""
     path = settings.DATA_DIR / name

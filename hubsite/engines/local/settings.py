@@ -45,6 +45,17 @@ class LocalSettings(SiteSettings):
     )
     """Services that may be awake on this machine at once; each takes about 60 MB."""
 
+    store_readers: int = setting(
+        "XCUBE_HUB_STORE_READERS",
+        whole_number,
+        3,
+        minimum=1,
+        maximum=100,
+    )
+    """Processes that look into data stores for those who browse them. One store has two of them at
+    most, and stores that did not answer share one. With estimators on other machines: how many of
+    theirs this machine may use."""
+
     estimators: int = setting(
         "XCUBE_HUB_ESTIMATORS",
         whole_number,

@@ -155,7 +155,6 @@ def _configured_path() -> Path | None:
 
 
 def _described(store: Store) -> dict:
-    price = store.price
     return {
         "name": store.name,
         "title": store.title,
@@ -164,15 +163,7 @@ def _described(store: Store) -> dict:
         "readable": store.readable,
         "writable": store.writable,
         "per_user": store.per_user,
-        "price": None
-        if price is None
-        else {
-            "scheme": "free" if price.free else "punits",
-            "input_pixels_per_punit": price.input_pixels_per_punit,
-            "output_pixels_per_punit": price.output_pixels_per_punit,
-            "input_punits_weight": price.input_punits_weight,
-            "output_punits_weight": price.output_punits_weight,
-        },
+        "price": store.price.as_json() if store.price else None,
     }
 
 

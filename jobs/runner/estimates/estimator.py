@@ -17,7 +17,7 @@ from typing import Any
 from ..record.workload import WorkloadError, loads
 from ..system import linux
 from ..system.wire import CONTINUE, Request, RequestReader, WireError, error_response, response
-from ..work import estimate, probe, removal, warm
+from ..work import discovery, estimate, probe, removal, warm
 from ..work.cubegen import versions
 
 BODY_LIMIT = 1 << 20
@@ -32,7 +32,13 @@ OWN_STORE_LIMIT_S = 8.0
 """Limit for stores of the caller's own, because their servers may be slow on purpose."""
 
 
-_ANSWERS = {"/estimates": estimate.answer, "/removals": removal.answer, "/probes": probe.answer}
+_ANSWERS = {
+    "/estimates": estimate.answer,
+    "/removals": removal.answer,
+    "/probes": probe.answer,
+    "/stores": discovery.answer,
+}
+ENDPOINTS = ", ".join([*_ANSWERS, "/versions"])
 
 
 class Estimator:
@@ -93,7 +99,7 @@ class Estimator:
             return response(200, {"versions": self._versions()})
         answer = _ANSWERS.get(request.path)
         if answer is None:
-            raise WireError(404, "There are only /estimates, /removals, /probes and /versions.")
+            raise WireError(404, f"There are only {ENDPOINTS}.")
         if request.method != "POST":
             raise WireError(405, "Only POST is possible here.")
         try:
@@ -108,6 +114,8 @@ class Estimator:
         limit_s = self._limit_s
         if isinstance(body, dict) and body.get("egress"):
             limit_s = min(limit_s, OWN_STORE_LIMIT_S)
+        if isinstance(body, dict) and isinstance(wanted := body.get("limit_s"), int | float):
+            limit_s = max(0.1, min(limit_s, wanted))
         signal.setitimer(signal.ITIMER_REAL, limit_s)
         try:
             self._estimating = True

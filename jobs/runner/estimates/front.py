@@ -22,15 +22,19 @@ from ..system import linux
 from ..system.connections import Connection, Server
 from ..system.process import say
 from ..system.wire import Request, WireError, error_response, response
-from .estimator import BODY_LIMIT
+from .estimator import BODY_LIMIT, ENDPOINTS
 from .liveness import Liveness
 
 MAX_CONNECTIONS = 512
-ANSWER_BYTES = 4 << 20
+ANSWER_BYTES = 32 << 20
+"""A store may have 100,000 data sets."""
 QUEUE_S = 60.0
 FINISH_S = 5.0
 SECRET_CHARS = 32
-_METHODS = {"/estimates": "POST", "/removals": "POST", "/probes": "POST", "/versions": "GET"}
+_METHODS = {"/versions": "GET"}
+"""Of all other endpoints it is POST."""
+STORES = "/stores"
+"""Asked of store readers, which are no estimators: a store that hangs holds up no estimate."""
 _OPEN = {"/health", "/live"}
 
 
@@ -41,27 +45,38 @@ class _Waiting:
     until: float
 
 
+class Lane:
+    """Processes that listen at one socket, what they work on, and what waits for them."""
+
+    def __init__(self, socket_path: Path, places: int, answer_s: float):
+        """`places`: how many there are; `answer_s`: after that time one has answered or is dead."""
+        self.socket_path = socket_path
+        self.places = places
+        self.answer_s = answer_s
+        self.queue: deque[_Waiting] = deque()
+        self.errands: set[_Errand] = set()
+
+    @property
+    def is_quiet(self) -> bool:
+        return not (self.queue or self.errands)
+
+
 class Front:
     def __init__(
         self,
         *,
         listener: socket.socket,
-        estimators: Path,
-        places: int,
-        answer_s: float,
+        estimators: Lane,
+        readers: Lane,
         secret_file: Path,
         liveness: Liveness,
     ):
-        """`estimators`: the socket on which all of them listen; `places`: how many there are;
-        `answer_s`: the time after which one has answered or is dead."""
         self._listener = listener
         self._estimators = estimators
-        self._places = places
-        self._answer_s = answer_s
+        self._readers = readers
+        self._lanes = (estimators, readers)
         self._secret_file = secret_file
         self._liveness = liveness
-        self._queue: deque[_Waiting] = deque()
-        self._errands: set[_Errand] = set()
         self._stop_at = float("inf")
         self._selector = selectors.DefaultSelector()
         self._server = Server(
@@ -104,7 +119,7 @@ class Front:
     def _is_done(self) -> bool:
         if self._stop_at == float("inf"):
             return False
-        is_quiet = not (self._queue or self._errands or self._server.is_answering)
+        is_quiet = all(lane.is_quiet for lane in self._lanes) and not self._server.is_answering
         return is_quiet or time.monotonic() >= self._stop_at
 
     def _check(self, request: Request) -> None:
@@ -126,11 +141,9 @@ class Front:
         if request.path in _OPEN:
             connection.answer(self._health(request))
             return
-        method = _METHODS.get(request.path)
-        if method is None:
-            connection.answer(
-                error_response(404, "There are only /estimates, /removals, /probes and /versions.")
-            )
+        method = _METHODS.get(request.path, "POST")
+        if request.path not in ENDPOINTS.split(", "):
+            connection.answer(error_response(404, f"There are only {ENDPOINTS}."))
         elif request.method != method:
             connection.answer(error_response(405, f"Only {method} is possible here."))
         else:
@@ -139,7 +152,8 @@ class Front:
             )
             data = head.encode() + bytes(request.body)
             request.wipe()
-            self._queue.append(_Waiting(connection, data, time.monotonic() + QUEUE_S))
+            lane = self._readers if request.path == STORES else self._estimators
+            lane.queue.append(_Waiting(connection, data, time.monotonic() + QUEUE_S))
             self._tick()
 
     def _health(self, request: Request) -> bytes:
@@ -148,26 +162,30 @@ class Front:
         is_well = (
             self._liveness.are_ready if request.path == "/health" else self._liveness.are_alive
         )
-        busy = {"busy": len(self._errands), "waiting": len(self._queue)}
+        busy = {"busy": len(self._estimators.errands), "waiting": len(self._estimators.queue)}
         return response(200 if is_well else 503, {"ready": self._liveness.are_ready, **busy})
 
     def _tick(self) -> None:
         """End requests that take too long, and give free estimators to waiting requests."""
+        for lane in self._lanes:
+            self._turn(lane)
+
+    def _turn(self, lane: Lane) -> None:
         now = time.monotonic()
-        for errand in [e for e in self._errands if e.until <= now]:
+        for errand in [e for e in lane.errands if e.until <= now]:
             errand.fail("The estimator did not answer in time.")
-        while self._queue and (len(self._errands) < self._places or self._queue[0].until <= now):
-            waiting = self._queue.popleft()
+        while lane.queue and (len(lane.errands) < lane.places or lane.queue[0].until <= now):
+            waiting = lane.queue.popleft()
             if not waiting.connection.is_open:
                 continue
             if waiting.until <= now:
                 waiting.connection.answer(error_response(503, "All estimators are busy."))
                 continue
             errand = _Errand(
-                self._selector, waiting, until=now + self._answer_s, done=self._errands.discard
+                self._selector, waiting, until=now + lane.answer_s, done=lane.errands.discard
             )
-            self._errands.add(errand)
-            errand.start(self._estimators)
+            lane.errands.add(errand)
+            errand.start(lane.socket_path)
 
 
 class _Errand:

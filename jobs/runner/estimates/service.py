@@ -17,7 +17,7 @@ from pathlib import Path
 from ..system import linux, process, signals
 from ..system.connections import listen
 from ..work import warm
-from .front import FINISH_S, SECRET_CHARS, Front
+from .front import FINISH_S, SECRET_CHARS, Front, Lane
 from .liveness import Liveness
 from .pool import KILL_AFTER_S, EstimatorPool
 
@@ -36,6 +36,7 @@ def serve_estimates(
     estimators: int,
     estimate_limit_s: float,
     estimate_memory_bytes: int,
+    store_readers: int,
 ) -> int:
     started = time.monotonic()
     os.umask(0o077)
@@ -43,16 +44,18 @@ def serve_estimates(
     if not _has_secret(secret_file):
         return 1
     outside = _listen(address, port)
-    inside = listen(cache_dir / "estimates.sock", backlog=BACKLOG)
+    sockets = [cache_dir / name for name in ("estimates.sock", "stores.sock")]
+    sizes = (estimators, store_readers)
+    listeners = [listen(path, backlog=BACKLOG) for path in sockets]
     answer_s = estimate_limit_s + KILL_AFTER_S + START_S
     liveness = Liveness(busy_s=answer_s)
 
     def front(parent: int) -> int:
+        lanes = [Lane(path, size, answer_s) for path, size in zip(sockets, sizes, strict=True)]
         return Front(
             listener=outside,
-            estimators=cache_dir / "estimates.sock",
-            places=estimators,
-            answer_s=answer_s,
+            estimators=lanes[0],
+            readers=lanes[1],
             secret_file=secret_file,
             liveness=liveness,
         ).run(parent)
@@ -60,20 +63,24 @@ def serve_estimates(
     service = _Service(front, outside, liveness)
     service.start_front()
     warm.import_xcube()
-    service.pool = EstimatorPool(
-        listener=inside,
-        size=estimators,
-        root=cache_dir,
-        limit_s=estimate_limit_s,
-        memory_bytes=estimate_memory_bytes,
-    )
+    service.pools = [
+        EstimatorPool(
+            listener=listener,
+            size=size,
+            root=cache_dir,
+            limit_s=estimate_limit_s,
+            memory_bytes=estimate_memory_bytes,
+        )
+        for listener, size in zip(listeners, sizes, strict=True)
+    ]
     _list_versions(cache_dir)
     process.say(
         f"ready after {time.monotonic() - started:.1f} s, {estimators} estimators, "
         f"at port {outside.getsockname()[1]}"
     )
     service.run()
-    (cache_dir / "estimates.sock").unlink(missing_ok=True)
+    for path in sockets:
+        path.unlink(missing_ok=True)
     return 0
 
 
@@ -81,7 +88,8 @@ class _Service:
     """The loop that supervises the front and the estimators."""
 
     def __init__(self, front: Callable[[int], int], listener: socket.socket, liveness: Liveness):
-        self.pool: EstimatorPool | None = None
+        self.pools: list[EstimatorPool] = []
+        """That of the estimators, and that of the store readers."""
         self._front = front
         self._listener = listener
         self._liveness = liveness
@@ -95,16 +103,19 @@ class _Service:
         self._front_pid = process.spawn(lambda: self._front(parent), keep=[self._listener.fileno()])
 
     def run(self) -> None:
-        assert self.pool is not None
+        assert self.pools
         while self._front_pid and time.monotonic() < self._stop_at:
-            self.pool.tick()
-            self._liveness.beat(is_free=self.pool.is_free())
-            for key, mask in self._selector.select(max(0.0, min(0.5, self.pool.next_wait_s()))):
+            for pool in self.pools:
+                pool.tick()
+            self._liveness.beat(is_free=self.pools[0].is_free())
+            wait_s = min(0.5, *(pool.next_wait_s() for pool in self.pools))
+            for key, mask in self._selector.select(max(0.0, wait_s)):
                 key.data(mask)
-        self.pool.stop()
+        for pool in self.pools:
+            pool.stop()
 
     def _stop(self) -> None:
-        if self.pool is None:
+        if not self.pools:
             # xcube is being imported, and no request has been accepted yet.
             os._exit(0)
         if self._stop_at == float("inf"):
@@ -114,8 +125,7 @@ class _Service:
 
     def _ended(self, pid: int) -> None:
         if pid != self._front_pid:
-            if self.pool:
-                self.pool.reaped(pid)
+            any(pool.reaped(pid) for pool in self.pools)
             return
         self._front_pid = 0
         if self._stop_at == float("inf"):

@@ -42,6 +42,8 @@ def serve(
     estimators: int,
     estimate_limit_s: float,
     estimate_memory_bytes: int,
+    stores_socket_path: Path | None = None,
+    store_readers: int = 0,
     allow_standins: bool,
 ) -> int:
     started = time.monotonic()
@@ -62,27 +64,38 @@ def serve(
         viewers.import_server()
     control_listener = listen(socket_path, backlog=128)
     estimate_listener = listen(estimate_socket_path, backlog=ESTIMATE_BACKLOG)
-    pool = EstimatorPool(
-        listener=estimate_listener,
-        size=estimators,
-        root=runs_dir,
-        limit_s=estimate_limit_s,
-        memory_bytes=estimate_memory_bytes,
-    )
+    pools = [
+        EstimatorPool(
+            listener=listener,
+            size=size,
+            root=runs_dir,
+            limit_s=estimate_limit_s,
+            memory_bytes=estimate_memory_bytes,
+        )
+        for listener, size in (
+            (estimate_listener, estimators),
+            *(
+                [(listen(stores_socket_path, backlog=ESTIMATE_BACKLOG), store_readers)]
+                if stores_socket_path
+                else []
+            ),
+        )
+    ]
     zygote = _Zygote(
         runs_dir,
         services_dir,
         intake,
-        pool,
+        pools,
         control_listener,
         umask=umask,
         version=version,
         alone_s=alone_s,
     )
-    process.say(f"ready after {time.monotonic() - started:.1f} s, {pool.size} estimators")
+    process.say(f"ready after {time.monotonic() - started:.1f} s, {pools[0].size} estimators")
     zygote.run()
-    for path in (socket_path, estimate_socket_path):
-        path.unlink(missing_ok=True)
+    for path in (socket_path, estimate_socket_path, stores_socket_path):
+        if path is not None:
+            path.unlink(missing_ok=True)
     os.close(lock)
     return 0
 
@@ -93,7 +106,7 @@ class _Zygote:
         root: Path,
         services_root: Path | None,
         intake: Intake,
-        pool: EstimatorPool,
+        pools: list[EstimatorPool],
         listener: socket.socket,
         *,
         umask: int,
@@ -102,7 +115,7 @@ class _Zygote:
     ):
         self._root = root
         self._intake = intake
-        self._pool = pool
+        self._pools = pools
         self._stopping = False
         self._next_clean = time.monotonic() + CLEAN_INTERVAL_S
         self._selector = selectors.DefaultSelector()
@@ -133,11 +146,11 @@ class _Zygote:
         self._server = Server(
             selector=self._selector, listener=listener, handle=self._control.handle
         )
-        self._pool.tick()
+        self._tick_pools()
 
     def run(self) -> None:
         while not self._stopping:
-            waits = [self._pool.next_wait_s(), self._control.next_wait_s()]
+            waits = [pool.next_wait_s() for pool in self._pools] + [self._control.next_wait_s()]
             if self._services:
                 waits.append(self._services.next_wait_s())
             timeout = max(0.0, min(waits))
@@ -145,7 +158,7 @@ class _Zygote:
                 # An earlier handler of this turn may have closed this file.
                 if self._selector.get_map().get(key.fd) is key:
                     key.data(mask)
-            self._pool.tick()
+            self._tick_pools()
             self._registry.tick()
             if self._services:
                 self._services.tick()
@@ -153,7 +166,8 @@ class _Zygote:
             self._server.tick()
             self._clean_now_and_then()
         self._server.stop()
-        self._pool.stop()
+        for pool in self._pools:
+            pool.stop()
         if self._services:
             self._services.close()
 
@@ -164,7 +178,11 @@ class _Zygote:
         if self._intake.is_process(pid):
             self._restart_intake()
         else:
-            self._pool.reaped(pid)
+            any(pool.reaped(pid) for pool in self._pools)
+
+    def _tick_pools(self) -> None:
+        for pool in self._pools:
+            pool.tick()
 
     def _hear(self, root: Path, handle: Callable[[str], None]) -> None:
         """Call `handle` with the name of what has changed below `root`."""

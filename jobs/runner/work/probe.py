@@ -60,10 +60,10 @@ def _open_one(store: Any) -> dict[str, Any]:
             "dims": {str(name): int(size) for name, size in dataset.sizes.items()},
             "variables": len(dataset.data_vars),
         }
-    return {"data_id": None, "dims": {}, "variables": 0, "has_root": _has_root(store)}
+    return {"data_id": None, "dims": {}, "variables": 0, "has_root": has_root(store)}
 
 
-def _has_root(store: Any) -> bool:
+def has_root(store: Any) -> bool:
     """Whether the root of a store without a dataset is there. Raises if it cannot be listed.
 
     xcube lists nothing, and raises nothing, if the host of a bucket cannot be reached.

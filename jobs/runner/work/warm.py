@@ -41,6 +41,7 @@ def import_xcube() -> str:
         cubegen,
         described,
         description,
+        discovery,
         estimate,
         outputs,
         repairs,
