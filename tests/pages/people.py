@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.sharing import giving, kinds, openings
+from accounts.sharing.giving import Wish
 from hubsite.engines.base import LogChunk
-from jobs import logs
+from jobs import logs, quicklooks
 from jobs.models import Job, JobDocument, JobEvent, Reason
 from jobs.models import State as JobState
 from services.access import sharing
@@ -18,6 +21,7 @@ from services.models import Reason as WhyOver
 from services.models import State as ServiceState
 from tests.accounts.factories import make_user
 from tests.jobs.factories import make_job
+from tests.jobs.pictures import looked
 from tests.services.factories import make_instance, make_profile
 
 LONG = "chlorophyll-and-sea-surface-temperature-of-the-whole-north-atlantic-" * 3
@@ -79,6 +83,26 @@ def make_ann() -> User:
     ):
         _service(ann, title, state, **fields)
     return ann
+
+
+def share_all(owner: User, friend: User) -> list[tuple[str, str]]:
+    """Share the owner's services and finished cubes; the pages of both sides, by name."""
+    pages = []
+    for row in ServiceInstance.objects.filter(owner=owner, state=ServiceState.READY):
+        share = sharing.share_with(row, friend, by=owner, action="stop")
+        sharing.make_link(row, by=owner)
+        pages.append(("shared-service", reverse("shared", args=[str(share.pk)])))
+    cubes = Job.objects.filter(owner=owner, state=JobState.SUCCEEDED)
+    for job in cubes.order_by("pk")[:2]:
+        for number, look in enumerate(("sst", "chl", "turbidity_of_the_sea")):
+            quicklooks.keep(job, quicklooks.parse(looked(look, number)))
+        wish = Wish(kinds.kind_of("result"), job.job_id, owner)
+        share = giving.share_with_person(wish, friend.email)
+        giving.share_with_person(wish, "somebody-who-has-no-account@example.org")
+        pages.append((f"shared-result-{job.pk}", reverse("shared", args=[str(share.pk)])))
+        for n in range(3):
+            openings.note_opening(share, make_user() if n else friend)
+    return pages
 
 
 def make_mallory(friend: User) -> User:

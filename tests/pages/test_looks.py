@@ -9,7 +9,10 @@ import pytest
 from django.db import OperationalError
 from django.urls import reverse
 
-from accounts.models import LedgerEntry
+from accounts.models import LedgerEntry, Share
+from accounts.sharing import giving, kinds
+from accounts.sharing.giving import Wish
+from accounts.sharing.secrets import hash_of
 from hubsite.console import home
 from hubsite.health import parts
 from jobs.models import Job
@@ -18,7 +21,7 @@ from services.models import State as ServiceState
 from tests.accounts.factories import make_client, make_user
 
 from .looks import Looks
-from .people import cube_of_each_state, make_ann, make_mallory, make_operator
+from .people import cube_of_each_state, make_ann, make_mallory, make_operator, share_all
 
 SessionOf = Callable[[Any], str]
 ADMIN_LISTS = (
@@ -100,7 +103,35 @@ def test_long_and_hostile_texts(looks: Looks, session_of: SessionOf):
             ("hostile-service", reverse("service", args=[services[1].instance_id])),
         ],
     )
-    looks.see(session_of(friend), [("hostile-shared", reverse("services"))])
+    shown = share_all(mallory, friend)
+    looks.see(session_of(friend), [("hostile-shared", reverse("shared-list")), *shown[:2]])
+    looks.see(session, [("hostile-sharing", reverse("shared-list"))])
+    looks.assert_fine()
+
+
+def test_pages_of_sharing(looks: Looks, session_of: SessionOf):
+    ann, friend = make_ann(), make_user("friend@example.org", permissions=["manage:cubegens"])
+    shown = share_all(ann, friend)
+    service = ServiceInstance.objects.get(owner=ann, state=ServiceState.READY)
+    cube = Job.objects.filter(owner=ann, state="SUCCEEDED").order_by("pk").first()
+    opened = Share.objects.exclude(openings=None).first()
+    looks.see(
+        session_of(ann),
+        [
+            ("shared", reverse("shared-list")),
+            ("share-service", f"{reverse('service', args=[service.instance_id])}?share=1"),
+            ("share-cube", f"{reverse('cube', args=[cube.job_id])}?share=1"),
+            ("share-openings", reverse("share-openings", args=[opened.pk])),
+        ],
+    )
+    looks.see(session_of(friend), [("shared-with-me", reverse("shared-list")), *shown])
+    permitted = make_user("public@example.org", permissions=["share:publicly"])
+    wish = Wish(kinds.kind_of("result"), cube.job_id, ann)
+    secret = giving.make_link(wish)[1]
+    Share.objects.filter(link_hash=hash_of(secret)).update(is_public=True, created_by=permitted)
+    looks.see(None, [("shared-public", reverse("shared", args=[secret]))])
+    looks.see(None, [("shared-gone", reverse("shared", args=["x" * 43]))], status=404)
+    looks.see(session_of(make_user()), [("shared-empty", reverse("shared-list"))])
     looks.assert_fine()
 
 
