@@ -55,7 +55,7 @@ def share_with_person(wish: Wish, person: str) -> Share:
         owner, expires_at = _checked(wish)
         if people.is_named(owner, person):
             raise Refused("another person than the owner is expected", field="user")
-        user = people.account_of(person)
+        user = people.hold_account(person)
         if user is not None and user.pk == owner.pk:
             user = None
         return _write(wish, owner, expires_at, person=person, user=user)

@@ -39,10 +39,15 @@ def person_of(text: str) -> str:
     return folded
 
 
-def account_of(person: str) -> User | None:
-    """The account of a stored person, whether active or not; None if there is none."""
+def hold_account(person: str) -> User | None:
+    """The account of a stored person, locked, whether active or not; None if there is none.
+
+    The lock keeps a share from naming somebody who is being deleted. Call it in a transaction.
+    """
     field = "email__iexact" if "@" in person else "username"
-    return User.objects.filter(**{field: person}).first()
+    rows = User.objects.select_for_update(no_key=True).filter(**{field: person})
+    user = rows.first()
+    return user if user is not None and is_named(user, person) else None
 
 
 def is_named(user: Any, person: str) -> bool:

@@ -93,7 +93,8 @@ def share_all(owner: User, friend: User) -> list[tuple[str, str]]:
         sharing.make_link(row, by=owner)
         pages.append(("shared-service", reverse("shared", args=[str(share.pk)])))
     cubes = Job.objects.filter(owner=owner, state=JobState.SUCCEEDED)
-    for job in cubes.order_by("pk")[:2]:
+    cubes.update(finished_at=timezone.now())  # as if their pictures had just come
+    for job in cubes.order_by("pk")[:1]:
         for number, look in enumerate(("sst", "chl", "turbidity_of_the_sea")):
             quicklooks.keep(job, quicklooks.parse(looked(look, number)))
         wish = Wish(kinds.kind_of("result"), job.job_id, owner)

@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
+from accounts.deletion import forget_person
 from accounts.models import LedgerEntry
-from accounts.sharing import giving
+from accounts.sharing import giving, openings
+from accounts.sharing.waiting import claim_waiting
 from accounts.units import ledger
 from services import lifecycle
 from services.access import entering, reports, sharing
 from services.access.decisions import Question, decide
+from services.access.rights import right_of
 from services.models import (
     EdgeSession,
     InstanceEvent,
@@ -139,3 +142,51 @@ def test_reports_of_two_edges_at_once_all_succeed():
             for order, answer in zip(orders, answers, strict=True):
                 assert answer["ended"] == answer["stopped"] == [], (trial, answer)
                 assert set(answer["asleep"]) == {use.instance for use in order}, trial
+
+
+def test_what_is_opened_while_a_share_is_withdrawn_is_over_afterwards():
+    """Whoever came first: after the withdrawal no session, and no page, goes on by the share."""
+    with Threads(12) as threads:
+        for _ in range(TRIALS):
+            instance, guest = asleep(), make_user(permissions=["manage:cubegens"])
+            share = sharing.share_with(instance, guest, by=instance.owner)
+            tickets = [entering.make_ticket(instance, guest) for _ in range(8)]
+            calls = [partial(ask, instance, ticket=ticket) for ticket in tickets]
+            calls += [partial(openings.note_opening, share, guest)] * 2
+            calls += [partial(giving.withdraw, share, by=instance.owner)] * 2
+            answers = threads.at_once(calls)
+            assert not [it for it in answers if isinstance(it, Exception)], answers
+            assert sorted(answers[-2:]) == [False, True]
+            made = [answer["session"] for answer in answers[:8] if answer.get("allow")]
+            assert not [key for key in made if ask(instance, session=key)["allow"]]
+            assert right_of(guest, instance) is None
+            assert events(instance)[""] == 2, "shared once, withdrawn once"
+
+
+def test_a_share_with_somebody_who_is_being_deleted_names_nobody():
+    with Threads(6) as threads:
+        for _ in range(TRIALS):
+            instance, guest = asleep(), make_user()
+            email, user_id = guest.email, guest.user_id
+            calls = [partial(forget_person, guest, actor="op")]
+            calls += [partial(sharing.share_with, instance, email, by=instance.owner)] * 3
+            calls += [partial(sharing.share_with, instance, user_id, by=instance.owner)] * 2
+            answers = threads.at_once(calls)
+            assert not [it for it in answers if isinstance(it, Exception)], answers
+            left = shares_at(instance)
+            assert not [share for share in left if share.user_id is not None], left
+            assert left.count() <= 2
+
+
+def test_a_share_and_the_account_that_it_waits_for_meet():
+    """Made at once, they meet at the latest when the person signs in."""
+    with Threads(4) as threads:
+        for trial in range(TRIALS):
+            instance, email = asleep(), f"new{trial}@example.org"
+            calls = [partial(make_user, email)]
+            calls += [partial(sharing.share_with, instance, email, by=instance.owner)] * 3
+            user, *shares = threads.at_once(calls)
+            assert len({share.pk for share in shares}) == 1, shares
+            claim_waiting(user)
+            assert shares_at(instance).get().user == user
+            assert right_of(user, instance) is not None
