@@ -37,8 +37,13 @@ class Opened:
         return self.user is not None and self.share.action == Action.STOP
 
     def is_valid(self) -> bool:
-        """Whether the share is still valid; for what takes long. One query."""
-        return Share.objects.valid().filter(pk=self.share.pk).exists()
+        """Whether the right still exists; for what takes long. A few queries."""
+        if self.share.link_hash is None:
+            user = User.objects.filter(pk=self.user.pk).first() if self.user else None
+            return user is not None and held_share(user, self.share.pk) is not None
+        rows = Share.objects.valid().select_related("created_by").filter(pk=self.share.pk)
+        link = rows.first()
+        return link is not None and (self.user is not None or not needs_sign_in(link))
 
 
 def share_for(user: Any, kind: str, subject: str, action: str = Action.VIEW) -> Share | None:

@@ -17,10 +17,12 @@ How many downloads may be open is limited in each process:
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
+from django.db import connection
 from django.http import StreamingHttpResponse
 
 from hubsite.refusals import Kind, Refused
@@ -28,6 +30,8 @@ from hubsite.refusals import Kind, Refused
 MOST = 16
 MOST_OF_ONE = 2
 RETRY_AFTER_S = 30
+ASKED_EVERY_S = 5
+"""How often it is asked whether a download may go on."""
 
 _lock = threading.Lock()
 _open: Counter[str] = Counter()
@@ -46,6 +50,39 @@ class Source(Protocol):
     def __next__(self) -> bytes: ...
 
     def end(self) -> None: ...
+
+
+class NotAllowed(Exception):
+    """The right to a download ended while it was sent."""
+
+
+class WhileAllowed:
+    """A source that is cut off when a right to it ends; the right is asked every few seconds."""
+
+    def __init__(self, source: Source, may_go_on: Callable[[], bool]) -> None:
+        self._source = source
+        self._may_go_on = may_go_on
+        self._asked_at = time.monotonic()
+
+    def __iter__(self) -> WhileAllowed:
+        return self
+
+    def __next__(self) -> bytes:
+        if time.monotonic() >= self._asked_at + ASKED_EVERY_S:
+            self._ask()
+        return next(self._source)
+
+    def _ask(self) -> None:
+        try:
+            if not self._may_go_on():
+                raise NotAllowed("The right to this download has ended.")
+        finally:
+            if not connection.in_atomic_block:  # no request ends that would close it
+                connection.close()
+        self._asked_at = time.monotonic()
+
+    def end(self) -> None:
+        self._source.end()
 
 
 class Download(StreamingHttpResponse):

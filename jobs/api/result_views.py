@@ -16,7 +16,7 @@ from ..results import catalogue, stac
 from ..results.cube import find_cube
 from ..results.document import Links, result_document
 from ..results.downloading import download
-from ..results.rights import find_job
+from ..results.rights import find_job, while_shared
 from . import result_schema as schema
 from .views import SwitchableViewSet
 
@@ -58,6 +58,7 @@ class ResultViewSet(SwitchableViewSet):
             range_header=request.headers.get("Range", ""),
             if_range=request.headers.get("If-Range", ""),
             outbox=request.META.get("gunicorn.socket"),
+            may_go_on=while_shared(request.user, cube.job),
         )
 
 

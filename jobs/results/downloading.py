@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from typing import Any
 
 from django.http.response import HttpResponseBase
@@ -11,7 +12,7 @@ from django.utils.http import content_disposition_header
 
 from hubsite.api.errors import ApiError
 from hubsite.refusals import Kind, Refused
-from hubsite.web.downloads import Download, take_place
+from hubsite.web.downloads import Download, WhileAllowed, take_place
 from hubsite.web.waiting import place_to_wait
 
 from .cube import Cube, find_cube
@@ -22,12 +23,19 @@ _RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{0,18})")
 
 
 def download(
-    cube: Cube, *, who: str, range_header: str = "", if_range: str = "", outbox: Any = None
+    cube: Cube,
+    *,
+    who: str,
+    range_header: str = "",
+    if_range: str = "",
+    outbox: Any = None,
+    may_go_on: Callable[[], bool] | None = None,
 ) -> HttpResponseBase:
     """The cube as a zip, or the part of it that `range_header` asks for.
 
     `who`: whose download it is, for the limit of those that are open. `outbox`: the server's end
-    of the connection, if it is the hub's own server. Raises Refused.
+    of the connection, if it is the hub's own server. `may_go_on` is asked every few seconds, and
+    the download is cut off when the answer is no. Raises Refused.
     """
     if cube.local_path is None:
         raise Refused(
@@ -43,7 +51,7 @@ def download(
         # A job that came in while the files were listed may have changed some of them since.
         refuse_if_claimed(cube.job)
         find_cube(cube.job)
-        return _answer(packed, cube, range_header, if_range, outbox)
+        return _answer(packed, cube, range_header, if_range, outbox, may_go_on)
     except BaseException:
         packed.end()
         raise
@@ -56,7 +64,12 @@ def _folder_and_name(cube: Cube) -> tuple[str, str]:
 
 
 def _answer(
-    packed: Zip, cube: Cube, range_header: str, if_range: str, outbox: Any
+    packed: Zip,
+    cube: Cube,
+    range_header: str,
+    if_range: str,
+    outbox: Any,
+    may_go_on: Callable[[], bool] | None,
 ) -> HttpResponseBase:
     first, last, status = 0, packed.length - 1, 200
     asked = _RANGE.fullmatch(range_header.strip())
@@ -69,7 +82,8 @@ def _answer(
             first, status = 0, 200
     if first:
         packed.start_at(first)
-    response = Download(packed, outbox, status=status, content_type="application/zip")
+    source = packed if may_go_on is None else WhileAllowed(packed, may_go_on)
+    response = Download(source, outbox, status=status, content_type="application/zip")
     if status == 206:
         response["Content-Range"] = f"bytes {first}-{last}/{packed.length}"
     response["Content-Length"] = str(packed.length - first)

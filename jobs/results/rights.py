@@ -9,10 +9,12 @@ that user (`X-Act-For`), which leaves an entry.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db.models import QuerySet
 
+from accounts.models import User
 from accounts.sharing.openings import note_opening
 from accounts.sharing.rights import share_for
 from hubsite.refusals import Kind, Refused
@@ -45,6 +47,19 @@ def find_job(who: Any, job_id: str, action: str = "view") -> Job:
     if job.owner_id == user.pk:
         job.owner = user  # so that no one asks the database for it
     return job
+
+
+def while_shared(user: Any, job: Job) -> Callable[[], bool] | None:
+    """Asked while something long is sent: may the user still see it? None for the owner."""
+    if job.owner_id == user.pk:
+        return None
+    rows = User.objects.filter(pk=user.pk, is_active=True)
+
+    def may_still() -> bool:
+        now = rows.first()
+        return now is not None and share_for(now, RESULT, job.job_id) is not None
+
+    return may_still
 
 
 def _shared(user: Any, job_id: str, action: str) -> Job | None:
