@@ -143,7 +143,7 @@ class TestLists:
         for user in (ann, bob):
             client = browser(user)
             client.get("/shared/")
-            with django_assert_num_queries(6):  # session, user, both lists, two kinds of subjects
+            with django_assert_num_queries(7):  # session, user, notices, lists, kinds of subjects
                 client.get("/shared/")
 
 
