@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django import template
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from hubsite.console import slots
 from hubsite.console.changes import cursor_of
@@ -37,6 +37,20 @@ def moment(at: datetime | None) -> SafeString | str:
     at = at.astimezone(UTC)
     return format_html(
         '<time datetime="{}">{}</time>', f"{at:%Y-%m-%dT%H:%M:%SZ}", f"{at:%Y-%m-%d %H:%M} UTC"
+    )
+
+
+@register.filter
+def code(text: str) -> SafeString:
+    """A sentence in which names of commands stand between backquotes."""
+    parts = str(text).split("`")
+    return format_html_join(
+        "",
+        "{}{}{}",
+        (
+            (mark_safe("<code>"), part, mark_safe("</code>")) if number % 2 else ("", part, "")
+            for number, part in enumerate(parts)
+        ),
     )
 
 
