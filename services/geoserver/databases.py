@@ -73,12 +73,28 @@ def require_collection(user: User, place: Place, *, token: str | None) -> None:
         user, place.workspace, token, "geodb_get_my_collections", {"database": place.database}
     )
     for row in found or ():
-        name = row.get("collection", row.get("table_name"))
-        if name == place.collection and row.get("owner") == place.workspace:
+        if _collection(row) == place.collection and row.get("owner") == place.workspace:
             return
     raise Refused(
         f"an existing collection of database {place.database} is expected", field="collection_id"
     )
+
+
+def is_of_another(place: Place) -> bool:
+    """Whether geoDB says that the collection of this name is another role's now.
+
+    For the worker, which looks at layers again: a database may be dropped, and made by someone
+    else. False as long as geoDB does not say so, also while it does not answer.
+    """
+    if hub.geodb_token_url or COOL_DOWN.is_on(_target()):
+        return False  # the hub cannot sign tokens of roles, or geoDB rests
+    arguments = {"database": place.database}
+    try:
+        found = _call(token_of_role(place.workspace), "geodb_get_my_collections", arguments)
+    except Refused:
+        return False
+    owners = {row.get("owner") for row in found or () if _collection(row) == place.collection}
+    return bool(owners) and place.workspace not in owners
 
 
 def forget() -> None:
@@ -90,28 +106,31 @@ def forget() -> None:
 def _ask(
     user: User, role: str, token: str | None, function: str, arguments: dict[str, Any]
 ) -> list[dict[str, Any]] | None:
-    """The `src` of `[{"src": [...]}]`, which geoDB's functions return; None if it is null."""
-    target = str(hub.geodb_url)[:150]
-    if COOL_DOWN.is_on(target):
+    """What a function of geoDB returns, for a request of `user`. Raises Refused."""
+    if COOL_DOWN.is_on(_target()):
         raise _away()
-    token = token or token_of_role(role)
     with place_to_wait(user.username):
-        try:
-            answer = http_client.call(
-                "POST",
-                f"{hub.geodb_url}/rpc/{function}",
-                timeout_s=TIMEOUT_S,
-                most_bytes=_MOST_BYTES,
-                headers={"Authorization": f"Bearer {token}"},
-                body=arguments,
-            )
-        except http_client.TooLarge:
-            raise Refused("geoDB answers too much.", kind=Kind.INVALID) from None
-        except http_client.NoAnswer:
-            COOL_DOWN.start(target)
-            raise _away() from None
+        return _call(token or token_of_role(role), function, arguments)
+
+
+def _call(token: str, function: str, arguments: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """The `src` of `[{"src": [...]}]`, which geoDB's functions return; None if it is null."""
+    try:
+        answer = http_client.call(
+            "POST",
+            f"{hub.geodb_url}/rpc/{function}",
+            timeout_s=TIMEOUT_S,
+            most_bytes=_MOST_BYTES,
+            headers={"Authorization": f"Bearer {token}"},
+            body=arguments,
+        )
+    except http_client.TooLarge:
+        raise Refused("geoDB answers too much.", kind=Kind.INVALID) from None
+    except http_client.NoAnswer:
+        COOL_DOWN.start(_target())
+        raise _away() from None
     if answer.status in (502, 503, 504):
-        COOL_DOWN.start(target)
+        COOL_DOWN.start(_target())
         raise _away()
     if not 200 <= answer.status < 300:
         raise Refused(f"geoDB answers {answer.status} to {function}.", kind=Kind.INVALID)
@@ -129,6 +148,14 @@ def _source(answer: http_client.Answer, function: str) -> list[dict[str, Any]] |
     except (ValueError, TypeError, KeyError, IndexError):
         pass
     raise Refused(f"geoDB's answer to {function} is not understood.", kind=Kind.INVALID)
+
+
+def _collection(row: dict[str, Any]) -> Any:
+    return row.get("collection", row.get("table_name"))
+
+
+def _target() -> str:
+    return str(hub.geodb_url)[:150]
 
 
 def _away() -> Refused:

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from ..models import Layer, LayerState
-from . import layers
+from . import layers, resting
 
 LONG = timedelta(minutes=10)
 
@@ -21,7 +21,11 @@ def differing() -> QuerySet[Layer]:
 
 
 def repair(rows: QuerySet[Layer]) -> int:
-    """Take all steps of these again, soon; returns how many are left to do."""
+    """Take all steps of these again, soon; returns how many are left to do.
+
+    It does not wait for the end of GeoServer's cool-down.
+    """
+    resting.try_soon()
     done = sum(layers.repair(layer) for layer in rows)
     removing = rows.filter(layer_state=LayerState.REMOVING)
     return done + removing.renew()

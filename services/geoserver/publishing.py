@@ -11,25 +11,20 @@ from typing import Any
 from django.utils import timezone
 
 from hubsite import switches
-from hubsite.coordination.cool_down import CoolDown
 from hubsite.coordination.delivery import NotDelivered, Unreachable, deliver_due
 from hubsite.health.heartbeat import beat, heard
 
 from ..models import GEOSERVER, Layer, LayerReason, LayerState
 from . import steps
 from .client import GeoServer
+from .databases import is_of_another
 from .layers import place_of
+from .resting import COOL_DOWN, target
 from .settings import hub, is_configured
 from .verifying import verify
 
-COOL_DOWN = CoolDown("geoserver", seconds=90)
-"""After GeoServer did not answer. It is longer than a tick takes with its last layer."""
 MOST_TRIES = 8
-"""After so many refusals in a row, some hours, a layer has failed."""
-
-
-def target() -> str:
-    return str(hub.geoserver_url)[:150]
+"""After so many refusals in a row, in about an hour, a layer has failed."""
 
 
 def publish_due() -> int:
@@ -40,11 +35,6 @@ def publish_due() -> int:
     if hub.geoservice_silent:
         rows = rows.filter(layer_state=LayerState.REMOVING)
     return deliver_due(rows, send, cool_down=COOL_DOWN, target=target())
-
-
-def try_soon() -> None:
-    """Let the next tick try, without waiting for the end of the cool-down."""
-    COOL_DOWN.end(target())
 
 
 def send(layer: Layer) -> None:
@@ -78,6 +68,10 @@ def _remove(layer: Layer) -> None:
 
 def _publish(layer: Layer) -> None:
     server, place = GeoServer(), place_of(layer)
+    if layer.layer_state == LayerState.READY and is_of_another(place):
+        steps.remove(server, place)
+        layer.found = _failed(LayerReason.NOT_OWNED, "geoDB says that another role owns it")
+        return
     try:
         published = steps.publish(server, place)
         _record(layer, published)

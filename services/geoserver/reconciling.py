@@ -3,7 +3,8 @@
 - A row without its layer (somebody deleted it): its steps are taken again.
 - A layer without a row, in a workspace of the hub: noted for operators, who adopt it or leave it.
   The hub never removes it. Layers in other workspaces are not looked at.
-- A READY layer that was not verified for a day: it is verified again.
+- A READY layer that was not verified for a day: it is verified again, and geoDB is asked again
+  whose it is.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from hubsite.health.heartbeat import beat
 from ..models import GEOSERVER, Layer, LayerState, StrayLayer
 from .client import GeoServer, path
 from .layers import workspaces
-from .publishing import COOL_DOWN, note_answer, target
+from .publishing import note_answer
+from .resting import COOL_DOWN, target
 from .settings import hub, is_configured
 
 logger = logging.getLogger(__name__)

@@ -39,6 +39,7 @@ class LayerReason(models.TextChoices):
         "store_taken",
         "GeoServer's data store of this name reads another database; the hub does not touch it.",
     )
+    NOT_OWNED = "not_owned", "The database is somebody else's now."
     NOT_SERVED = "not_served", "GeoServer has the layer, but does not draw it."
 
 

@@ -14,7 +14,7 @@ from accounts.subscriptions.subscribing import Wish, subscribe
 from accounts.tokens.signing_keys import signing_keys
 from hubsite import http_client
 from hubsite.health import parts
-from services.geoserver import databases, publishing
+from services.geoserver import databases, publishing, resting
 from services.models import Layer
 from tests.accounts.factories import make_user
 from tests.servers.geodb import Geodb, geodb_server
@@ -60,6 +60,8 @@ def geoserver(configured, monkeypatch) -> GeoServer:
     prefix = "http://geoserver.test/geoserver"
 
     def call(method: str, url: str, *, body: Any = None, auth: Any = None, **options: Any):
+        if url.startswith("http://geodb.test/"):
+            raise http_client.NotTaken("no such host")
         if not url.startswith(f"{prefix}/"):
             return elsewhere(method, url, body=body, auth=auth, **options)
         body = None if body is None else json.loads(json.dumps(body))
@@ -100,7 +102,7 @@ def geodb(geoserver, settings) -> Iterator[Geodb]:
 def later() -> None:
     """As if so much time had passed that everything is due again."""
     Layer.objects.update(due_at="2020-01-01T00:00:00Z", claimed_until=None)
-    publishing.COOL_DOWN.end(publishing.target())
+    resting.try_soon()
 
 
 def work() -> int:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from hubsite import switches
 from hubsite.health import parts
-from services.geoserver import layers, publishing, reconciling
+from services.geoserver import layers, publishing, reconciling, resting
 from services.geoserver.names import Place
 from services.models import Layer, LayerReason, LayerState, StrayLayer
 from tests.servers.geoserver import FAULTS
@@ -253,7 +253,7 @@ def test_a_geoserver_that_is_gone_is_left_alone_and_told_and_then_catches_up(own
     geoserver.faults.clear()
     in_hours = timezone.now() + timedelta(hours=5)  # after many tries
     Layer.objects.update(state="failing", attempts=20, due_at=in_hours)
-    publishing.try_soon()
+    resting.try_soon()
     assert publishing.publish_due() == 0
     reconciling.reconcile()
     assert publishing.publish_due() == 5

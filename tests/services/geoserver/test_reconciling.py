@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.deletion import StillBusy, forget_person
 from accounts.models import User
 from hubsite.refusals import Refused
-from services.geoserver import layers, operating, reconciling
+from services.geoserver import databases, layers, operating, reconciling
 from services.geoserver.names import Place
 from services.metrics import of_layers
 from services.models import Layer, LayerState, StrayLayer
@@ -105,6 +105,31 @@ def test_ready_layers_are_verified_daily_a_few_at_a_time(owner, geoserver, monke
     geoserver.broken_maps = set()
     work()
     assert Layer.objects.filter(layer_state=LayerState.READY).count() == 3
+
+
+def test_a_layer_of_a_database_that_another_has_made_anew_is_taken_away(owner, geodb, geoserver):
+    layer = layers.publish(owner, LAND_USE)
+    work()
+
+    def a_day_later() -> str:
+        Layer.objects.update(verified_at=timezone.now() - timedelta(days=2))
+        databases.COOL_DOWN.end(geodb.url)
+        reconcile()
+        work()
+        layer.refresh_from_db()
+        return layer.layer_state
+
+    assert a_day_later() == "READY"
+    for fault in (500, 503):
+        geodb.failures = [fault]
+        assert a_day_later() == "READY", "nobody said that it is another's"
+    geodb.tables.remove("land_use")
+    assert a_day_later() == "READY", "GeoServer says whether it is there"
+    geodb.tables.append("land_use")
+    geodb.databases["land"] = "geodb_g-2"
+    assert a_day_later() == "FAILED"
+    assert layer.reason == "not_owned"
+    assert (geoserver.layers, geoserver.types) == ({}, {})
 
 
 def test_operators_adopt_repair_and_remove_in_the_admin(owner, geoserver, client):
