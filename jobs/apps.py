@@ -35,6 +35,7 @@ class JobsConfig(AppConfig):
         also(stop=deletion.stop, forget=deletion.forget)
         followers.register("runs", make_follower)
         navigation.register(Entry("My cubes", "cubes", 10, navigation.signed_in))
+        navigation.register(Entry("Data", "stores", 15, navigation.signed_in))
         slots.fill("home", "jobs/stores_of_home.html", offer.offered_stores)
         slots.fill("dashboard", "jobs/dashboard.html", dashboard.of_jobs)
         changes.watch("jobs", cubes.cursor)

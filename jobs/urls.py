@@ -2,10 +2,13 @@
 
 from django.urls import path
 
-from .pages import cubes
+from .pages import cubes, stores
 from .pages.new_cube.page import NewCubePage, NewCubePrice
 
 urlpatterns = [
+    path("stores/", stores.StoresPage.as_view(), name="stores"),
+    path("stores/<str:store>/", stores.StorePage.as_view(), name="store"),
+    path("stores/<str:store>/data", stores.StoreDataPage.as_view(), name="store-data"),
     path("cubes/", cubes.CubesPage.as_view(), name="cubes"),
     path("cubes/new/", NewCubePage.as_view(), name="new-cube"),
     path("cubes/new/price", NewCubePrice.as_view(), name="new-cube-price"),

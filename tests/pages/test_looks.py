@@ -19,6 +19,7 @@ from jobs.models import Job
 from services.models import ServiceInstance, ServiceProfile
 from services.models import State as ServiceState
 from tests.accounts.factories import make_client, make_user
+from tests.jobs.discovery.conftest import AWAY, Reader, reader  # noqa: F401 - a fixture
 
 from .looks import Looks
 from .people import cube_of_each_state, make_ann, make_mallory, make_operator, share_all
@@ -132,6 +133,40 @@ def test_pages_of_sharing(looks: Looks, session_of: SessionOf):
     looks.see(None, [("shared-public", reverse("shared", args=[secret]))])
     looks.see(None, [("shared-gone", reverse("shared", args=["x" * 43]))], status=404)
     looks.see(session_of(make_user()), [("shared-empty", reverse("shared-list"))])
+    looks.assert_fine()
+
+
+def test_pages_of_data(looks: Looks, session_of: SessionOf, reader: Reader):  # noqa: F811
+    person = session_of(make_user("data@example.org", permissions=["manage:cubegens"]))
+    long = "a-very-long-name-without-any-blank-" * 6
+    variables = {
+        name: {"dtype": "float32", "dims": ["time", "lat"], "units": "K", "long_name": long}
+        for name in ("sst", long, "items", "<b>")
+    }
+    reader.ids["sea-bucket"] = [[f"{letter}/{long}.zarr", "mldataset"] for letter in "abc" * 20]
+    reader.descriptions["a.zarr"] = {
+        "data_id": "a.zarr",
+        "crs": "EPSG:4326",
+        "bbox_wgs84": [-180, -90, 180, 90],
+        "time_range": ["2024-01-01T12:00:00Z", "2024-12-31T12:00:00Z"],
+        "time_steps": 366,
+        "dims": {"time": 366, "lat": 1800, long: 3600},
+        "variables": variables,
+        "attributes": {"title": long, "license": long},
+        "size_bytes": 10**12,
+        "zarr_format": 2,
+        "left_out": {"variables": 3},
+    }
+    sea, mine = reverse("store", args=["sea"]), reverse("store", args=["mine"])
+    data = reverse("store-data", args=["sea"])
+    pages = [
+        ("store", f"{sea}?search=zarr"),
+        ("store-empty", mine),
+        ("store-data", f"{data}?id=a.zarr"),
+    ]
+    looks.see(person, [*pages, ("stores", reverse("stores"))])
+    reader.answer = AWAY
+    looks.see(person, [("store-refused", f"{data}?id=b.zarr")], status=503)
     looks.assert_fine()
 
 
