@@ -39,6 +39,6 @@ class AccountsConfig(AppConfig):
         ticks.every(10, "accounts.tasks.send_webhooks", queue=queues.OUTSIDE)
         ticks.housekeeping("accounts.tasks.forget_notices", deletes=True)
         navigation.register(
-            Entry("Notices", "notices", 80, navigation.signed_in, reading.count_shown)
+            Entry("Notices", "notices", 40, navigation.signed_in, reading.count_shown)
         )
         changes.watch("notices", reading.cursor)

@@ -72,6 +72,65 @@
   form.addEventListener("input", askSoon);
   form.addEventListener("change", askSoon);
 
+  // The dataset
+
+  const about = document.getElementById("dataset");
+  const suggested = document.getElementById("datasets");
+  let onDataset = () => {};
+  let looked = "";
+
+  async function load(name, values, into) {
+    const answer = await fetch(`${form.getAttribute(name)}?${new URLSearchParams(values)}`);
+    if (answer.ok && !answer.redirected) into.innerHTML = await answer.text();
+  }
+
+  function chosenVariables() {
+    return field("variables").value.split(",").map((name) => name.trim()).filter(Boolean);
+  }
+
+  function showChosen() {
+    const chosen = new Set(chosenVariables());
+    for (const box of about.querySelectorAll("[data-variable]")) {
+      box.checked = chosen.has(box.dataset.variable);
+    }
+  }
+
+  async function suggest() {
+    await load("data-datasets", { store: field("store").value, search: field("dataset").value }, suggested);
+  }
+
+  async function describe() {
+    const values = { store: field("store").value, dataset: field("dataset").value.trim() };
+    const wanted = JSON.stringify(values);
+    if (wanted === looked) return;
+    looked = wanted;
+    await load("data-dataset", values, about);
+    showChosen();
+    const told = about.querySelector(".dataset-about")?.dataset ?? {};
+    for (const name of ["since", "until"]) {
+      field(name).min = told.first ?? "";
+      field(name).max = told.last ?? "";
+    }
+    onDataset(told.extent ? told.extent.split(" ").map(Number) : null);
+  }
+
+  let waiting = 0;
+
+  function lookSoon() {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => { suggest(); describe(); }, PAUSE_MS);
+  }
+
+  field("dataset").addEventListener("input", lookSoon);
+  field("store").addEventListener("change", lookSoon);
+  field("variables").addEventListener("input", showChosen);
+  about.addEventListener("change", (event) => {
+    const name = event.target.dataset.variable;
+    if (name === undefined) return;
+    const others = chosenVariables().filter((it) => it !== name);
+    field("variables").value = [...others, ...(event.target.checked ? [name] : [])].join(", ");
+  });
+
   // The map
 
   const place = document.getElementById("map");
@@ -106,6 +165,10 @@
       format: new format.TopoJSON({ dataProjection: "EPSG:4326" }),
     });
     const drawn = new source.Vector();
+    const extents = new source.Vector();
+    const extentStyle = new style.Style({
+      stroke: new style.Stroke({ color: color("--accent"), width: 1.2, lineDash: [5, 4] }),
+    });
     const view = new View({
       projection: "EPSG:4326", center: [0, 20], zoom: 0, extent: WHOLE, showFullExtent: true,
     });
@@ -116,6 +179,7 @@
       controls: [new control.Zoom()],
       layers: [
         new layer.Vector({ source: outline, style: lines }),
+        new layer.Vector({ source: extents, style: extentStyle }),
         new layer.Vector({ source: drawn, style: chosen }),
       ],
     });
@@ -129,6 +193,13 @@
       drawn.addFeature(new Feature(geom.Polygon.fromExtent(area)));
       if (isFirst) view.fit(area, { padding: [40, 40, 40, 40], maxZoom: 4 });
     }
+
+    onDataset = (extent) => {
+      extents.clear();
+      if (!extent) return;
+      extents.addFeature(new Feature(geom.Polygon.fromExtent(extent)));
+      if (!typedArea()) view.fit(extent, { padding: [40, 40, 40, 40], maxZoom: 5 });
+    };
 
     let drawing = null;
 
@@ -171,5 +242,7 @@
   }
 
   if (window.ol) makeMap();
+  suggest();
+  describe();
   if (field("dataset").value) ask();
 })();

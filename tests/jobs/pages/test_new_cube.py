@@ -238,6 +238,61 @@ def test_values_of_the_address_fill_the_form(browser):
     assert 'value="&lt;i&gt;.zarr"' in page and 'value="a, b"' in page and 'value="1"' in page
 
 
+ABOUT = {
+    "crs": "EPSG:4326",
+    "bbox": [-3, 51, 11, 59],
+    "bbox_wgs84": [-3, 51, 11, 59],
+    "time_range": ["2024-01-05T00:00:00Z", "2024-12-30T00:00:00Z"],
+    "time_steps": 46,
+    "variables": {"chl<i>": {"units": "mg m-3", "long_name": "Chlorophyll"}},
+    "attributes": {"title": "<script>alert(1)</script>"},
+}
+
+
+class TestDatasets:
+    @pytest.fixture(autouse=True)
+    def store_reader(self, monkeypatch):
+        """What the reader of stores answers, and whom it was asked for."""
+        self.ids = [["a.zarr", "dataset"], ["b&c.zarr", "dataset"]]
+        self.asked = []
+
+        def list_ids(view, **_):
+            self.asked.append(view)
+            return {"ids": self.ids, "is_complete": True}
+
+        monkeypatch.setattr("jobs.discovery.asking.list_ids", list_ids)
+        monkeypatch.setattr("jobs.discovery.asking.describe", lambda view, data_id, **_: ABOUT)
+
+    def test_those_of_the_store_are_suggested(self, browser):
+        page = text(browser.get("/cubes/new/datasets?store=@demo"))
+        assert page.count("<option") == 2 and "b&amp;c.zarr" in page
+        assert text(browser.get("/cubes/new/datasets?store=@demo&search=a.z")).count("<option") == 1
+
+    def test_of_a_store_with_a_folder_for_each_only_ones_own(self, browser, user):
+        browser.get("/cubes/new/datasets?store=@cubes")
+        assert self.asked[0].given["store_params"]["root"].endswith(user.username)
+
+    def test_what_is_known_of_one_helps_to_fill_in_the_form(self, browser):
+        page = text(browser.get("/cubes/new/dataset?store=@demo&dataset=a.zarr"))
+        for part in ("Chlorophyll", "mg m-3", "46 times", 'data-extent="-3 51 11 59"'):
+            assert part in page
+        assert 'data-first="2024-01-05" data-last="2024-12-30"' in page
+        assert "<i>" not in page and "<script" not in page
+
+    @pytest.mark.parametrize("store", ["@nowhere", "@archive", "", "x" * 9999])
+    def test_a_store_that_cannot_be_read_is_told_in_words(self, browser, store):
+        for path in ("datasets", "dataset"):
+            answer = browser.get(f"/cubes/new/{path}", {"store": store, "dataset": "a.zarr"})
+            assert answer.status_code == 200
+            assert "data store" in text(answer)
+
+    def test_without_a_name_nothing_is_asked(self, browser):
+        for name in ("", "  ", "x" * 501):
+            answer = browser.get("/cubes/new/dataset", {"store": "@demo", "dataset": name})
+            assert (answer.status_code, text(answer)) == (200, "")
+        assert self.asked == []
+
+
 @pytest.mark.parametrize(
     ("path", "field"),
     [
