@@ -26,7 +26,7 @@ from ..job_rows import find_job
 from ..models import ACTIVE_STATES, FINAL_STATES, Job, JobDocument, State
 from ..repeating import repetition
 from . import wording
-from .opening import how_to_open
+from .using import how_to_use
 
 ON_A_PAGE = 25
 LOG_LINES = 200
@@ -86,7 +86,7 @@ class CubePage(View):
             "advice": wording.advice(job.reason),
             "log": lines,
             "is_log_cut": len(lines) == LOG_LINES,
-            "opening": how_to_open(job) if job.state == State.SUCCEEDED else None,
+            "use": how_to_use(request, job),
             "successor": successor,
         }
         return render(request, "jobs/cube.html", context)

@@ -7,7 +7,6 @@ cube.format, cube.description, cube.local_path
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -93,9 +92,11 @@ class Cube:
 
     @property
     def local_path(self) -> Path | None:
-        """The cube's path if it lies in a folder that this process sees; links are not resolved."""
-        if self.store is None or self.store_type != "file" or not os.path.isdir(self.root):  # noqa: PTH112
+        """The cube's path if this process sees the folder of its store; links are not resolved."""
+        if self.store is None or self.store_type != "file":
             return None
+        if not Path(str(self.store.store_params.get("root") or "")).is_dir():
+            return None  # as in a cluster, where only runs see it
         return Path(self.root, self.name.lstrip("/"))
 
     @cached_property

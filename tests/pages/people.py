@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from django.urls import reverse
@@ -15,6 +17,8 @@ from hubsite.engines.base import LogChunk
 from jobs import logs, quicklooks
 from jobs.models import Job, JobDocument, JobEvent, Reason
 from jobs.models import State as JobState
+from jobs.results import recording
+from jobs.stores.catalogue import load_catalogue, location
 from services.access import sharing
 from services.models import InstanceEvent, ServiceInstance
 from services.models import Reason as WhyOver
@@ -22,6 +26,7 @@ from services.models import State as ServiceState
 from tests.accounts.factories import make_user
 from tests.jobs.factories import make_job
 from tests.jobs.pictures import looked
+from tests.jobs.results.cubes import MADE
 from tests.services.factories import make_instance, make_profile
 
 LONG = "chlorophyll-and-sea-surface-temperature-of-the-whole-north-atlantic-" * 3
@@ -75,7 +80,9 @@ def make_ann() -> User:
         last_name="Larsen",
     )
     for number, (name, state, fields) in enumerate(reversed(CUBES)):
-        _cube(ann, f"{name}.zarr", state, hours=5 * (len(CUBES) - number), **fields)
+        job = _cube(ann, f"{name}.zarr", state, hours=5 * (len(CUBES) - number), **fields)
+        if state == JobState.SUCCEEDED:
+            _is_there(job)
     for state, title, fields in (
         (ServiceState.READY, "My cubes", {"units_per_hour": 6, "last_used_by": "a tile request"}),
         (ServiceState.ASLEEP, "North Sea for the workshop", {"last_used_by": "the viewer"}),
@@ -201,6 +208,15 @@ def make_operator() -> User:
         is_staff=True,
         is_superuser=True,
     )
+
+
+def _is_there(job: Job) -> None:
+    """Let the job's cube be in its store, and its run have told about it."""
+    place = load_catalogue().get("cubes").for_user(job.owner.username)
+    Path(place["store_params"]["root"], job.output_data_id).mkdir(parents=True, exist_ok=True)
+    claim = hashlib.sha256(location(place, job.output_data_id).encode()).hexdigest()
+    Job.objects.filter(pk=job.pk).update(output_claim=claim)
+    recording.keep(job, MADE)
 
 
 def cube_of_each_state(user: User) -> list[Job]:
