@@ -17,6 +17,7 @@ import shutil
 import signal
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from ..record.rundir import RunDir
 from ..system import environment, linux, process, strictjson
 
 LONGEST_S = 10.0
-SHORTEST_S = 2.0
+SHORTEST_S = 5.0
 PART = 0.15
 """Of the time that the run took."""
 LATE_S = 0.5
@@ -176,6 +177,7 @@ def _wait_and_look(
     os.umask(umask)
     _enter(folder, extra)
     _limit()
+    warnings.simplefilter("ignore")
 
     def say(text: str) -> None:
         print(f"Quick-looks: {text[:1000]}", flush=True)

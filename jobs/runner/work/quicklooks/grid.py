@@ -113,8 +113,10 @@ def find(dataset: xr.Dataset) -> Grid | None:
         return _curvilinear(*twins)
     if x is None or y is None:
         return None
+    across, up = _axis(dataset, x), _axis(dataset, y)
     is_in_degrees = all(_is_in_degrees(dataset, dim) for dim in (x, y))
-    return Grid(_axis(dataset, x), _axis(dataset, y), is_in_degrees)
+    is_on_earth = all(abs(end) <= 91 for end in (up.first, up.last) if end is not None)
+    return Grid(across, up, is_in_degrees and is_on_earth)
 
 
 def _dimension(dataset: xr.Dataset, axis: str) -> Hashable | None:
