@@ -21,7 +21,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Subquery
 from django.utils import timezone
 
 from hubsite.coordination import retention
@@ -73,6 +73,12 @@ def first_of(jobs: Collection[Job]) -> dict[int, QuickLook]:
     for look in rows.defer("png", "classes", "colors", "at").order_by("position"):
         first.setdefault(look.job_id, look)
     return first
+
+
+def newest_of(user: Any) -> Subquery:
+    """What changes when a picture of the user's cubes comes: pages wait for those of new cubes."""
+    rows = QuickLook.objects.filter(job__owner=user, made_at__gt=timezone.now() - LATE)
+    return Subquery(rows.order_by("-pk").values("pk")[:1])
 
 
 def find(job: Job, name: str) -> QuickLook | None:

@@ -17,5 +17,6 @@ urlpatterns = [
     path("cubes/new/price", NewCubePrice.as_view(), name="new-cube-price"),
     path("cubes/<slug:job_id>/", cubes.CubePage.as_view(), name="cube"),
     path("cubes/<slug:job_id>/log", cubes.log_file, name="cube-log"),
+    path("cubes/<slug:job_id>/quicklooks/<slug:name>.png", cubes.picture, name="cube-picture"),
     path("cubes/<slug:job_id>/<slug:action>", cubes.CubeActions.as_view(), name="cube-action"),
 ]

@@ -8,7 +8,6 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
@@ -20,12 +19,14 @@ from accounts.roles import permissions_of
 from accounts.scopes import MANAGE_CUBEGENS
 from hubsite.refusals import Refused
 
-from .. import admission, cancelling, logs
+from .. import admission, cancelling, logs, quicklooks
 from ..api.presentation import message_of
+from ..api.quicklook_views import answer
 from ..job_rows import find_job
 from ..models import ACTIVE_STATES, FINAL_STATES, Job, JobDocument, State
 from ..repeating import repetition
 from . import wording
+from .pictures import folder_of, pictures_of, thumbnails
 from .using import how_to_use
 
 ON_A_PAGE = 25
@@ -57,8 +58,9 @@ class CubesPage(View):
             jobs = jobs.filter(pk__lt=int(before))
         found = list(jobs.order_by("-pk")[: ON_A_PAGE + 1])
         shown = found[:ON_A_PAGE]
+        pictures = thumbnails(shown)
         context = {
-            "cubes": [summary(job) for job in shown],
+            "cubes": [{**summary(job), "picture": pictures.get(job.pk)} for job in shown],
             "next": shown[-1].pk if len(found) > ON_A_PAGE else None,
             "before": before,
             "filters": [(key, title, key == chosen) for key, (title, _) in FILTERS.items()],
@@ -88,6 +90,7 @@ class CubePage(View):
             "is_log_cut": len(lines) == LOG_LINES,
             "use": how_to_use(request, job),
             "successor": successor,
+            "pictures": pictures_of(job, folder_of(job)) if job.state == State.SUCCEEDED else [],
         }
         return render(request, "jobs/cube.html", context)
 
@@ -148,6 +151,16 @@ def log_file(request: HttpRequest, job_id: str) -> HttpResponseBase:
     return response
 
 
+@login_required
+@require_safe
+def picture(request: HttpRequest, job_id: str, name: str) -> HttpResponse:
+    """A quick-look of the caller's job."""
+    look = quicklooks.find(own_job(request, job_id), name)
+    if look is None:
+        raise Http404("This job has no such picture.")
+    return answer(request, look)
+
+
 def own_job(request: HttpRequest, job_id: str) -> Job:
     """The caller's job of that id. Raises Http404."""
     job = find_job(owner_id=request.user.pk, job_id=job_id)
@@ -197,9 +210,6 @@ def cursor(user: Any) -> str:
     """What changes when any job of the user's does: for the console's live pages."""
     live = Job.objects.owned_by(user).filter(is_live=True).order_by("pk")
     rows = live.values_list("pk", "state", "message", "progress")[:100]
-    newest = newest_of(Job.objects.owned_by(user))
+    listed = Job.objects.owned_by(user).listed().order_by("-pk")
+    newest = listed.values_list("pk", quicklooks.newest_of(user)).first()
     return f"{newest} {list(rows)!r}"
-
-
-def newest_of(jobs: QuerySet[Job]) -> int:
-    return jobs.filter(hidden_at=None).order_by("-pk").values_list("pk", flat=True).first() or 0

@@ -24,6 +24,7 @@ from ..results import stac
 from ..results.cube import Cube, find_cube
 from ..results.document import Links
 from ..results.downloading import download
+from .pictures import pictures_of
 
 PICTURES, SUFFIX = "quicklooks/", ".png"
 
@@ -41,7 +42,9 @@ def show(request: HttpRequest, opened: Opened, rest: str) -> HttpResponseBase:
 
 
 def _page(request: HttpRequest, opened: Opened) -> HttpResponse:
-    context = {"opened": opened, "job": opened.subject, "looks": quicklooks.of(opened.subject)}
+    job = opened.subject
+    pictures = pictures_of(job, opened.base + PICTURES)
+    context = {"opened": opened, "job": job, "pictures": pictures}
     try:
         cube = find_cube(opened.subject)
     except Refused as refused:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from datetime import timedelta
 from pathlib import Path
@@ -25,7 +26,7 @@ from services.models import Reason as WhyOver
 from services.models import State as ServiceState
 from tests.accounts.factories import make_user
 from tests.jobs.factories import make_job
-from tests.jobs.pictures import looked
+from tests.jobs.pictures import VIRIDIS, looked, map_png
 from tests.jobs.results.cubes import MADE
 from tests.services.factories import make_instance, make_profile
 
@@ -55,6 +56,7 @@ CUBES = (
     ("gulf-of-finland-nutrients", JobState.CANCELLED, {}),
     ("lake-constance-temperature", JobState.SUCCEEDED, {}),
 )
+QUALITY = ("good", "cloud", "ice", "land and coast")
 LOG = (
     "Opening cube from data store",
     "Reading north-sea.zarr: 214 of 365 days lie in the time range",
@@ -184,7 +186,27 @@ def _cube(owner: User, name: str, state: str, *, hours: float, label: str = "", 
         )
     if has_run:
         logs.append(job.pk, [LogChunk(0, [*LOG, *([label * 5] if label else [])])])
+    if state == JobState.SUCCEEDED and "lake" not in name:
+        _pictures(job, label[:300])
     return job
+
+
+MAP = base64.b64encode(map_png()).decode()
+
+
+def _pictures(job: Job, text: str = "") -> None:
+    """As the run reports them: a map, classes, and a variable without a picture."""
+    sea = {"title": text or "Sea surface temperature", "colors": VIRIDIS, "png": MAP}
+    classes = [[color, text or label] for color, label in zip(VIRIDIS[::2], QUALITY, strict=True)]
+    looks = [
+        looked("sst", 0, **sea, note=text),
+        looked(text or "quality_flags", 1, title=text, png=MAP, classes=classes, vmin=None),
+        looked("salinity", 2, title=text, png=None, note="No data was found in the 4 time steps."),
+    ]
+    Job.objects.filter(pk=job.pk).update(finished_at=timezone.now())
+    for look in looks:
+        assert quicklooks.keep(job, quicklooks.parse(look))
+    Job.objects.filter(pk=job.pk).update(finished_at=job.finished_at)
 
 
 def _service(owner: User, title: str, state: str, **fields: Any) -> ServiceInstance:

@@ -1,0 +1,71 @@
+"""Quick-looks on pages: with their legend, and what a reader must know of each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from django.urls import reverse
+
+from .. import quicklooks
+from ..models import Job, QuickLook
+
+MIDNIGHT = "T00:00:00Z"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One quick-look for a page; `url` is empty if there is no picture, and `look.note` why."""
+
+    look: QuickLook
+    url: str
+
+    @property
+    def when(self) -> str:
+        return self.look.time.removesuffix(MIDNIGHT).replace("T", " ").replace("Z", " UTC")
+
+    @property
+    def place(self) -> str:
+        """Time and place of what is shown, in words."""
+        places = [f"{dim} {at}" for dim, at in self.look.at.items()]
+        return ", ".join([self.when, *places] if self.when else places)
+
+    @property
+    def limits(self) -> tuple[str, str] | None:
+        low, high = self.look.vmin, self.look.vmax
+        return None if low is None or high is None else (f"{low:.6g}", f"{high:.6g}")
+
+    @property
+    def stops(self) -> list[tuple[str, str]]:
+        """Offset and color of the stops of the legend's gradient."""
+        last = max(1, len(self.look.colors) - 1)
+        return [(f"{n / last:.4f}", color) for n, color in enumerate(self.look.colors)]
+
+    @property
+    def alternative(self) -> str:
+        """The text in place of the picture."""
+        name = self.look.title or self.look.variable
+        at = f" ({self.place})" if self.place else ""
+        limits = f", from {' to '.join(self.limits)} {self.look.units}" if self.limits else ""
+        return f"{name}{at}{limits}".rstrip()
+
+
+def pictures_of(job: Job, folder: str) -> list[Picture]:
+    """All quick-looks of the job; `folder` is the address below which they are."""
+    return [_picture(look, folder) for look in quicklooks.all_of(job)]
+
+
+def thumbnails(jobs: Collection[Job]) -> dict[int, Picture]:
+    """By primary key of a job: its first picture. One query for all jobs."""
+    folders = {job.pk: folder_of(job) for job in jobs}
+    first = quicklooks.first_of(jobs)
+    return {pk: _picture(look, folders[pk]) for pk, look in first.items()}
+
+
+def folder_of(job: Job) -> str:
+    """The address below which the owner's pages show the job's pictures."""
+    return reverse("cube-picture", args=[job.job_id, "x"]).removesuffix("x.png")
+
+
+def _picture(look: QuickLook, folder: str) -> Picture:
+    return Picture(look, f"{folder}{look.name}.png" if look.width else "")
