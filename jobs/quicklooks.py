@@ -70,7 +70,7 @@ def first_of(jobs: Collection[Job]) -> dict[int, QuickLook]:
     """By primary key of a job: its first picture, without its bytes. One query for all."""
     rows = QuickLook.objects.filter(job__in=[job.pk for job in jobs], width__gt=0)
     first: dict[int, QuickLook] = {}
-    for look in rows.defer("png", "classes", "colors", "at").order_by("position"):
+    for look in rows.defer("png", "classes", "colors").order_by("position"):
         first.setdefault(look.job_id, look)
     return first
 

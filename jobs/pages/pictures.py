@@ -22,7 +22,8 @@ class Picture:
 
     @property
     def when(self) -> str:
-        return self.look.time.removesuffix(MIDNIGHT).replace("T", " ").replace("Z", " UTC")
+        day, _, time = self.look.time.removesuffix(MIDNIGHT).partition("T")
+        return f"{day} {time.removesuffix('Z').removesuffix(':00')} UTC" if time else day
 
     @property
     def place(self) -> str:
@@ -33,11 +34,14 @@ class Picture:
     @property
     def limits(self) -> tuple[str, str] | None:
         low, high = self.look.vmin, self.look.vmax
-        return None if low is None or high is None else (f"{low:.6g}", f"{high:.6g}")
+        is_told = self.url and low is not None and high is not None
+        return (f"{low:.6g}", f"{high:.6g}") if is_told else None
 
     @property
     def stops(self) -> list[tuple[str, str]]:
-        """Offset and color of the stops of the legend's gradient."""
+        """Offset and color of the stops of the legend's gradient, if it has one."""
+        if self.look.classes or not self.url:
+            return []
         last = max(1, len(self.look.colors) - 1)
         return [(f"{n / last:.4f}", color) for n, color in enumerate(self.look.colors)]
 

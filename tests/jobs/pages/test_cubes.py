@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from hubsite.console.changes import cursor_of
 from hubsite.engines.base import LogChunk
-from jobs import logs
+from jobs import logs, quicklooks
 from jobs.models import Job, JobDocument, Reason, State
+from jobs.pages import cubes
 from tests.accounts.factories import make_user
 from tests.jobs.factories import make_job
+from tests.jobs.pictures import looked
 
 pytestmark = pytest.mark.django_db
 
@@ -163,6 +168,51 @@ class TestActions:
         job = make_job(user)
         user.user_permissions.clear()
         assert browser.post(f"/cubes/{job.job_id}/cancel").status_code == 403
+
+
+class TestPictures:
+    def test_they_are_on_the_page_with_their_legend(self, browser, user):
+        job = make_job(user, state=State.SUCCEEDED, finished_at=timezone.now())
+        for look in (
+            looked("sst", 0),
+            looked("flags", 1, classes=[["#440154", "<b>ice</b>"]], vmin=None, time=None, at={}),
+            looked("salt", 2, png=None, note="No data <i>was</i> found."),
+        ):
+            quicklooks.keep(job, quicklooks.parse(look))
+        page = browser.get(f"/cubes/{job.job_id}/").content.decode()
+        assert f'src="/cubes/{job.job_id}/quicklooks/sst.png" width="4" height="2"' in page
+        told = "Sea surface temperature (2020-01-01 12:00 UTC, depth 0.5), from 272.5 to 303 kelvin"
+        assert f'alt="{told}"' in page
+        assert page.count("<linearGradient") == 1, "classes have none, nor has what is not drawn"
+        assert "&lt;b&gt;ice" in page and "No data &lt;i&gt;" in page
+        picture = browser.get(f"/cubes/{job.job_id}/quicklooks/sst.png")
+        assert (picture.status_code, picture["Content-Type"]) == (200, "image/png")
+        assert browser.get(f"/cubes/{job.job_id}/quicklooks/salt.png").status_code == 404
+        browser.force_login(make_user(permissions=["manage:cubegens"]))
+        assert browser.get(f"/cubes/{job.job_id}/quicklooks/sst.png").status_code == 404
+
+    def test_a_list_has_one_of_each_cube_in_one_query(self, browser, user):
+        def queries() -> int:
+            with CaptureQueriesContext(connection) as asked:
+                page = browser.get("/cubes/").content.decode()
+            assert page.count("/quicklooks/sst.png") == user.jobs.count()
+            assert page.count('loading="lazy"') == user.jobs.count()
+            return len(asked)
+
+        counts = []
+        for _ in range(3):
+            job = make_job(user, state=State.SUCCEEDED, finished_at=timezone.now())
+            for position, variable in enumerate(("sst", "chl")):
+                quicklooks.keep(job, quicklooks.parse(looked(variable, position)))
+            counts.append(queries())
+        assert counts[1] == counts[2]
+
+    def test_a_page_that_waits_is_told_when_they_come(self, user):
+        job = make_job(user, state=State.SUCCEEDED, finished_at=timezone.now())
+        before = cubes.cursor(job.owner)
+        assert cubes.cursor(job.owner) == before
+        quicklooks.keep(job, quicklooks.parse(looked()))
+        assert cubes.cursor(job.owner) != before
 
 
 class TestChanges:
