@@ -46,16 +46,18 @@ class HasPowers(Exception):
 @dataclass(frozen=True)
 class _Other:
     """`stop` ends running work and returns how much is still running; `forget` gets the user, the
-    id that must go, and its replacement."""
+    id that must go, and its replacement; it may return what operators must do themselves."""
 
     stop: Callable[[User], int]
-    forget: Callable[[User, str, str], None]
+    forget: Callable[[User, str, str], list[str] | None]
 
 
 _others: list[_Other] = []
 
 
-def also(*, stop: Callable[[User], int], forget: Callable[[User, str, str], None]) -> None:
+def also(
+    *, stop: Callable[[User], int], forget: Callable[[User, str, str], list[str] | None]
+) -> None:
     """Register what another app keeps of users. Called when the app is ready."""
     _others.append(_Other(stop, forget))
 
@@ -73,9 +75,8 @@ def forget_person(user: User, *, actor: str) -> list[str]:
     with transaction.atomic():
         user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
         old, new = user.user_id, f"a{secrets.token_hex(16)}"
-        for other in _others:
-            other.forget(user, old, new)
-        elsewhere = _forget_subscriptions(user, actor)
+        elsewhere = [line for other in _others for line in other.forget(user, old, new) or ()]
+        elsewhere += _forget_subscriptions(user, actor)
         _forget_access(user)
         ledger.rename(user, old, new)
         ActingEntry.objects.filter(user=user).update(

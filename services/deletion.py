@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from accounts.deletion import StillBusy
 from accounts.models import User
+from hubsite.engines import find_engine
 
 from . import lifecycle
+from .cate.workload import kept_name
 from .models import (
     EdgeSession,
     EdgeTicket,
     InstanceDocument,
     InstanceEvent,
+    InstanceQuerySet,
+    Kind,
     Reason,
     ServiceInstance,
     StartKey,
@@ -25,11 +31,15 @@ def stop(user: User) -> int:
     return ServiceInstance.objects.owned_by(user).live().count()
 
 
-def forget(user: User, old: str, new: str) -> None:
-    """Keep the times, states and units of the services; titles and contents go."""
+def forget(user: User, old: str, new: str) -> list[str]:
+    """Keep the times, states and units of the services; titles, contents and files go.
+
+    Returns which files operators must delete themselves.
+    """
     instances = ServiceInstance.objects.owned_by(user)
     if instances.live().exists():
         raise StillBusy("a service came in meanwhile")
+    left = list(_forget_files(instances, old))
     InstanceDocument.objects.filter(instance__owner=user).update(configuration={}, log="")
     InstanceEvent.objects.filter(instance__owner=user).update(message="")
     InstanceEvent.objects.filter(actor=old).update(actor=new)
@@ -37,3 +47,15 @@ def forget(user: User, old: str, new: str) -> None:
     for rows in (EdgeSession, EdgeTicket):  # of services of others
         rows.objects.filter(user=user).delete()
     instances.update(title="", client_id="", message="", broken={}, last_used_by="")
+    return left
+
+
+def _forget_files(instances: InstanceQuerySet, user_id: str) -> Iterator[str]:
+    """Delete the files of the user's Cate, and yield what operators must delete themselves."""
+    engines = instances.filter(kind=Kind.CATE_WEBAPI).order_by().values_list("engine", flat=True)
+    for name in engines.distinct():
+        engine = find_engine(name)
+        if engine is None or engine.services is None:
+            yield f"engine {name}: remove the folder {kept_name(user_id)} of its services"
+        elif left := engine.services.forget_files(kept_name(user_id)):
+            yield left

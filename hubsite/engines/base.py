@@ -491,6 +491,14 @@ class ServicePlace(Place[Service, ServiceFact]):
             if isinstance(result, EngineUnavailable):
                 raise result
 
+    def forget_files(self, keeps: str) -> str:
+        """Delete the files that commands kept under this name (`Command.keeps`).
+
+        No service of that name may exist. Returns what operators must do themselves; "" if
+        nothing is left.
+        """
+        return ""
+
     @abstractmethod
     def refresh_one(self, name: str) -> None:
         """Refresh one service; may run in a thread. Raises EngineUnavailable."""

@@ -49,6 +49,11 @@ def build_service(instance: ServiceInstance) -> Service:
     )
 
 
+def kept_name(user_id: str) -> str:
+    """The name under which engines keep a user's files."""
+    return f"{user_id}-cate"
+
+
 def _command(instance: ServiceInstance) -> Command:
     env = {
         "CATE_USER_ROOT": "{workspace}",
@@ -60,7 +65,7 @@ def _command(instance: ServiceInstance) -> Command:
     return Command(
         arguments=hub.cate_command or within_image(DEFAULT_COMMAND),
         env=env,
-        keeps=f"{instance.owner.username}-cate",
+        keeps=kept_name(instance.owner.username),
         workspace=hub.cate_user_root,
         settings=SETTINGS,
     )

@@ -30,6 +30,7 @@ from .. import idle, lifecycle
 from ..keeping import keep
 from ..metering import charged_units
 from ..models import OVER_STATES, InstanceDocument, Reason, ServiceInstance, State
+from ..models import Kind as ServiceKind
 from ..xcube_server import cubes
 from ..xcube_server.condition import broken_datasets
 from ..xcube_server.shown import dataset_ids
@@ -160,7 +161,8 @@ def summary(instance: ServiceInstance) -> dict[str, Any]:
     """What lists and the head of the page show."""
     return {
         "row": instance,
-        "title": instance.title or "xcube server",
+        "title": instance.title or instance.get_kind_display(),
+        "has_viewer": instance.kind == ServiceKind.XCUBE_SERVER,
         "is_over": instance.state in OVER_STATES,
         "is_awake": instance.state in (State.STARTING, State.READY),
         "sleeps_at": idle.sleeps_at(instance),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
@@ -26,7 +28,11 @@ from ..base import (
     ServicePlace,
     broken_of,
 )
+from .paths import services_dir
 from .runner_calls import CALL_TIMEOUT_S, PASSING, ask_runner, message_of
+
+WORKSPACES = ".workspaces"
+"""Where the runner keeps files of commands (`jobs/runner/viewers/command.py`)."""
 
 
 class LocalServices(ServicePlace):
@@ -54,6 +60,11 @@ class LocalServices(ServicePlace):
         if reply.status not in (200, 202, 404):
             raise EngineUnavailable(message_of(reply))
         return Removal.ENDING if reply.status == 202 else Removal.GONE
+
+    def forget_files(self, keeps: str) -> str:
+        """Delete them here: the runner has the same data folder, and keeps nothing of them."""
+        shutil.rmtree(services_dir() / WORKSPACES / PurePath(keeps).name, ignore_errors=True)
+        return ""
 
     def refresh_one(self, name: str) -> None:
         reply = ask_runner("POST", f"{_url(name)}/refresh")

@@ -145,7 +145,7 @@ class Command(HubCommand):
         out.line(f"{instance.instance_id}  {instance.state} {instance.reason}".rstrip())
         out.line(f"  owner    {instance.owner.email}")
         out.line(f"  kind     {instance.kind}, profile {instance.profile.name}")
-        out.line(f"  viewer   {shown['viewer_url']}")
+        out.line(f"  address  {shown['viewer_url'] or shown['server_url']}")
         units = shown["units"]
         out.line(f"  units    {units['charged']} for {units['minutes']} minutes awake")
         for name, value in (

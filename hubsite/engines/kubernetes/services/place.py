@@ -21,6 +21,11 @@ MOST_BYTES = 1 << 16
 class KubernetesServices(KubernetesPlace[Service, ServiceFact], ServicePlace):
     """Makes, changes, watches, refreshes and removes services."""
 
+    def forget_files(self, keeps: str) -> str:
+        """The hub cannot reach the volume: operators must."""
+        volume = self.options.workspace
+        return f"volume claim {volume.claim}: remove the folder {keeps}" if volume else ""
+
     def refresh_one(self, name: str) -> None:
         """Refresh one service. One that does not answer stops no other: it is only logged."""
         seen = self.read(name)
