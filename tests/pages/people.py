@@ -11,7 +11,9 @@ from typing import Any
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import User, Webhook, WebhookDelivery
+from accounts.notices.telling import tell
+from accounts.notices.webhooks import targets
 from accounts.sharing import giving, kinds, openings
 from accounts.sharing.giving import Wish
 from hubsite.engines.base import LogChunk
@@ -91,6 +93,7 @@ def make_ann() -> User:
         (ServiceState.FAILED, "Salinity at depth", {"reason": WhyOver.OUT_OF_MEMORY}),
     ):
         _service(ann, title, state, **fields)
+    _tell_ann(ann)
     return ann
 
 
@@ -124,6 +127,9 @@ def make_mallory(friend: User) -> User:
         first_name=HOSTILE[4][:30],
         last_name="L" * 100,
     )
+    for text in HOSTILE:
+        tell(mallory, "job.failed", text, text, text * 5, path="/cubes/")
+    targets.make(mallory, name=HOSTILE[1][:100], url="https://example.org/" + "x" * 400, wanted=[])
     states = list(JobState)
     for number in range(30):
         text = HOSTILE[number % len(HOSTILE)]
@@ -154,6 +160,43 @@ def make_mallory(friend: User) -> User:
         if state == ServiceState.READY:
             sharing.share_with(row, friend, by=mallory)
     return mallory
+
+
+def _tell_ann(ann: User) -> None:
+    """Notices, one of them read, a webhook that works and one that fails."""
+    for kind, title, text in (
+        ("job.succeeded", "black-sea-sst-2025.zarr is ready", ""),
+        (
+            "job.failed",
+            "mediterranean-salinity-full-depth.zarr could not be generated",
+            "Needed more memory than a run may use. The run needed 16.2 GB of memory.",
+        ),
+        ("service.stops", "My cubes will be stopped soon", "It will be stopped at 18:00 UTC."),
+        ("units.low", "Few processing units are left", "You have 88 processing units left."),
+    ):
+        tell(ann, kind, title, title, text, path="/cubes/", is_own_doing=kind == "job.succeeded")
+    for name, columns in (
+        ("My notebook", {}),
+        ("Lab's chat", {"failures": 3, "failing_since": timezone.now()}),
+        ("Old server", {"off_at": timezone.now(), "off_reason": "It failed for a day: no answer"}),
+    ):
+        url = f"https://hooks.example.org/{name.split()[0].lower()}"
+        webhook, _ = targets.make(ann, name=name, url=url, wanted=["job.failed"])
+        Webhook.objects.filter(pk=webhook.pk).update(
+            rests_until=timezone.now() + timedelta(minutes=2), **columns
+        )
+        for notice, fields in zip(
+            ann.notices.all(),
+            (
+                {"state": "delivered", "status": 204, "attempts": 1},
+                {"state": "failing", "status": 503, "error": "answered 503; 2xx is expected"},
+                {"state": "given_up", "attempts": 14, "error": "no answer within 10 s"},
+            ),
+            strict=False,
+        ):
+            WebhookDelivery.objects.create(
+                webhook=webhook, notice=notice, tried_at=timezone.now(), **fields
+            )
 
 
 def _cube(owner: User, name: str, state: str, *, hours: float, label: str = "", **fields: Any):

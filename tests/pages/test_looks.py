@@ -10,6 +10,7 @@ from django.db import OperationalError
 from django.urls import reverse
 
 from accounts.models import LedgerEntry, Share
+from accounts.notices.links import unsubscribe_link
 from accounts.sharing import giving, kinds
 from accounts.sharing.giving import Wish
 from accounts.sharing.secrets import hash_of
@@ -38,6 +39,9 @@ ADMIN_LISTS = (
     "services_serviceprofile",
     "accounts_share",
     "hubsite_switch",
+    "accounts_notice",
+    "accounts_webhook",
+    "accounts_webhookdelivery",
 )
 
 
@@ -50,7 +54,8 @@ def test_pages_for_everybody(looks: Looks):
 def test_pages_of_a_person(looks: Looks, session_of: SessionOf):
     ann = make_ann()
     ended = ServiceInstance.objects.get(owner=ann, state=ServiceState.FAILED)
-    session = session_of(ann)
+    session, failing = session_of(ann), ann.webhooks.get(failures=3)
+    token = unsubscribe_link(ann.pk).rpartition("/")[2]
     looks.see(
         session,
         [
@@ -59,6 +64,11 @@ def test_pages_of_a_person(looks: Looks, session_of: SessionOf):
             ("cubes", reverse("cubes")),
             ("new-cube", f"{reverse('new-cube')}?dataset=demo.zarr&x1=1&y1=50&x2=5&y2=52"),
             ("services", reverse("services")),
+            ("notices", reverse("notices")),
+            ("notice-choices", reverse("notice-choices")),
+            ("webhooks", reverse("webhooks")),
+            ("webhook", reverse("webhook", args=[failing.webhook_id])),
+            ("unsubscribe", reverse("notices-unsubscribe", args=[token])),
             *(
                 (f"cube-{job.state.lower()}", reverse("cube", args=[job.job_id]))
                 for job in cube_of_each_state(ann)
@@ -79,8 +89,9 @@ def test_pages_of_a_person(looks: Looks, session_of: SessionOf):
 def test_pages_of_a_new_person(looks: Looks, session_of: SessionOf):
     new = session_of(make_user("new@example.org", permissions=["manage:cubegens"]))
     nobody = session_of(make_user("nobody@example.org"))
-    paths = [reverse(name) for name in ("cubes", "services", "account")]
-    looks.see(new, zip(("cubes-empty", "services-empty", "account-empty"), paths, strict=True))
+    paths = [reverse(name) for name in ("cubes", "services", "account", "notices", "webhooks")]
+    names = [f"{name}-empty" for name in ("cubes", "services", "account", "notices", "webhooks")]
+    looks.see(new, zip(names, paths, strict=True))
     looks.see(nobody, [("cubes-without-a-right", paths[0])])
     looks.see(nobody, [("error-403", "/admin/accounts/user/")], status=200)
     looks.assert_fine()
@@ -97,6 +108,9 @@ def test_long_and_hostile_texts(looks: Looks, session_of: SessionOf):
             ("hostile-cubes", reverse("cubes")),
             ("hostile-services", reverse("services")),
             ("hostile-account", reverse("account")),
+            ("hostile-notices", reverse("notices")),
+            ("hostile-webhooks", reverse("webhooks")),
+            ("hostile-webhook", reverse("webhook", args=[mallory.webhooks.get().webhook_id])),
             *(
                 (f"hostile-cube-{job.pk}", reverse("cube", args=[job.job_id]))
                 for job in Job.objects.filter(owner=mallory).order_by("pk")[:6]
