@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from accounts.roles import permissions_of
+from accounts.scopes import MANAGE_CUBEGENS
 from hubsite.refusals import Refused
 
 from ...discovery import describing, listing, paging, stores
@@ -46,16 +49,20 @@ def suggested(request: HttpRequest) -> HttpResponse:
 def described(request: HttpRequest) -> HttpResponse:
     """What the page shows of the dataset `dataset` in `store`."""
     name = request.GET.get("dataset", "").strip()
-    if not name or len(name) > LONGEST:
-        return HttpResponse()
     try:
-        description, _ = describing.describe(_view(request), name)
+        view = _view(request)
+        if not name or len(name) > LONGEST:
+            return HttpResponse()
+        description, _ = describing.describe(view, name)
     except Refused as refused:
         return render(request, "jobs/new_cube_dataset.html", {"refused": str(refused)})
     return render(request, "jobs/new_cube_dataset.html", {"about": _about(description)})
 
 
 def _view(request: HttpRequest) -> stores.View:
+    """The store as the caller sees it. Raises Refused, PermissionDenied."""
+    if MANAGE_CUBEGENS not in permissions_of(request.user):
+        raise PermissionDenied("Your account may not generate cubes.")
     return stores.view_of(stores.find(request.GET.get("store", "")[:LONGEST]), request.user)
 
 
