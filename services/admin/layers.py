@@ -76,7 +76,7 @@ class LayerAdmin(ReadOnlyAdmin):
         return format_html(
             '<span class="state state-{}">{}</span>',
             layer.layer_state,
-            layer.get_layer_state_display(),
+            layer.layer_state.title(),
         )
 
     @admin.action(description="Repair: take all steps again and verify", permissions=["operate"])

@@ -36,8 +36,9 @@ class Refusal(NotDelivered):
 
     @property
     def is_final(self) -> bool:
-        """Whether the same request would be refused again: it was not understood or not taken."""
-        return 400 <= self.status < 500 and self.status not in (403, 408, 409)
+        """Whether the same request would be refused again. Not if something stands in the way,
+        or the place for it is gone, because that may change."""
+        return 400 <= self.status < 500 and self.status not in (403, 404, 408, 409)
 
 
 class GeoserverUnreachable(Unreachable):

@@ -79,8 +79,11 @@ def listed(document: dict[str, Any]) -> set[tuple[str, str]]:
         return set()
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise NotDelivered("GeoServer's list of layers is not understood")
-    names = (str(entry.get("name", "")).partition(":") for entry in entries)
-    return {(workspace, name) for workspace, _, name in names if name}
+    names = [str(entry.get("name", "")).partition(":") for entry in entries]
+    if not all(name for _, _, name in names):
+        # Every row would seem to be missing.
+        raise NotDelivered("GeoServer lists layers without their workspaces")
+    return {(workspace, name) for workspace, _, name in names}
 
 
 def _rows() -> set[tuple[str, str]]:

@@ -23,7 +23,14 @@ from jobs.models import State as JobState
 from jobs.results import recording
 from jobs.stores.catalogue import load_catalogue, location
 from services.access import sharing
-from services.models import InstanceEvent, ServiceInstance
+from services.models import (
+    InstanceEvent,
+    Layer,
+    LayerReason,
+    LayerState,
+    ServiceInstance,
+    StrayLayer,
+)
 from services.models import Reason as WhyOver
 from services.models import State as ServiceState
 from tests.accounts.factories import make_user
@@ -264,6 +271,30 @@ def _service(owner: User, title: str, state: str, **fields: Any) -> ServiceInsta
         message = fields.get("message", "")
         InstanceEvent.objects.create(instance=row, to_state=state, actor="hub", message=message)
     return row
+
+
+def make_layers(owner: User) -> None:
+    """Layers of each state in a GeoServer, and some that have no row; long names among them."""
+    role = "geodb_5f0e1c2d-9d4f-4a86-b1a7-0c3de1f5a9b2"
+    for state in LayerState:
+        name = f"land_{state.lower()}"
+        Layer.objects.create(
+            owner=owner,
+            workspace=role,
+            database="land",
+            collection=state.lower(),
+            name=name,
+            layer_state=state,
+            since=timezone.now() - timedelta(hours=3),
+            **_failure(role, name) if state == LayerState.FAILED else {},
+        )
+    for number, name in enumerate(("land_roads", "w" * 63)):
+        StrayLayer.objects.create(workspace=role, name=name, store="land" if number == 0 else "")
+
+
+def _failure(role: str, name: str) -> dict[str, Any]:
+    error = f"GeoServer answers 400 to POST /rest/workspaces/{role}/datastores/land/{name}"
+    return {"reason": LayerReason.REFUSED, "state": Layer.DELIVERED, "error": error}
 
 
 def make_operator() -> User:

@@ -23,7 +23,14 @@ from tests.accounts.factories import make_client, make_user
 from tests.jobs.discovery.conftest import AWAY, Reader, reader  # noqa: F401 - a fixture
 
 from .looks import Looks
-from .people import cube_of_each_state, make_ann, make_mallory, make_operator, share_all
+from .people import (
+    cube_of_each_state,
+    make_ann,
+    make_layers,
+    make_mallory,
+    make_operator,
+    share_all,
+)
 
 SessionOf = Callable[[Any], str]
 ADMIN_LISTS = (
@@ -42,6 +49,7 @@ ADMIN_LISTS = (
     "accounts_notice",
     "accounts_webhook",
     "accounts_webhookdelivery",
+    "services_layer",
 )
 
 
@@ -202,6 +210,7 @@ def test_the_admin(looks: Looks, session_of: SessionOf):
     ann, operator = make_ann(), make_operator()
     make_mallory(ann)
     make_client(ann, name="A notebook of Ann's")
+    make_layers(ann)
     instance = ServiceInstance.objects.filter(owner=ann).first()
     forms = [
         ("user", "accounts_user_change", ann.pk),
@@ -215,6 +224,7 @@ def test_the_admin(looks: Looks, session_of: SessionOf):
         [
             ("admin", "/admin/"),
             *((f"admin-{it}", reverse(f"admin:{it}_changelist")) for it in ADMIN_LISTS),
+            ("admin-layers-that-differ", reverse("admin:services_layer_drift")),
             *((f"admin-one-{it}", reverse(f"admin:{url}", args=[pk])) for it, url, pk in forms),
         ],
     )

@@ -37,7 +37,16 @@ notify_low()
 for name in ("accounts.tasks.register_in_geodb", "accounts.tasks.send_mails"):
     ask(name)
 """
+PUBLISH = """
+from services.geoserver.layers import publish
+from services.geoserver.names import Place
+from accounts.models import User
+for name in ("use", "roads"):
+    publish(make_user(permissions=["manage:collections"]), Place("geodb_g-0", "land", name))
+ask("services.tasks.publish_layers")
+"""
 TELL = """
+from services.models import Layer
 from accounts.models import GeodbRegistration, NoticeMail
 print(json.dumps({
     "launched": Job.objects.exclude(launched_at=None).count(),
@@ -45,6 +54,7 @@ print(json.dumps({
     "tries": sum(GeodbRegistration.objects.values_list("attempts", flat=True)),
     "errors": list(GeodbRegistration.objects.exclude(error="").values_list("error", flat=True)),
     "mailed": NoticeMail.objects.filter(state="delivered").count(),
+    "layers": sorted(Layer.objects.values_list("layer_state", "attempts", "error")),
     "waiting": OrmQ.objects.filter(lock__lte=timezone.now()).count(),
 }))
 """
@@ -54,6 +64,7 @@ from hubsite.coordination.lock import Lock
 from tests.patience import wait_for
 wait_for(lambda: GeodbRegistration.objects.exclude(error="").exists(), "reason")
 left_alone = Lock.objects.filter(name__startswith="cool-down-", expires_at__gt=timezone.now())
+left_alone = left_alone.exclude(name__startswith="cool-down-geoserver-")
 assert left_alone.count() == 2, "geoDB and the mail server"
 left_alone.update(expires_at=timezone.now() + timedelta(seconds=55))  # as on a fast machine
 for name in ("accounts.tasks.register_in_geodb", "accounts.tasks.send_mails"):
@@ -81,6 +92,7 @@ class World:
     hub: HubProcess
     geodb: SilentServer
     mail: SilentServer
+    geoserver: SilentServer
     environment: dict[str, str]
 
     def run(self, code: str) -> str:
@@ -105,10 +117,13 @@ class World:
 
 @pytest.fixture
 def world(start_hub, tmp_path) -> Iterator[World]:
-    with silent_server() as geodb, silent_server() as mail:
+    with silent_server() as geodb, silent_server() as mail, silent_server() as geoserver:
         settings = {
             "XCUBE_HUB_GEODB_URL": f"http://{geodb.address}",
             "XCUBE_HUB_EMAIL_URL": f"smtp://{mail.address}",
+            "XCUBE_HUB_GEOSERVER_URL": f"http://{geoserver.address}/geoserver",
+            "XCUBE_HUB_POSTGIS_HOST": "db.example.org",
+            "XCUBE_HUB_POSTGIS_DB": "geodb",
         }
         data_dir = tmp_path / "hub"
         hub = start_hub("--only", "worker,outside", data_dir=data_dir, **settings)
@@ -120,25 +135,30 @@ def world(start_hub, tmp_path) -> Iterator[World]:
             "XCUBE_HUB_DOTENV": os.devnull,
             **settings,
         }
-        yield World(hub, geodb, mail, environment)
+        yield World(hub, geodb, mail, geoserver, environment)
         hub.process.terminate()
         hub.end()
 
 
 def test_what_hangs_outside_delays_no_launch_and_no_deletion(world: World) -> None:
-    world.run(PREPARE)
-    world.until(lambda: world.geodb.waiting and world.mail.waiting, "call of both")
+    world.run(PREPARE + PUBLISH)
+    servers = (world.geodb, world.mail, world.geoserver)
+    world.until(lambda: all(server.waiting for server in servers), "call of each")
     world.run('make_job(user := make_user(units=5)); ask("jobs.tasks.launch_due")')
     world.run('ask("jobs.tasks.forget_code")')
     world.until(lambda: world.tell()["launched"] == 1, "launch")
     world.until(lambda: world.tell()["with_code"] == 0, "deletion")
 
-    # Both give up after their time-out, and are left alone, whatever is asked for.
-    world.until(lambda: world.geodb.waiting + world.mail.waiting == 0, "end of the calls")
+    # All give up after their time-out, and are left alone, whatever is asked for.
+    world.until(lambda: not any(server.waiting for server in servers), "end of the calls")
     told = json.loads(world.run(ASK_AGAIN + TELL).splitlines()[-1])
     assert told["tries"] == 1, "the other subscribers wait for the end of the cool-down"
     assert told["errors"][0].startswith("geoDB cannot be reached: ")
     assert told["mailed"] == 0, "who got no e-mail does not count as told"
+    waits, tried = told["layers"]
+    assert waits == ["REQUESTED", 0, ""], "the other layer waits for the end of the cool-down"
+    assert tried[:2] == ["REQUESTED", 1]
+    assert tried[2].startswith("GeoServer cannot be reached: ")
 
 
 def test_a_launch_is_made_while_both_calls_still_hang(world: World) -> None:

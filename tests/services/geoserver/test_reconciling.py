@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.deletion import StillBusy, forget_person
 from accounts.models import User
+from hubsite.coordination.delivery import NotDelivered
 from hubsite.refusals import Refused
 from services.geoserver import databases, layers, operating, reconciling
 from services.geoserver.names import Place
@@ -85,10 +86,13 @@ def test_an_empty_or_odd_list_of_layers_is_no_reason_to_publish_again(owner, geo
     assert len(geoserver.requests) == before + 4
     assert Layer.objects.get().layer_state == LayerState.READY
     assert reconciling.listed({"layers": ""}) == set()
-    for odd in ({}, {"layers": 1}, {"layers": {"layer": [1]}}):
-        if odd:
-            with pytest.raises(Exception, match="not understood"):
-                reconciling.listed(odd)
+    two = {"layers": {"layer": [{"name": "a:b"}, {"name": "a:c:d"}]}}
+    assert reconciling.listed(two) == {("a", "b"), ("a", "c:d")}
+    for entries in (None, 1, [1], {"name": "a:b"}, [{"name": "land_use"}], [{"name": "a:"}], [{}]):
+        with pytest.raises(NotDelivered):
+            reconciling.listed({"layers": {"layer": entries}})
+    with pytest.raises(NotDelivered):
+        reconciling.listed({})
 
 
 def test_ready_layers_are_verified_daily_a_few_at_a_time(owner, geoserver, monkeypatch):
