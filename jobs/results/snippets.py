@@ -2,7 +2,7 @@
 
 Keys are in none of them. Of a bucket that is not public, s3fs finds them where Amazon's tools
 do (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile). What lies on the hub's machine is
-downloaded first, with a token in XCUBE_HUB_TOKEN.
+downloaded first, with a token in HUB_TOKEN.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def _of_a_download(cube: Cube, zip_url: str) -> list[Snippet]:
     name = cube.name.rpartition("/")[2]
     download = (
         "import os, shutil, urllib.request\n\n"
-        '# A token of yours with the scope "manage:cubegens" is in XCUBE_HUB_TOKEN.\n'
+        '# A token of yours with the scope "manage:cubegens" is in HUB_TOKEN.\n'
         f"request = urllib.request.Request({zip_url!r})\n"
-        'request.add_header("Authorization", "Bearer " + os.environ["XCUBE_HUB_TOKEN"])\n'
+        'request.add_header("Authorization", "Bearer " + os.environ["HUB_TOKEN"])\n'
         'with urllib.request.urlopen(request) as answer, open("cube.zip", "wb") as file:\n'
         "    shutil.copyfileobj(answer, file)\n"
         'shutil.unpack_archive("cube.zip")'

@@ -26,7 +26,7 @@ def copies_of(document: Mapping[str, Any], api_url: str) -> list[Copy]:
     )
     curl = (
         f"curl -X PUT {api_url}/cubegens \\\n"
-        '  -H "Authorization: Bearer $XCUBE_HUB_TOKEN" \\\n'
+        '  -H "Authorization: Bearer $HUB_TOKEN" \\\n'
         "  -H 'Content-Type: application/json' \\\n"
         f"  --data @- <<'END'\n{text}\nEND"
     )

@@ -26,7 +26,7 @@ RUN = """
 import json, os, sys
 given = json.loads(sys.argv[1])
 os.chdir(given["folder"])
-os.environ.update(given.get("env", {}), XCUBE_HUB_TOKEN=given["token"])
+os.environ.update(given.get("env", {}), HUB_TOKEN=given["token"])
 for snippet in given["open"]:
     names = {}
     exec(compile(snippet["code"], snippet["id"], "exec"), names)
