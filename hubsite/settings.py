@@ -257,11 +257,14 @@ LOGGING = {
     "formatters": {
         "plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
     },
-    "filters": {"faults": {"()": "hubsite.web.log_filters.NotOverload"}},
+    "filters": {
+        "faults": {"()": "hubsite.web.log_filters.NotOverload"},
+        "secrets": {"()": "hubsite.web.log_filters.WithoutSecrets"},
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["stderr"], "level": _hub.log_level},
     "loggers": {
         "django-q": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
-        "django.request": {"level": "ERROR", "filters": ["faults"]},
+        "django.request": {"level": "ERROR", "filters": ["faults", "secrets"]},
     },
 }

@@ -1,6 +1,9 @@
 """Filters of the log."""
 
 import logging
+import re
+
+_SECRET = re.compile(r"(/shared/)[\w-]{20,}")
 
 
 class NotOverload(logging.Filter):
@@ -8,3 +11,14 @@ class NotOverload(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         return getattr(record, "status_code", None) != 503
+
+
+class WithoutSecrets(logging.Filter):
+    """Hides the secrets of links, which are part of paths."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                _SECRET.sub(r"\1…", part) if isinstance(part, str) else part for part in record.args
+            )
+        return True
