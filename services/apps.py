@@ -17,7 +17,7 @@ class ServicesConfig(AppConfig):
         from hubsite.engines import followers
         from jobs import output_changes
 
-        from . import dashboard, deletion, health, metrics, notices
+        from . import checks, dashboard, deletion, health, metrics, notices  # noqa: F401  (registers the checks)
         from .access import sharing
         from .following import make_follower
         from .geoserver import deletion as geoserver_deletion

@@ -113,7 +113,8 @@ class ProfileForm(forms.ModelForm):
         required=False,
         max_length=255,
         error_messages={"invalid": "Expected the name of an image, such as host/name:tag."},
-        help_text="In a cluster; empty: the image of the hub's runs.",
+        help_text="In a cluster; empty: the image of the hub's runs, or for Cate "
+        "XCUBE_HUB_CATE_IMAGE.",
     )
 
     class Meta:

@@ -86,6 +86,27 @@ def test_of_main_servers_put_at_once_one_is_made(user):
     assert ServiceInstance.objects.count() == 1
 
 
+def test_of_cates_started_and_stopped_at_once_never_two_are_there(user, settings):
+    settings.HUB = {**settings.HUB, "XCUBE_HUB_CATE_COMMAND": ("cate", "{port}")}
+    make_profile("cate", kind="cate_webapi")
+    headers, path = bearer(user), f"/api/v2/users/{user.user_id}/webapis"
+
+    def ask(method: str) -> Any:
+        return lambda: HttpClient().generic(method, path, headers=headers)
+
+    with Threads(AT_ONCE) as threads:
+        answers = threads.at_once([ask("POST")] * AT_ONCE)
+        assert [answer.status_code for answer in answers] == [200] * AT_ONCE
+        assert len({answer.json()["serverUrl"] for answer in answers}) == AT_ONCE
+        one = ServiceInstance.objects.get()
+        assert (one.state, one.revision) == (State.REQUESTED, 1)
+        crossed = threads.at_once([ask("POST"), ask("DELETE")] * (AT_ONCE // 2))
+    assert {answer.status_code for answer in crossed} == {200}
+    assert ServiceInstance.objects.active().count() <= 1
+    left = ServiceInstance.objects.active().filter(hidden_at__isnull=False)
+    assert not left.exists(), "its owner could not see it"
+
+
 def test_a_service_deleted_by_many_at_once_is_stopped_once(user):
     headers = bearer(user)
     made = start("POST", {"configuration": CONFIGURATION}, headers).json()

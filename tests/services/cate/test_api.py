@@ -12,7 +12,10 @@ from django.test.utils import CaptureQueriesContext
 from accounts.tokens import hub_tokens
 from hubsite import switches
 from hubsite.engines.base import Phase, Reason
+from hubsite.health import parts
+from hubsite.health.heartbeat import beat
 from services import tasks
+from services.checks import check_cate
 from services.models import EdgeSession, InstanceEvent, ServiceInstance, State
 from tests.accounts.factories import bearer, make_user
 from tests.services.factories import make_instance, make_profile
@@ -211,6 +214,12 @@ class TestStatus:
             assert ask("GET").json()["phase"] == "Running"
         reads = [q["sql"] for q in asked if "services_" in q["sql"]]
         assert len(reads) == 2, reads
+        with CaptureQueriesContext(connection) as asked:
+            assert ask("GET", f"{API}/webapis", by=None).json() == {"running_pods": 1}
+        assert len(asked) == 1
+        with CaptureQueriesContext(connection) as asked:
+            assert ask("POST").status_code == 200
+        assert len([q for q in asked if "SAVEPOINT" not in q["sql"]]) <= 30
 
 
 class TestNames:
@@ -306,6 +315,35 @@ class TestLimits:
         services = {it["name"]: it for it in ask("GET", f"{API}/services").json()}
         assert services["cate"]["status"] == "Suspended"
         assert "switched off" in services["cate"]["message"]
+
+    @pytest.mark.parametrize(
+        ("values", "said"),
+        [({"XCUBE_HUB_CATE_COMMAND": ("cate", "-p", "4000")}, "with {port} or {socket}"),
+         ({"XCUBE_HUB_ENGINE": "kubernetes"}, "need XCUBE_HUB_CATE_IMAGE"),
+         ({"XCUBE_HUB_CATE_COMMAND": ("cate", "{socket}")}, ""),
+         ({"XCUBE_HUB_CATE_COMMAND": ()}, ""),
+         ({"XCUBE_HUB_ENGINE": "kubernetes", "XCUBE_HUB_CATE_IMAGE": "cate:1"}, "")],
+    )  # fmt: skip
+    def test_half_a_configuration_is_told_to_operators(self, set_hub, values, said):
+        set_hub(**values)
+        messages = [warning.msg for warning in check_cate()]
+        assert bool(messages) == bool(said)
+        assert all(said in message for message in messages)
+
+    def test_it_is_ready_when_its_parts_are_there(self, client):
+        def told() -> dict[str, str]:
+            parts.forget()
+            services = client.get(f"{API}/services").json()
+            return next(it for it in services if it["name"] == "cate")
+
+        assert told()["status"] == "Error"
+        for name in ("edge", "worker", "outside"):
+            beat(name)
+        for name in ("service follower", "service engine", "follower", "engine"):
+            beat(name, "local")
+        assert told() == {
+            "name": "cate", "status": "Ready", "message": "Cate web APIs can be started.",
+        }  # fmt: skip
 
     def test_suspended_takes_no_new_start_but_shows_and_stops(self, ask, user):
         instance = cate(user, state=State.READY)

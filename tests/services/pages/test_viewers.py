@@ -12,6 +12,7 @@ from services.access import sharing
 from services.models import InstanceDocument, Reason, ServiceInstance, State
 from tests.accounts.factories import make_user
 from tests.jobs.factories import make_job
+from tests.services.factories import make_instance, make_profile
 
 pytestmark = pytest.mark.django_db
 
@@ -41,6 +42,19 @@ def test_services_say_when_they_sleep_and_stop(browser, world, django_assert_max
     assert "if nobody uses it" in page
     assert "largest age" in page
     assert f"/services/{ready.instance_id}/open" in page
+
+
+def test_cate_is_shown_like_others_without_what_only_viewers_have(browser, world):
+    profile = make_profile("cate", kind="cate_webapi")
+    cate = make_instance(world.user, profile=profile, state=State.READY, slot="cate")
+    page = text(browser.get("/services/"))
+    assert "Cate web API" in page and f"/services/{cate.instance_id}/open" in page
+    page = text(browser.get(f"/services/{cate.instance_id}/"))
+    assert "Start the Cate app" in page and "It shows" not in page
+    opened = browser.get(f"/services/{cate.instance_id}/open")
+    assert opened.status_code == 302 and opened["Location"].endswith("&next=/")
+    assert browser.post(f"/services/{cate.instance_id}/stop").status_code == 302
+    assert world.again(cate).state == State.STOPPING
 
 
 def test_a_page_tells_all_of_a_service(browser, world):
