@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from . import lifecycle, quicklooks
-from .models import Job
+from .models import CubeRecord, Job
 from .tasks import remove_soon
 
 
@@ -20,9 +20,10 @@ def cancel(jobs: Iterable[Job], *, actor: str) -> int:
 
 
 def hide(jobs: QuerySet[Job]) -> None:
-    """Remove these jobs from the lists of their owners, and the pictures of their cubes.
+    """Remove these jobs from the lists of their owners, and what is known of their cubes.
 
     The ledger and the history stay.
     """
     jobs.filter(hidden_at=None).update(hidden_at=timezone.now())
     quicklooks.remove(jobs)
+    CubeRecord.objects.filter(job__in=jobs).delete()

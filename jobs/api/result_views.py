@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from rest_framework.request import Request
@@ -34,7 +36,10 @@ class ResultViewSet(SwitchableViewSet):
     @schema.get_result
     def retrieve(self, request: Request, job_id: str) -> Response:
         cube = find_cube(find_job(request, job_id))
-        return Response(result_document(cube, Links.of(api_address(request), job_id)))
+        links = Links.of(api_address(request), job_id)
+        if cube.job.owner_id != request.user.pk:  # no one opens others' cubes in their own viewer
+            links = replace(links, viewer=None)
+        return Response(result_document(cube, links))
 
     @schema.get_item
     def item(self, request: Request, job_id: str) -> Response:

@@ -45,8 +45,12 @@ def download(
         )
     refuse_if_claimed(cube.job)
     place = take_place(who)
-    with place_to_wait(who):
-        packed = Zip(*_folder_and_name(cube), place)
+    try:
+        with place_to_wait(who):
+            packed = Zip(*_folder_and_name(cube), place)
+    except BaseException:
+        place.give_back()
+        raise
     try:
         # A job that came in while the files were listed may have changed some of them since.
         refuse_if_claimed(cube.job)

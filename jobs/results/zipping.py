@@ -25,7 +25,9 @@ MOST_FILES = 100_000
 """The list of files takes about 150 bytes of memory for each."""
 PIECE = 1 << 20
 READ_AT_ONCE = 16 << 20
-"""How much is read for checksums alone before others have their turn."""
+"""How much is read, at most, before others have their turn."""
+PART_COUNTS_AS = 4096
+"""To open a small file takes as long as to read so much."""
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -159,7 +161,7 @@ class Zip:
         for part in self._parts():
             due += part[max(0, first - offset) :] if offset < first else part
             offset += len(part)
-            unsent += len(part)
+            unsent += max(len(part), PART_COUNTS_AS)
             if len(due) >= PIECE or unsent >= READ_AT_ONCE:
                 yield bytes(due)
                 due.clear()

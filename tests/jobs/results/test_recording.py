@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from hubsite.engines.base import Phase, RunFact
-from jobs import callbacks, deletion
+from jobs import callbacks, cancelling, deletion
 from jobs.book import JobBook
 from jobs.models import CubeRecord, Job, State
 from jobs.results import recording
@@ -117,4 +117,10 @@ def test_it_goes_with_its_owner(job):
     recording.keep(job, MADE)
     Job.objects.filter(pk=job.pk).update(state=State.SUCCEEDED, is_live=False)
     deletion.forget(job.owner, job.owner.username, "deleted-1")
+    assert kept(job) is None
+
+
+def test_it_goes_with_the_job_from_its_owners_list(job):
+    recording.keep(job, MADE)
+    cancelling.hide(Job.objects.filter(pk=job.pk))
     assert kept(job) is None

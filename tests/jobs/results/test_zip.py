@@ -346,6 +346,19 @@ def test_few_downloads_are_open_at_once(ask, packed):
         answer.getvalue()
 
 
+def test_a_download_that_never_begins_holds_no_place(ask, packed, monkeypatch):
+    from jobs.results import downloading
+
+    def full(who):
+        raise Refused("full", kind=Kind.UNAVAILABLE)
+
+    monkeypatch.setattr(downloading, "place_to_wait", full)
+    get(ask, packed, 503)
+    monkeypatch.undo()
+    monkeypatch.setattr(zipping, "MOST_FILES", 1)
+    assert "more than 1 files" in get(ask, packed, 409).json()["message"]
+
+
 def test_places_of_all_are_few_too():
     places = [downloads.take_place(str(number)) for number in range(downloads.MOST)]
     with pytest.raises(Refused) as caught:
