@@ -53,12 +53,11 @@ class Shared:
     service: ServiceInstance
     job: Any
     keys: dict[tuple[str, str], str]
+    clients: dict[str, Client]
 
     def ask(self, holder: str, endpoint: Endpoint, kind: str) -> int:
         """The status of the answer to a request with an empty body."""
-        client = Client(raise_request_exception=False)
-        if holder not in ANONYMOUS:
-            client.force_login(self.users[holder])
+        client = self.clients[holder]
         part = "quicklooks/sst.png" if kind == "result" else "open"
         path = endpoint.path(
             {
@@ -92,7 +91,10 @@ def make_shared() -> Shared:
     for kind, subject in (("service", service.instance_id), ("result", job.job_id)):
         keys |= {(kind, name): key for name, key in _share(kind, subject, owner).items()}
     ShareableRole.objects.filter(role__name="barred").delete()
-    return Shared(owner, users, service, job, keys)
+    clients = {name: Client(raise_request_exception=False) for name in HOLDERS}
+    for name in set(HOLDERS) - set(ANONYMOUS):
+        clients[name].force_login(users[name])
+    return Shared(owner, users, service, job, keys, clients)
 
 
 def _share(kind: str, subject: str, owner: User) -> dict[str, str]:
