@@ -30,6 +30,7 @@ COPY accounts accounts
 COPY jobs jobs
 COPY services services
 COPY templates templates
+COPY docs docs
 # Compiled here, for the root may be read-only; readable by all, which a checkout need not be.
 RUN /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash . \
     && chmod -R a+rX,go-w . \

@@ -14,8 +14,7 @@ class HubsiteConfig(AppConfig):
         from .coordination import queues, ticks
         from .health import dashboard, metrics, parts, site
 
-        navigation.register(Entry("API", "api-docs", 80))
-        navigation.register(Entry("Status", "health-ready", 85))
+        navigation.register(Entry("Docs", "docs", 80))
         navigation.register(Entry("Admin", "admin:index", 90, navigation.staff))
         slots.fill("dashboard", "hubsite/dashboard.html", dashboard.of_parts)
         site.register()

@@ -54,7 +54,15 @@ ADMIN_LISTS = (
 
 
 def test_pages_for_everybody(looks: Looks):
-    looks.see(None, [("home", "/"), ("login", "/login/"), ("api", reverse("api-docs"))])
+    looks.see(
+        None,
+        [
+            ("home", "/"),
+            ("login", "/login/"),
+            ("api", reverse("api-docs")),
+            ("docs", "/docs/users/"),
+        ],
+    )
     looks.see(None, [("error-404", "/nothing-here")], status=404)
     looks.assert_fine()
 
