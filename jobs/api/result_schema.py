@@ -339,3 +339,9 @@ get_month = _catalogue(
 get_page = _catalogue(
     "get_stac_page", "A part of the cubes of one month", "At most 100 items.", _MONTH, _PAGE
 )
+get_shared = _catalogue(
+    "get_stac_shared", "The cubes that others share with you", "Its items, or, of many, its parts."
+)
+get_shared_page = _catalogue(
+    "get_stac_shared_page", "A part of the cubes shared with you", "At most 100 items.", _PAGE
+)

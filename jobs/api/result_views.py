@@ -50,7 +50,7 @@ class ResultViewSet(SwitchableViewSet):
             Links.of(api, job_id),
             looks=quicklooks.of(cube.job),
             root=f"{api}/stac",
-            parent=f"{api}/stac/{catalogue.month_of(cube.job)}",
+            parent=catalogue.parent_of(cube.job, request.user, api),
         )
         return Response(item, content_type=stac.ITEM)
 
@@ -83,3 +83,11 @@ class CatalogueViewSet(ViewSet):
     @schema.get_page
     def page(self, request: Request, month: str, page: int) -> Response:
         return Response(catalogue.month(request.user, api_address(request), month, page))
+
+    @schema.get_shared
+    def shared(self, request: Request) -> Response:
+        return Response(catalogue.shared(request.user, api_address(request)))
+
+    @schema.get_shared_page
+    def shared_page(self, request: Request, page: int) -> Response:
+        return Response(catalogue.shared(request.user, api_address(request), page))

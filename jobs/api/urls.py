@@ -40,6 +40,8 @@ urlpatterns = [
     path("cubegens/<slug:job_id>/result/stac", ResultViewSet.as_view({"get": "item"})),
     path("cubegens/<slug:job_id>/result/zip", ResultViewSet.as_view({"get": "zip"})),
     path("stac", CatalogueViewSet.as_view({"get": "root"}), name="stac"),
+    path("stac/shared", CatalogueViewSet.as_view({"get": "shared"})),
+    path("stac/shared/<int:page>", CatalogueViewSet.as_view({"get": "shared_page"})),
     path("stac/<slug:month>", CatalogueViewSet.as_view({"get": "month"})),
     path("stac/<slug:month>/<int:page>", CatalogueViewSet.as_view({"get": "page"})),
     path("stores", StoreViewSet.as_view({"get": "list"})),

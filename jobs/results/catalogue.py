@@ -15,10 +15,12 @@ from typing import Any
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import TruncMonth
 
+from accounts.sharing import giving
 from hubsite.refusals import Kind, Refused
 
 from ..models import Job, State
 from .cube import placed
+from .rights import RESULT
 from .stac import ITEM, JSON, VERSION
 
 ON_A_PAGE = 100
@@ -27,27 +29,44 @@ OPENAPI = "application/vnd.oai.openapi+json;version=3.1"
 MOST_MONTHS = 1200
 
 
+SHARED = "shared"
+
+
 def listed(user: Any) -> QuerySet[Job]:
     """Jobs of this user whose cubes are in the catalogue: not deleted, not replaced."""
+    return _with_cubes(Job.objects.owned_by(user))
+
+
+def shared_with(user: Any) -> QuerySet[Job]:
+    """The same of jobs whose results others share with this user."""
+    shares = giving.shared_with(user).filter(kind=RESULT).order_by()
+    jobs = Job.objects.filter(job_id__in=shares.values("subject"))
+    return _with_cubes(jobs).select_related("owner")
+
+
+def _with_cubes(jobs: QuerySet[Job]) -> QuerySet[Job]:
     later = Job.objects.filter(
         Q(state=State.SUCCEEDED) | Q(is_live=True) | Q(usage__written_cells__gt=0),
         output_claim=OuterRef("output_claim"),
         pk__gt=OuterRef("pk"),
         started_at__isnull=False,
     )
-    jobs = Job.objects.owned_by(user).listed().filter(state=State.SUCCEEDED)
+    jobs = jobs.filter(hidden_at=None, state=State.SUCCEEDED)
     jobs = jobs.exclude(finished_at=None).exclude(result__status="warning")
     return jobs.filter(~Exists(later))
 
 
 def root(user: Any, api: str) -> dict[str, Any]:
-    """The catalogue of all cubes of this user; `api` is the API's address. One query."""
+    """The catalogue of all cubes of this user; `api` is the API's address. Two queries."""
     rows = listed(user).annotate(month=TruncMonth("finished_at", tzinfo=UTC))
     months = rows.order_by("-month").values_list("month").annotate(cubes=Count("pk"))
     children = [
         _link("child", f"{api}/stac/{month:%Y-%m}", f"{_words(month)} ({_count(cubes)})")
         for month, cubes in months[:MOST_MONTHS]
     ]
+    if others := shared_with(user).count():
+        title = f"Shared with you ({_count(others)})"
+        children.append(_link("child", f"{api}/stac/{SHARED}", title))
     described = {"rel": "service-desc", "href": f"{api}/openapi.json", "type": OPENAPI}
     catalogue = _catalogue(
         "cubes", "Your cubes", "The cubes that you have generated, by month.", f"{api}/stac",
@@ -64,8 +83,21 @@ def month(user: Any, api: str, year_and_month: str, page: int | None = None) -> 
     """
     first, last = _limits(year_and_month)
     jobs = listed(user).filter(finished_at__gte=first, finished_at__lt=last)
-    address, title = f"{api}/stac/{year_and_month}", _words(first)
-    total = jobs.count()
+    if page is None and not jobs.exists():
+        raise _no_such_part()
+    return _part(jobs, user, api, year_and_month, _words(first), page)
+
+
+def shared(user: Any, api: str, page: int | None = None) -> dict[str, Any]:
+    """The cubes that others share with this user, as `month` gives those of a month."""
+    return _part(shared_with(user), user, api, SHARED, "Shared with you", page)
+
+
+def _part(
+    jobs: QuerySet[Job], user: Any, api: str, name: str, title: str, page: int | None
+) -> dict[str, Any]:
+    """A catalogue of these jobs' cubes, or of its pages if they are many, or one page."""
+    address, total = f"{api}/stac/{name}", jobs.count()
     if page is None and total > ON_A_PAGE:
         pages = -(-total // ON_A_PAGE)
         links = [
@@ -74,19 +106,26 @@ def month(user: Any, api: str, year_and_month: str, page: int | None = None) -> 
         ]
     else:
         start = ((page or 1) - 1) * ON_A_PAGE
-        if page == 0 or start >= total:
-            raise Refused("There are no cubes of this month, or not so many.", kind=Kind.NOT_FOUND)
+        if page is not None and not 0 <= start < total:
+            raise _no_such_part()
         links = _items(jobs.order_by("pk")[start : start + ON_A_PAGE], user, api)
     if page is None:
         return _catalogue(
-            year_and_month, title, f"Cubes that were made in {title}.", address,
-            links=links, api=api, parent=f"{api}/stac",
-        )  # fmt: skip
+            name, title, f"Cubes: {title}.", address, links=links, api=api, parent=f"{api}/stac"
+        )
     return _catalogue(
-        f"{year_and_month}-{page}", f"{title}, part {page}",
-        f"Cubes that were made in {title}, {ON_A_PAGE} to a part.", f"{address}/{page}",
-        links=links, api=api, parent=address,
+        f"{name}-{page}", f"{title}, part {page}", f"Cubes: {title}, {ON_A_PAGE} to a part.",
+        f"{address}/{page}", links=links, api=api, parent=address,
     )  # fmt: skip
+
+
+def _no_such_part() -> Refused:
+    return Refused("There are no cubes of this month, or not so many.", kind=Kind.NOT_FOUND)
+
+
+def parent_of(job: Job, user: Any, api: str) -> str:
+    """The address of the catalogue in which this user finds the job's item."""
+    return f"{api}/stac/{month_of(job) if job.owner_id == user.pk else SHARED}"
 
 
 def month_of(job: Job) -> str:
@@ -98,7 +137,8 @@ def _items(jobs: QuerySet[Job], user: Any, api: str) -> list[dict[str, str]]:
     """Links to those that are still there, as far as that can be seen without asking a store."""
     links = []
     for job in jobs.defer("progress"):
-        job.owner = user
+        if job.owner_id == user.pk:
+            job.owner = user
         try:
             placed(job)
         except Refused as refused:

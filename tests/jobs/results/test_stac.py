@@ -11,9 +11,12 @@ from django.utils import timezone
 from pystac_client import Client as StacClient
 from pystac_client.warnings import FallbackToPystac, NoConformsTo
 
+from accounts.sharing import giving, kinds
+from accounts.sharing.giving import Wish
 from jobs import quicklooks
 from jobs.models import Job, State
 from jobs.results import catalogue
+from jobs.results.rights import RESULT
 from tests.accounts.factories import bearer, make_user
 from tests.jobs.pictures import looked
 from tests.jobs.results.conftest import made
@@ -214,7 +217,7 @@ def test_the_catalogue_costs_few_queries(ask, ada, stores, put, django_assert_nu
         made(ada, f"{number}.zarr")
     ask("/stac")
     month = f"{timezone.now():%Y-%m}"
-    for path, count in (("", 1), (f"/{month}", 2), (f"/{month}/1", 2)):
+    for path, count in (("", 2), (f"/{month}", 3), (f"/{month}/1", 2)):
         with django_assert_num_queries(QUERIES_OF_A_TOKEN + count):
             assert ask(f"/stac{path}").status_code == 200
 
@@ -278,3 +281,41 @@ def titles(ask):
     if answer.status_code == 404:
         return []
     return [link["title"] for link in answer.json()["links"] if link["rel"] == "item"]
+
+
+# What others share
+
+
+def give(job, person):
+    wish = Wish(kind=kinds.kind_of(RESULT), subject=job.job_id, by=job.owner)
+    return giving.share_with_person(wish, person.email)
+
+
+def test_cubes_that_others_share_are_in_the_catalogue_until_the_share_ends(ask, ada, cube):
+    ben, eve = (make_user(permissions=["manage:cubegens"]) for _ in range(2))
+    made(ada, "gone.zarr", output_claim="1" * 64)
+    shares = [give(job, ben) for job in Job.objects.filter(owner=ada)]
+
+    def found(who):
+        links = check_catalogue(ask("/stac", who)) + check_catalogue(ask("/stac/shared", who))
+        return [link["title"] for link in links if link["rel"] in ("child", "item")]
+
+    assert found(ben) == ["Shared with you (2 cubes)", "one.zarr"]
+    assert found(eve) == []
+    item = ask(f"/cubegens/{cube.job.job_id}/result/stac", ben).json()
+    assert [link["href"] for link in item["links"] if link["rel"] == "parent"] == [
+        "http://testserver/api/v2/stac/shared"
+    ]
+    assert check(item).id == cube.job.job_id
+    result = ask(f"/cubegens/{cube.job.job_id}/result", ben).json()
+    assert result["links"]["viewer"] is None and result["data_id"] == "one.zarr"
+    giving.withdraw(shares[-1], by=ada)
+    giving.withdraw(shares[0], by=ada)
+    assert found(ben) == []
+    assert ask("/stac/shared/2", ben).status_code == 404
+
+
+def check_catalogue(answer):
+    assert answer.status_code == 200, answer.content
+    check(answer.json())
+    return answer.json()["links"]
