@@ -31,6 +31,7 @@ class AccountsConfig(AppConfig):
         ticks.every(30, "accounts.tasks.register_in_geodb", queue=queues.OUTSIDE)
         ticks.housekeeping("accounts.tasks.delete_expired_tokens", deletes=True)
         ticks.housekeeping("accounts.tasks.delete_expired_sessions", deletes=True)
+        ticks.housekeeping("accounts.sharing.retention.forget_ended", deletes=True)
         ticks.housekeeping("accounts.tasks.grant_monthly_units")
         ticks.housekeeping("accounts.tasks.expire_units")
         ticks.every(600, "accounts.tasks.notify_of_low_units", queue=queues.OUTSIDE)

@@ -216,12 +216,14 @@ class OpenedPage(View):
 
 
 def _by_link(request: HttpRequest, secret: str) -> Share | None:
-    """The link's share. Raises TooManyTries if an address asks for many that are not there."""
-    address = request.META.get("REMOTE_ADDR", "")
-    tries = count([Limit(f"shared link from {address}", most=MISSES, window_s=600)])
+    """The link's share. Raises TooManyTries if an address asks for many that are not there.
+
+    Only misses are counted: a secret is too long to be found within any number of tries.
+    """
     share = share_by_link(secret)
-    if share is not None:
-        tries.give_back()
+    if share is None:
+        address = request.META.get("REMOTE_ADDR", "")
+        count([Limit(f"shared link from {address}", most=MISSES, window_s=600)])
     return share
 
 

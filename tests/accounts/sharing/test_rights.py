@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.deletion import forget_person
 from accounts.models import Share, ShareOpening, User
 from accounts.roles import forget_permissions, permission_rows
-from accounts.sharing import giving, kinds, openings
+from accounts.sharing import giving, kinds, openings, retention
 from accounts.sharing.giving import Wish
 from accounts.sharing.rights import needs_sign_in, share_by_link, share_for
 from hubsite.refusals import Kind, Refused
@@ -197,6 +197,30 @@ class TestEnds:
         assert not giving.leave(team.member, mine.pk)
         assert giving.leave(bob, mine.pk)
         assert not holds(bob, job) and holds(team.member, job)
+
+    def test_those_that_ended_long_ago_are_deleted(self, job, bob):
+        now = timezone.now()
+        kept = [make(job, days) for make in (_withdrawn, _expired) for days in (-1, 89)]
+        for make in (_withdrawn, _expired):
+            openings.note_opening(make(job, 91), bob)
+        assert retention.forget_ended() == 4, "two shares, and who used them"
+        assert set(Share.objects.all()) == set(kept)
+        assert not ShareOpening.objects.exists()
+        assert all(share.created_at >= now for share in kept)
+
+
+def _withdrawn(job: Job, days: int) -> Share:
+    """A link that was withdrawn so many days ago (-1: not at all)."""
+    share, _ = giving.make_link(wish(job))
+    if days > 0:
+        Share.objects.filter(pk=share.pk).update(revoked_at=timezone.now() - timedelta(days=days))
+    return share
+
+
+def _expired(job: Job, days: int) -> Share:
+    share, _ = giving.make_link(wish(job))
+    Share.objects.filter(pk=share.pk).update(expires_at=timezone.now() - timedelta(days=days))
+    return share
 
 
 class TestOpenings:
