@@ -122,6 +122,17 @@ def test_only_databases_and_collections_of_ones_own(ask, geodb):
     assert not Layer.objects.exists()
 
 
+def test_the_owner_that_geodb_names_decides(ask, geodb, monkeypatch):
+    assert ask("GET", LAND).json() == {}
+    geodb.databases["land"] = "geodb_g-2"  # while the answer before is remembered
+    assert ask("PUT", LAND, {"collection_id": "use"}).status_code == 400
+    databases.forget()
+    shared = [{"name": "land", "owner": "geodb_g-2"}]  # as a geoDB that lists shared ones, too
+    monkeypatch.setattr(databases, "_call", lambda *call: shared)
+    assert ask("GET", LAND).status_code == 403
+    assert not Layer.objects.exists()
+
+
 def test_names_are_closed_patterns(ask, geodb, geoserver):
     before = len(geodb.requests)
     for name in (

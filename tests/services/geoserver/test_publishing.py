@@ -70,6 +70,20 @@ def test_a_removed_layer_is_gone_and_store_and_styles_and_others_stay(owner, geo
     assert not [target for _, target in geoserver.requests if "recurse=true" in target]
 
 
+@pytest.mark.parametrize("fault", ["twice", "500 after"])
+def test_what_was_made_in_spite_of_the_answer_is_good_at_once(owner, geoserver, fault):
+    handle = geoserver.handle
+
+    def every_post(method, *call):
+        geoserver.faults.extend([fault] if method == "POST" else [])
+        return handle(method, *call)
+
+    geoserver.handle = every_post
+    layer = layers.publish(owner, LAND_USE)
+    work()
+    assert state(layer) == ("READY", "")
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("wish", ["publish", "remove"])
 def test_each_call_may_fail_in_each_way(owner, geoserver, fault, wish):
