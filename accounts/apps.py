@@ -30,6 +30,7 @@ class AccountsConfig(AppConfig):
         slots.fill("sharing", "sharing/of_subject.html", sharing.of_subject)
         ticks.every(30, "accounts.tasks.register_in_geodb", queue=queues.OUTSIDE)
         ticks.housekeeping("accounts.tasks.delete_expired_tokens", deletes=True)
+        ticks.housekeeping("accounts.tasks.delete_device_requests", deletes=True)
         ticks.housekeeping("accounts.tasks.delete_expired_sessions", deletes=True)
         ticks.housekeeping("accounts.sharing.retention.forget_ended", deletes=True)
         ticks.housekeeping("accounts.tasks.grant_monthly_units")

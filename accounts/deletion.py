@@ -122,6 +122,7 @@ def _forget_access(user: User) -> None:
         rows.all().delete()
     NoticeMail.objects.filter(user=user).delete()
     _forget_shares(user)
+    user.device_requests.all().delete()
     user.access_tokens.all().delete()
     user.clients.all().delete()
     identities.delete()

@@ -10,7 +10,7 @@ from hubsite.coordination import retention
 from .notices import mailing, reading, sorting
 from .notices.webhooks import sending
 from .subscriptions import geodb_registration
-from .tokens import hub_tokens
+from .tokens import device_flow, hub_tokens
 from .units import expiry, monthly, notices
 
 
@@ -20,6 +20,10 @@ def register_in_geodb() -> int:
 
 def delete_expired_tokens() -> int:
     return hub_tokens.delete_expired_tokens()
+
+
+def delete_device_requests() -> int:
+    return device_flow.delete_expired()
 
 
 def delete_expired_sessions() -> int:

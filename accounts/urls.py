@@ -3,7 +3,8 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from .pages import account, notices, sharing, webhooks
+from .api.device_views import metadata
+from .pages import account, device, login_program, notices, sharing, webhooks
 from .sign_on import pages, provider_pages
 
 urlpatterns = [
@@ -16,6 +17,10 @@ urlpatterns = [
         account.revoke,
         name="account-token-revoke",
     ),
+    path("device", device.DevicePage.as_view(), name="device"),
+    path("device/", RedirectView.as_view(pattern_name="device", query_string=True)),
+    path(".well-known/oauth-authorization-server", metadata, name="oauth-metadata"),
+    path("programs/<str:name>", login_program.download, name="login-program"),
     path("shared/", sharing.SharedPage.as_view(), name="shared-list"),
     path("shared/by-me/<int:share_id>/", sharing.OpeningsPage.as_view(), name="share-openings"),
     path("shared/by-me/<int:share_id>/withdraw", sharing.withdraw, name="share-withdraw"),

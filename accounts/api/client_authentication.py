@@ -38,7 +38,7 @@ def oauth_error(
 
 def token_request(request: Request) -> dict[str, str]:
     """The checked members of the request. Raises ApiError."""
-    data = _members(_parsed(request))
+    data = request_members(request)
     if get_authorization_header(request)[:6].lower() == b"basic ":
         data = _with_basic_credentials(data, get_authorization_header(request)[6:])
     serializer = ClientCredentialsSerializer(data=data)
@@ -51,6 +51,11 @@ def token_request(request: Request) -> dict[str, str]:
             reason_phrase="client_id and client_secret are needed, as strings",
         )
     return serializer.validated_data
+
+
+def request_members(request: Request) -> Any:
+    """The body of an OAuth request: a dict of a form; of JSON whatever it is. Raises ApiError."""
+    return _members(_parsed(request))
 
 
 def _parsed(request: Request) -> Any:

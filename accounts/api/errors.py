@@ -14,6 +14,10 @@ def unsupported_grant_type() -> ApiError:
     return oauth_error("unsupported_grant_type", "The grant_type must be client_credentials.")
 
 
+def unsupported_token_type() -> ApiError:
+    return oauth_error("unsupported_token_type", "Only personal tokens can be revoked like this.")
+
+
 def invalid_scope() -> ApiError:
     return oauth_error("invalid_scope", "The client has none of these scopes.")
 

@@ -1,15 +1,10 @@
-"""The token endpoint for programs (OAuth client credentials)."""
+"""The token endpoint for programs (OAuth client credentials, and polls of the device flow)."""
 
 from __future__ import annotations
 
 from django.http import QueryDict
-from rest_framework.parsers import FormParser
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import ViewSet
-
-from hubsite.api.parsing import StrictJSONParser
 
 from ..models import Client
 from ..roles import permissions_of
@@ -18,22 +13,19 @@ from ..tokens.clients import check_is_slow, check_secret, find_client
 from ..tokens.limits import TooManyTries, count_token_request, count_try
 from . import schema
 from .client_authentication import token_request
-from .error_shapes import OAUTH_ERRORS
+from .device_views import OAuthViewSet, asks_by_device_code, device_token
 from .errors import invalid_client, invalid_scope, slow_down, unsupported_grant_type
 
 GRANT_TYPES = {"client_credentials", "client-credentials"}
 
 
-class TokenViewSet(ViewSet):
-    """Gives a bearer token for client id and secret."""
-
-    authentication_classes = []
-    permission_classes = [AllowAny]
-    parser_classes = [StrictJSONParser, FormParser]
-    error_shape = OAUTH_ERRORS
+class TokenViewSet(OAuthViewSet):
+    """Gives a bearer token for client id and secret, or for an approved device code."""
 
     @schema.get_token
     def create(self, request: Request) -> Response:
+        if asks_by_device_code(request):
+            return device_token(request)
         asked = token_request(request)
         if asked.get("grant_type", "client_credentials") not in GRANT_TYPES:
             raise unsupported_grant_type()
@@ -54,12 +46,6 @@ class TokenViewSet(ViewSet):
         if isinstance(request.data, QueryDict):
             answer |= {"expires_in": left_s, "scope": " ".join(sorted(scopes))}
         return Response(answer)
-
-    def finalize_response(self, request, response, *args, **kwargs):
-        response = super().finalize_response(request, response, *args, **kwargs)
-        response["Cache-Control"] = "no-store"
-        response["Pragma"] = "no-cache"
-        return response
 
 
 def _authenticated_client(client_id: str, secret: str, address: str) -> Client:

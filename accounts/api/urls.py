@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from .device_views import DeviceViewSet, RevocationViewSet
 from .me_views import MeViewSet, MyClientViewSet
 from .notice_views import NoticeViewSet, PreferencesViewSet
 from .personal_token_views import PersonalTokenViewSet
@@ -12,6 +13,12 @@ from .webhook_views import WebhookViewSet
 
 urlpatterns = [
     path("oauth/token", TokenViewSet.as_view({"post": "create"}), name="oauth-token"),
+    path(
+        "oauth/device_authorization",
+        DeviceViewSet.as_view({"post": "create"}),
+        name="oauth-device",
+    ),
+    path("oauth/revoke", RevocationViewSet.as_view({"post": "create"}), name="oauth-revoke"),
     path("users/me", MeViewSet.as_view({"get": "retrieve", "patch": "update"}), name="users-me"),
     path("users/me/units", MeViewSet.as_view({"get": "units"})),
     path("users/me/units/history", MeViewSet.as_view({"get": "movements"})),

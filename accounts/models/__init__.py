@@ -2,6 +2,7 @@
 
 from .acting import ActingEntry
 from .client import AccessToken, Client
+from .device import DeviceRequest
 from .identity import Identity, ProviderDocuments
 from .ledger import Balance, LedgerEntry
 from .notices import Notice, NoticeChoice, NoticeMail, Webhook, WebhookDelivery
@@ -16,6 +17,7 @@ __all__ = [
     "ActingEntry",
     "Balance",
     "Client",
+    "DeviceRequest",
     "ExpiringUnits",
     "GeodbRegistration",
     "Identity",

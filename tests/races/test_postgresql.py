@@ -20,6 +20,7 @@ def test_everything_is_exact_on_postgresql():
                 "tests/races/exact.py",
                 "tests/races/services.py",
                 "tests/races/opening.py",
+                "tests/races/device.py",
                 "tests/accounts/units/test_ledger_races.py",
             ],
             cwd=CHECKOUT,

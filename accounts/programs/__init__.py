@@ -1,0 +1,1 @@
+"""Programs for users' own machines, which the hub hands out. The hub itself imports none."""
