@@ -56,7 +56,7 @@ ask_device = extend_schema(
 )
 
 revoke = extend_schema(
-    operation_id="give_back_token",
+    operation_id="revoke_this_token",
     summary="Revoke this personal token",
     description="Signs a program out (RFC 7009). The token itself is enough. An unknown or "
     "expired token is answered 200, too.",

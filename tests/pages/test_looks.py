@@ -14,6 +14,7 @@ from accounts.notices.links import unsubscribe_link
 from accounts.sharing import giving, kinds
 from accounts.sharing.giving import Wish
 from accounts.sharing.secrets import hash_of
+from accounts.tokens import device_flow
 from hubsite.console import home
 from hubsite.health import parts
 from jobs.models import Job
@@ -108,7 +109,12 @@ def test_pages_of_a_new_person(looks: Looks, session_of: SessionOf):
     paths = [reverse(name) for name in ("cubes", "services", "account", "notices", "webhooks")]
     names = [f"{name}-empty" for name in ("cubes", "services", "account", "notices", "webhooks")]
     looks.see(new, zip(names, paths, strict=True))
-    looks.see(nobody, [("cubes-without-a-right", paths[0])])
+    program = device_flow.ask(
+        client_id="xcube-hub-login", name="notebook" * 12, scope="", address="2001:db8::17"
+    )
+    asked = f"{reverse('device')}?user_code={program.user_code}"
+    looks.see(new, [("device", reverse("device")), ("device-asked", asked)])
+    looks.see(nobody, [("cubes-without-a-right", paths[0]), ("device-without-a-right", asked)])
     looks.see(nobody, [("error-403", "/admin/accounts/user/")], status=200)
     looks.assert_fine()
 

@@ -142,6 +142,8 @@ def test_public_operations_ask_for_nothing():
         "GET /cubegens/version",
         "GET /webapi/count",
         "GET /webapis",
+        "POST /oauth/device_authorization",
+        "POST /oauth/revoke",
         "POST /oauth/token",
     }
 
