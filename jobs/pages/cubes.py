@@ -25,6 +25,7 @@ from ..api.quicklook_views import answer
 from ..job_rows import find_job
 from ..models import ACTIVE_STATES, FINAL_STATES, Job, JobDocument, State
 from ..repeating import repetition
+from ..waiting import waiting_of
 from . import wording
 from .pictures import folder_of, pictures_of, thumbnails
 from .using import how_to_use
@@ -85,6 +86,7 @@ class CubePage(View):
             "events": job.events.all()[:100],
             "request_text": json.dumps(document.request, indent=2) if document else "{}",
             "estimate": facts(document.estimate if document else {}),
+            "waiting": waiting_of(job),
             "advice": wording.advice(job.reason),
             "log": lines,
             "is_log_cut": len(lines) == LOG_LINES,
