@@ -98,6 +98,7 @@ def _answer(
     response["Accept-Ranges"] = "bytes"
     response["Cache-Control"] = "private, no-store"
     response["X-Content-Type-Options"] = "nosniff"
+    response["X-Accel-Buffering"] = "no"  # nginx would keep a gigabyte of it in a file
     return response
 
 

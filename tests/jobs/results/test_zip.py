@@ -293,6 +293,7 @@ def test_the_api_sends_it(ask, packed):
     assert answer["Content-Type"] == "application/zip"
     assert answer["Content-Disposition"] == 'attachment; filename="one.zarr.zip"'
     assert answer["Cache-Control"] == "private, no-store"
+    assert answer["X-Accel-Buffering"] == "no"
 
     rest = get(ask, packed, 206, Range="bytes=100-", **{"If-Range": answer["ETag"]})
     assert rest.getvalue() == data[100:]
