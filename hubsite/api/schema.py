@@ -24,6 +24,7 @@ TAGS = {
     "Cube generation": "Estimate, submit, watch and cancel cube generations.",
     "Data stores": "What the data stores of this hub hold, and how it is opened.",
     "Services": "Start xcube servers with their viewer, share, keep and stop them.",
+    "Cate": "Start and stop the web API behind the Cate app.",
     "Sharing": "What others may use of yours, and you of theirs.",
     "GeoServer layers": "Publish collections of geoDB as maps (WMS) and features (WFS).",
     "Accounts": "How a program signs in, who it is, and what it may spend.",

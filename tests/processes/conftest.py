@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+
+from tests.benchmarks.hub import Hub
 
 from .hubprocess import HubProcess
 
@@ -20,6 +23,23 @@ def start_hub(tmp_path_factory) -> Iterator[Callable[..., HubProcess]]:
     yield start
     for hub in hubs:
         hub.remove()
+
+
+CATE = Path(__file__).resolve().parents[1] / "servers" / "cate.py"
+
+
+@pytest.fixture(scope="session")
+def whole_hub(tmp_path_factory, xcube_python, demo_cube) -> Iterator[Hub]:
+    """A hub with all its parts and a stand-in of Cate, for tests that leave each other alone."""
+    command = f"{xcube_python} {CATE} -v -b -p {{port}} -a {{address}} -s 86400 -r{{workspace}}"
+    hub = Hub(
+        tmp_path_factory.mktemp("whole"),
+        xcube_python=xcube_python,
+        demo_cube=demo_cube,
+        settings={"XCUBE_HUB_CATE_COMMAND": command},
+    )
+    yield hub
+    hub.stop()
 
 
 @pytest.fixture(scope="module")

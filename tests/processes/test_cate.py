@@ -10,7 +10,6 @@ from __future__ import annotations
 import http.server
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,11 +19,11 @@ from tests.benchmarks.hub import Hub
 from tests.patience import PATIENCE_S, wait_for
 from tests.servers.browser import chromium
 
-from .people import Person, person
+from .people import Person
+from .plain_browser import Browser
 
 pytestmark = pytest.mark.processes
 
-CATE = Path(__file__).resolve().parents[1] / "servers" / "cate.py"
 MEMORY = """
 import django; django.setup()
 from services.models import ServiceProfile
@@ -133,22 +132,19 @@ class Pages(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory, xcube_python, demo_cube) -> Iterator[Hub]:
-    command = f"{xcube_python} {CATE} -v -b -p {{port}} -a {{address}} -s 86400 -r{{workspace}}"
-    hub = Hub(
-        tmp_path_factory.mktemp("hub"),
-        xcube_python=xcube_python,
-        demo_cube=demo_cube,
-        settings={"XCUBE_HUB_CATE_COMMAND": command},
-    )
-    hub.python("-c", MEMORY)
-    yield hub
-    hub.stop()
+def hub(whole_hub: Hub) -> Hub:
+    whole_hub.python("-c", MEMORY)
+    return whole_hub
+
+
+def user(hub: Hub, email: str) -> Person:
+    """A user who only has a token, as in the app."""
+    return Person(hub, email, hub.new_user(email), Browser())
 
 
 @pytest.fixture(scope="module")
 def owner(hub: Hub) -> Person:
-    return person(hub, "ann.lee@example.org")
+    return user(hub, "ann.lee@example.org")
 
 
 @pytest.fixture(scope="module")
@@ -279,7 +275,7 @@ def test_the_first_web_ui_and_another_user(app, page, hub):
     app.connect(url)
     assert app.call("keep_alive")["response"] is None
 
-    guest = person(hub, "ann.lee2@example.org")
+    guest = user(hub, "ann.lee2@example.org")
     for method in ("GET", "POST", "DELETE"):
         assert page.evaluate(op, [base, method, who[0], guest.api.token]) == "403"
     bare = url.partition("/.xcube-hub")[0]

@@ -32,11 +32,9 @@ FETCH = "async (path) => (await fetch(path, {cache: 'no-store'})).status"
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory, xcube_python, demo_cube) -> Iterator[Hub]:
-    hub = Hub(tmp_path_factory.mktemp("hub"), xcube_python=xcube_python, demo_cube=demo_cube)
-    paint(hub.folder / "source" / demo_cube.name, "chl", 0, 5650)
-    yield hub
-    hub.stop()
+def hub(whole_hub: Hub, demo_cube: Path) -> Hub:
+    paint(whole_hub.folder / "source" / demo_cube.name, "chl", 0, 5650)
+    return whole_hub
 
 
 def paint(cube: Path, variable: str, low: float, high: float) -> None:
