@@ -67,6 +67,31 @@ def test_a_run_reports_pictures_of_its_cube(runner: Runner, hub: Hub, stores, re
     assert not (runner.runs / ended["name"] / "workload.json").exists()
 
 
+CODE = {
+    "inline_code": "def process_dataset(cube, **_):\n    return cube.assign(twice=2 * cube.sst)\n",
+    "callable_ref": "user_code:process_dataset",
+}
+
+
+@pytest.mark.parametrize(
+    ("output", "more", "variables"),
+    [
+        ({"write_params": {"levels": True}}, {}, {"sst", "chl"}),
+        ({"data_id": "cube.levels"}, {}, {"sst", "chl"}),
+        ({"data_id": "cube.nc"}, {}, {"sst", "chl"}),
+        ({}, {"code_config": CODE}, {"sst", "chl", "twice"}),
+    ],
+)
+def test_whatever_it_is_written_as(
+    runner: Runner, hub: Hub, stores, request_body, output, more, variables
+):
+    request_body["output_config"].update(output)
+    request_body["cube_config"]["tile_size"] = [32, 32]
+    assert run(runner, hub, payload({**request_body, **more}, stores))["phase"] == "SUCCEEDED"
+    wait_for(lambda: len(looks_in(hub)) == len(variables))
+    assert {look["variable"] for look in looks_in(hub) if look["png"]} == variables
+
+
 def test_none_without_a_wish_and_none_of_a_cube_that_failed(
     runner: Runner, hub: Hub, stores, request_body
 ):
