@@ -358,8 +358,9 @@ def test_one_part_alone_migrates_and_is_never_there_twice() -> None:
 
 def test_each_part_knows_only_the_secrets_that_it_uses() -> None:
     assert {"XCUBE_HUB_ESTIMATOR_SECRET", "XCUBE_HUB_EDGE_SECRET"} <= environment_of("web").keys()
-    for part in WITH_ACCOUNT:
-        assert "XCUBE_HUB_ESTIMATOR_SECRET" not in environment_of(part)
+    assert "XCUBE_HUB_ESTIMATOR_SECRET" in environment_of("worker"), "it removes outputs"
+    assert "XCUBE_HUB_EDGE_SECRET" not in environment_of("worker")
+    assert "XCUBE_HUB_ESTIMATOR_SECRET" not in environment_of("observer")
     mounted = {
         part: [v["secret"]["secretName"] for v in pod_of(part)["spec"]["volumes"] if "secret" in v]
         for part in PARTS

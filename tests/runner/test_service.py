@@ -32,6 +32,9 @@ pytestmark = pytest.mark.xcube
 
 SECRET = "s" * 32
 
+CHILDREN = 4
+"""The front, two estimators, one store reader."""
+
 
 class Service:
     """`python -m jobs.runner estimate`, from its zip in an otherwise empty folder."""
@@ -45,6 +48,7 @@ class Service:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [python, "-m", "jobs.runner", "estimate", "--port", "0", "--estimators", "2"]
+                + ["--store-readers", "1"]
                 + ["--secret-file", str(self.secret_file), "--cache-dir", str(self.root / "c")]
                 + list(options),
                 env={"PATH": os.environ["PATH"], "PYTHONPATH": str(self.root / "runner.zip")},
@@ -254,14 +258,24 @@ def test_an_estimator_that_dies_is_told_and_replaced(service, slow_body, slow_st
             os.kill(pid, signal.SIGKILL)
     thread.join(PATIENCE_S)
     assert answers == [(503, {"error": "The estimator has ended."})]
-    wait_for(lambda: len(linux.children(service.process.pid)) == 3)
+    wait_for(lambda: len(linux.children(service.process.pid)) == CHILDREN)
+
+
+def test_it_looks_into_stores_whose_readers_are_no_estimators(service, tmp_path):
+    (tmp_path / "a.zarr").mkdir()
+    given = {"store_id": "file", "store_params": {"root": str(tmp_path)}}
+    body = {"do": "list", "store": "s", "stores": {"s": given}}
+    for secret, status in (("x" * 32, 401), (SECRET, 200)):
+        reply = remote.call(service.address, secret, "POST", "/stores", body, timeout_s=60)
+        assert reply.status == status
+    assert reply.body["ids"] == [["a.zarr", "dataset"]]
 
 
 def test_a_front_that_dies_is_replaced(service, body):
     before = service.front
     os.kill(before, signal.SIGKILL)
     wait_for(lambda: before not in linux.children(service.process.pid))
-    wait_for(lambda: len(linux.children(service.process.pid)) == 3)
+    wait_for(lambda: len(linux.children(service.process.pid)) == CHILDREN)
     assert service.estimate(body)[1]["status"] == "ok"
 
 

@@ -65,8 +65,9 @@ def template(xcube_forks: Any, tmp_path_factory: Any) -> Path:
 
 @pytest.fixture(scope="module")
 def reading_runner(xcube_python: Path) -> Any:
-    runner = Runner(str(xcube_python), "--estimators", "1").start()
-    yield runner
+    runner = Runner(str(xcube_python), "--estimators", "1")
+    runner.options += ("--stores-socket", str(runner.stores), "--store-readers", "1")
+    yield runner.start()
     runner.close()
 
 

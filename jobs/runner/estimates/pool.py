@@ -21,6 +21,8 @@ from .estimator import TOO_LARGE, Estimator
 
 KILL_AFTER_S = 5.0
 MEMORY_BYTES = 2 << 30
+READER_BYTES = 512 << 20
+"""The most memory of a store reader: it reads metadata and coordinates only."""
 SAMPLE_S = 0.1
 _ASK_AT = 0.75
 _SLOT = struct.Struct("d")

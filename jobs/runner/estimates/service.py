@@ -19,7 +19,7 @@ from ..system.connections import listen
 from ..work import warm
 from .front import FINISH_S, SECRET_CHARS, Front, Lane
 from .liveness import Liveness
-from .pool import KILL_AFTER_S, EstimatorPool
+from .pool import KILL_AFTER_S, READER_BYTES, EstimatorPool
 
 BACKLOG = 512
 RESTART_S = 0.2
@@ -46,6 +46,7 @@ def serve_estimates(
     outside = _listen(address, port)
     sockets = [cache_dir / name for name in ("estimates.sock", "stores.sock")]
     sizes = (estimators, store_readers)
+    memories = (estimate_memory_bytes, min(estimate_memory_bytes, READER_BYTES))
     listeners = [listen(path, backlog=BACKLOG) for path in sockets]
     answer_s = estimate_limit_s + KILL_AFTER_S + START_S
     liveness = Liveness(busy_s=answer_s)
@@ -69,9 +70,9 @@ def serve_estimates(
             size=size,
             root=cache_dir,
             limit_s=estimate_limit_s,
-            memory_bytes=estimate_memory_bytes,
+            memory_bytes=memory_bytes,
         )
-        for listener, size in zip(listeners, sizes, strict=True)
+        for listener, size, memory_bytes in zip(listeners, sizes, memories, strict=True)
     ]
     _list_versions(cache_dir)
     process.say(

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ..estimates.pool import EstimatorPool
+from ..estimates.pool import READER_BYTES, EstimatorPool
 from ..record import notify, rundir
 from ..system import linux, process, signals
 from ..system.connections import Server, listen
@@ -64,22 +64,19 @@ def serve(
         viewers.import_server()
     control_listener = listen(socket_path, backlog=128)
     estimate_listener = listen(estimate_socket_path, backlog=ESTIMATE_BACKLOG)
+    kinds = [(estimate_listener, estimators, estimate_memory_bytes)]
+    if stores_socket_path is not None:
+        store_listener = listen(stores_socket_path, backlog=ESTIMATE_BACKLOG)
+        kinds.append((store_listener, store_readers, min(estimate_memory_bytes, READER_BYTES)))
     pools = [
         EstimatorPool(
             listener=listener,
             size=size,
             root=runs_dir,
             limit_s=estimate_limit_s,
-            memory_bytes=estimate_memory_bytes,
+            memory_bytes=memory_bytes,
         )
-        for listener, size in (
-            (estimate_listener, estimators),
-            *(
-                [(listen(stores_socket_path, backlog=ESTIMATE_BACKLOG), store_readers)]
-                if stores_socket_path
-                else []
-            ),
-        )
+        for listener, size, memory_bytes in kinds
     ]
     zygote = _Zygote(
         runs_dir,

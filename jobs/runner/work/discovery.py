@@ -17,7 +17,6 @@ from ..record.failures import describe as describe_failure
 from ..record.workload import WorkloadError
 from ..system.process import say
 from . import containment, estimate, probe
-from .description import describe
 
 MOST_IDS = 100_000
 MOST_CHARS = 12_000_000
@@ -155,6 +154,8 @@ def _types(store: Any) -> Callable[[str], str]:
 
 def _describe(store: Any, body: dict[str, Any]) -> dict[str, Any]:
     """{"description": see description.py}. Raises _NoSuchData, _Broken."""
+    from .description import describe
+
     data_id = body["data_id"]
     containment.hold(store, data_id)
     if not store.has_data(data_id):

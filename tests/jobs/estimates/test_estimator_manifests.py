@@ -10,6 +10,7 @@ import yaml
 
 from hubsite.engines.kubernetes import pods
 from jobs.runner.__main__ import parse_arguments
+from jobs.runner.estimates.pool import READER_BYTES
 
 FILE = Path(__file__).parents[3] / "deploy" / "kubernetes" / "estimator.yaml"
 
@@ -79,7 +80,8 @@ def test_the_runner_understands_its_arguments(script, container):
     assert str(options.cache_dir) == mounts["scratch"]
     assert options.port == container["ports"][0]["containerPort"]
     most = options.estimators * options.estimate_memory
-    assert most < 4096 == int(container["resources"]["limits"]["memory"].removesuffix("Gi")) << 10
+    most += options.store_readers * (READER_BYTES >> 20)
+    assert most < 5120 == int(container["resources"]["limits"]["memory"].removesuffix("Gi")) << 10
 
 
 def test_it_may_do_nothing_but_its_work(pod, container):
@@ -103,17 +105,18 @@ def test_liveness_waits_for_no_estimate(container):
     assert container["livenessProbe"]["httpGet"]["path"] == "/live"
 
 
-def test_only_the_web_part_reaches_it(documents):
+def test_only_web_and_the_worker_reach_it(documents):
     (rule,) = documents["NetworkPolicy"]["spec"]["ingress"]
     assert rule["from"] == [
         {
             "podSelector": {
                 "matchLabels": {
                     "app.kubernetes.io/name": "xcube-hub",
-                    "app.kubernetes.io/component": "web",
+                    "app.kubernetes.io/component": part,
                 }
             }
         }
+        for part in ("web", "worker")
     ]
     assert [port["port"] for port in rule["ports"]] == [8080]
 
