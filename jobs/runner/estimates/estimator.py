@@ -42,11 +42,20 @@ ENDPOINTS = ", ".join([*_ANSWERS, "/versions"])
 
 
 class Estimator:
-    def __init__(self, *, listener: socket.socket, root: Path, limit_s: float, busy: Any):
+    def __init__(
+        self,
+        *,
+        listener: socket.socket,
+        root: Path,
+        limit_s: float,
+        busy: Any,
+        rehearses: bool = True,
+    ):
         """`busy` is called with the monotonic time when work begins, and with 0 when it ends."""
         self._listener = listener
         self._root = root
         self._limit_s = limit_s
+        self._rehearses = rehearses
         self._busy = busy
         self._timed_out = False
         self._too_large = False
@@ -56,7 +65,10 @@ class Estimator:
         linux.die_with_parent(zygote)
         self._busy(time.monotonic())
         os.umask(0o077)
-        warm.rehearse()
+        if self._rehearses:
+            warm.rehearse()
+        else:
+            warm.without_threads()
         self._busy(0)
         signal.signal(signal.SIGALRM, self._on_alarm)
         signal.signal(TOO_LARGE, self._on_too_large)

@@ -46,10 +46,13 @@ class EstimatorPool:
         root: Path,
         limit_s: float,
         memory_bytes: int = MEMORY_BYTES,
+        rehearses: bool = True,
     ):
+        """`rehearses`: each prepares itself at once, so that its first answer comes fast."""
         self._listener = listener
         self._root = root
         self._limit_s = limit_s
+        self._rehearses = rehearses
         self._memory_bytes = memory_bytes
         self._next_sample = 0.0
         self._memory = mmap.mmap(-1, max(1, size) * _SLOT.size)
@@ -128,6 +131,7 @@ class EstimatorPool:
             listener=self._listener,
             root=self._root,
             limit_s=self._limit_s,
+            rehearses=self._rehearses,
             busy=lambda since: self._note_busy(slot, since),
         )
         member.started = time.monotonic()

@@ -71,6 +71,7 @@ def serve_estimates(
             root=cache_dir,
             limit_s=estimate_limit_s,
             memory_bytes=memory_bytes,
+            rehearses=listener is listeners[0],
         )
         for listener, size, memory_bytes in zip(listeners, sizes, memories, strict=True)
     ]

@@ -75,6 +75,7 @@ def serve(
             root=runs_dir,
             limit_s=estimate_limit_s,
             memory_bytes=memory_bytes,
+            rehearses=listener is estimate_listener,
         )
         for listener, size, memory_bytes in kinds
     ]

@@ -87,16 +87,21 @@ def write_versions(root: Path) -> None:
     os.replace(file, root / ".cache" / "versions.json")
 
 
+def without_threads() -> None:
+    """Coordinates and metadata only are read: threads would cost more than they give."""
+    import dask
+
+    dask.config.set(scheduler="synchronous")
+
+
 def rehearse() -> None:
     """Prepare an estimator by an estimate of nothing: the first takes five times as long."""
-    import dask
     import numpy
     import xarray
 
     from .estimate import answer
 
-    # An estimate reads coordinates only: threads would cost more than they give.
-    dask.config.set(scheduler="synchronous")
+    without_threads()
     path = "/xcube-hub-rehearsal/cube.zarr"
     axes = {"time": numpy.array(["2000-01-01", "2000-01-02"], dtype="datetime64[ns]")}
     axes |= {"lat": numpy.array([1.0, 0.0]), "lon": numpy.array([0.0, 1.0])}
