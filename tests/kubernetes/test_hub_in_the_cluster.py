@@ -30,6 +30,7 @@ from hubsite.engines.kubernetes.connection import (
 )
 from hubsite.engines.kubernetes.pod_options import PodOptions
 from hubsite.engines.kubernetes.services.manifests import deployment
+from services.cate import workload as cate
 from tests.patience import PATIENCE_S
 from tests.processes.hubprocess import HubProcess
 from tests.servers.kubernetes import access, manifests
@@ -336,7 +337,7 @@ def test_edge_and_services_name_each_other_alike() -> None:
     root = deployment(spec, PodOptions(image="xcube"))
     pods = root["spec"]["template"]["metadata"]["labels"]
     assert services["spec"]["podSelector"]["matchLabels"].items() <= pods.items()
-    assert [port["port"] for port in ingress["ports"]] == [spec.port]
+    assert [port["port"] for port in ingress["ports"]] == [spec.port, cate.PORT]
     reached = [
         (peer["podSelector"]["matchLabels"], [port["port"] for port in rule["ports"]])
         for rule in documents("edge.yaml")["NetworkPolicy"]["spec"]["egress"]
@@ -345,7 +346,7 @@ def test_edge_and_services_name_each_other_alike() -> None:
     web = container_of("web")["ports"][0]["containerPort"]
     assert reached == [
         (pod_of("web")["metadata"]["labels"], [web]),
-        (services["spec"]["podSelector"]["matchLabels"], [spec.port]),
+        (services["spec"]["podSelector"]["matchLabels"], [spec.port, cate.PORT]),
     ]
 
 
