@@ -17,7 +17,7 @@ _OWN_JOB = CompiledQuery(
 _RUN = CompiledQuery(
     lambda job_id: (
         Job.objects.filter(job_id=job_id)
-        .only("pk", "job_id", "attempt", "state", "progress")
+        .only("pk", "job_id", "attempt", "state", "is_live", "progress")
         .order_by()
     ),
     job_id="<job id>",
