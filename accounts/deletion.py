@@ -22,6 +22,7 @@ from .models import (
     Client,
     GeodbRegistration,
     Identity,
+    Notice,
     NoticeMail,
     Share,
     ShareOpening,
@@ -29,6 +30,7 @@ from .models import (
     SubscriptionEvent,
     User,
 )
+from .notices.kinds import SHARED
 from .subscriptions.subscribing import unsubscribe
 from .units import ledger
 
@@ -118,9 +120,7 @@ def _forget_access(user: User) -> None:
             content_type=ContentType.objects.get_for_model(model),
             object_id__in=[str(row.pk) for row in rows],
         ).update(object_repr=DELETED, change_message="")
-    for rows in (user.notices, user.notice_choices, user.webhooks):
-        rows.all().delete()
-    NoticeMail.objects.filter(user=user).delete()
+    _forget_notices(user)
     _forget_shares(user)
     user.device_requests.all().delete()
     user.access_tokens.all().delete()
@@ -129,6 +129,14 @@ def _forget_access(user: User) -> None:
     user.monthly_grants.all().delete()
     user.groups.clear()
     user.user_permissions.clear()
+
+
+def _forget_notices(user: User) -> None:
+    """Delete what the person was told, and what others were told of them."""
+    for rows in (user.notices, user.notice_choices, user.webhooks):
+        rows.all().delete()
+    NoticeMail.objects.filter(user=user).delete()
+    Notice.objects.filter(kind=SHARED.name, text__contains=user.email).delete()
 
 
 def _forget_shares(user: User) -> None:

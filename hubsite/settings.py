@@ -246,9 +246,9 @@ Q_CLUSTER = {
     "catch_up": False,
     "scheduler": False,  # the observer asks for the ticks (hubsite/coordination/ticks.py)
     "guard_cycle": 1,
-    # Started with Q_CLUSTER_NAME=outside: it serves a queue of that name. Four, so that geoDB,
-    # a mail server and webhooks that all hang leave one process for the rest.
-    "ALT_CLUSTERS": {"outside": {"workers": 4, "poll": 0.5}},
+    # Started with Q_CLUSTER_NAME=outside: it serves a queue of that name. Five, so that geoDB,
+    # GeoServer, a mail server and webhooks that all hang leave one process for the rest.
+    "ALT_CLUSTERS": {"outside": {"workers": 5, "poll": 0.5}},
 }
 
 LOGGING = {

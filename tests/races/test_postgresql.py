@@ -19,6 +19,7 @@ def test_everything_is_exact_on_postgresql():
                 *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
                 "tests/races/exact.py",
                 "tests/races/services.py",
+                "tests/races/notices.py",
                 "tests/races/opening.py",
                 "tests/races/device.py",
                 "tests/accounts/units/test_ledger_races.py",

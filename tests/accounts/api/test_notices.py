@@ -255,11 +255,15 @@ def test_what_is_old_is_deleted_with_its_deliveries(ann, settings):
 
 def test_a_deleted_person_leaves_no_notice_webhook_or_choice(ann):
     ann.tell(2, "units.low")
+    bob = make_user()
+    tell(bob, "shared.with_me", "1", "“My map”", f"{ann.user.email} shares a service with you.")
+    tell(bob, "shared.with_me", "2", "“Another”", "eve@example.org shares a service with you.")
     send_mails()
     choices.choose(ann.user, mail=False, wanted={"job.failed": (True, True)})
     webhook, _ = targets.make(ann.user, name="x", url=ASKED["url"], wanted=[])
     targets.test(webhook)
     forget_person(ann.user, actor="test")
-    for rows in (Notice, NoticeMail, Webhook, WebhookDelivery):
+    for rows in (NoticeMail, Webhook, WebhookDelivery):
         assert not rows.objects.exists()
+    assert [notice.title for notice in Notice.objects.all()] == ["“Another”"]
     assert not ann.user.notice_choices.exists()
