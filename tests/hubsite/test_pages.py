@@ -12,6 +12,7 @@ from django.contrib.staticfiles import finders
 from django.test import Client
 from django.utils.formats import localize
 
+from hubsite.configuration.reading import BASE_DIR
 from hubsite.health import parts
 from hubsite.web.content_security_policy import STRICT, SWAGGER
 from jobs.stores.catalogue import StoresFileError
@@ -82,12 +83,29 @@ def test_a_page_asks_no_other_host_and_has_nothing_inline(path):
         "admin-hub.js",
         "api-docs.css",
         "api-docs.js",
+        "docs.css",
+        "new-cube.css",
+        "new-cube.js",
     ],
 )
 def test_our_styles_and_scripts_name_no_other_host(name):
     with open(finders.find(name)) as file:
         text = file.read()
     assert not re.search(r"https?://|url\(|@import", text)
+
+
+@pytest.mark.parametrize(
+    "path", sorted(BASE_DIR.glob("hubsite/static/*.css")), ids=lambda it: it.name
+)
+def test_a_style_sheet_closes_each_rule_before_the_next(path):
+    """A lost brace makes a browser drop all that follows, and say nothing."""
+    text = re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.DOTALL)
+    depth = 0
+    for line in text.splitlines():
+        if line and not line[0].isspace() and line[0] != "}":
+            assert depth == 0, line
+        depth += line.count("{") - line.count("}")
+    assert depth == 0
 
 
 @pytest.mark.django_db
