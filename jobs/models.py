@@ -204,6 +204,11 @@ class Job(models.Model):
             models.Index(fields=["reason", "-id"], condition=~Q(reason=""), name="job_reason"),
             models.Index(fields=["id"], condition=Q(is_live=True), name="job_live"),
             models.Index(fields=["owner", "id"], condition=Q(is_live=True), name="job_owner_live"),
+            models.Index(
+                fields=["engine", "owner"],
+                condition=Q(is_live=True) & ~Q(state=State.QUEUED),
+                name="job_placed",  # places are counted at each launch, however many jobs wait
+            ),
             models.Index(fields=["output_claim", "-id"], name="job_output"),
             models.Index(
                 fields=["levels_claim", "-id"],
