@@ -7,6 +7,7 @@ ordinary exit.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import tempfile
@@ -38,7 +39,11 @@ def start(run: RunDir, *, output: int, progress: int, go: int, supervisor: int, 
         process.exit_with(_work(run, progress))
         return 0
 
-    return process.spawn(main, keep=(output, progress, go))
+    pid = process.spawn(main, keep=(output, progress, go))
+    # Here too, because a signal to the group may come before the child has made it.
+    with contextlib.suppress(OSError):
+        os.setpgid(pid, pid)
+    return pid
 
 
 def _work(run: RunDir, progress: int) -> int:
