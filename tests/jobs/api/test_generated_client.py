@@ -21,7 +21,9 @@ from tests.services.factories import CONFIGURATION, make_profile
 GENERATOR = CHECKOUT / ".openapi" / "bin"
 CONFIG = {
     "post_hooks": [],  # it would format its own code
-    "content_type_overrides": {"application/zip": "application/octet-stream"},
+    "content_type_overrides": dict.fromkeys(
+        ("application/zip", "image/png"), "application/octet-stream"
+    ),
 }
 
 PROGRAM = """
@@ -200,7 +202,7 @@ def test_it_starts_shares_and_deletes_a_server(generated, live_server):
     assert done.returncode == 0, done.stdout + done.stderr
     answer = json.loads(done.stdout)
     assert answer.pop("urls")[1].endswith("/viewer/")
-    assert "link=" in answer.pop("link")
+    assert "/shared/" in answer.pop("link")
     assert answer == {
         "profiles": ["small"],
         "is_same": True,
