@@ -1,20 +1,16 @@
 """Bounds how many calls look into stores at the same time: in all, and into one store.
 
-Slots are locked files in the data folder, so all processes of this machine share them, and a
-process that dies frees its own.
+Slots are places that all processes of this machine share (hubsite/coordination/places.py).
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
-from django.conf import settings
-
+from hubsite.coordination import places
 from hubsite.refusals import Kind, Refused
 from jobs.settings import hub
 
@@ -31,10 +27,10 @@ def slots(store: str, *, is_suspect: bool, wait_s: float) -> Iterator[None]:
     all: they cannot occupy the readers together. Raises Refused (UNAVAILABLE).
     """
     give_up = time.monotonic() + wait_s
-    places = [0] if is_suspect else list(reversed(range(hub.store_readers)))
+    readers = [0] if is_suspect else list(reversed(range(hub.store_readers)))
     with ExitStack() as held:
         own = [f"store-{_key(store)}-{number}" for number in range(OF_ONE_STORE)]
-        for names in (own, [f"store-reader-{number}" for number in places]):
+        for names in (own, [f"store-reader-{number}" for number in readers]):
             held.enter_context(_one_of(names, give_up, store))
         yield
 
@@ -46,29 +42,17 @@ def alone(what: str, *, store: str, wait_s: float) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def _one_of(names: Sequence[str], give_up: float, store: str) -> Iterator[None]:
-    while True:
-        for name in names:
-            path = settings.DATA_DIR / f"{name}.lock"
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(descriptor)
-                continue
-            try:
-                yield
-            finally:
-                os.close(descriptor)
-            return
-        if time.monotonic() > give_up:
-            raise Refused(
-                f"The data store @{store} is being asked by others just now. Please try again.",
-                kind=Kind.UNAVAILABLE,
-                retry_after_s=RETRY_AFTER_S,
-            )
-        time.sleep(_LOOK_EVERY_S)
+def _one_of(names: Sequence[str], give_up: float, store: str) -> AbstractContextManager[None]:
+    return places.one_of(
+        names,
+        until=give_up,
+        look_every_s=_LOOK_EVERY_S,
+        refusal=lambda: Refused(
+            f"The data store @{store} is being asked by others just now. Please try again.",
+            kind=Kind.UNAVAILABLE,
+            retry_after_s=RETRY_AFTER_S,
+        ),
+    )
 
 
 def _key(text: str) -> str:

@@ -5,17 +5,13 @@ The estimator runs on this machine, or at XCUBE_HUB_ESTIMATOR_URL.
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
-
+from hubsite.coordination import places
 from hubsite.engines.local.connection import Reply, SocketUnavailable, call
 from hubsite.engines.local.paths import estimate_socket
 from hubsite.refusals import Kind, Refused
@@ -119,37 +115,22 @@ def _is_answer(answer: dict[str, Any]) -> bool:
     )
 
 
-@contextmanager
-def _own_store_place() -> Iterator[None]:
+def _own_store_place() -> AbstractContextManager[None]:
     """Hold one of the places for estimates with callers' own stores: half of all estimators.
 
-    A caller's store may be slow on purpose, and must not occupy all estimators. The places are
-    locked files, so all web processes share them, and a process that dies frees its own.
+    A caller's store may be slow on purpose, and must not occupy all estimators.
     """
-    give_up = time.monotonic() + OWN_STORE_WAIT_S
-    places = max(1, hub.estimators // 2)
-    while True:
-        for number in range(places):
-            path = settings.DATA_DIR / f"own-store-{number}.lock"
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(descriptor)
-                continue
-            try:
-                yield
-            finally:
-                os.close(descriptor)
-            return
-        if time.monotonic() > give_up:
-            raise Refused(
-                "Too many requests with stores of their own are being estimated. "
-                "Nothing was stored; please try again.",
-                kind=Kind.UNAVAILABLE,
-                retry_after_s=RETRY_AFTER_S,
-            )
-        time.sleep(0.05)
+    return places.one_of(
+        [f"own-store-{number}" for number in range(max(1, hub.estimators // 2))],
+        until=time.monotonic() + OWN_STORE_WAIT_S,
+        look_every_s=0.05,
+        refusal=lambda: Refused(
+            "Too many requests with stores of their own are being estimated. "
+            "Nothing was stored; please try again.",
+            kind=Kind.UNAVAILABLE,
+            retry_after_s=RETRY_AFTER_S,
+        ),
+    )
 
 
 def remove_output(
