@@ -105,8 +105,7 @@ class CubeActions(View):
 
     def post(self, request: HttpRequest, job_id: str, action: str) -> HttpResponse:
         job = own_job(request, job_id)
-        if MANAGE_CUBEGENS not in permissions_of(request.user):
-            raise PermissionDenied("Your account may not generate cubes.")
+        check_may_generate(request.user)
         act = {"cancel": self._cancel, "delete": self._delete, "again": self._again}.get(action)
         if act is None:
             raise Http404
@@ -161,6 +160,12 @@ def picture(request: HttpRequest, job_id: str, name: str) -> HttpResponse:
     if look is None:
         raise Http404("This job has no such picture.")
     return answer(request, look)
+
+
+def check_may_generate(user: Any) -> None:
+    """Raises PermissionDenied if the user may not generate cubes."""
+    if MANAGE_CUBEGENS not in permissions_of(user):
+        raise PermissionDenied("Your account may not generate cubes.")
 
 
 def own_job(request: HttpRequest, job_id: str) -> Job:

@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from accounts.roles import permissions_of
-from accounts.scopes import MANAGE_CUBEGENS
 from hubsite.refusals import Refused
 
 from ...discovery import describing, listing, paging, stores
+from ..cubes import check_may_generate
 
 SUGGESTED = 50
 LONGEST = 500
@@ -61,8 +59,7 @@ def described(request: HttpRequest) -> HttpResponse:
 
 def _view(request: HttpRequest) -> stores.View:
     """The store as the caller sees it. Raises Refused, PermissionDenied."""
-    if MANAGE_CUBEGENS not in permissions_of(request.user):
-        raise PermissionDenied("Your account may not generate cubes.")
+    check_may_generate(request.user)
     return stores.view_of(stores.find(request.GET.get("store", "")[:LONGEST]), request.user)
 
 

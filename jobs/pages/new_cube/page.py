@@ -7,7 +7,6 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
@@ -15,14 +14,14 @@ from django.views import View
 from django.views.decorators.cache import never_cache
 
 from accounts.roles import permissions_of
-from accounts.scopes import MANAGE_CUBEGENS, PROCESS_CUBEGENS
+from accounts.scopes import PROCESS_CUBEGENS
 from hubsite.configuration.site import hub
 from hubsite.refusals import Refused
 
 from ... import admission
-from ...job_rows import find_job
 from ...models import Job, JobDocument, State
 from ...stores.catalogue import StoresFileError, load_catalogue
+from ..cubes import check_may_generate, own_job
 from .copies import copies_of
 from .form import SHOWN, NewCubeForm, differences, initial_of
 from .quoting import offer_of
@@ -35,8 +34,7 @@ class _FormView(View):
     """The earlier job that the form changes."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        if MANAGE_CUBEGENS not in permissions_of(request.user):
-            raise PermissionDenied("Your account may not generate cubes.")
+        check_may_generate(request.user)
         self.like, self.base = _earlier(request)
         return super().dispatch(request, *args, **kwargs)
 
@@ -110,9 +108,7 @@ def _earlier(request: HttpRequest) -> tuple[Job | None, dict[str, Any]]:
     job_id = request.GET.get("like", "")
     if not job_id:
         return None, {}
-    job = find_job(owner_id=request.user.pk, job_id=job_id)
-    if job is None or job.hidden_at is not None:
-        raise Http404("You have no job of this id.")
+    job = own_job(request, job_id)
     if job.uses_own_store or job.has_user_code:
         raise Http404(
             "This job used your own store or code, of which the hub keeps no keys. Submit it again "
