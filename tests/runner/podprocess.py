@@ -155,22 +155,25 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.tokens.add(self.headers["Authorization"])
-        self._answer(self.server.code)
+        self._answer(self._next_status(), self.server.code)
 
     def do_PUT(self) -> None:
         self.server.tokens.add(self.headers["Authorization"])
         report = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self._answer(b"{}") == 200:
+        status = self._next_status()
+        if status == 200:  # before the answer: after the last one the run ends, and a test looks
             self.server.reports.append(report)
+        self._answer(status, b"{}")
 
-    def _answer(self, content: bytes) -> int:
+    def _next_status(self) -> int:
         waiting = self.server.answers[self.command]
-        status = waiting.pop(0) if waiting else 200
+        return waiting.pop(0) if waiting else 200
+
+    def _answer(self, status: int, content: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
-        return status
 
     def log_message(self, *arguments: Any) -> None:
         pass
