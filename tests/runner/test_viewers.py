@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -98,6 +100,28 @@ def test_the_viewer_is_its_own_and_asks_no_other_host(viewers, shown):
         assert (status, b"server of Brockmann" in text) == (200, False)
     detail = json_of(socket, "/datasets?details=1")["datasets"][0]
     assert detail["variables"][0]["tileUrl"].startswith(shown["payload"]["public_url"])
+
+
+def test_the_viewers_program_is_sent_compressed_and_kept(viewers, shown):
+    socket = viewers.socket(shown["name"])
+    page = fetch(socket, "/viewer/")[2].decode()
+    path = "/viewer/" + re.search(r"assets/main-[^\"]+\.js", page)[0]
+    _, plain, content = fetch(socket, path, Accept_Encoding="gzip;q=0, br")
+    assert "Content-Encoding" not in plain
+    status, headers, body = fetch(socket, path, Accept_Encoding="br, gzip;q=0.8")
+    assert (status, headers["Content-Encoding"]) == (200, "gzip")
+    assert gzip.decompress(body) == content and 3 * len(body) < len(content)
+    for sent in (plain, headers):
+        assert sent["Vary"] == "Accept-Encoding"
+        assert "immutable" in sent["Cache-Control"] and "private" in sent["Cache-Control"]
+        assert sent["Content-Type"].startswith(("text/javascript", "application/javascript"))
+        assert "Content-Security-Policy" in sent
+    known = {"Accept_Encoding": "gzip", "If_None_Match": headers["Etag"]}
+    assert fetch(socket, path, **known)[::2] == (304, b"")
+    head = fetch(socket, path, method="HEAD", Accept_Encoding="gzip")
+    assert (head[0], head[1]["Content-Length"], head[2]) == (200, str(len(body)), b"")
+    part = fetch(socket, path, Accept_Encoding="gzip", Range="bytes=0-9")
+    assert part[::2] == (206, content[:10])
 
 
 @pytest.mark.parametrize(

@@ -108,12 +108,12 @@ class Viewers:
 
 
 def fetch(
-    socket: Path, path: str, *, method: str = "GET", body: bytes | None = None
+    socket: Path, path: str, *, method: str = "GET", body: bytes | None = None, **headers: str
 ) -> tuple[int, dict[str, str], bytes]:
     """Status, headers and body of one request to a viewer."""
     connection = UnixConnection(socket)
     try:
-        connection.request(method, path, body)
+        connection.request(method, path, body, {k.replace("_", "-"): v for k, v in headers.items()})
         answer = connection.getresponse()
         return answer.status, dict(answer.getheaders()), answer.read()
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
@@ -14,7 +15,7 @@ from xcube.server.api import ApiError, ApiRoute, ApiStaticRoute
 from xcube.server.webservers.tornado import TornadoFramework, TornadoRequestHandler
 
 from ..system.process import say
-from . import apis
+from . import apis, packed
 from .notices import NOTICES
 
 POLICY = "; ".join(
@@ -99,11 +100,34 @@ class ApiRequestHandler(_Counted, TornadoRequestHandler):
 
 
 class FileHandler(_Counted, tornado.web.StaticFileHandler):
-    """Serves the files of the viewer."""
+    """Serves the files of the viewer, compressed where the client can read that."""
+
+    async def get(self, path: str, include_body: bool = True) -> None:
+        self.set_header("Vary", "Accept-Encoding")
+        self.path = self.parse_url_path(path) or (self.default_filename or "")
+        whole = self.get_absolute_path(self.root, self.path)
+        found = packed.find(whole, self.request.headers.get("Accept-Encoding", ""))
+        if found is None or "Range" in self.request.headers:
+            await super().get(path, include_body)
+            return
+        self.absolute_path = whole
+        self.set_header("Content-Type", self.get_content_type())
+        self.set_header("Content-Encoding", "gzip")
+        self.set_header("Etag", found.etag)
+        self.set_extra_headers(self.path)
+        if self.check_etag_header():
+            self.set_status(304)
+        elif include_body:
+            self.write(found.body)
+        else:
+            self.set_header("Content-Length", len(found.body))
+        await self.finish()
 
     def set_extra_headers(self, path: str) -> None:
         self.set_header("Content-Security-Policy", POLICY)
         self.set_header("X-Content-Type-Options", "nosniff")
+        if path.startswith(f"assets{os.sep}"):  # their names contain a hash of their content
+            self.set_header("Cache-Control", "private, max-age=31536000, immutable")
 
 
 class JsonHandler(_Counted, tornado.web.RequestHandler):

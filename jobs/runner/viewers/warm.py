@@ -20,12 +20,13 @@ def import_server() -> None:
     from xcube.constants import EXTENSION_POINT_SERVER_APIS
     from xcube.util.plugin import get_extension_registry
 
-    from . import apis, server  # noqa: F401
+    from . import apis, packed, server  # noqa: F401
 
     for extension in get_extension_registry().find_extensions(EXTENSION_POINT_SERVER_APIS):
         if extension.name in apis.ON:
             _ = extension.component
     _ = matplotlib.colormaps["viridis"]
+    packed.pack_viewer()
     process.library_fds |= linux.open_fds() - before
     if linux.thread_count() != 1:
         raise RuntimeError("importing xcube's server has started a thread")

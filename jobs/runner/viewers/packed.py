@@ -1,0 +1,41 @@
+"""The viewer's own files, compressed once for all viewers: its program has more than 4 MB."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+TEXTS = frozenset({".js", ".css", ".html", ".json", ".svg", ".md"})
+SMALL_BYTES = 1_000
+
+_READS_GZIP = re.compile(r"(?:^|,)\s*gzip\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[^,]*)?(?:,|$)", re.I)
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A file as it is sent: compressed by gzip, with its ETag."""
+
+    body: bytes
+    etag: str
+
+
+_files: dict[str, Packed] = {}
+
+
+def pack_viewer() -> None:
+    """Compress the viewer's files before viewers are forked, which then share the memory."""
+    import xcube.webapi.viewer
+
+    for file in (Path(xcube.webapi.viewer.__file__).parent / "dist").rglob("*"):
+        if file.suffix in TEXTS and file.is_file() and file.stat().st_size >= SMALL_BYTES:
+            content = file.read_bytes()
+            body = gzip.compress(content, compresslevel=6, mtime=0)
+            _files[str(file)] = Packed(body, f'"{hashlib.sha256(content).hexdigest()[:32]}-gzip"')
+
+
+def find(path: str, accept_encoding: str) -> Packed | None:
+    """The file of this absolute path, if it was compressed and the client reads gzip."""
+    return _files.get(path) if _READS_GZIP.search(accept_encoding) else None
