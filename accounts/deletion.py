@@ -69,7 +69,7 @@ def forget_person(user: User, *, actor: str) -> list[str]:
 
     The account is switched off at once, also if StillBusy is raised. Raises StillBusy, HasPowers.
     """
-    if user.is_superuser or user.is_staff or user.is_operator:
+    if user.is_superuser or user.is_staff or user.reads_hub:
         raise HasPowers(f"{user.email} is an operator")
     User.objects.filter(pk=user.pk).update(is_active=False)
     if busy := sum(other.stop(user) for other in _others):

@@ -14,6 +14,7 @@ MANAGE_COLLECTIONS = "manage:collections"
 READ_USERS = "read:users"
 CREATE_USERS = "create:users"
 SHARE_PUBLICLY = "share:publicly"
+READ_HUB = "read:hub"
 OPERATE_HUB = "operate:hub"
 
 SCOPES: dict[str, str] = {
@@ -23,6 +24,7 @@ SCOPES: dict[str, str] = {
     READ_USERS: "Can read users and their subscriptions",
     CREATE_USERS: "Can create users and their subscriptions",
     SHARE_PUBLICLY: "Can share by links that need no sign-in",
+    READ_HUB: "Can see what belongs to others, and changes nothing",
     OPERATE_HUB: "Can operate the hub: see and change what belongs to others",
 }
 
@@ -36,5 +38,6 @@ ROLES: dict[str, tuple[str, ...]] = {
     "geodb-free": (),
     "public-sharing": (SHARE_PUBLICLY,),
     "marketplace": (READ_USERS, CREATE_USERS),
+    "support": (READ_USERS, READ_HUB),
     "operator": tuple(SCOPES),
 }

@@ -5,15 +5,21 @@ from __future__ import annotations
 from django.contrib import admin
 from django.http import HttpRequest
 
-from ..scopes import OPERATE_HUB
+from ..scopes import OPERATE_HUB, READ_HUB
 
 
 def operates(request: HttpRequest) -> bool:
+    """Whether the caller may change what belongs to others."""
     return request.user.has_perm(f"accounts.{OPERATE_HUB}")  # also called for anonymous users
 
 
+def reads(request: HttpRequest) -> bool:
+    """Whether the caller may see what belongs to others: operators, and support."""
+    return operates(request) or request.user.has_perm(f"accounts.{READ_HUB}")
+
+
 class OperatorAdmin(admin.ModelAdmin):
-    """Lets operators see every model, without a Django permission for each.
+    """Lets operators and support see every model, without a Django permission for each.
 
     Derive from it for pages that operators change, from `ReadOnlyAdmin` for those they only read.
     """
@@ -21,10 +27,10 @@ class OperatorAdmin(admin.ModelAdmin):
     show_full_result_count = False
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return operates(request) or super().has_module_permission(request)
+        return reads(request) or super().has_module_permission(request)
 
     def has_view_permission(self, request: HttpRequest, obj=None) -> bool:
-        return operates(request) or super().has_view_permission(request, obj)
+        return reads(request) or super().has_view_permission(request, obj)
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         """Django asks this for actions that declare `permissions=["operate"]`."""

@@ -16,7 +16,7 @@ from hubsite.refusals import Refused
 
 from ..models import ActingEntry, User
 from ..roles import permissions_of
-from ..scopes import OPERATE_HUB
+from ..scopes import OPERATE_HUB, READ_HUB
 from ..tokens.hub_tokens import Principal
 
 
@@ -31,7 +31,7 @@ def in_whose_name(request: Request, principal: Principal) -> Principal:
     if user is None:
         raise Refused("the user id of an active user is expected", field=ACT_FOR)
     held = permissions_of(user)
-    if OPERATE_HUB in held or user.is_staff:
+    if {OPERATE_HUB, READ_HUB} & held or user.is_staff:
         raise PermissionDenied("Nobody acts for another operator.")
     ActingEntry.objects.create(
         operator=principal.user,

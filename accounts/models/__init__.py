@@ -6,6 +6,7 @@ from .device import DeviceRequest
 from .identity import Identity, ProviderDocuments
 from .ledger import Balance, LedgerEntry
 from .notices import Notice, NoticeChoice, NoticeMail, Webhook, WebhookDelivery
+from .role import Role
 from .sharing import Action, Share, ShareableRole, ShareOpening, ShareQuerySet
 from .subscription import GeodbRegistration, Service, Subscription, SubscriptionEvent, Unit
 from .units import ExpiringUnits, MonthlyGrant
@@ -27,6 +28,7 @@ __all__ = [
     "NoticeChoice",
     "NoticeMail",
     "ProviderDocuments",
+    "Role",
     "Service",
     "Share",
     "ShareOpening",

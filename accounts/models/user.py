@@ -9,7 +9,7 @@ from django.db.models.functions import Lower
 
 from hubsite.visible_text import hidden_fault
 
-from ..scopes import OPERATE_HUB, SCOPES
+from ..scopes import OPERATE_HUB, READ_HUB, SCOPES
 from .user_ids import user_id_of
 
 
@@ -137,3 +137,8 @@ class User(AbstractUser):
     @property
     def is_operator(self) -> bool:
         return self.has_perm(f"accounts.{OPERATE_HUB}")
+
+    @property
+    def reads_hub(self) -> bool:
+        """Whether the user may see what belongs to others: operators and support."""
+        return self.has_perm(f"accounts.{READ_HUB}") or self.is_operator

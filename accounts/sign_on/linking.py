@@ -74,8 +74,11 @@ def keep_in_step(identity: Identity, provider: Provider, person: Person) -> None
 
 
 def is_privileged(user: User) -> bool:
-    """Whether the account has powers over others; such an account is never linked by e-mail."""
-    return user.is_staff or user.is_superuser or user.is_operator
+    """Whether the account has powers over others; such an account is never linked by e-mail.
+
+    Powers are staff status, and the scopes to operate the hub and to read what is others'.
+    """
+    return user.is_staff or user.is_superuser or user.reads_hub
 
 
 def withdraw(identity: Identity) -> None:

@@ -69,7 +69,7 @@ class PasswordForm(AuthenticationForm):
 
     def confirm_login_allowed(self, user: User) -> None:
         super().confirm_login_allowed(user)
-        if not (user.is_staff or user.is_operator):
+        if not (user.is_staff or user.reads_hub):
             raise forms.ValidationError(ONLY_OPERATORS, code="only_operators")
 
 

@@ -34,7 +34,7 @@ from hubsite.visible_text import hidden_fault
 
 from ..models import AccessToken, DeviceRequest, User
 from ..roles import hold_user, permissions_of
-from ..scopes import CREATE_USERS, OPERATE_HUB, READ_USERS, SCOPES, SHARE_PUBLICLY
+from ..scopes import CREATE_USERS, OPERATE_HUB, READ_HUB, READ_USERS, SCOPES, SHARE_PUBLICLY
 from .personal import LONGEST_DAYS, MOST_TOKENS, make_token, tokens_of
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"
@@ -57,7 +57,7 @@ REQUESTS_PER_ADDRESS = 60
 REQUESTS_OF_ALL = 3000
 """Both in `LIFETIME_S`: so many rows wait at most, whoever asks."""
 
-NOT_BY_DEFAULT = frozenset({OPERATE_HUB, READ_USERS, CREATE_USERS, SHARE_PUBLICLY})
+NOT_BY_DEFAULT = frozenset({OPERATE_HUB, READ_HUB, READ_USERS, CREATE_USERS, SHARE_PUBLICLY})
 """Scopes that a program only gets if it asked for them by name."""
 
 _OTHER = re.compile(r"[^A-Z]")

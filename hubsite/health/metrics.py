@@ -111,7 +111,7 @@ def of_parts() -> Iterator[Metric]:
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    if not (_is_local(request) or _is_operator(request)):
+    if not (_is_local(request) or _reads_hub(request)):
         raise PermissionDenied("Metrics are for operators, and for scrapers on this machine.")
     response = ExportToDjangoView(request)
     response.content += generate_latest(_registry)
@@ -125,5 +125,7 @@ def _is_local(request: HttpRequest) -> bool:
     return request.META.get("REMOTE_ADDR") in _LOOPBACK
 
 
-def _is_operator(request: HttpRequest) -> bool:
-    return request.user.is_active and request.user.has_perm("accounts.operate:hub")
+def _reads_hub(request: HttpRequest) -> bool:
+    user = request.user
+    may = ("accounts.operate:hub", "accounts.read:hub")
+    return user.is_active and any(map(user.has_perm, may))

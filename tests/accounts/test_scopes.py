@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 
+from accounts.role_words import ABOUT, MEANINGS, meanings
 from accounts.roles import forget_permissions, give_roles, permissions_of
 from accounts.scopes import ROLES, SCOPES
 
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.django_db
 
 make_roles = importlib.import_module("accounts.migrations.0002_roles")
 sharing_roles = importlib.import_module("accounts.migrations.0009_sharing_roles")
+support_role = importlib.import_module("accounts.migrations.0012_support_role")
 geodb_roles = importlib.import_module("accounts.migrations.0005_geodb_roles")
 
 
@@ -34,6 +36,7 @@ def migrate_roles() -> None:
         make_roles.make_roles(apps, editor)
         geodb_roles.make_roles(apps, editor)
         sharing_roles.make_roles(apps, editor)
+        support_role.make_roles(apps, editor)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -87,6 +90,21 @@ def test_a_missing_role_is_made_again_and_a_narrowed_one_is_not_widened():
 def test_an_inactive_user_may_nothing_and_a_superuser_all():
     assert permissions_of(make_user(permissions=SCOPES, is_active=False)) == frozenset()
     assert permissions_of(make_user(is_superuser=True)) == set(SCOPES)
+
+
+def test_every_scope_and_every_role_is_told_in_words():
+    assert set(MEANINGS) == set(SCOPES)
+    assert set(ABOUT) == set(ROLES)
+    assert meanings(ROLES["operator"])[0] == "may grant and correct units"
+    assert meanings(["unknown:scope"]) == []
+
+
+def test_support_reads_and_does_not_operate():
+    support = make_user()
+    assert give_roles(support, ["read:hub"]) == ["support"]
+    assert (support.reads_hub, support.is_operator) == (True, False)
+    assert make_user(permissions=["operate:hub"]).reads_hub
+    assert not make_user(permissions=["read:users"], is_staff=True).reads_hub
 
 
 def test_an_operator_is_who_may_operate_the_hub():

@@ -46,6 +46,7 @@ CALLERS = (
     "program",  # a personal token of the owner's
     "other",  # with the owner's permissions
     "operator",
+    "support",  # the role that reads and changes nothing, and staff status
     "expired",  # a token of the owner's
     "forged",
     "foreign",  # a token of an issuer that the hub does not know
@@ -153,8 +154,10 @@ def make_world() -> World:
         "other": make_user("other@example.org", MINE, units=1000),
         "operator": make_user("operator@example.org", ["operate:hub"], is_staff=True),
     }
-    users["operator"].groups.set(Group.objects.filter(name="operator"))
-    users["operator"].user_permissions.clear()
+    users["support"] = make_user("support@example.org", is_staff=True)
+    for name in ("operator", "support"):
+        users[name].groups.set(Group.objects.filter(name=name))
+        users[name].user_permissions.clear()
     users = {name: User.objects.get(pk=user.pk) for name, user in users.items()}
     job = make_job(owner, state=State.RUNNING, message=SECRET)
     quicklooks.keep(job, quicklooks.parse(looked(title=SECRET)))

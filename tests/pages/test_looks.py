@@ -42,7 +42,7 @@ ADMIN_LISTS = (
     "accounts_client",
     "accounts_accesstoken",
     "accounts_subscription",
-    "auth_group",
+    "accounts_role",
     "services_serviceinstance",
     "services_serviceprofile",
     "accounts_share",

@@ -6,7 +6,6 @@ from datetime import date
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Group
 from django.test import Client as HttpClient
 from django.urls import reverse
 from django.utils import timezone
@@ -17,6 +16,7 @@ from accounts.models import (
     GeodbRegistration,
     LedgerEntry,
     MonthlyGrant,
+    Role,
     Service,
     Subscription,
     SubscriptionEvent,
@@ -35,7 +35,7 @@ LISTS = [
     "accounts_monthlygrant",
     "accounts_expiringunits",
     "accounts_actingentry",
-    "auth_group",
+    "accounts_role",
 ]
 
 
@@ -86,7 +86,7 @@ def test_every_list_opens_and_needs_no_query_per_row(browser, model, django_asse
         add_rows(number)
     with django_assert_max_num_queries(10):
         page = browser.get(changelist(model))
-    shown = b"ann-3@example.org" if model != "auth_group" else b"cube-generation"
+    shown = b"ann-3@example.org" if model != "accounts_role" else b"cube-generation"
     assert shown in page.content or b"geodb_g-3" in page.content
     assert browser.get(changelist(model), {"q": "ann"}).status_code == 200
 
@@ -177,7 +177,7 @@ def test_records_are_read_only(browser, subscription, model):
 
 def test_a_role_is_narrowed_and_widened_at_once(browser):
     user = make_user()
-    role = Group.objects.get(name="cube-generation")
+    role = Role.objects.get(name="cube-generation")
     user.groups.add(role)
     browser.post(change_url(role), {"scopes": ["process:cubegens", "manage:collections"]})
     fresh = type(user).objects.get(pk=user.pk)
@@ -187,20 +187,20 @@ def test_a_role_is_narrowed_and_widened_at_once(browser):
 
 
 def test_a_role_grants_nothing_of_djangos_own_by_the_form(browser):
-    role = Group.objects.get(name="cube-generation")
+    role = Role.objects.get(name="cube-generation")
     assert browser.post(change_url(role), {"scopes": ["delete_user"]}).context["errors"]
-    delete = reverse("admin:auth_group_delete", args=[role.pk])
+    delete = reverse("admin:accounts_role_delete", args=[role.pk])
     assert browser.post(delete, {"post": "yes"}).status_code == 403
 
 
 def test_operators_make_roles_of_their_own(browser):
-    add = reverse("admin:auth_group_add")
+    add = reverse("admin:accounts_role_add")
     browser.post(add, {"name": "partners", "scopes": ["manage:cubegens"]})
-    role = Group.objects.get(name="partners")
+    role = Role.objects.get(name="partners")
     assert list(role.permissions.values_list("codename", flat=True)) == ["manage:cubegens"]
-    delete = reverse("admin:auth_group_delete", args=[role.pk])
+    delete = reverse("admin:accounts_role_delete", args=[role.pk])
     browser.post(delete, {"post": "yes"})
-    assert not Group.objects.filter(name="partners").exists()
+    assert not Role.objects.filter(name="partners").exists()
 
 
 def test_a_correction_needs_a_reason_and_leaves_an_entry(browser, operator):
