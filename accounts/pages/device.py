@@ -13,6 +13,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy as _
 from django.views import View
 from django.views.decorators.cache import never_cache
 
@@ -28,9 +29,9 @@ UNKNOWN = "There is no such code, or it is over. Start again in the program."
 
 
 class ApprovalForm(forms.Form):
-    name = forms.CharField(max_length=100, label="Name of the token")
-    scopes = forms.MultipleChoiceField(label="It may", widget=forms.CheckboxSelectMultiple)
-    days = forms.IntegerField(min_value=1, max_value=LONGEST_DAYS, label="Days until it expires")
+    name = forms.CharField(max_length=100, label=_("Name of the token"))
+    scopes = forms.MultipleChoiceField(label=_("It may"), widget=forms.CheckboxSelectMultiple)
+    days = forms.IntegerField(min_value=1, max_value=LONGEST_DAYS, label=_("Days until it expires"))
 
     def __init__(self, *args: Any, row: DeviceRequest, offered: list[str], **more: Any) -> None:
         first = {"name": row.name or row.client_id, "days": DEFAULT_DAYS, "scopes": offered}

@@ -14,6 +14,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy as _
 from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
@@ -39,11 +40,13 @@ MISSES = 60
 class ShareForm(forms.Form):
     """With whom, for what, for how long."""
 
-    whom = forms.ChoiceField(label="With")
-    person = forms.CharField(max_length=254, required=False, label="E-mail or user id", strip=True)
-    role = forms.ChoiceField(required=False, label="Role")
-    action = forms.ChoiceField(required=False, label="They may")
-    days = forms.TypedChoiceField(coerce=int, label="For")
+    whom = forms.ChoiceField(label=_("With"))
+    person = forms.CharField(
+        max_length=254, required=False, label=_("E-mail or user id"), help_text=_("For a person.")
+    )
+    role = forms.ChoiceField(required=False, label=_("Role"), help_text=_("For a role."))
+    action = forms.ChoiceField(required=False, label=_("They may"))
+    days = forms.TypedChoiceField(coerce=int, label=_("For"))
 
     def __init__(self, *args: Any, kind: kinds.Kind, by: Any, **options: Any) -> None:
         super().__init__(*args, **options)

@@ -10,6 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy as _
 from django.views import View
 from django.views.decorators.cache import never_cache
 
@@ -24,10 +25,11 @@ SHOWN_DELIVERIES = 25
 
 
 class WebhookForm(forms.Form):
-    name = forms.CharField(max_length=targets.LONGEST_NAME, label="Name")
-    url = forms.CharField(max_length=targets.LONGEST_URL, label="URL")
+    name = forms.CharField(max_length=targets.LONGEST_NAME, label=_("Name"))
+    url = forms.CharField(max_length=targets.LONGEST_URL, label=_("URL"))
     kinds = forms.MultipleChoiceField(
-        label="It gets (nothing chosen: everything)",
+        label=_("It gets"),
+        help_text=_("Nothing chosen: everything."),
         widget=forms.CheckboxSelectMultiple,
         required=False,
     )
