@@ -201,6 +201,8 @@ def choose(engine: str, free: int) -> list[Job]:
 
     A job's turn is the number of its owner's jobs that run already or were queued before it. So
     every user's first job comes before any user's second. Of equal turns the oldest is first.
+    Operators may give a job another priority: urgent ones come before all turns, later ones after
+    them. How many jobs of one user may run at once holds for all.
     """
     running = dict(
         Job.objects.on(engine)
@@ -213,16 +215,22 @@ def choose(engine: str, free: int) -> list[Job]:
     ranked = (
         Job.objects.on(engine)
         .due()
-        .annotate(rank=Window(RowNumber(), partition_by=F("owner_id"), order_by=F("id").asc()))
+        .annotate(
+            rank=Window(
+                RowNumber(),
+                partition_by=F("owner_id"),
+                order_by=[F("priority").asc(), F("id").asc()],
+            )
+        )
         .filter(rank__lte=free)
-        .values_list("rank", "pk", "owner_id")
+        .values_list("priority", "rank", "pk", "owner_id")
     )
     turns = sorted(
-        (turn, pk)
-        for rank, pk, owner_id in ranked
+        (priority, turn, pk)
+        for priority, rank, pk, owner_id in ranked
         if (turn := rank + running.get(owner_id, 0)) <= most
     )
-    chosen = [pk for _, pk in turns[:free]]
+    chosen = [pk for *_, pk in turns[:free]]
     jobs = _to_launch(Job.objects.all()).in_bulk(chosen)
     return [jobs[pk] for pk in chosen if pk in jobs]
 

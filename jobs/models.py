@@ -53,6 +53,14 @@ class Reason(models.TextChoices):
     OPERATOR = "OPERATOR", "Ended by an operator"
 
 
+class Priority(models.IntegerChoices):
+    """What operators may say about a waiting job; the lower comes first."""
+
+    URGENT = 0, "Urgent: before all that are not"
+    NORMAL = 1, "Normal: users take turns"
+    LATER = 2, "Later: when nothing else waits"
+
+
 def new_job_id(user_id: str) -> str:
     """`<user id>-<first 18 characters of a uuid4>`: at most 63 characters, a DNS label."""
     return f"{user_id}-{str(uuid.uuid4())[:18]}"
@@ -76,6 +84,11 @@ class JobQuerySet(models.QuerySet["Job"]):
     def due(self) -> JobQuerySet:
         """Jobs that wait to be launched."""
         return self.filter(is_live=True, state=State.QUEUED)
+
+    def ahead_of(self, job: Job) -> JobQuerySet:
+        """Waiting jobs of the same owner and engine that are launched before this one."""
+        earlier = Q(priority__lt=job.priority) | Q(priority=job.priority, pk__lt=job.pk)
+        return self.on(job.engine).due().filter(earlier, owner=job.owner_id)
 
     def claiming(self) -> JobQuerySet:
         """Jobs that hold the claim on their output: no other job may write there."""
@@ -123,6 +136,12 @@ class Job(models.Model):
     )
 
     engine = models.CharField(max_length=40, help_text="The engine that runs it.")
+    priority = models.PositiveSmallIntegerField(
+        choices=Priority,
+        default=Priority.NORMAL,
+        db_default=Priority.NORMAL,
+        help_text="Its place among waiting jobs, which operators may change.",
+    )
     attempt = models.PositiveSmallIntegerField(default=1)
     deadline_s = models.PositiveIntegerField(help_text="Longest run, in seconds.")
     memory_bytes = models.BigIntegerField(help_text="Most private memory of the run, in bytes.")
@@ -204,6 +223,9 @@ class Job(models.Model):
             models.Index(fields=["reason", "-id"], condition=~Q(reason=""), name="job_reason"),
             models.Index(fields=["id"], condition=Q(is_live=True), name="job_live"),
             models.Index(fields=["owner", "id"], condition=Q(is_live=True), name="job_owner_live"),
+            models.Index(
+                fields=["owner", "priority", "id"], condition=Q(is_live=True), name="job_owner_turn"
+            ),
             models.Index(
                 fields=["engine", "owner"],
                 condition=Q(is_live=True) & ~Q(state=State.QUEUED),

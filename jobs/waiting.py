@@ -49,7 +49,7 @@ class Facts:
     own_placed: int
     """Those of them that belong to the job's owner."""
     own_before: int
-    """Waiting jobs of the same owner that were submitted earlier; at most MOST_COUNTED."""
+    """Waiting jobs of the same owner that come before it; at most MOST_COUNTED."""
     own_limit: int
     """Jobs of one user that may run at once; 0: any number."""
 
@@ -87,7 +87,7 @@ def facts_of(job: Job) -> Facts:
     engine = find_engine(job.engine)
     placed = Job.objects.on(job.engine).placed().order_by()
     counts = placed.aggregate(all=Count("pk"), own=Count("pk", filter=Q(owner=job.owner_id)))
-    before = Job.objects.on(job.engine).due().filter(owner=job.owner_id, pk__lt=job.pk)
+    before = Job.objects.ahead_of(job).order_by()
     return Facts(
         state=job.state,
         is_suspended=switches.suspension(XCUBE_GEN) is not None,
@@ -96,7 +96,7 @@ def facts_of(job: Job) -> Facts:
         capacity=engine.runs.capacity if engine is not None else 0,
         placed=counts["all"],
         own_placed=counts["own"],
-        own_before=len(before.order_by("pk").values_list("pk")[:MOST_COUNTED]),
+        own_before=len(before.values_list("pk")[:MOST_COUNTED]),
         own_limit=hub.running_per_user,
     )
 

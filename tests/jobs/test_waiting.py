@@ -9,7 +9,7 @@ from django.test import Client
 
 from hubsite import switches
 from jobs import launching, waiting
-from jobs.models import Job, State
+from jobs.models import Job, Priority, State
 from jobs.waiting import Cause, Facts, why
 from tests.accounts.factories import make_user
 
@@ -62,7 +62,8 @@ def test_each_waiting_job_has_one_cause_and_launching_agrees(engine, monkeypatch
     users = [make_user(units=100) for _ in range(3)]
     for _ in range(14):
         state = chance.choice([State.QUEUED] * 3 + [State.RUNNING, State.LAUNCHED])
-        make_job(chance.choice(users), state=state)
+        priority = chance.choice([*Priority, Priority.NORMAL, Priority.NORMAL])
+        make_job(chance.choice(users), state=state, priority=priority)
     engine.runs.capacity = chance.randint(0, 9)
     limit(monkeypatch, chance.choice([0, 1, 2, 3]))
     queued = list(Job.objects.due())
