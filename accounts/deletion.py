@@ -17,6 +17,8 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Replace
 from django.utils import timezone
 
+from hubsite.console import saved_filters
+
 from .models import (
     ActingEntry,
     Client,
@@ -80,6 +82,7 @@ def forget_person(user: User, *, actor: str) -> list[str]:
         elsewhere = [line for other in _others for line in other.forget(user, old, new) or ()]
         elsewhere += _forget_subscriptions(user, actor)
         _forget_access(user)
+        saved_filters.forget(user)
         ledger.rename(user, old, new)
         ActingEntry.objects.filter(user=user).update(
             path=Replace(F("path"), Value(old), Value(new)), address=""

@@ -1,9 +1,10 @@
 """The site's own tables, for Django to find."""
 
+from .console.saved_filters import SavedFilter
 from .coordination.failures import TryCount
 from .coordination.lock import Lock
 from .coordination.ticks import Tick
 from .health.heartbeat import Heartbeat
 from .switches import Switch, SwitchEvent
 
-__all__ = ["Heartbeat", "Lock", "Switch", "SwitchEvent", "Tick", "TryCount"]
+__all__ = ["Heartbeat", "Lock", "SavedFilter", "Switch", "SwitchEvent", "Tick", "TryCount"]

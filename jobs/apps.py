@@ -10,8 +10,9 @@ class JobsConfig(AppConfig):
     def ready(self) -> None:
         from accounts.deletion import also
         from accounts.notices import kinds
-        from hubsite.console import changes, navigation, slots
+        from hubsite.console import changes, navigation, saved_filters, slots
         from hubsite.console.navigation import Entry
+        from hubsite.console.saved_filters import FilteredPage
         from hubsite.coordination import queues, ticks
         from hubsite.engines import followers
 
@@ -36,6 +37,7 @@ class JobsConfig(AppConfig):
         followers.register("runs", make_follower)
         navigation.register(Entry("My cubes", "cubes", 10, navigation.signed_in))
         navigation.register(Entry("Data", "stores", 15, navigation.signed_in))
+        saved_filters.register(FilteredPage("cubes", "cubes", cubes.may_list))
         slots.fill("home", "jobs/stores_of_home.html", offer.offered_stores)
         slots.fill("dashboard", "jobs/dashboard.html", dashboard.of_jobs)
         changes.watch("jobs", cubes.cursor)

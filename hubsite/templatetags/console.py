@@ -6,11 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django import template
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from hubsite.console import saved_filters as filters
 from hubsite.console import slots
 from hubsite.console.changes import cursor_of
+from hubsite.refusals import Refused
 
 register = template.Library()
 
@@ -27,6 +30,33 @@ def slot(context: Any, name: str, **arguments: Any) -> SafeString:
 def live_cursor(context: Any) -> str:
     """The cursor of what this page shows, for `data-cursor`."""
     return cursor_of(context["request"].user)
+
+
+@register.inclusion_tag("console/saved_filters.html", takes_context=True)
+def saved_filters(context: Any, page: str) -> dict[str, Any]:
+    """The saved filters of this list as links, and the forms that save and change them."""
+    request = context["request"]
+    registered = filters.page_named(page)
+    try:
+        query = filters.checked_query(request.GET.urlencode())
+    except Refused:
+        query = ""  # too long to be kept
+    found = filters.filters_of(request.user, page)
+    may_share = registered.may_share(request.user)
+    mine = [one for one in found if one.owner_id == request.user.pk]
+    return {
+        "request": request,
+        "csrf_token": context.get("csrf_token"),
+        "user": request.user,
+        "filters": found,
+        "changeable": found if may_share else mine,
+        "query": query,
+        "current": next((one for one in found if one.query == query), None),
+        "may_share": may_share,
+        "has_widgets": registered.has_widgets,
+        "most": filters.MOST_NAME_CHARACTERS,
+        "action_url": reverse("saved-filters", args=[page]),
+    }
 
 
 @register.filter

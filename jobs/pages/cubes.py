@@ -213,6 +213,11 @@ def facts(estimate: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def may_list(user: Any) -> bool:
+    """Whether the user has a list of cubes: everybody who has signed in, perhaps an empty one."""
+    return user.is_authenticated
+
+
 def cursor(user: Any) -> str:
     """What changes when any job of the user's does: for the console's live pages."""
     live = Job.objects.owned_by(user).filter(is_live=True).order_by("pk")

@@ -97,6 +97,7 @@ class World:
             "content_type_id": "1",
             "month": "2026-11",
             "page": "1",
+            "list_name": "cubes",
             "app_label": "accounts",
             "rest": "datasets",
             "url": "nothing/of/this/name",
