@@ -69,6 +69,9 @@ screenshots: $(hub) ## draw every page, 360 to 2000 px, light and dark, into doc
 kubernetes: $(hub) $(xcube) ## build the Kubernetes that tests use (12 minutes on two cores, once)
 	@$(bin)/python -m tests.servers.kubernetes .xcube/bin/python
 
+translations: $(hub) ## collect the texts of all pages, and compile the German ones (needs gettext)
+	@$(apart) $(bin)/python deploy/translations.py
+
 bench: $(hub) $(xcube) ## measure: how fast, how many
 	$(bin)/python -m pytest tests/benchmarks -m benchmark -s $(ARGS)
 

@@ -151,7 +151,7 @@ def _forget_shares(user: User) -> None:
 
 def _anonymise(user: User, new: str) -> None:
     user.username, user.email = new, f"{new}@{DELETED}.invalid"
-    user.first_name = user.last_name = ""
+    user.first_name = user.last_name = user.language = ""
     user.is_active, user.last_login = False, None
     user.forgotten_at = timezone.now()
     user.set_unusable_password()  # ends the sessions too

@@ -86,6 +86,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "hubsite.web.languages.LanguageMiddleware",
     "accounts.sign_on.renewal.SessionRenewalMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -104,6 +105,7 @@ TEMPLATES = [
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "hubsite.console.navigation.entries",
@@ -148,9 +150,18 @@ EMAIL_TIMEOUT = 10
 if _hub.email_url:
     vars().update(environ.Env.email_url_config(_hub.email_url))
 
-LANGUAGE_CODE = "en-us"
+# Pages are shown in the reader's language (hubsite/web/languages.py), all else is English.
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [BASE_DIR / "hubsite" / "translations"]
+LANGUAGE_COOKIE_NAME = "hub_language"
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+LANGUAGE_COOKIE_PATH = f"{PUBLIC_PATH}/"
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = PRODUCTION
 TIME_ZONE = "UTC"
-USE_I18N = False
+USE_I18N = True
 USE_TZ = True
 FORMAT_MODULE_PATH = "hubsite.formats"
 

@@ -7,7 +7,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from .api.information import InformationViewSet
-from .console import changes, filter_actions, home, manual
+from .console import changes, filter_actions, home, language, manual
 from .health import metrics, probes
 
 admin.site.site_header = "xcube-hub"
@@ -22,6 +22,7 @@ urlpatterns = [
     path("docs/<slug:name>/", manual.docs_page, name="docs-page"),
     path("changes", changes.changes, name="changes"),
     path("filters/<str:list_name>", filter_actions.act, name="saved-filters"),
+    path("language", language.choose, name="language"),
     path(
         settings.API_PATH.rstrip("/"),
         InformationViewSet.as_view({"get": "retrieve"}, schema=None),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
 from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
 
 from hubsite.visible_text import hidden_fault
 
@@ -81,6 +83,13 @@ class User(AbstractUser):
         "service account",
         default=False,
         help_text="A machine: it has clients, but nobody signs in with it.",
+    )
+    language = models.CharField(
+        _("language"),
+        max_length=8,
+        blank=True,
+        choices=settings.LANGUAGES,
+        help_text=_("Of the pages. Empty: what the browser asks for."),
     )
     forgotten_at = models.DateTimeField(
         null=True,

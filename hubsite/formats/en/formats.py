@@ -5,3 +5,4 @@ It is not in the settings, because Django prefers the formats of a language to t
 
 DATETIME_FORMAT = "Y-m-d H:i:s"
 DATE_FORMAT = "Y-m-d"
+SHORT_DATETIME_FORMAT = "Y-m-d H:i"

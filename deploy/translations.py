@@ -1,0 +1,67 @@
+"""Collect the texts of all pages into the German catalogue, and compile it: `make translations`.
+
+xgettext and msgfmt (gettext) do the work, by Django's commands. What is new or has changed is
+empty or marked fuzzy in the catalogue afterwards: translate it, then run this again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CATALOGUE = Path("de") / "LC_MESSAGES" / "django.po"
+NOT_PAGES = ["build", "deploy", "docs", "tests", "var", "jobs/runner", "services/edge"]
+
+
+def collect() -> None:
+    """Bring the catalogues below LOCALE_PATHS up to date with the code and the templates."""
+    from django.conf import settings
+    from django.core.management import call_command
+
+    here = Path.cwd()
+    os.chdir(ROOT)
+    try:
+        call_command(
+            "makemessages",
+            locale=["de"],
+            extensions=["html", "py"],
+            ignore_patterns=NOT_PAGES,
+            add_location="file",
+            no_wrap=True,
+            no_obsolete=True,
+            verbosity=0,
+        )
+    finally:
+        os.chdir(here)
+    for folder in settings.LOCALE_PATHS:
+        path = Path(folder) / CATALOGUE
+        # A date that changes each time would be a conflict for people who work side by side.
+        text = re.sub(r'^"POT-Creation-Date: .*\n', "", path.read_text("utf-8"), flags=re.M)
+        path.write_text(text, "utf-8")
+
+
+def compile_all() -> None:
+    """Write the .mo files, which the hub reads."""
+    from django.core.management import call_command
+
+    call_command("compilemessages", locale=["de"], ignore_patterns=NOT_PAGES, verbosity=0)
+
+
+def main() -> None:
+    if not shutil.which("xgettext"):
+        sys.exit("The programs of gettext are missing; on Debian: apt-get install gettext")
+    sys.path.insert(0, str(ROOT))
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hubsite.settings")
+    import django
+
+    django.setup()
+    collect()
+    compile_all()
+
+
+if __name__ == "__main__":
+    main()
