@@ -12,6 +12,7 @@ from django.db.models import BigIntegerField, Case, Count, F, OuterRef, Q, Subqu
 from django.db.models.functions import Coalesce, TruncMonth
 
 from accounts.models import LedgerEntry
+from accounts.units import ledger
 from hubsite.spreadsheet import cell
 
 from .models import FINAL_STATES, Job, State
@@ -36,7 +37,7 @@ def usage(
 ) -> list[Usage]:
     """By e-mail, month and store. `first` and `last` are days in the first and last month.
 
-    One query. Units are what was charged, not what was reserved.
+    One query. Units are what was charged and not given back, not what was reserved.
     """
     jobs = Job.objects.filter(state__in=FINAL_STATES)
     if user is not None:
@@ -45,13 +46,16 @@ def usage(
         jobs = jobs.filter(finished_at__gte=datetime(first.year, first.month, 1, tzinfo=UTC))
     if last is not None:
         jobs = jobs.filter(finished_at__lt=_month_after(last))
-    charged = LedgerEntry.objects.filter(
-        reference=OuterRef("job_id"), kind=LedgerEntry.Kind.SETTLE
-    ).order_by()
+    charged = (
+        LedgerEntry.objects.filter(reference=OuterRef("job_id"), kind__in=ledger.CHARGES)
+        .order_by()
+        .values("reference")
+        .annotate(sum=Sum("delta_total"))
+    )
     rows = (
         jobs.annotate(
             month=TruncMonth("finished_at", tzinfo=UTC),
-            charged=Subquery(charged.values("delta_total")[:1], output_field=BigIntegerField()),
+            charged=Subquery(charged.values("sum"), output_field=BigIntegerField()),
         )
         .order_by("owner__email", "month", "output_store")
         .values_list("owner__email", "month", "output_store")

@@ -4,7 +4,7 @@ from .acting import ActingEntry
 from .client import AccessToken, Client
 from .device import DeviceRequest
 from .identity import Identity, ProviderDocuments
-from .ledger import Balance, LedgerEntry
+from .ledger import Balance, LedgerEntry, UnitsOfMonth
 from .notices import Notice, NoticeChoice, NoticeMail, Webhook, WebhookDelivery
 from .role import Role
 from .sharing import Action, Share, ShareableRole, ShareOpening, ShareQuerySet
@@ -37,6 +37,7 @@ __all__ = [
     "Subscription",
     "SubscriptionEvent",
     "Unit",
+    "UnitsOfMonth",
     "User",
     "Webhook",
     "WebhookDelivery",

@@ -59,6 +59,33 @@ class LedgerEntryQuerySet(models.QuerySet):
         raise LedgerEntryIsFinal("Ledger entries are never deleted; write a correction.")
 
 
+class UnitsOfMonth(models.Model):
+    """What a user was granted and charged in a calendar month (UTC): sums of the ledger.
+
+    The ledger adds to it in the transaction of each movement, so a month of a million entries is
+    told without reading them.
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="unit_months",
+        db_index=False,  # the constraint's index is used
+    )
+    month = models.DateField(help_text="Its first day.")
+    charged = models.BigIntegerField(default=0, help_text="Less what was given back.")
+    granted = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "month"], name="one_sum_of_units_per_month")
+        ]
+        indexes = [models.Index(fields=["month", "-charged"], name="units_of_month_most")]
+
+    def __str__(self) -> str:
+        return f"{self.charged} in {self.month:%Y-%m}"
+
+
 class LedgerEntryIsFinal(TypeError):
     """An attempt to change or delete a ledger entry."""
 
@@ -74,6 +101,7 @@ class LedgerEntry(models.Model):
         RELEASE = "release"
         CORRECT = "correct"
         EXPIRE = "expire"
+        REFUND = "refund"
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,

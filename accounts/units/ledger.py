@@ -10,18 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from django.db import IntegrityError, transaction
 from django.db.models import BigIntegerField, F, Q, QuerySet, Sum, Value
 from django.db.models.functions import Coalesce, Replace
+from django.utils import timezone
 
 from hubsite.compiled_queries import CompiledQuery
 
-from ..models import Balance, LedgerEntry, User
+from ..models import Balance, LedgerEntry, UnitsOfMonth, User
 
 MAX_UNITS = 10**12  # per movement, so that sums stay far below a BIGINT
 
 Kind = LedgerEntry.Kind
+CHARGES = (Kind.SETTLE, Kind.REFUND)
+"""The kinds whose sum, times -1, is what was charged."""
 
 
 class InsufficientUnits(Exception):
@@ -35,6 +39,14 @@ class InsufficientUnits(Exception):
 
 class NoReservation(LookupError):
     """No units were reserved for this reference."""
+
+
+class MoreThanCharged(ValueError):
+    """A refund of more than what is left of the charge."""
+
+    def __init__(self, *, left: int) -> None:
+        self.left = left
+        super().__init__(f"at most {left} processing units can be given back")
 
 
 class IdempotencyKeyReused(ValueError):
@@ -127,6 +139,45 @@ def release(reference: str, *, actual: int | None = None, reason: str = "") -> b
     return _close(reference, Kind.RELEASE, actual=actual, reason=reason)
 
 
+def charged_for(reference: str) -> int:
+    """The units that `reference` was charged, less those that were given back."""
+    moved = LedgerEntry.objects.filter(reference=reference, kind__in=CHARGES)
+    return -(moved.order_by().aggregate(sum=Sum("delta_total"))["sum"] or 0)
+
+
+@transaction.atomic
+def refund(
+    reference: str, units: int, *, key: str, reason: str, actor: User | str | None = None
+) -> LedgerEntry:
+    """Give back `units` of what `reference` was charged; they do not expire.
+
+    A repeated `key` has no effect and returns the first entry. Raises NoReservation if nothing
+    was reserved for it, MoreThanCharged if less is left of the charge.
+    """
+    _check_units(units, least=1)
+    reservation = (
+        LedgerEntry.objects.reservation(reference).select_related("user").order_by().first()
+    )
+    if reservation is None:
+        raise NoReservation(f"No processing units were reserved for {reference!r}.")
+    balance = locked_balance(reservation.user)
+    if not LedgerEntry.objects.filter(idempotency_key=key).exists():
+        left = charged_for(reference)
+        if units > left:
+            raise MoreThanCharged(left=left)
+    return _move(
+        reservation.user,
+        Kind.REFUND,
+        units,
+        key=key,
+        total=units,
+        reference=reference,
+        reason=reason,
+        actor=actor,
+        balance=balance,
+    )
+
+
 @transaction.atomic
 def _close(
     reference: str,
@@ -197,6 +248,8 @@ def _move(
         raise InsufficientUnits(
             required=abs(units), available=balance.available if reserved else balance.total
         )
+    now = timezone.now()
+    _add_to_month(user, kind, total, now)
     return LedgerEntry.objects.create(
         user=user,
         kind=kind,
@@ -211,7 +264,20 @@ def _move(
         reason=reason[:500],
         actor=actor if isinstance(actor, User) else None,
         actor_name=actor[:100] if isinstance(actor, str) else "",
+        created_at=now,
     )
+
+
+def _add_to_month(user: User, kind: Kind, total: int, at: datetime) -> None:
+    """Add a movement to the sums of its month. The user's balance is locked."""
+    column = {Kind.GRANT: "granted", Kind.SETTLE: "charged", Kind.REFUND: "charged"}.get(kind)
+    if column is None or not total:
+        return
+    amount = total if column == "granted" else -total
+    month = at.astimezone(UTC).date().replace(day=1)
+    sums = UnitsOfMonth.objects.filter(user=user, month=month)
+    if not sums.update(**{column: F(column) + amount}):
+        UnitsOfMonth.objects.create(user=user, month=month, **{column: amount})
 
 
 def rename(user: User, old: str, new: str) -> None:

@@ -82,12 +82,12 @@ def test_a_launched_job_takes_two_statements(told: Told) -> None:
 
 @pytest.mark.parametrize(
     ("phase", "count"),
-    [(Phase.PENDING, 0), (Phase.RUNNING, 0), (Phase.SUCCEEDED, 10)],
+    [(Phase.PENDING, 0), (Phase.RUNNING, 0), (Phase.SUCCEEDED, 11)],
 )
 def test_a_recorded_fact_takes_few_statements(
     watching: Follower, told: Told, monkeypatch: pytest.MonkeyPatch, phase: Phase, count: int
 ) -> None:
-    """Rows are read, seen and begun together; an end writes row, event, bill, balance, notice."""
+    """Rows are read, seen and begun together; an end writes row, event, bill, sums, notice."""
     monkeypatch.setattr(following, "ASK_EVERY_S", 1000.0)  # the worker is asked in the first turn
 
     def measure(number: int) -> int:

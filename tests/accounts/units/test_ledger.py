@@ -13,7 +13,12 @@ from hypothesis import strategies as st
 from accounts.models import Balance, LedgerEntry
 from accounts.models.ledger import LedgerEntryIsFinal
 from accounts.units import ledger
-from accounts.units.ledger import IdempotencyKeyReused, InsufficientUnits, NoReservation
+from accounts.units.ledger import (
+    IdempotencyKeyReused,
+    InsufficientUnits,
+    MoreThanCharged,
+    NoReservation,
+)
 from tests.accounts.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -282,6 +287,7 @@ MOVES = st.lists(
         st.tuples(st.just("reserve"), st.integers(0, 30)),
         st.tuples(st.just("settle"), st.integers(0, 12)),
         st.tuples(st.just("release"), st.integers(0, 12)),
+        st.tuples(st.just("refund"), st.integers(1, 30)),
         st.tuples(st.just("repeat"), st.integers(0, 12)),
     ),
     max_size=25,
@@ -299,6 +305,7 @@ def test_any_sequence_of_movements_adds_up(moves):
     user = make_user()
     total = reserved = 0
     open_jobs: dict[str, int] = {}
+    charged: dict[str, int] = {}
     jobs: list[str] = []
     done: list[tuple] = []
     for number, (what, units) in enumerate(moves):
@@ -331,6 +338,18 @@ def test_any_sequence_of_movements_adds_up(moves):
         elif what == "repeat" and done:
             move, again, first_key = done[units % len(done)]
             move(user, again, key=first_key)
+        elif what == "refund" and jobs:
+            job = jobs[units % len(jobs)]
+            left = ledger.charged_for(job)
+            assert 0 <= left <= charged.get(job, 0)
+            if units > left:
+                with pytest.raises(MoreThanCharged):
+                    ledger.refund(job, units, key=key, reason="ours")
+            else:
+                for _ in range(2):
+                    ledger.refund(job, units, key=key, reason="ours")
+                total += units
+                charged[job] -= units
         elif what in ("settle", "release") and jobs:
             job = jobs[units % len(jobs)]
             is_open = job in open_jobs
@@ -338,6 +357,7 @@ def test_any_sequence_of_movements_adds_up(moves):
             held = open_jobs.pop(job, 0)
             reserved -= held
             if what == "settle":
+                charged[job] = charged.get(job, 0) + min(held, total)
                 total = max(0, total - held)
         assert ledger.available(user) == max(0, total - reserved)
     balance = Balance.objects.filter(user=user).first() or Balance()
@@ -351,3 +371,30 @@ def test_any_sequence_of_movements_adds_up(moves):
         assert (entry.total_after, entry.reserved_after) == (running_total, running_reserved)
     assert (running_total, running_reserved) == (total, reserved)
     assert ledger.check_ledger() == []
+    assert sum(user.unit_months.values_list("charged", flat=True)) == sum(charged.values())
+    granted = entries_of(entries, "grant")
+    assert sum(user.unit_months.values_list("granted", flat=True)) == granted
+
+
+def entries_of(entries: list[LedgerEntry], kind: str) -> int:
+    return sum(entry.delta_total for entry in entries if entry.kind == kind)
+
+
+def test_a_charge_is_given_back_at_most_once_and_in_parts():
+    user = make_user(units=40)
+    for job, close in (("job", ledger.settle), ("free", ledger.release)):
+        ledger.reserve(user, 15, reference=job, key=job)
+        close(job)
+    entry = ledger.refund("job", 4, key="a", reason="our fault", actor=user)
+    assert ledger.refund("job", 4, key="a", reason="clicked twice") == entry
+    assert (entry.kind, entry.delta_total, entry.reference) == ("refund", 4, "job")
+    assert ledger.refund("job", 11, key="b", reason="the rest").total_after == 40
+    for job in ("job", "free"):
+        with pytest.raises(MoreThanCharged) as refused:
+            ledger.refund(job, 1, key=f"c-{job}", reason="more")
+        assert refused.value.left == 0
+    with pytest.raises(NoReservation):
+        ledger.refund("unknown", 1, key="d", reason="nothing")
+    assert balance_of(user) == (40, 0)
+    month = user.unit_months.get()
+    assert (month.granted, month.charged) == (40, 0)
