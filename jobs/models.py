@@ -219,6 +219,11 @@ class Job(models.Model):
             models.Index(
                 fields=["owner", "-id"], condition=Q(hidden_at=None), name="job_owner_listed"
             ),
+            models.Index(
+                fields=["owner", "-created_at"],
+                condition=Q(hidden_at=None),
+                name="job_owner_created",  # where the days begin that someone looks for
+            ),
             models.Index(fields=["state", "-id"], name="job_state"),
             models.Index(fields=["reason", "-id"], condition=~Q(reason=""), name="job_reason"),
             models.Index(fields=["id"], condition=Q(is_live=True), name="job_live"),

@@ -8,9 +8,11 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
+from django.db.models.fields.json import KT
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
 from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -23,10 +25,11 @@ from .. import admission, cancelling, logs, quicklooks
 from ..api.presentation import message_of
 from ..api.quicklook_views import answer
 from ..job_rows import find_job
-from ..models import ACTIVE_STATES, FINAL_STATES, Job, JobDocument, State
+from ..models import FINAL_STATES, Job, JobDocument, State
 from ..repeating import repetition
+from ..stores.catalogue import StoresFileError, load_catalogue
 from ..waiting import waiting_of
-from . import wording
+from . import filters, wording
 from .pictures import folder_of, pictures_of, thumbnails
 from .using import how_to_use
 
@@ -34,41 +37,66 @@ ON_A_PAGE = 25
 LOG_LINES = 200
 LINES_AT_ONCE = 1000
 
-FILTERS = {
-    "": ("All", None),
-    "active": ("In progress", ACTIVE_STATES),
-    "ready": ("Ready", [State.SUCCEEDED]),
-    "failed": ("Failed", [State.FAILED]),
-    "cancelled": ("Cancelled", [State.CANCELLED]),
-}
-
 
 @method_decorator([never_cache, login_required], name="dispatch")
 class CubesPage(View):
-    """The caller's jobs, newest first. `state` filters, `before` continues the list."""
+    """The caller's jobs. The URL says which (`filters.py`), and where the list goes on."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        chosen = request.GET.get("state", "")
-        if chosen not in FILTERS:
-            chosen = ""
-        jobs = Job.objects.owned_by(request.user).listed().defer("result")
-        if (states := FILTERS[chosen][1]) is not None:
-            jobs = jobs.filter(state__in=states)
-        before = request.GET.get("before", "")
-        if before.isdecimal() and len(before) < 19:
-            jobs = jobs.filter(pk__lt=int(before))
-        found = list(jobs.order_by("-pk")[: ON_A_PAGE + 1])
-        shown = found[:ON_A_PAGE]
-        pictures = thumbnails(shown)
+        asked, faults = filters.read(request.GET)
+        found = filters.find(_with_inputs(request.user), asked, most=ON_A_PAGE)
+        pictures = thumbnails(found.jobs)
+        shown = [{**summary(job), "picture": pictures.get(job.pk)} for job in found.jobs]
+        after = found.goes_on_after
         context = {
-            "cubes": [{**summary(job), "picture": pictures.get(job.pk)} for job in shown],
-            "next": shown[-1].pk if len(found) > ON_A_PAGE else None,
-            "before": before,
-            "filters": [(key, title, key == chosen) for key, (title, _) in FILTERS.items()],
-            "chosen": chosen,
+            "cubes": shown,
+            "asked": asked,
+            "faults": faults,
+            "chips": asked.chips(),
+            "states": _state_chips(asked),
+            "all_states": [(key, title) for key, (title, _) in filters.STATES.items()],
+            "sorts": list(filters.SORTS.items()),
+            "stores": _store_names(asked),
+            "first": asked.query(),
+            "next": asked.query(before=after) if after is not None else "",
+            "looked_to": found.looked_to,
+            "looked_at": filters.LOOKED_AT,
             "may_submit": MANAGE_CUBEGENS in permissions_of(request.user),
         }
         return render(request, "jobs/cubes.html", context)
+
+
+def _with_inputs(user: Any) -> Any:
+    """The user's jobs, each with the name of the first dataset that it reads."""
+    return (
+        Job.objects.owned_by(user)
+        .listed()
+        .annotate(
+            one_input=KT("document__request__input_config__data_id"),
+            first_input=KT("document__request__input_configs__0__data_id"),
+        )
+    )
+
+
+def _state_chips(asked: filters.Filters) -> list[tuple[str, Any, bool]]:
+    """For the chips above the list: the URL's query, the words, and whether it is chosen."""
+    rest = {"without": ("state",)}
+    chips = [(asked.query(**rest), _("All"), not asked.state)]
+    for key in filters.FIRST_STATES:
+        words = filters.STATES[key][0]
+        chips.append((asked.query(**rest, state=key), words, asked.state == key))
+    return chips
+
+
+def _store_names(asked: filters.Filters) -> list[tuple[str, str]]:
+    """The stores to choose from: those of the hub that are written to, and the chosen one."""
+    try:
+        known = {f"@{store.name}": store.title for store in load_catalogue() if store.writable}
+    except StoresFileError:
+        known = {}
+    if asked.store:
+        known.setdefault(asked.store, "")
+    return [(name, title or name) for name, title in known.items()]
 
 
 @method_decorator([never_cache, login_required], name="dispatch")
@@ -183,6 +211,7 @@ def summary(job: Job) -> dict[str, Any]:
     return {
         "job": job,
         "name": job.output_data_id,
+        "input": getattr(job, "one_input", None) or getattr(job, "first_input", None),
         "state": wording.STATE_WORDS[job.state],
         "message": message_of(job),
         "percent": _percent(progress) if job.state == State.RUNNING else None,
