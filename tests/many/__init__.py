@@ -1,0 +1,1 @@
+"""Every page with many rows of everything."""

@@ -1,0 +1,109 @@
+"""Every address of the URL configuration that can be read, visited by who may see most there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import unescape
+from typing import Any
+
+from django.test import Client
+
+from accounts.models import Share, User
+from accounts.pages import login_program
+from tests.authorization.endpoints import Endpoint, endpoints
+from tests.authorization.world import FAR, World
+
+from .world import job_ids
+
+MOST_LINKS = 40
+DATA_ID = "demo.zarr"
+"""In the store `demo`, as far as the tests' reader of stores says."""
+ARGUMENTS = {
+    "docs/<name>/": {"name": "users"},
+    "programs/<name>": {"name": next(iter(login_program.files()))},
+}
+QUERIES = {
+    "admin/autocomplete/": "?app_label=accounts&model_name=monthlygrant&field_name=user&term=e",
+    "stores/<store>/data": f"?id={DATA_ID}",
+}
+SEARCHES = ("e", "owner@example.org", "nothing-of-this-name")
+_LINK = re.compile(r'(?:href|hx-get)="([^"#]*\?[^"#]*)"')
+_SEARCH_FIELD = re.compile(r'<input[^>]*name="(q|search)"')
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A path that somebody asks for; `name` says which, whatever ids it has."""
+
+    name: str
+    path: str
+    caller: str
+    is_api: bool = False
+
+
+class Visitors:
+    """The owner of everything, an operator, and a superuser, as browsers and programs."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        people = {**world.users, "superuser": User.objects.get(email="admin@example.org")}
+        self._browsers = {name: _browser(user) for name, user in people.items()}
+        self._browsers["anonymous"] = self._program = _browser()
+
+    def ask(self, visit: Visit) -> Any:
+        """The answer, its whole text as `shown`. What it did is for the caller to undo."""
+        if visit.is_api:
+            answer = self._program.get(visit.path, headers=self.world.headers[visit.caller])
+        else:
+            answer = self._browsers[visit.caller].get(visit.path)
+        content = b"".join(answer) if answer.streaming else answer.content
+        answer.shown = content.decode(errors="replace")
+        return answer
+
+
+def _browser(user: User | None = None) -> Client:
+    client = Client(REMOTE_ADDR=FAR, raise_request_exception=False)
+    if user:
+        client.force_login(user)
+    return client
+
+
+def all_visits(world: World) -> Iterator[Visit]:
+    """Each address once, those of jobs for jobs in several states."""
+    shared = Share.objects.get(user=world.users["other"])
+    for endpoint in endpoints():
+        if endpoint.method != "GET" or endpoint.route in ("logout/", "admin/logout/"):
+            continue  # they end the session, or refuse to
+        route = endpoint.route or "/"
+        arguments = {**world.arguments(endpoint), **ARGUMENTS.get(route, {})}
+        arguments["share_key"] = str(shared.pk)
+        of_jobs = job_ids(world) if "job_id" in endpoint.parameters else [""]
+        for number, job_id in enumerate(of_jobs):
+            path = endpoint.path({**arguments, **({"job_id": job_id} if job_id else {})})
+            name = f"{route} {number}" if job_id else route
+            yield Visit(name, path + QUERIES.get(route, ""), _caller(endpoint), endpoint.is_api)
+    for route in ("", "login/"):
+        yield Visit(f"/{route} signed out", f"/{route}", "anonymous")
+
+
+def _caller(endpoint: Endpoint) -> str:
+    if endpoint.route.startswith("admin/django_q"):
+        return "superuser"
+    if endpoint.route.startswith("shared/<share_key>"):
+        return "other"
+    return "operator" if endpoint.route.startswith("admin") else "owner"
+
+
+def variations(visit: Visit, shown: str) -> Iterator[Visit]:
+    """What the page itself leads to on its own path: filters, orders, further pages, searches."""
+    found: dict[str, None] = {}
+    for link in _LINK.findall(shown):
+        path, _, query = unescape(link).partition("?")
+        if path in ("", visit.path) and query:
+            found[query] = None
+    for name in _SEARCH_FIELD.findall(shown):
+        found.update({f"{name}={text}": None for text in SEARCHES})
+    for query in list(found)[:MOST_LINKS]:
+        yield Visit(f"{visit.name}?{query}", f"{visit.path}?{query}", visit.caller, visit.is_api)
