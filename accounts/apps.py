@@ -10,7 +10,7 @@ class AccountsConfig(AppConfig):
         from hubsite.console.navigation import Entry
         from hubsite.coordination import queues, ticks
 
-        from . import checks, metrics  # noqa: F401  (registers the checks)
+        from . import checks, metrics, people_board  # noqa: F401  (registers the checks)
         from .notices import kinds, reading
         from .pages import sharing
         from .sharing import waiting
@@ -27,6 +27,7 @@ class AccountsConfig(AppConfig):
         waiting.listen()
         navigation.register(Entry("Shared", "shared-list", 30, navigation.signed_in))
         slots.fill("dashboard", "accounts/dashboard.html", dashboard.of_units)
+        slots.fill("dashboard", "accounts/people_board.html", people_board.of_people)
         slots.fill("sharing", "sharing/of_subject.html", sharing.of_subject)
         ticks.every(30, "accounts.tasks.register_in_geodb", queue=queues.OUTSIDE)
         ticks.housekeeping("accounts.tasks.delete_expired_tokens", deletes=True)
@@ -39,6 +40,7 @@ class AccountsConfig(AppConfig):
         ticks.housekeeping("accounts.tasks.notify_of_expiring_units")
         ticks.every(10, "accounts.tasks.send_mails", queue=queues.OUTSIDE)
         ticks.every(10, "accounts.tasks.send_webhooks", queue=queues.OUTSIDE)
+        ticks.every(15, "accounts.tasks.delete_persons", queue=queues.OUTSIDE)
         ticks.housekeeping("accounts.tasks.forget_notices", deletes=True)
         navigation.register(
             Entry("Notices", "notices", 40, navigation.signed_in, reading.count_shown)

@@ -16,6 +16,8 @@ from django.db import transaction
 from django.db.models import F, Q, Value
 from django.db.models.functions import Replace
 from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from hubsite.console import saved_filters
 
@@ -48,36 +50,88 @@ class HasPowers(Exception):
 
 
 @dataclass(frozen=True)
+class Foreseen:
+    """What a deletion will do to `count` things of one kind, in words."""
+
+    title: str | Promise
+    count: int
+    becomes: str | Promise
+
+
+@dataclass(frozen=True)
 class _Other:
     """`stop` ends running work and returns how much is still running; `forget` gets the user, the
-    id that must go, and its replacement; it may return what operators must do themselves."""
+    id that must go, and its replacement; it may return what operators must do themselves.
+    `foresee` says what both would do."""
 
     stop: Callable[[User], int]
     forget: Callable[[User, str, str], list[str] | None]
+    foresee: Callable[[User], list[Foreseen]]
 
 
 _others: list[_Other] = []
 
 
 def also(
-    *, stop: Callable[[User], int], forget: Callable[[User, str, str], list[str] | None]
+    *,
+    stop: Callable[[User], int],
+    forget: Callable[[User, str, str], list[str] | None],
+    foresee: Callable[[User], list[Foreseen]] = lambda user: [],
 ) -> None:
     """Register what another app keeps of users. Called when the app is ready."""
-    _others.append(_Other(stop, forget))
+    _others.append(_Other(stop, forget, foresee))
 
 
-def forget_person(user: User, *, actor: str) -> list[str]:
+def foresee(user: User) -> list[Foreseen]:
+    """What deleting this person would do now: of each kind how many, and what becomes of them."""
+    goes = _("deleted")
+    told = user.notices.count() + user.webhooks.count()
+    shares = Share.objects.filter(Q(owner=user) | Q(user=user)).count()
+    found = [line for other in _others for line in other.foresee(user)]
+    return [
+        *found,
+        Foreseen(_("Identities"), user.identities.count(), goes),
+        Foreseen(_("Tokens"), user.access_tokens.count(), _("deleted; refused at once")),
+        Foreseen(_("Clients"), user.clients.count(), _("deleted; refused at once")),
+        Foreseen(
+            _("Subscriptions"),
+            user.subscriptions.count(),
+            _("ended; service and times stay without a name"),
+        ),
+        Foreseen(_("Shares given and held"), shares, goes),
+        Foreseen(_("Notices and webhooks"), told, goes),
+        Foreseen(
+            _("Ledger entries"),
+            user.ledger_entries.count(),
+            _("stay, under a random id: units, times and reasons"),
+        ),
+    ]
+
+
+def stop_work(user: User) -> int:
+    """Cancel and stop what the user started; returns how much is still running."""
+    return sum(other.stop(user) for other in _others)
+
+
+def forget_person(
+    user: User, *, actor: str, on_done: Callable[[list[str]], None] = lambda elsewhere: None
+) -> list[str]:
     """Delete the person; returns what operators must do in other systems.
+
+    `on_done` is called with it in the same transaction. A person who was deleted before stays so.
 
     The account is switched off at once, also if StillBusy is raised. Raises StillBusy, HasPowers.
     """
     if user.is_superuser or user.is_staff or user.reads_hub:
         raise HasPowers(f"{user.email} is an operator")
     User.objects.filter(pk=user.pk).update(is_active=False)
-    if busy := sum(other.stop(user) for other in _others):
+    if busy := stop_work(user):
         raise StillBusy(f"{busy} jobs are being ended")
     with transaction.atomic():
         user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        if user.forgotten_at is not None:
+            on_done([])
+            return []
         old, new = user.user_id, f"a{secrets.token_hex(16)}"
         elsewhere = [line for other in _others for line in other.forget(user, old, new) or ()]
         elsewhere += _forget_subscriptions(user, actor)
@@ -90,6 +144,7 @@ def forget_person(user: User, *, actor: str) -> list[str]:
         ActingEntry.objects.filter(operator=user).update(address="")
         SubscriptionEvent.objects.filter(actor=f"user {old}").update(actor=f"user {new}")
         _anonymise(user, new)
+        on_done(elsewhere)
     return elsewhere
 
 

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from hubsite.coordination import retention
 
+from . import deletion_queue
 from .notices import mailing, reading, sorting
 from .notices.webhooks import sending
 from .subscriptions import geodb_registration
@@ -58,6 +59,10 @@ def send_mails() -> int:
 def send_webhooks() -> int:
     sorting.sort_new()
     return sending.send_due()
+
+
+def delete_persons() -> int:
+    return deletion_queue.go_on()
 
 
 def forget_notices() -> int:

@@ -8,6 +8,9 @@ class JobsConfig(AppConfig):
     verbose_name = "Cube generation"
 
     def ready(self) -> None:
+        from django.utils.translation import gettext_lazy as _
+
+        from accounts import user_counts
         from accounts.deletion import also
         from accounts.notices import kinds
         from hubsite.console import changes, navigation, saved_filters, slots
@@ -16,9 +19,10 @@ class JobsConfig(AppConfig):
         from hubsite.coordination import queues, ticks
         from hubsite.engines import followers
 
-        from . import checks, dashboard, deletion, health, metrics, notices  # noqa: F401
+        from . import checks, dashboard, deletion, health, metrics, notices, person  # noqa: F401
         from .discovery import keeping
         from .following import make_follower
+        from .models import Job
         from .pages import cubes, offer, shared
         from .results import sharing
 
@@ -33,13 +37,15 @@ class JobsConfig(AppConfig):
         ticks.housekeeping("jobs.tasks.forget_requests", deletes=True)
         ticks.housekeeping("jobs.tasks.forget_idempotency_keys", deletes=True)
         ticks.housekeeping("jobs.tasks.forget_quicklooks", deletes=True)
-        also(stop=deletion.stop, forget=deletion.forget)
+        also(stop=deletion.stop, forget=deletion.forget, foresee=deletion.foresee)
         followers.register("runs", make_follower)
         navigation.register(Entry("My cubes", "cubes", 10, navigation.signed_in))
         navigation.register(Entry("Data", "stores", 15, navigation.signed_in))
         saved_filters.register(FilteredPage("cubes", "cubes", cubes.may_list))
         slots.fill("home", "jobs/stores_of_home.html", offer.offered_stores)
         slots.fill("dashboard", "jobs/dashboard.html", dashboard.of_jobs)
+        slots.fill("person", "jobs/person.html", person.of_person)
+        user_counts.register("running", _("Jobs running"), Job.objects.active)
         changes.watch("jobs", cubes.cursor)
         kinds.register(*notices.KINDS.values())
         sharing.register(shared.show)

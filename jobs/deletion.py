@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from django.db.models import F, Value
 from django.db.models.functions import Replace
+from django.utils.translation import gettext_lazy as _
 
-from accounts.deletion import DELETED, StillBusy
+from accounts.deletion import DELETED, Foreseen, StillBusy
 from accounts.models import User
 
 from . import lifecycle
@@ -17,6 +18,7 @@ from .models import (
     JobEvent,
     JobLog,
     QuickLook,
+    State,
     StoreListing,
 )
 from .tasks import remove_soon
@@ -28,6 +30,22 @@ def stop(user: User) -> int:
     cancelled = [job for job in jobs.active() if lifecycle.cancel(job, actor="hub")]
     remove_soon(job for job in cancelled if job.is_live)
     return jobs.claiming().count()
+
+
+def foresee(user: User) -> list[Foreseen]:
+    jobs = Job.objects.owned_by(user)
+    cubes = jobs.filter(state=State.SUCCEEDED).count()
+    return [
+        Foreseen(_("Running and waiting jobs"), jobs.active().count(), _("cancelled first")),
+        Foreseen(
+            _("Jobs"), jobs.count(), _("stay without a name: no request, log, picture or output")
+        ),
+        Foreseen(
+            _("Finished cubes"),
+            cubes,
+            _("stay in their stores: delete them there, if they must go"),
+        ),
+    ]
 
 
 def forget(user: User, old: str, new: str) -> None:

@@ -17,7 +17,7 @@ class ServicesConfig(AppConfig):
         from hubsite.engines import followers
         from jobs import output_changes
 
-        from . import checks, dashboard, deletion, health, metrics, notices  # noqa: F401  (registers the checks)
+        from . import checks, dashboard, deletion, health, metrics, notices, person  # noqa: F401  (registers the checks)
         from .access import sharing
         from .following import make_follower
         from .geoserver import deletion as geoserver_deletion
@@ -35,7 +35,7 @@ class ServicesConfig(AppConfig):
         ticks.housekeeping("services.access.entering.forget_tickets", deletes=True)
         ticks.housekeeping("services.access.entering.forget_sessions", deletes=True)
         ticks.housekeeping("services.start_keys.forget_old", deletes=True)
-        also(stop=deletion.stop, forget=deletion.forget)
+        also(stop=deletion.stop, forget=deletion.forget, foresee=deletion.foresee)
         kinds.register(*notices.KINDS)
         sharing.register(shared_pages.show)
         cors.also("/geodb_geoserver/")
@@ -47,6 +47,7 @@ class ServicesConfig(AppConfig):
         metrics.register()
         navigation.register(Entry("Services", "services", 20, navigation.signed_in))
         slots.fill("dashboard", "services/dashboard.html", dashboard.of_services)
+        slots.fill("person", "services/person.html", person.of_person)
         slots.fill("job-actions", "services/open_in_viewer.html", viewers.viewer_button)
         changes.watch("services", viewers.cursor)
         followers.register("services", make_follower)

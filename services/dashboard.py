@@ -14,7 +14,7 @@ SHOWN = (State.REQUESTED, State.STARTING, State.READY, State.ASLEEP, State.STOPP
 
 def of_services(request: HttpRequest) -> dict[str, Any] | None:
     """The panel "Services", for who may see them. One query."""
-    if not request.user.has_perm("services.view_serviceinstance"):
+    if not request.user.reads_hub:
         return None
     live = ServiceInstance.objects.live().order_by().values("state")
     rows = {

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from accounts.deletion import StillBusy
+from django.utils.translation import gettext_lazy as _
+
+from accounts.deletion import Foreseen, StillBusy
 from accounts.models import User
 from hubsite.engines import find_engine
 
@@ -29,6 +31,14 @@ def stop(user: User) -> int:
     for instance in instances.select_related("owner"):
         lifecycle.stop(instance, actor="hub", reason=Reason.ACCOUNT)
     return ServiceInstance.objects.owned_by(user).live().count()
+
+
+def foresee(user: User) -> list[Foreseen]:
+    instances = ServiceInstance.objects.owned_by(user)
+    return [
+        Foreseen(_("Running services"), instances.live().count(), _("stopped first")),
+        Foreseen(_("Services"), instances.count(), _("stay without a title, configuration or log")),
+    ]
 
 
 def forget(user: User, old: str, new: str) -> list[str]:

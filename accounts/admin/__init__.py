@@ -1,8 +1,9 @@
 """The admin pages of accounts. Django imports this package, which imports all of them."""
 
-from . import identities, notices, roles, sharing, subscriptions, switches, units, users
+from . import clients, identities, notices, roles, sharing, subscriptions, switches, units, users
 
 __all__ = [
+    "clients",
     "identities",
     "notices",
     "roles",

@@ -1,4 +1,4 @@
-"""Monthly units, expiring units and requests in users' names, in the admin."""
+"""Balances, the ledger, monthly and expiring units, and acting for users, in the admin."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from ..models import ActingEntry, ExpiringUnits, MonthlyGrant
+from ..models import ActingEntry, Balance, ExpiringUnits, LedgerEntry, MonthlyGrant
 from ..units.ledger import MAX_UNITS
 from .base import OperatorAdmin, ReadOnlyAdmin, operates
 
@@ -63,4 +63,33 @@ class ActingEntryAdmin(ReadOnlyAdmin):
     list_display = ["at", "operator", "user", "method", "path", "address"]
     list_select_related = ["operator", "user"]
     search_fields = ["operator__email", "user__email", "path"]
+    sortable_by = ()
+
+
+@admin.register(Balance)
+class BalanceAdmin(ReadOnlyAdmin):
+    """Balances change by the actions on users, which leave an entry in the ledger."""
+
+    list_display = ["user", "total", "reserved", "available"]
+    list_select_related = ["user"]
+    search_fields = ["user__email"]
+
+
+@admin.register(LedgerEntry)
+class LedgerEntryAdmin(ReadOnlyAdmin):
+    list_display = [
+        "created_at",
+        "user",
+        "kind",
+        "units",
+        "delta_total",
+        "delta_reserved",
+        "total_after",
+        "reserved_after",
+        "reference",
+        "done_by",
+    ]
+    list_filter = ["kind"]
+    list_select_related = ["user", "actor"]
+    search_fields = ["=reference", "user__email"]
     sortable_by = ()

@@ -1,23 +1,32 @@
-"""Users, clients, tokens and the ledger in the admin. The ledger is read-only."""
+"""Users in the admin: the list, and one page for each, with all that is theirs."""
 
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.models import Group
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
 
-from ..deletion import HasPowers, StillBusy, forget_person
-from ..models import AccessToken, Balance, Client, LedgerEntry, User
-from ..scopes import SCOPES
-from ..tokens.hub_tokens import revoke_tokens
+from .. import user_counts
+from ..models import User
+from ..role_words import ABOUT
 from ..units import ledger
-from .base import OperatorAdmin, ReadOnlyAdmin, operates
+from .base import OperatorAdmin, operates
+from .paging import UncountedPaginator
+from .person import actions, finding, panels
+from .person.deleting import DeletionPages
+from .person.switching import SwitchOffForm
+from .person.units import UnitsForm
 
 
 class UserAddForm(AdminUserCreationForm):
@@ -26,7 +35,19 @@ class UserAddForm(AdminUserCreationForm):
         fields = ("email",)
 
 
+class RolesField(forms.ModelMultipleChoiceField):
+    """The roles as boxes, each with a sentence about whom it is for."""
+
+    widget = forms.CheckboxSelectMultiple
+
+    def label_from_instance(self, role: Group) -> str:
+        about = ABOUT.get(role.name)
+        return format_html("<b>{}</b> {}", role.name, about) if about else role.name
+
+
 class UserForm(UserChangeForm):
+    groups = RolesField(Group.objects.order_by("name"), required=False, label=_("Roles"))
+
     class Meta:
         model = User
         fields = "__all__"  # noqa: DJ007 - UserAdmin's fieldsets choose
@@ -36,9 +57,9 @@ class UnitsActionForm(ActionForm):
     """The number of units beside the action. The key makes a form that is sent twice count once."""
 
     units = forms.IntegerField(
-        required=False, min_value=-ledger.MAX_UNITS, max_value=ledger.MAX_UNITS, label="Units:"
+        required=False, min_value=-ledger.MAX_UNITS, max_value=ledger.MAX_UNITS, label=_("Units:")
     )
-    reason = forms.CharField(required=False, max_length=400, label="Reason:")
+    reason = forms.CharField(required=False, max_length=400, label=_("Reason:"))
     key = forms.CharField(
         initial=lambda: uuid.uuid4().hex,
         max_length=64,
@@ -48,39 +69,126 @@ class UnitsActionForm(ActionForm):
     )
 
 
+class RoleFilter(admin.SimpleListFilter):
+    title = _("role")
+    parameter_name = "groups__id__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list:
+        return [
+            (str(pk), name) for pk, name in Group.objects.order_by("name").values_list("pk", "name")
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        value = self.value()
+        return queryset.filter(groups=int(value)) if value and value.isdecimal() else queryset
+
+
+class UnitsFilter(admin.SimpleListFilter):
+    title = _("units")
+    parameter_name = "units"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list:
+        return [("none", _("none left")), ("some", _("has units"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        match self.value():
+            case "some":
+                return queryset.filter(balance__total__gt=0)
+            case "none":
+                return queryset.exclude(balance__total__gt=0)
+        return queryset
+
+
 @admin.register(User)
-class UserAdmin(OperatorAdmin, DjangoUserAdmin):
+class UserAdmin(DeletionPages, OperatorAdmin, DjangoUserAdmin):
     add_form = UserAddForm
     form = UserForm
     action_form = UnitsActionForm
-    actions = ["grant_units", "override_units", "correct_units", "forget_person"]
-    list_display = ["email", "username", "is_active", "is_staff", "last_login"]
-    list_filter = ["is_active", "is_staff", "is_service_account", "groups"]
-    search_fields = ["email", "username"]
+    actions = ["grant_units", "override_units", "correct_units"]
+    list_filter = ["is_active", RoleFilter, UnitsFilter, "is_staff", "is_service_account"]
+    list_per_page = 50
+    paginator = UncountedPaginator
+    search_fields = ["email"]  # shows the search field; `get_search_results` decides
+    search_help_text = finding.HELP
+    show_facets = admin.ShowFacets.NEVER
     ordering = ["email"]
+    filter_horizontal = ["user_permissions"]
     readonly_fields = ["username", "last_login", "date_joined", "forgotten_at"]
     add_fieldsets = [
         (None, {"fields": ["email", "usable_password", "password1", "password2"]}),
     ]
     fieldsets = [
-        (None, {"fields": ["email", "username", "password", "first_name", "last_name"]}),
+        (_("Roles"), {"fields": ["groups", "is_staff"]}),
         (
-            "What the user may do",
+            _("Account"),
             {
                 "fields": [
-                    "is_active",
-                    "groups",
+                    "email",
+                    "username",
+                    "first_name",
+                    "last_name",
+                    "password",
                     "is_service_account",
-                    "is_staff",
-                    "is_superuser",
-                    "user_permissions",
-                ],
-                "description": "Roles are groups. An operator needs the role `operator`, and "
-                "staff status to open this admin.",
+                    "last_login",
+                    "date_joined",
+                    "forgotten_at",
+                ]
             },
         ),
-        ("Times", {"fields": ["last_login", "date_joined", "forgotten_at"]}),
     ]
+    of_superusers = (
+        _("Powers beyond roles"),
+        {"fields": ["is_superuser", "user_permissions"], "classes": ["collapse"]},
+    )
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        numbers = [_column(number.name, number.title) for number in user_counts.registered()]
+        return ["email", "units", *numbers, "roles", "signed_in", "state"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).select_related("balance")
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        """Reads the user once for each request, though several steps ask for it."""
+        read = request.__dict__.setdefault("read_users", {})
+        if object_id not in read:
+            read[object_id] = super().get_object(request, object_id, from_field)
+        return read[object_id]
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Counts what is each user's for the rows of this page, not for the whole list."""
+        changelist = super().get_changelist_instance(request)
+        shown = [user.pk for user in changelist.result_list]
+        rows = User.objects.filter(pk__in=shown).select_related("balance")
+        by_pk = {user.pk: user for user in user_counts.counted(rows).prefetch_related("groups")}
+        changelist.result_list = [by_pk[pk] for pk in shown if pk in by_pk]
+        return changelist
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        return finding.found(queryset, search_term), False
+
+    @admin.display(description=_("Units"), ordering="balance__total")
+    def units(self, user: User) -> int:
+        balance = getattr(user, "balance", None)
+        return balance.available if balance else 0
+
+    @admin.display(description=_("Roles"))
+    def roles(self, user: User) -> str:
+        return ", ".join(sorted(role.name for role in user.groups.all()))
+
+    @admin.display(description=_("Last sign-in"), ordering="last_login")
+    def signed_in(self, user: User) -> Any:
+        return user.last_login or _("never")
+
+    @admin.display(description=_("Account"))
+    def state(self, user: User) -> Any:
+        if user.forgotten_at:
+            return _("deleted")
+        if not user.is_active:
+            return _("switched off")
+        return _("machine") if user.is_service_account else _("open")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return operates(request) or super().has_add_permission(request)
@@ -90,21 +198,54 @@ class UserAdmin(OperatorAdmin, DjangoUserAdmin):
             return False  # otherwise its password could be set, and its powers used
         return operates(request) or super().has_change_permission(request, obj)
 
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return False  # the page "Delete the person" does, which keeps the ledger
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        shown = super().get_fieldsets(request, obj)
+        return [*shown, self.of_superusers] if obj and request.user.is_superuser else shown
+
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
         if request.user.is_superuser:
             return self.readonly_fields
         return [*self.readonly_fields, "is_staff", "is_superuser", "user_permissions"]
 
-    @admin.action(description="Grant the processing units", permissions=["operate"])
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view
+        steps = [("units", actions.units), ("switch", actions.switch), ("revoke", actions.revoke)]
+        urls = [
+            path(
+                f"<id>/{name}/",
+                view(actions.step(self, function)),
+                name=f"accounts_user_{name}",
+            )
+            for name, function in steps
+        ]
+        return [*urls, *self.deletion_urls(), *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        user = self.get_object(request, object_id)
+        more = dict(extra_context or {})
+        if user is not None and self.has_view_permission(request, user):
+            more |= panels.of_person(request, user)
+            more["may_change"] = self.has_change_permission(request, user)
+            more["title"] = user.email
+            more.setdefault("units_form", UnitsForm())
+            more.setdefault("switch_form", SwitchOffForm())
+        return super().change_view(request, object_id, form_url, more)
+
+    @admin.action(description=_("Grant the processing units"), permissions=["operate"])
     def grant_units(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         self._move_units(request, queryset, ledger.grant, least=1)
 
-    @admin.action(description="Set the total to the processing units", permissions=["operate"])
+    @admin.action(description=_("Set the total to the processing units"), permissions=["operate"])
     def override_units(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         self._move_units(request, queryset, ledger.override, least=0)
 
     @admin.action(
-        description="Correct by the processing units (-5: five fewer), with a reason",
+        description=_("Correct by the processing units (-5: five fewer), with a reason"),
         permissions=["operate"],
     )
     def correct_units(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
@@ -112,31 +253,6 @@ class UserAdmin(OperatorAdmin, DjangoUserAdmin):
             messages.error(request, "Enter the reason: the user sees it.")
             return
         self._move_units(request, queryset, ledger.correct, least=-ledger.MAX_UNITS)
-
-    @admin.action(
-        description="Delete the person for good (type the e-mail as reason)",
-        permissions=["operate"],
-    )
-    def forget_person(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        user = queryset.first()
-        typed = request.POST.get("reason", "").strip().lower()
-        if queryset.count() != 1 or typed != user.email.lower():
-            messages.error(request, "Choose one user, and type the e-mail as the reason.")
-            return
-        try:
-            elsewhere = forget_person(user, actor=f"user {request.user.user_id}")
-        except HasPowers as error:
-            messages.error(request, f"{error}: take the role and staff status away first.")
-        except StillBusy as error:
-            messages.warning(
-                request, f"{error}. The account is switched off; delete it again in a minute."
-            )
-        else:
-            user.refresh_from_db()
-            self.log_change(request, user, "deleted the person")
-            messages.success(request, "The person is deleted.")
-            for task in elsewhere:
-                messages.warning(request, f"To do elsewhere: {task}")
 
     def _move_units(self, request: HttpRequest, queryset, move, *, least: int) -> None:
         form = UnitsActionForm(request.POST)
@@ -171,92 +287,10 @@ class UserAdmin(OperatorAdmin, DjangoUserAdmin):
             messages.success(request, f"{user}: {ledger.available(user)} units available.")
 
 
-class ClientForm(forms.ModelForm):
-    scopes = forms.MultipleChoiceField(
-        choices=[(scope, f"{scope}: {name}") for scope, name in SCOPES.items()],
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-        help_text="What its tokens may do, as far as the owner may do it too.",
-    )
+def _column(name: str, title: Any) -> Any:
+    @admin.display(description=title)
+    def count(user: User) -> int:
+        return getattr(user, f"count_{name}", 0)
 
-    class Meta:
-        model = Client
-        fields = ["name", "scopes"]
-
-
-@admin.register(Client)
-class ClientAdmin(OperatorAdmin):
-    """`manage.py create_client` makes clients and shows the secret once."""
-
-    form = ClientForm
-    actions = ["revoke"]
-    list_display = ["client_id", "name", "owner", "created_at", "revoked_at"]
-    list_filter = [("revoked_at", admin.EmptyFieldListFilter)]
-    list_select_related = ["owner"]
-    search_fields = ["=client_id", "name", "owner__email"]
-    fields = ["client_id", "owner", "name", "scopes", "created_at", "revoked_at"]
-    readonly_fields = ["client_id", "owner", "created_at", "revoked_at"]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj=None) -> bool:
-        return operates(request) or super().has_change_permission(request, obj)
-
-    @admin.action(description="Revoke the selected clients", permissions=["operate"])
-    def revoke(self, request: HttpRequest, queryset: QuerySet[Client]) -> None:
-        revoked = [client for client in queryset if client.revoke()]
-        for client in revoked:
-            self.log_change(request, client, "revoked")
-        messages.success(request, f"{len(revoked)} revoked; their tokens are refused.")
-
-
-@admin.register(AccessToken)
-class AccessTokenAdmin(ReadOnlyAdmin):
-    actions = ["revoke"]
-    list_display = [
-        "jti",
-        "user",
-        "client",
-        "name",
-        "scopes",
-        "issued_at",
-        "expires_at",
-        "revoked_at",
-    ]
-    list_filter = ["is_personal"]
-    list_select_related = ["user", "client"]
-    search_fields = ["=jti", "user__email"]
-
-    @admin.action(description="Revoke the selected tokens", permissions=["operate"])
-    def revoke(self, request: HttpRequest, queryset: QuerySet[AccessToken]) -> None:
-        messages.success(request, f"{revoke_tokens(queryset)} revoked.")
-
-
-@admin.register(Balance)
-class BalanceAdmin(ReadOnlyAdmin):
-    """Balances change by the actions on users, which leave an entry in the ledger."""
-
-    list_display = ["user", "total", "reserved", "available"]
-    list_select_related = ["user"]
-    search_fields = ["user__email"]
-
-
-@admin.register(LedgerEntry)
-class LedgerEntryAdmin(ReadOnlyAdmin):
-    list_display = [
-        "created_at",
-        "user",
-        "kind",
-        "units",
-        "delta_total",
-        "delta_reserved",
-        "total_after",
-        "reserved_after",
-        "reference",
-        "done_by",
-    ]
-    list_filter = ["kind"]
-    list_select_related = ["user", "actor"]
-    search_fields = ["=reference", "user__email"]
-    sortable_by = ()
+    count.__name__ = name
+    return count

@@ -2,6 +2,7 @@
 
 from .acting import ActingEntry
 from .client import AccessToken, Client
+from .deletion import PersonDeletion
 from .device import DeviceRequest
 from .identity import Identity, ProviderDocuments
 from .ledger import Balance, LedgerEntry, UnitsOfMonth
@@ -27,6 +28,7 @@ __all__ = [
     "Notice",
     "NoticeChoice",
     "NoticeMail",
+    "PersonDeletion",
     "ProviderDocuments",
     "Role",
     "Service",

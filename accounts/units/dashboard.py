@@ -17,7 +17,7 @@ SHOWN = 6
 
 def of_units(request: HttpRequest) -> dict[str, Any] | None:
     """The panel "Units this month", for who may see the ledger. One query."""
-    if not request.user.has_perm("accounts.view_ledgerentry"):
+    if not request.user.reads_hub:
         return None
     begin = timezone.now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     rows = list(

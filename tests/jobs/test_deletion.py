@@ -15,6 +15,7 @@ from django.db import connection
 from django.test import Client as HttpClient
 from django.urls import reverse
 
+from accounts import deletion_queue
 from accounts.deletion import StillBusy, forget_person
 from accounts.models import (
     ActingEntry,
@@ -22,10 +23,12 @@ from accounts.models import (
     Identity,
     LedgerEntry,
     MonthlyGrant,
+    PersonDeletion,
     Service,
     User,
 )
 from accounts.subscriptions.subscribing import Wish, subscribe
+from accounts.tasks import delete_persons
 from accounts.tokens.hub_tokens import InvalidToken, issue_token, verify_token
 from accounts.units import ledger
 from jobs import lifecycle
@@ -219,21 +222,57 @@ def test_the_admin_deletes_who_is_named_twice(ann):
     browser = HttpClient()
     browser.force_login(make_user(permissions=["operate:hub"], is_staff=True))
 
-    def act(reason: str):
-        return browser.post(
-            reverse("admin:accounts_user_changelist"),
-            {"action": "forget_person", "_selected_action": [ann.pk], "reason": reason},
-            follow=True,
-        )
-
-    assert b"type the e-mail" in act("yes").content
+    page = reverse("admin:accounts_user_person", args=[ann.pk])
+    foreseen = browser.get(page).content.decode()
+    assert "Ledger entries" in foreseen
+    assert "cancelled first" not in foreseen  # nothing runs
+    refused = browser.post(page, {"typed": "yes"})
+    assert refused.status_code == 422
+    assert b"not the e-mail or user id" in refused.content
     ann.refresh_from_db()
     assert ann.is_active
-    page = act("zebulon@person.example")
-    assert b"The person is deleted." in page.content
+    assert b"being deleted since" in browser.post(page, {"typed": ann.user_id}, follow=True).content
+    ann.refresh_from_db()
+    assert (ann.is_active, ann.forgotten_at) == (False, None)
+    assert delete_persons() == 1
     ann.refresh_from_db()
     assert ann.forgotten_at is not None
+    assert b"The person was deleted on" in browser.get(page).content
     assert "zebulon@person.example" not in everything()
+
+
+def test_a_deletion_waits_for_what_runs_and_goes_on_by_itself(ann):
+    job = make_job(ann, state=State.RUNNING)
+    operator = make_user(permissions=["operate:hub"], is_staff=True)
+    deletion_queue.ask_for(ann, by=operator)
+    deletion_queue.ask_for(ann, by=operator)  # a second click
+    assert delete_persons() == 0
+    deletion = PersonDeletion.objects.get()
+    assert deletion.waits_for == "1 jobs are being ended"
+    assert Job.objects.get(pk=job.pk).state == State.CANCELLED
+    Job.objects.filter(pk=job.pk).update(is_live=False)
+    assert delete_persons() == 1
+    assert delete_persons() == 0
+    assert PersonDeletion.objects.get().done_at is not None
+
+
+def test_a_deletion_that_is_killed_in_the_middle_leaves_nothing_half_and_goes_on(ann, monkeypatch):
+    deletion_queue.ask_for(ann, by=make_user(permissions=["operate:hub"]))
+    with monkeypatch.context() as killed:
+        killed.setattr("accounts.deletion._anonymise", None)  # calling it raises
+        with pytest.raises(TypeError):
+            delete_persons()
+    assert Identity.objects.filter(user=ann).exists()
+    assert PersonDeletion.objects.get().done_at is None
+    assert delete_persons() == 1
+    assert "zebulon@person.example" not in everything()
+
+
+def test_who_got_powers_meanwhile_is_not_deleted(ann):
+    deletion_queue.ask_for(ann, by=make_user(permissions=["operate:hub"]))
+    User.objects.filter(pk=ann.pk).update(is_staff=True)
+    assert delete_persons() == 0
+    assert "is an operator" in PersonDeletion.objects.get().waits_for
 
 
 def test_it_is_all_or_nothing(ann, monkeypatch):

@@ -1,0 +1,33 @@
+"""Switches a user off and on again, with a reason, on the user's page."""
+
+from __future__ import annotations
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from ...deletion import stop_work
+from ...models import User
+
+
+class SwitchOffForm(forms.Form):
+    reason = forms.CharField(
+        label=_("Reason"), max_length=300, help_text=_("For your colleagues; the user is not told.")
+    )
+    end_work = forms.BooleanField(
+        label=_("Also cancel running jobs and stop services at once"), required=False
+    )
+
+
+def switch_off(user: User, *, end_work: bool) -> int:
+    """Refuse the account everything from now on; returns how much work is still being ended.
+
+    Sessions, tokens, clients, shares and links of the account are refused as long as it is off.
+    The worker stops its services within minutes; jobs go on unless `end_work`.
+    """
+    User.objects.filter(pk=user.pk).update(is_active=False)
+    return stop_work(user) if end_work else 0
+
+
+def switch_on(user: User) -> None:
+    """What was refused is taken again, unless it was revoked or has expired since."""
+    User.objects.filter(pk=user.pk, forgotten_at=None).update(is_active=True)
