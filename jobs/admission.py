@@ -166,6 +166,7 @@ def _write(submission: Submission, job_id: str, resolved: ResolvedRequest, quote
     for (data_id, claim), is_there in zip(claims.items(), exists, strict=False):
         _check_output(user, data_id, claim, resolved, began=quoted.began, is_there=bool(is_there))
     claim, levels_claim = [*claims.values(), ""][:2]
+    input_store, input_data_id = resolved.first_input
     job = Job.objects.create(
         job_id=job_id,
         owner=user,
@@ -178,6 +179,8 @@ def _write(submission: Submission, job_id: str, resolved: ResolvedRequest, quote
         uses_own_store=resolved.uses_own_store,
         can_remove_output=resolved.can_remove_output,
         units=quoted.units,
+        input_store=input_store[:200],
+        input_data_id=input_data_id[:512],
         output_store=resolved.output_store,
         output_data_id=resolved.output_data_id,
         output_claim=claim,

@@ -69,5 +69,6 @@ def forget(user: User, old: str, new: str) -> None:
         message="",
         result=None,
         progress=None,
+        input_data_id="",
         output_data_id=DELETED,
     )

@@ -155,6 +155,20 @@ class Job(models.Model):
     )
     units = models.BigIntegerField(help_text="Processing units reserved at submission.")
 
+    input_store = models.CharField(
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="The store of its first input, as output_store.",
+    )
+    input_data_id = models.CharField(
+        max_length=512,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="The data set that is its first input.",
+    )
     output_store = models.CharField(max_length=200)
     output_data_id = models.CharField(max_length=512)
     output_claim = models.CharField(
@@ -237,6 +251,8 @@ class Job(models.Model):
                 name="job_placed",  # places are counted at each launch, however many jobs wait
             ),
             models.Index(fields=["output_claim", "-id"], name="job_output"),
+            models.Index(fields=["input_store", "input_data_id", "-id"], name="job_input"),
+            models.Index(fields=["created_at"], name="job_created"),
             models.Index(
                 fields=["levels_claim", "-id"],
                 condition=~Q(levels_claim=""),
@@ -337,9 +353,23 @@ class JobEvent(models.Model):
 
     class Meta:
         ordering = ["id"]
+        indexes = [models.Index(fields=["at"], name="job_event_at")]
 
     def __str__(self) -> str:
         return f"{self.from_state or '·'} → {self.to_state}"
+
+
+class JobHour(models.Model):
+    """What happened to jobs in one hour; `jobs/history.py` counts it from their events."""
+
+    hour = models.DateTimeField(unique=True, help_text="Its begin.")
+    steps = models.JSONField(default=dict, help_text='Steps by "from>to", such as ">QUEUED".')
+    waits = models.JSONField(
+        default=dict, help_text="By engine: how many launched jobs had waited how long, in classes."
+    )
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H:00}"
 
 
 class JobLog(models.Model):

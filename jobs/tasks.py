@@ -10,7 +10,7 @@ from hubsite.coordination.retention import yesterday
 from hubsite.coordination.wake_up import wake_up
 from hubsite.health import heartbeat
 
-from . import launching, outputs, quicklooks, removal, repeating
+from . import history, launching, outputs, quicklooks, removal, repeating
 from .discovery import keeping, listing
 from .models import IdempotencyKey, Job, JobDocument
 
@@ -59,6 +59,16 @@ def sweep() -> None:
     outputs.ask_for_due()
     launching.launch_missing()
     launching.launch_due()
+
+
+def count_hours() -> None:
+    """Count what happened to jobs, hour by hour, for the operators' dashboard."""
+    history.count_hours()
+
+
+def forget_hours() -> int:
+    """Delete what was counted more than a year ago."""
+    return history.forget_old()
 
 
 def forget_code() -> int:

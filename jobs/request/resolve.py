@@ -46,6 +46,12 @@ class ResolvedRequest:
         return "code_config" in self.document
 
     @property
+    def first_input(self) -> tuple[str, str]:
+        """Store, as `output_store` shows one, and data set of the first input."""
+        config = self.document.get("input_config") or self.document["input_configs"][0]
+        return _shown(config), config["data_id"]
+
+    @property
     def output_data_id(self) -> str | None:
         return self.document["output_config"].get("data_id")
 

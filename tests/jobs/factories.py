@@ -56,6 +56,8 @@ def make_job(owner: Any, *, state: str = State.QUEUED, units: int = 1, **fields:
             "deadline_s": 60,
             "memory_bytes": 2**30,
             "units": units,
+            "input_store": "@demo",
+            "input_data_id": "demo.zarr",
             "output_store": "@cubes",
             "output_data_id": f"{job_id}.zarr",
             "output_claim": hashlib.sha256(f"{number}".encode()).hexdigest(),
