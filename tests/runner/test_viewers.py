@@ -389,6 +389,7 @@ cube = xr.Dataset({
     "styled": variable(field),
     "nothing": variable(field * np.nan),
     "broken": variable(field),
+    "growing": variable(field + 1000 * np.arange(3)[:, None, None]),
 }, {"time": times, "lat": y, "lon": x})
 cube.to_zarr(sys.argv[1], zarr_format=2)
 """
@@ -412,10 +413,11 @@ def test_where_nothing_says_the_range_of_values_it_is_looked_for(viewers, tmp_pa
         detail = json_of(socket, "/datasets/demo~sea.zarr")
         return {v["name"]: (v["colorBarMin"], v["colorBarMax"]) for v in detail["variables"]}
 
-    wait_for(lambda: limits()["sst"] != (0.0, 1.0))  # a late answer is for the next page
+    wait_for(lambda: limits()["growing"] != (0.0, 1.0))  # a late answer is for the next page
     found = limits()
     low, high = found["sst"]
     assert 273 < low < 279 and 291 < high < 297
+    assert found["growing"][0] < 300 and found["growing"][1] > 2270  # all times are considered
     assert found["told"] == (200.0, 400.0)
     assert found["styled"] == (1.0, 2.0)
     assert found["nothing"] == found["broken"] == (0.0, 1.0)

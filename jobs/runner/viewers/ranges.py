@@ -71,12 +71,7 @@ def range_of(variable: xr.DataArray) -> Range | None:
         return None
     if np.issubdtype(variable.dtype, np.complexfloating):
         return None
-    found: list[np.ndarray] = []
-    for values in _windows(variable):
-        found.append(values[np.isfinite(values)])
-        if sum(map(len, found)) >= ENOUGH:
-            break
-    values = np.concatenate(found) if found else np.empty(0)
+    values = np.concatenate([_values_of(image) for image in _images(variable)])
     if not len(values):
         return None
     low, high = (float(limit) for limit in np.percentile(values, PERCENTILES))
@@ -99,10 +94,28 @@ def rounded(low: float, high: float) -> Range | None:
     return round(limits[0], digits), round(limits[1], digits)
 
 
-def _windows(variable: xr.DataArray) -> Iterator[np.ndarray]:
-    """Parts of one chunk each, as flat float64 arrays, in the middle of the other dimensions."""
-    middle = {name: variable.sizes[name] // 2 for name in variable.dims[:-2]}
-    image = variable.isel(middle)
+def _images(variable: xr.DataArray) -> Iterator[xr.DataArray]:
+    """The images at the last (the viewer begins with it), middle and first place of the first
+    dimension, which is the time, in the middle of other dimensions."""
+    leading = variable.dims[:-2]
+    middle = {name: variable.sizes[name] // 2 for name in leading}
+    steps = variable.sizes[leading[0]] if leading else 1
+    for step in dict.fromkeys((steps - 1, steps // 2, 0)):
+        yield variable.isel({**middle, leading[0]: step} if leading else {})
+
+
+def _values_of(image: xr.DataArray) -> np.ndarray:
+    """Enough finite values of an image, if it has as many there."""
+    found: list[np.ndarray] = []
+    for values in _windows(image):
+        found.append(values[np.isfinite(values)])
+        if sum(map(len, found)) >= ENOUGH:
+            break
+    return np.concatenate(found) if found else np.empty(0)
+
+
+def _windows(image: xr.DataArray) -> Iterator[np.ndarray]:
+    """Parts of one chunk each, as flat float64 arrays."""
     seen = set()
     for place in PLACES:
         window = tuple(

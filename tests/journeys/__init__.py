@@ -1,0 +1,1 @@
+"""Whole journeys: real people at a real browser, with a real Keycloak, hub and xcube."""

@@ -1,0 +1,52 @@
+"""A person at a browser: what they click is counted, and what the browser complains of kept."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Browser, Locator, Page
+
+from tests.benchmarks.hub import Hub
+from tests.patience import PATIENCE_S
+
+PASSWORD = "correct horse"
+
+
+class Visitor:
+    def __init__(self, browser: Browser, hub: Hub, name: str) -> None:
+        self.hub, self.name, self.email = hub, name, f"{name}@example.org"
+        self.context = browser.new_context(
+            base_url=hub.url, viewport={"width": 1280, "height": 900}, service_workers="block"
+        )
+        self.context.set_default_timeout(20000)
+        self.context.on("weberror", lambda error: self.faults.append(str(error.error)))
+        self.faults: list[str] = []
+        self.clicks = 0
+        self.page: Page = self.context.new_page()
+        self._watch(self.page)
+
+    def sign_in(self) -> None:
+        """By the hub's page, the provider's page, and back."""
+        self.page.goto("/login/")
+        self.page.get_by_role("link", name="Continue with EDC").click()
+        self.page.locator("#username").fill(self.name)
+        self.page.locator("#password").fill(PASSWORD)
+        self.page.locator("#kc-login").click()
+        self.page.wait_for_url(f"{self.hub.url}/**")
+
+    def click(self, *, role: str, name: str, within: Locator | None = None) -> None:
+        """Click the first thing of this role and name, and count it."""
+        self.click_on((within or self.page).get_by_role(role, name=name).first)  # type: ignore[arg-type]
+
+    def click_on(self, what: Locator) -> None:
+        what.click()
+        self.clicks += 1
+
+    def start_counting(self, path: str) -> None:
+        """Open a page from which clicks are counted."""
+        self.page.goto(path)
+        self.clicks = 0
+
+    def _watch(self, page: Page) -> None:
+        page.on(
+            "console",
+            lambda message: self.faults.append(message.text) if message.type == "error" else None,
+        )
