@@ -26,7 +26,7 @@ COVERED = 90  # of lines and branches, the runner included
 
 # Tests that start and kill hubs, runners and a Keycloak, or look at pages in a browser.
 RUNNER = "tests/runner"
-PROCESSES = ("tests/processes", "tests/chaos", "tests/signon", "tests/pages")
+PROCESSES = ("tests/processes", "tests/chaos", "tests/signon", "tests/journeys", "tests/pages")
 FAULTS = "tests/kubernetes/test_hub_faults.py"
 ALONE = "not benchmark and not kubernetes and not node"
 TIERS = {

@@ -17,7 +17,7 @@ from tests.servers.keycloak import Realm, keycloak
 
 from .visitor import PASSWORD, Visitor
 
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=PATIENCE_S * 1000)
 CLIENT, SECRET = "xcube-hub", "a-secret-of-the-hub"
 
 

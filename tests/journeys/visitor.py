@@ -16,7 +16,7 @@ class Visitor:
         self.context = browser.new_context(
             base_url=hub.url, viewport={"width": 1280, "height": 900}, service_workers="block"
         )
-        self.context.set_default_timeout(20000)
+        self.context.set_default_timeout(PATIENCE_S * 1000)
         self.context.on("weberror", lambda error: self.faults.append(str(error.error)))
         self.faults: list[str] = []
         self.clicks = 0
