@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from hubsite import audit
 from hubsite.console import saved_filters
 
 from .models import (
@@ -143,6 +144,8 @@ def forget_person(
         )
         ActingEntry.objects.filter(operator=user).update(address="")
         SubscriptionEvent.objects.filter(actor=f"user {old}").update(actor=f"user {new}")
+        audit.record("user.deleted", actor=actor, on=user)
+        audit.forget_person(user, email=user.email, old=old, new=new)
         _anonymise(user, new)
         on_done(elsewhere)
     return elsewhere

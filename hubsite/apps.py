@@ -9,6 +9,7 @@ class HubsiteConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks
+        from .audit import admin_log
         from .console import navigation, slots
         from .console.navigation import Entry
         from .coordination import queues, ticks
@@ -20,6 +21,8 @@ class HubsiteConfig(AppConfig):
         site.register()
         metrics.register(metrics.of_parts, kept_s=parts.KEPT_S)
         checks.log_former_names()
+        admin_log.listen()
         ticks.every(5, "hubsite.tasks.beat_outside", queue=queues.OUTSIDE)
         ticks.housekeeping("hubsite.tasks.forget_failed_ticks", deletes=True)
         ticks.housekeeping("hubsite.tasks.forget_unreachable_ticks", deletes=True)
+        ticks.housekeeping("hubsite.audit.changing.forget_old", deletes=True)

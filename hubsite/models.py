@@ -1,5 +1,6 @@
 """The site's own tables, for Django to find."""
 
+from .audit.entry import AuditEntry
 from .console.saved_filters import SavedFilter
 from .coordination.failures import TryCount
 from .coordination.lock import Lock
@@ -7,4 +8,13 @@ from .coordination.ticks import Tick
 from .health.heartbeat import Heartbeat
 from .switches import Switch, SwitchEvent
 
-__all__ = ["Heartbeat", "Lock", "SavedFilter", "Switch", "SwitchEvent", "Tick", "TryCount"]
+__all__ = [
+    "AuditEntry",
+    "Heartbeat",
+    "Lock",
+    "SavedFilter",
+    "Switch",
+    "SwitchEvent",
+    "Tick",
+    "TryCount",
+]

@@ -21,6 +21,7 @@ from datetime import datetime
 from django.db import models, transaction
 from django.utils import timezone
 
+from . import audit
 from .refusals import Kind, Refused
 from .visible_text import hidden_fault
 
@@ -149,6 +150,12 @@ def resume(service: str, *, actor: str) -> bool:
 
 
 def _note(service: str, is_suspended: bool, *, message: str, actor: str) -> SwitchEvent:
+    audit.record(
+        "service.suspended" if is_suspended else "service.resumed",
+        actor=actor,
+        on=("hubsite.switch", service, service),
+        detail=message,
+    )
     return SwitchEvent.objects.create(
         service=service, is_suspended=is_suspended, message=message, actor=actor[:100]
     )

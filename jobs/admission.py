@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.roles import hold_user
 from accounts.scopes import MANAGE_CUBEGENS, PROCESS_CUBEGENS
 from accounts.units import ledger
-from hubsite import switches
+from hubsite import audit, switches
 from hubsite.coordination import lock
 from hubsite.coordination.wake_up import wake_up
 from hubsite.refusals import FieldError, Kind, Refused
@@ -196,6 +196,12 @@ def _write(submission: Submission, job_id: str, resolved: ResolvedRequest, quote
         admitted_cells=quoted.size.cells,
     )
     JobEvent.objects.create(job=job, to_state=State.QUEUED, actor=submission.actor or user.username)
+    audit.record(
+        "job.submitted",
+        actor=submission.actor or user,
+        on=job,
+        detail=f"{job.output_data_id}, {job.units} units",
+    )
     if submission.idempotency_key:
         used = IdempotencyKey.objects.filter(owner=user, key=submission.idempotency_key)
         used.filter(created_at__lt=timezone.now() - IDEMPOTENCY_KEPT).delete()

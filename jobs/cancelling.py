@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from hubsite import audit
+
 from . import lifecycle, quicklooks
 from .models import CubeRecord, Job
 from .tasks import remove_soon
@@ -24,6 +26,9 @@ def hide(jobs: QuerySet[Job]) -> None:
 
     The ledger and the history stay.
     """
-    jobs.filter(hidden_at=None).update(hidden_at=timezone.now())
+    shown = jobs.filter(hidden_at=None)
+    first = shown.order_by("pk").first()
+    if count := shown.update(hidden_at=timezone.now()):
+        audit.record("job.hidden", on=first, detail=f"and {count - 1} more" if count > 1 else "")
     quicklooks.remove(jobs)
     CubeRecord.objects.filter(job__in=jobs).delete()

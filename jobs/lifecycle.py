@@ -21,6 +21,7 @@ from django.db.models import Case, DateTimeField, Value, When
 from django.utils import timezone
 
 from accounts.units import ledger
+from hubsite import audit
 from hubsite.coordination.transitions import step
 from hubsite.coordination.wake_up import wake_up
 
@@ -94,6 +95,9 @@ def move(
             message=message[:2000],
             actor=actor,
         )
+        if audit.is_person(actor):
+            what = "job.cancelled" if to == State.CANCELLED else "job.ended"
+            audit.record(what, actor=actor, on=job, detail=message)
         if to in FINAL_STATES:
             if to != State.CANCELLED or origin == State.QUEUED:
                 _bill(job, is_paid=is_paid, usage=fields.get("usage"))

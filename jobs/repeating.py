@@ -15,6 +15,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.roles import permissions_of
 from accounts.scopes import PROCESS_CUBEGENS
+from hubsite import audit
 from hubsite.coordination.wake_up import wake_up
 from hubsite.refusals import Kind, Refused
 
@@ -65,6 +66,7 @@ def ask_for(jobs: QuerySet[Job], *, actor: str) -> int:
         [Rerun(job_id=pk, actor=actor) for pk in chosen], ignore_conflicts=True, batch_size=500
     )
     if chosen:
+        audit.record("job.run_again", actor=actor, detail=f"{len(chosen)} failed jobs")
         wake_up("jobs.tasks.rerun_due")
     return len(chosen)
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.roles import hold_user
 from accounts.scopes import MANAGE_CUBEGENS
 from accounts.units import ledger
-from hubsite import switches
+from hubsite import audit, switches
 from hubsite.coordination.wake_up import wake_up
 from hubsite.refusals import Kind, Refused
 from services.settings import hub
@@ -107,6 +107,7 @@ def _reconfigure(
         ServiceInstance.objects.filter(pk=instance.pk).update(revision=F("revision") + 1)
         instance.refresh_from_db(fields=["revision"])
         lifecycle.note(instance, "It got another configuration.", actor=actor)
+        audit.record("instance.changed", actor=actor, on=instance, detail="another configuration")
         wake_up(lifecycle.START_TASK)
     lifecycle.wake(instance, actor=actor, by="a new configuration")
 
@@ -163,5 +164,6 @@ def _make(
     metering.open_block(instance)
     InstanceDocument.objects.create(instance=instance, configuration=configuration)
     InstanceEvent.objects.create(instance=instance, to_state=State.REQUESTED, actor=actor)
+    audit.record("instance.requested", actor=actor, on=instance, detail=profile.name)
     wake_up(lifecycle.START_TASK)
     return instance

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from hubsite import audit
 from hubsite.refusals import Kind, Refused
 
 from .human_units import show_duration
@@ -37,5 +38,6 @@ def keep(instance: ServiceInstance, until: datetime | None, *, actor: str) -> Se
             raise Refused("It has ended, or is being stopped.", kind=Kind.CONFLICT)
         said = f"Kept until {until:%Y-%m-%d %H:%M} UTC." if until else "No longer kept."
         InstanceEvent.objects.create(instance=instance, message=said, actor=actor)
+        audit.record("instance.changed", actor=actor, on=instance, detail=said)
     instance.kept_until, instance.warned_at = until, None
     return instance

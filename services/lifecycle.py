@@ -19,7 +19,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.units import ledger
-from hubsite import switches
+from hubsite import audit, switches
 from hubsite.coordination.transitions import step
 from hubsite.coordination.wake_up import wake_up
 from hubsite.refusals import Kind, Refused
@@ -90,8 +90,19 @@ def move(
             message=message[:2000],
             actor=actor,
         )
+        if audit.is_person(actor):
+            audit.record(_audited(origin, to), actor=actor, on=instance, detail=message)
         notices.tell_of_step(instance, origin, to, reason=reason, message=message)
     return True
+
+
+def _audited(origin: State, to: State) -> str:
+    """What the audit calls the step."""
+    if to in OVER_STATES:
+        return "instance.stopped"
+    if to == State.ASLEEP:
+        return "instance.asleep"
+    return "instance.woken" if origin == State.ASLEEP else "instance.changed"
 
 
 def _meter(instance: ServiceInstance, origin: State, to: State, now: Any) -> None:

@@ -9,12 +9,15 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from hubsite import switches
+from hubsite.audit.changing import changing
 from hubsite.engines.local import paths
 from hubsite.engines.local.connection import SocketUnavailable, call
 from tests.patience import PATIENCE_S
@@ -39,6 +42,21 @@ cube.to_zarr(sys.argv[1], zarr_format=2, consolidated=True)
 def read_switches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every service is open, as if that had just been read: so counts of queries are the same."""
     monkeypatch.setattr(switches, "_kept", (float("inf"), {}))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def tests_may_empty_the_audit() -> Iterator[None]:
+    """Django empties all tables after a test with transactions; the audit's refuses it."""
+    operations = type(connection.ops)
+    empty = operations.execute_sql_flush
+
+    def execute_sql_flush(self: Any, statements: Any) -> None:
+        with changing():
+            empty(self, statements)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(operations, "execute_sql_flush", execute_sql_flush)
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -11,6 +11,7 @@ from dataclasses import replace
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 
+from hubsite import audit
 from hubsite.api.authentication import ACT_FOR
 from hubsite.refusals import Refused
 
@@ -41,4 +42,11 @@ def in_whose_name(request: Request, principal: Principal) -> Principal:
         address=request.META.get("REMOTE_ADDR", "")[:64],
         jti=principal.jti[:32],
     )
+    audit.record(
+        "user.acted_for",
+        actor=principal.user,
+        on=user,
+        detail=f"{request.method[:10]} {request.get_full_path()}",
+    )
+    audit.acting_for(principal.user, user)
     return replace(principal, user=user, scopes=held, actor=principal.user)

@@ -6,9 +6,10 @@ import uuid
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 
+from hubsite import audit
 from hubsite.visible_text import hidden_fault
 
 
@@ -55,7 +56,10 @@ class Client(models.Model):
     def revoke(self) -> bool:
         """Revoke the client and its tokens; False if it was revoked already."""
         now = timezone.now()
-        rows = type(self).objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=now)
+        with transaction.atomic():
+            rows = type(self).objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=now)
+            if rows:
+                audit.record("client.revoked", on=self)
         if rows:
             self.revoked_at = now
         return rows == 1

@@ -16,6 +16,7 @@ from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 from django.utils import timezone
 
+from hubsite import audit
 from hubsite.refusals import Kind as RefusalKind
 from hubsite.refusals import Refused
 from hubsite.web.addresses import absolute_url
@@ -102,6 +103,7 @@ def withdraw(share: Share, *, by: User) -> bool:
         rows = Share.objects.filter(pk=share.pk, revoked_at=None)
         if not rows.update(revoked_at=timezone.now(), revoked_by=by):
             return False
+        audit.record("share.withdrawn", actor=by, on=share)
         _note(share, f"Share {share.pk} was withdrawn.", by)
     return True
 
@@ -189,7 +191,9 @@ def _write(
     if user is not None:
         fields["user"] = user
     if present.update(**fields):
-        return present.select_related("role").get()
+        share = present.select_related("role").get()
+        audit.record("share.changed", actor=wish.by, on=share, detail=_until(share))
+        return share
     _check_count(wish)
     return _new(wish, owner, expires_at, user=user, **whom)
 
@@ -206,8 +210,13 @@ def _new(wish: Wish, owner: User, expires_at: datetime, **whom: Any) -> Share:
     )
     announce(share)
     what = "a person" if share.person else "a role" if share.role_id else "a link"
+    audit.record("share.made", actor=wish.by, on=share, detail=f"with {what}, {_until(share)}")
     _note(share, f"Shared with {what} (share {share.pk}).", wish.by)
     return share
+
+
+def _until(share: Share) -> str:
+    return f"to {share.action} until {share.expires_at:%Y-%m-%d %H:%M} UTC"
 
 
 def _check_count(wish: Wish) -> None:

@@ -18,6 +18,7 @@ from django.urls import reverse
 
 from accounts.settings import hub
 from accounts.sign_on.providers import Provider
+from hubsite import audit
 
 from .documents import provider_by_key, publisher
 from .flow import begin
@@ -44,6 +45,10 @@ def remember_sign_on(
         request.session[ID_TOKEN] = id_token
     if not is_renewal or SIGNED_IN_AT not in request.session:
         request.session[SIGNED_IN_AT] = int(time.time())
+        if request.user.is_staff or request.user.is_operator:
+            audit.record(
+                "user.signed_in", on=request.user, detail=provider.title if provider else "password"
+            )
 
 
 class SessionRenewalMiddleware:

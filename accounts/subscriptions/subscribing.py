@@ -15,6 +15,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from hubsite import audit
 from hubsite.refusals import Kind, Refused
 
 from ..models import Client, Service, Subscription, SubscriptionEvent, User
@@ -328,6 +329,20 @@ def _shown(subscription: Subscription) -> dict[str, Any]:
 
 
 def _note(subscription: Subscription, kind: EventKind, changes: dict[str, Any], actor: str) -> None:
+    audit.record(
+        f"subscription.{kind}",
+        actor=actor,
+        on=subscription,
+        detail=", ".join(_told(name, change) for name, change in changes.items()),
+    )
     SubscriptionEvent.objects.create(
         subscription=subscription, kind=kind, changes=changes, actor=actor[:300]
     )
+
+
+def _told(name: str, change: list[Any]) -> str:
+    """One change in the audit: names and ids of people are not repeated there."""
+    if name not in ("plan", "units", "unit", "start_date"):
+        return name
+    before, after = change
+    return f"{name} {after}" if before is None else f"{name} {before} → {after}"

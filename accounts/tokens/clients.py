@@ -13,9 +13,11 @@ from functools import cached_property
 
 from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
+from django.db import transaction
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
+from hubsite import audit
 from hubsite.refusals import Refused
 from hubsite.visible_text import hidden_fault
 
@@ -44,13 +46,16 @@ def create_client(
         if fault := hidden_fault(text):
             raise Refused(fault, field=field)
     new = secret if isinstance(secret, NewSecret) else NewSecret(secret)
-    client = Client.objects.create(
-        client_id=client_id or new_hex_id(),
-        owner=owner,
-        name=name,
-        scopes=sorted(set(scopes)),
-        secret_hash=new.hash,
-    )
+    secret_hash = new.hash  # slow, so before the transaction
+    with transaction.atomic():
+        client = Client.objects.create(
+            client_id=client_id or new_hex_id(),
+            owner=owner,
+            name=name,
+            scopes=sorted(set(scopes)),
+            secret_hash=secret_hash,
+        )
+        audit.record("client.made", on=client, detail=" ".join(client.scopes))
     return client, new.text
 
 
@@ -87,6 +92,7 @@ def replace_secret(client: Client, new: NewSecret) -> None:
     client.secret_hash, client.revoked_at = new.hash, None
     client.save(update_fields=["secret_hash", "revoked_at"])
     client.access_tokens.filter(revoked_at=None).update(revoked_at=timezone.now())
+    audit.record("client.secret_replaced", on=client)
 
 
 def find_client(client_id: str) -> Client | None:

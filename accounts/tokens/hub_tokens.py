@@ -16,10 +16,12 @@ from types import MappingProxyType
 from typing import Any
 
 import jwt
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.settings import hub
+from hubsite import audit
 
 from ..models import AccessToken, Client, Service, Subscription, User
 from ..models.user_ids import user_id_of
@@ -30,6 +32,8 @@ from .signing_keys import signing_keys
 ALGORITHM = "HS256"
 LEEWAY_S = 10
 MAX_TOKEN_BYTES = 8 * 1024
+MOST_TOLD = 50
+"""Of tokens that are revoked together, so many have an entry in the audit."""
 REQUIRED_CLAIMS = ("exp", "iss", "aud", "jti")
 
 _JTI = re.compile(r"[0-9a-f]{32}")
@@ -64,7 +68,9 @@ def issue_token(
 ) -> str:
     """A new token of `user`, with those of `scopes` for which the user has the permission."""
     lifetime_s = lifetime_s or hub.token_lifetime_s
-    row = new_row(user, client=client, scopes=scopes, lifetime_s=lifetime_s)
+    with transaction.atomic():
+        row = new_row(user, client=client, scopes=scopes, lifetime_s=lifetime_s)
+        audit.record("token.made", on=row, detail=f"{' '.join(row.scopes)}, {lifetime_s} s")
     return sign(row, more_claims(user))
 
 
@@ -168,7 +174,16 @@ def _old_principal(claims: Mapping[str, Any]) -> Principal:
 
 def revoke_tokens(rows: QuerySet[AccessToken]) -> int:
     """Revoke the tokens of `rows`; returns how many were valid until now."""
-    return rows.filter(revoked_at=None).update(revoked_at=timezone.now())
+    with transaction.atomic():
+        valid = list(rows.filter(revoked_at=None).select_related("user"))
+        count = AccessToken.objects.filter(
+            pk__in=[row.pk for row in valid], revoked_at=None
+        ).update(revoked_at=timezone.now())
+        for row in valid[:MOST_TOLD]:
+            audit.record("token.revoked", on=row, detail=row.name)
+        if len(valid) > MOST_TOLD:
+            audit.record("token.revoked", detail=f"and {len(valid) - MOST_TOLD} more")
+    return count
 
 
 def delete_expired_tokens(*, older_than_s: int = 3600, batch: int = 500) -> int:

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from hubsite import audit
 from hubsite.refusals import Kind, Refused
 from hubsite.visible_text import hidden_fault
 
@@ -88,6 +89,9 @@ def make_token(
         if tokens_of(user).count() >= MOST_TOKENS:
             raise Refused(f"You have {MOST_TOKENS} tokens; revoke one first.", kind=Kind.FORBIDDEN)
         row = new_row(user, client=client, scopes=wanted, lifetime_s=days * 86400, name=name)
+        audit.record(
+            "token.made", actor=user, on=row, detail=f"{name}: {' '.join(row.scopes)}, {days} days"
+        )
     return row, sign(row)
 
 

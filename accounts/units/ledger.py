@@ -17,6 +17,7 @@ from django.db.models import BigIntegerField, F, Q, QuerySet, Sum, Value
 from django.db.models.functions import Coalesce, Replace
 from django.utils import timezone
 
+from hubsite import audit
 from hubsite.compiled_queries import CompiledQuery
 
 from ..models import Balance, LedgerEntry, UnitsOfMonth, User
@@ -26,6 +27,12 @@ MAX_UNITS = 10**12  # per movement, so that sums stay far below a BIGINT
 Kind = LedgerEntry.Kind
 CHARGES = (Kind.SETTLE, Kind.REFUND)
 """The kinds whose sum, times -1, is what was charged."""
+_ACTIONS = {
+    Kind.GRANT: "units.granted",
+    Kind.OVERRIDE: "units.overridden",
+    Kind.CORRECT: "units.corrected",
+}
+"""What people do, and how the audit calls it; the rest is done by jobs and by time."""
 
 
 class InsufficientUnits(Exception):
@@ -250,6 +257,10 @@ def _move(
         )
     now = timezone.now()
     _add_to_month(user, kind, total, now)
+    if kind in _ACTIONS and actor not in (None, audit.HUB):
+        audit.record(
+            _ACTIONS[kind], actor=actor, on=user, detail=f"{units:+d}, {reason}".rstrip(", ")
+        )
     return LedgerEntry.objects.create(
         user=user,
         kind=kind,

@@ -139,6 +139,12 @@ class SiteSettings(Room):
     )
     """Least severe level of messages that the hub's processes log."""
 
+    audit_addresses: bool = setting("XCUBE_HUB_AUDIT_ADDRESSES", boolean, False)
+    """Keep the network address of requests in the audit. It is personal data: say so to users."""
+
+    audit_days: int = setting("XCUBE_HUB_AUDIT_DAYS", whole_number, 0, minimum=0, maximum=36500)
+    """Days after which entries of the audit are deleted; 0 keeps them for good."""
+
     chart_version: str | None = setting(
         "XCUBE_HUB_CHART_VERSION",
         str,

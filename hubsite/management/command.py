@@ -36,6 +36,7 @@ from django.core.management.base import (
     DjangoHelpFormatter,
 )
 
+from hubsite import audit
 from hubsite.refusals import Refused
 
 from .output import Output
@@ -81,7 +82,9 @@ class HubCommand(BaseCommand, ABC):
         has_colour = self.stdout.isatty() and not options["no_color"]
         has_colour = has_colour and not os.environ.get("NO_COLOR")
         output = Output(self.stdout, self.stderr, has_colour=has_colour or options["force_color"])
-        if status := self.run(output, options):
+        with audit.within(audit.of_command(command_line_actor())):
+            status = self.run(output, options)
+        if status:
             sys.exit(status)
 
     @abstractmethod

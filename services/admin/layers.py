@@ -81,9 +81,10 @@ class LayerAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Repair: take all steps again and verify", permissions=["operate"])
     def repair(self, request: HttpRequest, queryset: QuerySet[Layer]) -> None:
-        for layer in queryset:
-            self.log_change(request, layer, "repair")
+        rows = list(queryset)
         count = operating.repair(queryset)
+        for layer in rows:
+            self.log_change(request, layer, "repair")
         messages.success(request, f"{count} will be looked at now.")
 
     @admin.action(description="Remove from GeoServer", permissions=["operate"])

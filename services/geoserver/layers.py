@@ -8,6 +8,7 @@ from accounts.models import Service, Subscription, User
 from accounts.models.subscription import GEODB_ROLE_PREFIX
 from accounts.roles import hold_user
 from accounts.scopes import MANAGE_COLLECTIONS
+from hubsite import audit
 from hubsite.coordination.wake_up import wake_up
 from hubsite.refusals import Kind, Refused
 
@@ -54,13 +55,15 @@ def _new(owner: User, place: Place) -> Layer:
     if Layer.objects.owned_by(owner).count() >= MOST_LAYERS:
         raise Refused(f"You have {MOST_LAYERS} layers; remove one first.", kind=Kind.TOO_LARGE)
     StrayLayer.objects.filter(workspace=place.workspace, name=place.name).delete()
-    return Layer.objects.create(
+    layer = Layer.objects.create(
         owner=owner,
         workspace=place.workspace,
         database=place.database,
         collection=place.collection,
         name=place.name,
     )
+    audit.record("layer.requested", on=layer)
+    return layer
 
 
 def _begin_anew(layer: Layer, owner: User) -> None:
@@ -69,6 +72,7 @@ def _begin_anew(layer: Layer, owner: User) -> None:
         row.update(owner=owner)  # the role is another account's now
     if layer.layer_state in (LayerState.FAILED, LayerState.REMOVING):
         row.wish(LayerState.REQUESTED)
+        audit.record("layer.requested", on=layer, about=owner)
     layer.refresh_from_db()
 
 
@@ -76,7 +80,8 @@ def remove(layer: Layer) -> None:
     """Remove a layer from GeoServer, and then its row. Repeated, it changes nothing."""
     rows = Layer.objects.filter(pk=layer.pk).exclude(layer_state=LayerState.REMOVING)
     with transaction.atomic():
-        rows.wish(LayerState.REMOVING)
+        if rows.wish(LayerState.REMOVING):
+            audit.record("layer.removed", on=layer)
         wake_up(TASK)
 
 
@@ -89,6 +94,8 @@ def repair(layer: Layer) -> bool:
         rows = Layer.objects.filter(pk=layer.pk).listed()
         failed = rows.filter(layer_state=LayerState.FAILED)
         done = failed.wish(LayerState.REQUESTED) or rows.renew()
+        if done:
+            audit.record("layer.repaired", on=layer)
         wake_up(TASK)
     return bool(done)
 
@@ -107,7 +114,10 @@ def adopt(stray: StrayLayer) -> Layer:
             f"{stray} is not named after its data store, so it is no collection of geoDB.",
             kind=Kind.CONFLICT,
         )
-    return publish(owner, checked_place(stray.workspace, database, collection))
+    with transaction.atomic():
+        layer = publish(owner, checked_place(stray.workspace, database, collection))
+        audit.record("layer.adopted", on=layer)
+    return layer
 
 
 def _owner_of(role: str) -> User | None:

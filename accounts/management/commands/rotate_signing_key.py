@@ -16,6 +16,7 @@ from accounts.models import AccessToken
 from accounts.settings import hub
 from accounts.tokens import signing_keys
 from accounts.tokens.signing_keys import Key
+from hubsite import audit
 from hubsite.management.command import HubCommand
 from hubsite.management.output import Output
 
@@ -71,8 +72,10 @@ def _change(path: Path, *, only_prepare: bool) -> tuple[dict[str, Any], str]:
     if only_prepare:
         signing_keys.prepare(path)
         text = "A new key verifies, and will sign after rotate_signing_key."
+        audit.record("key.rotated", detail="the next key prepared")
         return {"prepared": True, "rotated": False}, text
     dropped = signing_keys.rotate(path, is_needed=_is_needed)
+    audit.record("key.rotated")
     kept = len(signing_keys.signing_keys()) - 1
     return {"rotated": True, "kept": kept, "dropped": len(dropped)}, (
         f"A new key signs, at once and in all processes that see {path}. {kept} before it "
