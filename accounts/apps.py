@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class AccountsConfig(AppConfig):
@@ -8,11 +9,13 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         from hubsite.console import changes, navigation, slots
         from hubsite.console.navigation import Entry
+        from hubsite.console.overview import Panel
+        from hubsite.console.overview import register as register_panel
         from hubsite.coordination import queues, ticks
 
         from . import checks, metrics, people_board  # noqa: F401  (registers the checks)
         from .notices import kinds, reading
-        from .pages import sharing
+        from .pages import overview, sharing
         from .sharing import waiting
         from .units import dashboard
 
@@ -25,6 +28,14 @@ class AccountsConfig(AppConfig):
             kinds.WEBHOOK_TEST,
         )
         waiting.listen()
+        navigation.register(Entry(_("Overview"), "overview", 5, navigation.signed_in))
+        for position, name, look in (
+            (10, "units", overview.units_panel),
+            (20, "notices", overview.notices_panel),
+            (30, "shared", overview.shared_panel),
+        ):
+            template = f"accounts/overview/{name}.html"
+            register_panel(Panel(name, template, look, position=position, is_aside=True))
         navigation.register(Entry("Shared", "shared-list", 30, navigation.signed_in))
         slots.fill("dashboard", "accounts/dashboard.html", dashboard.of_units)
         slots.fill("dashboard", "accounts/people_board.html", people_board.of_people)

@@ -4,7 +4,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from .api.device_views import metadata
-from .pages import account, device, login_program, notices, sharing, webhooks
+from .pages import account, device, login_program, notices, sharing, units, webhooks
 from .sign_on import pages, provider_pages
 
 urlpatterns = [
@@ -17,6 +17,10 @@ urlpatterns = [
         account.revoke,
         name="account-token-revoke",
     ),
+    path("account/units/", units.units_page, name="units"),
+    path("account/units/all.csv", units.statement_csv_file, name="units-csv"),
+    path("account/units/<str:month>/", units.statement_page, name="statement"),
+    path("account/units/<str:month>.csv", units.statement_csv_file, name="statement-csv"),
     path("device", device.DevicePage.as_view(), name="device"),
     path("device/", RedirectView.as_view(pattern_name="device", query_string=True)),
     path(".well-known/oauth-authorization-server", metadata, name="oauth-metadata"),

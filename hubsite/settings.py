@@ -145,7 +145,7 @@ AUTHENTICATION_BACKENDS = [
     "accounts.sign_on.backend.OidcBackend",
 ]
 LOGIN_URL = "login"
-LOGIN_REDIRECT_URL = "home"
+LOGIN_REDIRECT_URL = "overview"
 
 EMAIL_TIMEOUT = 10
 if _hub.email_url:

@@ -7,7 +7,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from .api.information import InformationViewSet
-from .console import changes, filter_actions, home, language, manual
+from .console import changes, filter_actions, home, language, manual, overview
 from .health import metrics, probes
 
 admin.site.site_header = "xcube-hub"
@@ -18,6 +18,7 @@ admin.site.enable_nav_sidebar = False  # tables need the width
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("overview/", overview.overview, name="overview"),
     path("docs/", manual.docs, name="docs"),
     path("docs/<slug:name>/", manual.docs_page, name="docs-page"),
     path("changes", changes.changes, name="changes"),

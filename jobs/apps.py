@@ -13,17 +13,29 @@ class JobsConfig(AppConfig):
         from accounts import user_counts
         from accounts.deletion import also
         from accounts.notices import kinds
+        from accounts.units import purposes
         from hubsite.console import changes, navigation, saved_filters, slots
         from hubsite.console.navigation import Entry
+        from hubsite.console.overview import Panel
+        from hubsite.console.overview import register as register_panel
         from hubsite.console.saved_filters import FilteredPage
         from hubsite.coordination import queues, ticks
         from hubsite.engines import followers
 
-        from . import checks, dashboard, deletion, health, metrics, notices, person  # noqa: F401
+        from . import (  # noqa: F401
+            checks,
+            dashboard,
+            deletion,
+            health,
+            metrics,
+            notices,
+            person,
+            spending,
+        )
         from .discovery import keeping
         from .following import make_follower
         from .models import Job
-        from .pages import cubes, offer, shared
+        from .pages import cubes, offer, overview, shared
         from .results import sharing
 
         ticks.every(5, "jobs.tasks.sweep")
@@ -48,6 +60,9 @@ class JobsConfig(AppConfig):
         slots.fill("dashboard", "jobs/dashboard.html", dashboard.of_jobs)
         slots.fill("person", "jobs/person.html", person.of_person)
         user_counts.register("running", _("Jobs running"), Job.objects.active)
+        slots.fill("overview-actions", "jobs/new_cube_button.html", overview.actions)
+        register_panel(Panel("cubes", "jobs/overview.html", overview.cubes_panel, position=10))
+        purposes.register(spending.PURPOSE)
         changes.watch("jobs", cubes.cursor)
         kinds.register(*notices.KINDS.values())
         sharing.register(shared.show)

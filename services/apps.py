@@ -10,20 +10,32 @@ class ServicesConfig(AppConfig):
     def ready(self) -> None:
         from accounts.deletion import also
         from accounts.notices import kinds
+        from accounts.units import purposes
         from hubsite.api import cors
         from hubsite.console import changes, navigation, slots
         from hubsite.console.navigation import Entry
+        from hubsite.console.overview import Panel
+        from hubsite.console.overview import register as register_panel
         from hubsite.coordination import queues, ticks
         from hubsite.engines import followers
         from jobs import output_changes
 
-        from . import checks, dashboard, deletion, health, metrics, notices, person  # noqa: F401  (registers the checks)
+        from . import (  # noqa: F401  (registers the checks)
+            checks,
+            dashboard,
+            deletion,
+            health,
+            metrics,
+            notices,
+            person,
+            spending,
+        )
         from .access import sharing
         from .following import make_follower
         from .geoserver import deletion as geoserver_deletion
         from .geoserver import health as geoserver
+        from .pages import overview, viewers
         from .pages import sharing as shared_pages
-        from .pages import viewers
         from .xcube_server import live
 
         ticks.every(5, "services.tasks.sweep")
@@ -49,6 +61,10 @@ class ServicesConfig(AppConfig):
         slots.fill("dashboard", "services/dashboard.html", dashboard.of_services)
         slots.fill("person", "services/person.html", person.of_person)
         slots.fill("job-actions", "services/open_in_viewer.html", viewers.viewer_button)
+        register_panel(
+            Panel("services", "services/overview.html", overview.services_panel, position=20)
+        )
+        purposes.register(spending.PURPOSE)
         changes.watch("services", viewers.cursor)
         followers.register("services", make_follower)
         output_changes.listen(live.output_changed)

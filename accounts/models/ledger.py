@@ -147,6 +147,10 @@ class LedgerEntry(models.Model):
         indexes = [
             models.Index(fields=["user", "-id"], name="ledger_user_newest"),
             models.Index(fields=["reference"], name="ledger_reference"),
+            # Statements are read by it alone, however many entries a user has.
+            models.Index(
+                fields=["user", "created_at", "kind", "delta_total"], name="ledger_user_time"
+            ),
         ]
         constraints = [
             models.CheckConstraint(

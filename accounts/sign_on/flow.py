@@ -20,7 +20,7 @@ from hubsite.web.addresses import absolute_url
 from .documents import publisher
 
 STATES = "oidc_states"
-DEFAULT_PAGE = "home"
+DEFAULT_PAGE = "overview"
 
 
 @dataclass(frozen=True)

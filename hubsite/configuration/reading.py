@@ -116,6 +116,15 @@ def public_url(text: str) -> str:
     return value
 
 
+def contact(text: str) -> str:
+    """An e-mail address, or the URL of a page."""
+    value = text.strip()
+    is_email = re.fullmatch(r"[^@\s<>\"']{1,64}@[A-Za-z0-9.-]{1,190}", value)
+    if not is_email and not (value.startswith("https://") and urlsplit(value).hostname):
+        raise ValueError("expected an e-mail address, or a URL that begins with https://")
+    return value
+
+
 def level(text: str) -> str:
     return text.upper()
 

@@ -8,6 +8,7 @@ from hubsite.configuration.reading import (
     BASE_DIR,
     boolean,
     comma_list,
+    contact,
     folder,
     level,
     public_url,
@@ -87,6 +88,15 @@ class SiteSettings(Room):
     )
     """Base of the links that the hub gives out, without `/api/v2`. If it has a path, as
     `https://example.org/hub`, the proxy must remove that path from requests."""
+
+    contact: str = setting(
+        "XCUBE_HUB_CONTACT",
+        contact,
+        "",
+        default_text="none",
+    )
+    """Whom users ask: an e-mail address, or the address of a page (https://…). Pages show it
+    where somebody needs an operator: to get in, to get units, when something has failed."""
 
     allowed_hosts: list[str] = setting(
         "XCUBE_HUB_ALLOWED_HOSTS",

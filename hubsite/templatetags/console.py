@@ -9,7 +9,9 @@ from django import template
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 
+from hubsite.configuration.site import hub
 from hubsite.console import saved_filters as filters
 from hubsite.console import slots
 from hubsite.console.changes import cursor_of
@@ -57,6 +59,17 @@ def saved_filters(context: Any, page: str) -> dict[str, Any]:
         "most": filters.MOST_NAME_CHARACTERS,
         "action_url": reverse("saved-filters", args=[page]),
     }
+
+
+@register.simple_tag
+def contact() -> SafeString | str:
+    """Whom users ask: a link to what `XCUBE_HUB_CONTACT` says, or words if it says nothing."""
+    if not hub.contact:
+        return _("the operators of this hub")
+    is_page = hub.contact.startswith("https://")
+    href = hub.contact if is_page else f"mailto:{hub.contact}"
+    shown = hub.contact.removeprefix("https://") if is_page else hub.contact
+    return format_html('<a href="{}">{}</a>', href, shown)
 
 
 @register.filter

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import LedgerEntry, Share
 from accounts.notices.links import unsubscribe_link
@@ -33,6 +34,7 @@ from .people import (
     share_all,
 )
 
+MONTH = f"{timezone.now():%Y-%m}"
 SessionOf = Callable[[Any], str]
 ADMIN_LISTS = (
     "jobs_job",
@@ -77,7 +79,10 @@ def test_pages_of_a_person(looks: Looks, session_of: SessionOf):
         session,
         [
             ("home-signed-in", "/"),
+            ("overview", reverse("overview")),
             ("account", reverse("account")),
+            ("units", reverse("units")),
+            ("statement", f"{reverse('statement', args=[MONTH])}?with=set-aside"),
             ("cubes", reverse("cubes")),
             ("new-cube", f"{reverse('new-cube')}?dataset=demo.zarr&x1=1&y1=50&x2=5&y2=52"),
             ("services", reverse("services")),
@@ -106,15 +111,22 @@ def test_pages_of_a_person(looks: Looks, session_of: SessionOf):
 def test_pages_of_a_new_person(looks: Looks, session_of: SessionOf):
     new = session_of(make_user("new@example.org", permissions=["manage:cubegens"]))
     nobody = session_of(make_user("nobody@example.org"))
-    paths = [reverse(name) for name in ("cubes", "services", "account", "notices", "webhooks")]
-    names = [f"{name}-empty" for name in ("cubes", "services", "account", "notices", "webhooks")]
+    pages = ("cubes", "services", "account", "notices", "webhooks", "overview", "units")
+    paths, names = [reverse(name) for name in pages], [f"{name}-empty" for name in pages]
     looks.see(new, zip(names, paths, strict=True))
     program = device_flow.ask(
         client_id="xcube-hub-login", name="notebook" * 12, scope="", address="2001:db8::17"
     )
     asked = f"{reverse('device')}?user_code={program.user_code}"
     looks.see(new, [("device", reverse("device")), ("device-asked", asked)])
-    looks.see(nobody, [("cubes-without-a-right", paths[0]), ("device-without-a-right", asked)])
+    looks.see(
+        nobody,
+        [
+            ("cubes-without-a-right", paths[0]),
+            ("overview-without-a-right", reverse("overview")),
+            ("device-without-a-right", asked),
+        ],
+    )
     looks.see(nobody, [("error-403", "/admin/accounts/user/")], status=200)
     looks.assert_fine()
 
@@ -130,6 +142,8 @@ def test_long_and_hostile_texts(looks: Looks, session_of: SessionOf):
             ("hostile-cubes", reverse("cubes")),
             ("hostile-services", reverse("services")),
             ("hostile-account", reverse("account")),
+            ("hostile-overview", reverse("overview")),
+            ("hostile-statement", f"{reverse('statement', args=[MONTH])}?with=set-aside"),
             ("hostile-notices", reverse("notices")),
             ("hostile-webhooks", reverse("webhooks")),
             ("hostile-webhook", reverse("webhook", args=[mallory.webhooks.get().webhook_id])),

@@ -66,7 +66,7 @@ def test_each_provider_for_browsers_is_offered(hub, client):
 
 def test_the_only_way_is_taken_without_asking(hub, client):
     hub(EDC, password_login=False)
-    assert client.get(LOGIN).url == "/oidc/edc/?next=%2F"
+    assert client.get(LOGIN).url == "/oidc/edc/?next=%2Foverview%2F"
     assert client.get(f"{LOGIN}?ended=1").status_code == 200  # or it would go round and round
 
 
@@ -182,12 +182,12 @@ def test_switched_off_no_password_helps_and_sessions_by_password_end(hub, client
     ("given", "leads_to"),
     [
         ("/admin/accounts/", "/admin/accounts/"),
-        ("https://mallory.example.org/", "/"),
-        ("//mallory.example.org/", "/"),
-        ("/\\mallory.example.org/", "/"),
-        ("javascript:alert(1)", "/"),
-        ("/" + "x" * 3000, "/"),
-        ("", "/"),
+        ("https://mallory.example.org/", "/overview/"),
+        ("//mallory.example.org/", "/overview/"),
+        ("/\\mallory.example.org/", "/overview/"),
+        ("javascript:alert(1)", "/overview/"),
+        ("/" + "x" * 3000, "/overview/"),
+        ("", "/overview/"),
     ],
 )
 def test_one_is_sent_on_within_the_hub_only(hub, client, operator, given, leads_to):

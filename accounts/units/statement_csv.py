@@ -1,0 +1,38 @@
+"""Entries of the ledger as CSV, for spreadsheets; a line at a time."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+
+from django.db.models import QuerySet
+
+from hubsite.spreadsheet import cell
+
+from ..models import LedgerEntry
+
+COLUMNS = {
+    "time": "created_at",
+    "kind": "kind",
+    "units": "delta_total",
+    "set_aside": "delta_reserved",
+    "units_in_all_after": "total_after",
+    "set_aside_after": "reserved_after",
+    "for": "reference",
+    "reason": "reason",
+}
+
+
+class _Line:
+    """What csv's writer writes to: it gives the line back."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def lines(entries: QuerySet[LedgerEntry]) -> Iterator[str]:
+    """CSV (RFC 4180); times in UTC. No cell is a formula, because reasons are typed by people."""
+    writer = csv.writer(_Line())
+    yield writer.writerow(COLUMNS)
+    for at, *rest in entries.values_list(*COLUMNS.values()).iterator(chunk_size=2000):
+        yield writer.writerow([at.isoformat(), *(cell(value) for value in rest)])
