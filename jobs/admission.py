@@ -158,13 +158,10 @@ def _write(submission: Submission, job_id: str, resolved: ResolvedRequest, quote
             kind=Kind.BUSY,
             retry_after_s=60,
         )
-    claims = _claims(user, resolved)
-    if any(format_of(data_id) == "levels" for data_id in claims):
+    if any(format_of(data_id) == "levels" for data_id in _claims(user, resolved)):
         # The database cannot hold apart the pyramid of one job and the cube of another.
         lock.hold(LEVELS_LOCK)
-    exists = (quoted.estimate.output_exists, quoted.estimate.levels_exist)
-    for (data_id, claim), is_there in zip(claims.items(), exists, strict=False):
-        _check_output(user, data_id, claim, resolved, began=quoted.began, is_there=bool(is_there))
+    claims = check_outputs(user, resolved, quoted)
     claim, levels_claim = [*claims.values(), ""][:2]
     input_store, input_data_id = resolved.first_input
     job = Job.objects.create(
@@ -265,6 +262,18 @@ def _check_limit(submission: Submission, quoted: Quote) -> None:
             required=quoted.units,
             available=ledger.available(submission.user),
         )
+
+
+def check_outputs(user: Any, resolved: ResolvedRequest, quoted: Quote) -> dict[str, str]:
+    """Check that the user may write what the request would write. Raises Refused.
+
+    The claims on the cube and, if one is asked for, on its pyramid, by data id.
+    """
+    claims = _claims(user, resolved)
+    exists = (quoted.estimate.output_exists, quoted.estimate.levels_exist)
+    for (data_id, claim), is_there in zip(claims.items(), exists, strict=False):
+        _check_output(user, data_id, claim, resolved, began=quoted.began, is_there=bool(is_there))
+    return claims
 
 
 def _check_output(

@@ -22,9 +22,13 @@
 
   // The price
 
+  // What the hub said of the submitted form stays beside a field until that is changed.
+  const submitted = new Set([...form.querySelectorAll("[data-field]")].filter((part) => part.querySelector(".about .fault")));
+  form.addEventListener("input", (event) => submitted.delete(event.target.closest("[data-field]")));
+
   function showFaults() {
     for (const part of form.querySelectorAll("[data-field]")) {
-      if (price.contains(part)) continue;
+      if (price.contains(part) || submitted.has(part)) continue;
       const about = part.querySelector(".about");
       about.dataset.hint ??= about.querySelector(".hint")?.textContent ?? "";
       const fault = price.querySelector(`[data-field="${part.dataset.field}"] span`);
@@ -150,6 +154,23 @@
     return ["", "EPSG:4326", "CRS84", "OGC:CRS84", "WGS84"].includes(field("crs").value.trim().toUpperCase());
   }
 
+  // Rings that go around the date line (Fiji) would be drawn across the whole map.
+  function mendDateLine(outline, geom) {
+    const goesAround = (ring) => ring.some(([lon, lat], at) =>
+      at > 0 && Math.abs(lon - ring[at - 1][0]) > 180 && Math.abs(lat) < 85);
+    const moved = (ring) => ring.map(([lon, lat]) => [lon < 0 ? lon + 360 : lon, lat]);
+    for (const feature of outline.getFeatures()) {
+      const shape = feature.getGeometry();
+      const polygons = shape.getType() === "Polygon" ? [shape.getCoordinates()] : shape.getCoordinates();
+      if (!polygons.some((rings) => goesAround(rings[0]))) continue;
+      feature.setGeometry(new geom.MultiPolygon(polygons.flatMap((rings) => {
+        if (!goesAround(rings[0])) return [rings];
+        const east = rings.map(moved);
+        return [east, east.map((ring) => ring.map(([lon, lat]) => [lon - 360, lat]))];
+      })));
+    }
+  }
+
   function makeMap() {
     const { Map: OlMap, View, layer, source, style, format, geom, Feature, interaction, control } = ol;
     const lines = new style.Style({
@@ -164,6 +185,7 @@
       url: place.dataset.outline,
       format: new format.TopoJSON({ dataProjection: "EPSG:4326" }),
     });
+    outline.on("featuresloadend", () => mendDateLine(outline, geom));
     const drawn = new source.Vector();
     const extents = new source.Vector();
     const extentStyle = new style.Style({

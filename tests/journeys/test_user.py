@@ -19,12 +19,13 @@ def grant(hub, email: str, units: int = 5000) -> None:
 def draw_area(page) -> None:
     """Two corners on the map, by mouse."""
     page.get_by_role("button", name="Draw an area").click()
-    place = page.locator("#map").bounding_box()
+    chart = page.locator("#map")
+    place = chart.bounding_box()
     assert place
-    x, y, width, height = place["x"], place["y"], place["width"], place["height"]
-    page.mouse.click(x + width * 0.4, y + height * 0.35)
-    page.mouse.move(x + width * 0.6, y + height * 0.65)
-    page.mouse.click(x + width * 0.6, y + height * 0.65)
+    for part in (0.35, 0.65):
+        at = {"x": place["width"] * part, "y": place["height"] * part}
+        chart.hover(position=at)
+        chart.click(position=at)
 
 
 def test_from_the_sign_on_to_a_shared_cube(hub, visitor):
@@ -38,6 +39,8 @@ def test_from_the_sign_on_to_a_shared_cube(hub, visitor):
     page.get_by_label("Dataset").fill("demo.zarr")
     page.get_by_label("Dataset").press("Tab")
     page.get_by_role("checkbox", name="chl").check()
+    page.get_by_label("From").fill("2020-01-02")
+    page.get_by_label("To", exact=True).fill("2020-01-02")
     price = page.locator("#price")
     expect(price.locator(".price-units")).to_be_visible()
     of_all = int(price.locator(".price-units strong").inner_text().replace(",", ""))
@@ -60,7 +63,7 @@ def test_from_the_sign_on_to_a_shared_cube(hub, visitor):
     # She shares it with Bob, who sees it.
     bob = visitor("bob", "cube-user")
     ann.start_counting(cube)
-    page.get_by_text("Share this cube").click()
+    page.locator("#sharing summary").click()
     page.get_by_label("E-mail").fill(bob.email)
     ann.click(role="button", name="Share")
     expect(page.locator("#sharing")).to_contain_text(bob.email)

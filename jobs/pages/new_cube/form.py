@@ -7,7 +7,11 @@ A form that begins with an earlier job changes that job's request: what the form
 from __future__ import annotations
 
 import copy
+import json
+import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Any
 
 from django import forms
@@ -135,6 +139,10 @@ class NewCubeForm(forms.Form):
         for fault in faults:
             field = field_of(fault.field)
             message = fault.message if field else str(fault)
+            if field == "name" and message.startswith(("exists", "is ", "holds ")):
+                message = f"a cube of this name {message}".replace(
+                    "set output_config.replace to true", f"choose “{self['replace'].label}”"
+                )
             self.add_error(field, _sentence(message))
             placed = True
         if not placed:
@@ -171,15 +179,41 @@ def initial_of(document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def differences(before: Any, after: Any, path: str = "") -> list[tuple[str, Any, Any]]:
-    """What differs between two requests: (field, before, after); None where it is absent."""
+def differences(
+    before: Any, after: Any, path: str = ""
+) -> list[tuple[str, str | None, str | None]]:
+    """What differs between two requests: (field, before, after), in words; None if absent."""
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         return [
             found
             for key in dict.fromkeys([*before, *after])
             for found in differences(before.get(key), after.get(key), f"{path}.{key}".strip("."))
         ]
-    return [] if before == after else [(path, before, after)]
+    return [] if before == after else [(path, _words(before), _words(after))]
+
+
+def _words(value: Any) -> str | None:
+    """A value of a request as people read it."""
+    if isinstance(value, list):
+        return ", ".join("open" if it is None else str(it) for it in value)
+    if isinstance(value, bool | Mapping):
+        return json.dumps(value)
+    return None if value is None else str(value)
+
+
+def name_of(dataset: str, now: datetime) -> str:
+    """A name for a cube that its user did not name: of the dataset and the time."""
+    stem = PurePosixPath(dataset).name.partition(".")[0]
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-")[:60] or "cube"
+    return f"{stem}-{now:%Y%m%d-%H%M%S}.zarr"
+
+
+def next_name(name: str) -> str:
+    """A name for the next cube like this one: north.zarr, north-2.zarr, north-3.zarr."""
+    stem, dot, ending = name.partition(".")
+    numbered = re.fullmatch(r"(.+)-(\d{1,4})", stem)
+    first, number = (numbered[1], int(numbered[2]) + 1) if numbered else (stem, 2)
+    return f"{first}-{number}{dot}{ending}" if first else name
 
 
 def _first_input(document: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.cache import never_cache
@@ -23,7 +24,7 @@ from ...models import Job, JobDocument, State
 from ...stores.catalogue import StoresFileError, load_catalogue
 from ..cubes import check_may_generate, own_job
 from .copies import copies_of
-from .form import SHOWN, NewCubeForm, differences, initial_of
+from .form import SHOWN, NewCubeForm, differences, initial_of, name_of, next_name
 from .quoting import offer_of
 
 
@@ -41,6 +42,8 @@ class _FormView(View):
     def form(self, said: QueryDict | None = None) -> NewCubeForm:
         asked = self.request.GET
         initial = initial_of(self.base)
+        if self.like is not None:
+            initial["name"] = _name_like(self.like, initial["name"])
         initial |= {name: asked[name] for name in NewCubeForm.base_fields if name in asked}
         if "variables" in asked:
             initial["variables"] = asked.getlist("variables")
@@ -69,8 +72,13 @@ class NewCubePage(_FormView):
         form = self.form(request.POST)
         if not form.is_valid():
             return self._page(form, status=422)
+        document = form.request_document()
+        if not form.cleaned_data["name"]:
+            document["output_config"]["data_id"] = name_of(
+                form.cleaned_data["dataset"], timezone.now()
+            )
         try:
-            job = admission.admit(self.submission(form.request_document()))
+            job = admission.admit(self.submission(document))
         except Refused as refused:
             form.add_faults(refused.errors, otherwise=str(refused))
             return self._page(form, status=422)
@@ -116,6 +124,13 @@ def _earlier(request: HttpRequest) -> tuple[Job | None, dict[str, Any]]:
         )
     document = JobDocument.objects.filter(job=job).values_list("request", flat=True).first()
     return job, document or {}
+
+
+def _name_like(like: Job, name: str) -> str:
+    """The proposed name of a cube like an earlier one, whose own name may be taken."""
+    if name.startswith(like.job_id):
+        return ""
+    return name if like.state in (State.FAILED, State.CANCELLED) else next_name(name)
 
 
 def _stores() -> list[Any]:

@@ -54,6 +54,7 @@ def offer_of(submission: admission.Submission) -> Offer:
     """Ask for the price, which stores nothing. Raises Refused."""
     resolved = admission.parse(submission)
     quoted = admission.quote(resolved, who=submission.user.username)
+    admission.check_outputs(submission.user, resolved, quoted)
     described = quoted.estimate.result.get("dataset_descriptor") or {}
     dims = described.get("dims") or {}
     variables = described.get("data_vars") or {}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import re
+from datetime import datetime
 
 import pytest
 from django.test import Client
@@ -11,7 +13,7 @@ from django.test import Client
 from hubsite.refusals import Refused
 from jobs.estimates.asking import Estimate
 from jobs.models import Job, JobDocument, State
-from jobs.pages.new_cube.form import NewCubeForm, differences, field_of, initial_of
+from jobs.pages.new_cube.form import NewCubeForm, differences, field_of, initial_of, name_of
 from jobs.stores.catalogue import load_catalogue
 from tests.accounts.factories import make_user
 from tests.jobs.factories import make_job
@@ -114,8 +116,8 @@ def test_only_what_was_changed_differs():
     form = form_of(said, base=KEPT)
     assert form.is_valid(), form.errors
     assert differences(KEPT, form.request_document()) == [
-        ("cube_config.variable_names", None, ["chl", "sst"]),
-        ("output_config.write_params.levels", None, True),
+        ("cube_config.variable_names", None, "chl, sst"),
+        ("output_config.write_params.levels", None, "true"),
     ]
 
 
@@ -184,6 +186,41 @@ def test_a_valid_form_becomes_a_job(browser, user, estimates):
     job = Job.objects.get()
     assert answer.status_code == 302 and answer["Location"] == f"/cubes/{job.job_id}/"
     assert (job.owner, job.output_data_id, job.units) == (user, "north.zarr", 192)
+
+
+def test_who_gives_no_name_gets_one_that_can_be_read(browser, estimates):
+    browser.post("/cubes/new/", {**SAID, "dataset": "demo.zarr"})
+    assert re.fullmatch(r"demo-\d{8}-\d{6}\.zarr", Job.objects.get().output_data_id)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "stem"), [("a/b c/é.levels", "cube"), ("x/y z+.nc", "y-z"), ("q" * 99, "q" * 60)]
+)
+def test_a_name_has_only_what_every_store_takes(dataset, stem):
+    assert name_of(dataset, datetime(2026, 2, 3, 4, 5, 6)) == f"{stem}-20260203-040506.zarr"
+
+
+@pytest.mark.parametrize(
+    ("state", "name", "proposed"),
+    [
+        (State.SUCCEEDED, "north.zarr", "north-2.zarr"),
+        (State.SUCCEEDED, "north-9.levels", "north-10.levels"),
+        (State.FAILED, "north.zarr", "north.zarr"),
+        (State.SUCCEEDED, None, ""),
+    ],
+)
+def test_the_next_cube_is_not_to_have_a_taken_name(browser, user, state, name, proposed):
+    job = make_job(user, state=state, reason="DEADLINE" if state == State.FAILED else "")
+    output = {**FULL["output_config"], "data_id": name or f"{job.job_id}.zarr"}
+    JobDocument.objects.filter(job=job).update(request={**FULL, "output_config": output})
+    page = text(browser.get(f"/cubes/new/?like={job.job_id}"))
+    assert re.search(rf'name="name" id="id_name"[^>]* value="{proposed}"', page)
+
+
+def test_a_taken_name_is_told_with_the_price(browser, user, estimates):
+    browser.post("/cubes/new/", {**SAID, "name": "north.zarr"})
+    priced = text(browser.post("/cubes/new/price", {**SAID, "name": "north.zarr"}))
+    assert "A cube of this name is being written by another job." in priced
 
 
 def test_a_refusal_is_shown_and_what_was_typed_stays(browser, monkeypatch):
