@@ -14,12 +14,14 @@ class AccountsConfig(AppConfig):
         from hubsite.coordination import queues, ticks
 
         from . import checks, metrics, people_board  # noqa: F401  (registers the checks)
+        from .leaks import kinds as leaks
         from .notices import kinds, reading
         from .pages import overview, sharing
         from .sharing import waiting
         from .units import dashboard
 
         metrics.register()
+        leaks.register()
         kinds.register(
             kinds.UNITS_LOW,
             kinds.UNITS_EXPIRE,

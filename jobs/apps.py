@@ -12,6 +12,7 @@ class JobsConfig(AppConfig):
 
         from accounts import user_counts
         from accounts.deletion import also
+        from accounts.leaks import finding
         from accounts.notices import kinds
         from accounts.units import purposes
         from hubsite.console import changes, navigation, saved_filters, slots
@@ -27,6 +28,7 @@ class JobsConfig(AppConfig):
             dashboard,
             deletion,
             health,
+            leaks,
             metrics,
             notices,
             person,
@@ -58,6 +60,7 @@ class JobsConfig(AppConfig):
         saved_filters.register(FilteredPage("cubes", "cubes", cubes.may_list))
         slots.fill("home", "jobs/stores_of_home.html", offer.offered_stores)
         slots.fill("dashboard", "jobs/dashboard.html", dashboard.of_jobs)
+        finding.register(leaks.RUN, leaks.find, leaks.revoke)
         slots.fill("person", "jobs/person.html", person.of_person)
         user_counts.register("running", _("Jobs running"), Job.objects.active)
         slots.fill("overview-actions", "jobs/new_cube_button.html", overview.actions)

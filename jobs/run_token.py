@@ -6,13 +6,13 @@ import hmac
 
 from django.utils.crypto import salted_hmac
 
-_PREFIX = "run."
+PREFIX = "run."
 
 
 def run_token(job_id: str, attempt: int) -> str:
     """The token of one attempt of a job."""
     digest = salted_hmac("jobs.run_token", f"{job_id}:{attempt}", algorithm="sha256")
-    return _PREFIX + digest.hexdigest()
+    return PREFIX + digest.hexdigest()
 
 
 def is_run_token(token: str, job_id: str, attempt: int) -> bool:

@@ -9,6 +9,7 @@ class ServicesConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.deletion import also
+        from accounts.leaks import finding
         from accounts.notices import kinds
         from accounts.units import purposes
         from hubsite.api import cors
@@ -25,6 +26,7 @@ class ServicesConfig(AppConfig):
             dashboard,
             deletion,
             health,
+            leaks,
             metrics,
             notices,
             person,
@@ -59,6 +61,8 @@ class ServicesConfig(AppConfig):
         metrics.register()
         navigation.register(Entry("Services", "services", 20, navigation.signed_in))
         slots.fill("dashboard", "services/dashboard.html", dashboard.of_services)
+        finding.register(leaks.SESSION, leaks.find_sessions, leaks.end_session)
+        finding.register(leaks.TICKET, leaks.find_tickets, leaks.tear_ticket)
         slots.fill("person", "services/person.html", person.of_person)
         slots.fill("job-actions", "services/open_in_viewer.html", viewers.viewer_button)
         register_panel(

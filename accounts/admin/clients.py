@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -10,6 +12,7 @@ from django.http import HttpRequest
 from ..models import AccessToken, Client
 from ..tokens.hub_tokens import revoke_tokens
 from .base import OperatorAdmin, ReadOnlyAdmin, operates
+from .leaked import LeakedPages
 from .roles import scope_choices
 
 
@@ -54,7 +57,7 @@ class ClientAdmin(OperatorAdmin):
 
 
 @admin.register(AccessToken)
-class AccessTokenAdmin(ReadOnlyAdmin):
+class AccessTokenAdmin(LeakedPages, ReadOnlyAdmin):
     actions = ["revoke"]
     list_display = [
         "jti",
@@ -73,3 +76,6 @@ class AccessTokenAdmin(ReadOnlyAdmin):
     @admin.action(description="Revoke the selected tokens", permissions=["operate"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[AccessToken]) -> None:
         messages.success(request, f"{revoke_tokens(queryset)} revoked.")
+
+    def get_urls(self) -> list[Any]:
+        return [*self.leaked_urls(), *super().get_urls()]

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
@@ -26,6 +27,9 @@ from ..models.client import new_hex_id
 
 _FAST = "hmac-sha256$"
 _SALT = "accounts.Client.secret"
+SLOW_TRIES = 8
+"""How many slow hashes one pasted text may cost; each takes some tenths of a second."""
+
 _GENERATED_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -98,6 +102,33 @@ def replace_secret(client: Client, new: NewSecret) -> None:
 def find_client(client_id: str) -> Client | None:
     """The client with its owner, usable or not."""
     return Client.objects.select_related("owner").filter(client_id=client_id).first()
+
+
+def find_by_secret(words: Sequence[str]) -> dict[str, Client]:
+    """The clients whose secret is among these words, by that word.
+
+    A secret that was given has a slow hash with a salt. It is found only if the client's id is
+    among the words too, and only a few are tried.
+    """
+    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    by_hash = {_fast_hash(word, key): word for word in words for key in keys}
+    rows = Client.objects.select_related("owner").filter(
+        Q(secret_hash__in=by_hash) | Q(client_id__in=words)
+    )
+    found, tries = {}, SLOW_TRIES
+    for client in rows:
+        if client.secret_hash.startswith(_FAST):
+            if word := by_hash.get(client.secret_hash):
+                found[word] = client
+            continue
+        for word in words:
+            if word == client.client_id or word in found or tries == 0:
+                continue
+            tries -= 1
+            if check_password(word, client.secret_hash):
+                found[word] = client
+                break
+    return found
 
 
 def check_is_slow(client: Client | None, client_id: str) -> bool:

@@ -111,7 +111,7 @@ def ask(*, client_id: str, name: str, scope: str, address: str) -> Asked:
     )
     secret = secrets.token_urlsafe(32)
     row = DeviceRequest(
-        code_hash=_hash(secret),
+        code_hash=hash_of_code(secret),
         client_id=client_id,
         name=name,
         address=address[:45],
@@ -177,7 +177,7 @@ def deny(row: DeviceRequest) -> bool:
 
 def poll(device_code: str, *, client_id: str) -> tuple[AccessToken, str]:
     """The token, once. Raises NotYet as long as there is none, or if there will be none."""
-    row = _BY_HASH.first(code_hash=_hash(device_code))
+    row = _BY_HASH.first(code_hash=hash_of_code(device_code))
     if row is None or row.client_id != client_id:
         raise NotYet("invalid_grant", "The device_code is unknown, or was used already.")
     if row.expires_at <= timezone.now():
@@ -233,5 +233,5 @@ def _redeem(row: DeviceRequest) -> tuple[AccessToken, str]:
         raise NotYet("access_denied", str(refused)) from None
 
 
-def _hash(device_code: str) -> str:
+def hash_of_code(device_code: str) -> str:
     return hashlib.sha256(device_code.encode("utf-8", "replace")).hexdigest()

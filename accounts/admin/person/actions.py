@@ -85,14 +85,15 @@ def switch(model_admin: ModelAdmin, request: HttpRequest, user: User) -> HttpRes
 def revoke(model_admin: ModelAdmin, request: HttpRequest, user: User) -> HttpResponse | None:
     """Revoke one thing of the user: `token=<jti>`, `client=<client id>` or `share=<number>`."""
     revoked = None
-    if jti := request.POST.get("token", "")[:32]:
+    asked = {name: text.replace("\0", "") for name, text in request.POST.items()}
+    if jti := asked.get("token", "")[:32]:
         row = user.access_tokens.filter(jti=jti).first()
         if row is not None and revoke_tokens(user.access_tokens.filter(pk=row.pk)):
             revoked = row
-    elif client_id := request.POST.get("client", "")[:255]:
+    elif client_id := asked.get("client", "")[:255]:
         client = Client.objects.filter(owner=user, client_id=client_id).first()
         revoked = client if client is not None and client.revoke() else None
-    elif (share_id := request.POST.get("share", "")[:18]).isdecimal():
+    elif (share_id := asked.get("share", "")[:18]).isdecimal():
         share = Share.objects.filter(owner=user, pk=int(share_id)).first()
         revoked = share if share is not None and giving.withdraw(share, by=request.user) else None
     if revoked is None:
