@@ -34,6 +34,7 @@ from .models import (
     State,
     new_job_id,
 )
+from .prediction.durations import size_class_of
 from .request import ResolvedRequest, parse_request
 from .request.accessors import format_of
 from .request.parameters import LEVELS
@@ -172,6 +173,7 @@ def _write(submission: Submission, job_id: str, resolved: ResolvedRequest, quote
         engine=hub.engine,
         deadline_s=hub.job_deadline_s,
         memory_bytes=hub.job_memory_bytes,
+        size_class=size_class_of(quoted.size.cells),
         has_user_code=resolved.has_user_code,
         uses_own_store=resolved.uses_own_store,
         can_remove_output=resolved.can_remove_output,

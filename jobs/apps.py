@@ -46,6 +46,7 @@ class JobsConfig(AppConfig):
         ticks.on_demand("jobs.tasks.remove_outputs", queue=queues.OUTSIDE)
         ticks.every(60, "jobs.tasks.count_hours", queue=queues.OUTSIDE)
         ticks.every(60, "jobs.tasks.rerun_due", queue=queues.OUTSIDE)
+        ticks.every(5, "jobs.tasks.forecast_starts", queue=queues.OUTSIDE)
         ticks.on_demand("jobs.tasks.refresh_stores", queue=queues.OUTSIDE)
         ticks.housekeeping("jobs.tasks.forget_stores", deletes=True)
         ticks.housekeeping("jobs.tasks.forget_code", deletes=True)

@@ -147,7 +147,7 @@ class JobBook(Book[RunFact]):
             return self._finish(job, fact)
         if fact.phase == Phase.STUCK:
             return abandon(job, fact)
-        show_why(job, fact.message or "")
+        show_why(job, fact)
         return False
 
     def _finish(self, job: Job, fact: RunFact) -> bool:
@@ -253,10 +253,18 @@ def _is_recorded(job: Job, fact: RunFact) -> bool:
     return is_same and is_begun and job.message == (fact.message or "")
 
 
-def show_why(job: Job, message: str) -> None:
+def show_why(job: Job, fact: RunFact) -> None:
     """Show the owner what the run is waiting for, as long as it waits."""
+    message = fact.message or ""
     if job.message != message:
-        Job.objects.filter(pk=job.pk, state=job.state).update(message=message)
+        rows = Job.objects.filter(pk=job.pk, state=job.state)
+        rows.update(message=message, pending_reason=_pending_reason(job, fact))
+
+
+def _pending_reason(job: Job, fact: RunFact) -> str:
+    """Why the run has not begun; "" while all is as it should be."""
+    is_known = job.state == State.LAUNCHED and fact.message and fact.reason in Reason.values
+    return str(fact.reason) if is_known else ""
 
 
 def abandon(job: Job, fact: RunFact) -> bool:

@@ -14,6 +14,13 @@ from hubsite.engines import base as engines
 
 from .discovery.rows import StoreDescription, StoreListing, StoreListingPart  # noqa: F401
 from .levels import levels_name
+from .prediction.rows import (  # noqa: F401
+    LearntDuration,
+    LearntUntil,
+    OpenPrediction,
+    PredictionErrors,
+    QueueForecast,
+)
 
 XCUBE_GEN = "xcube_gen"
 """The name of cube generation among the services of the hub (`GET /services`)."""
@@ -145,6 +152,11 @@ class Job(models.Model):
     attempt = models.PositiveSmallIntegerField(default=1)
     deadline_s = models.PositiveIntegerField(help_text="Longest run, in seconds.")
     memory_bytes = models.BigIntegerField(help_text="Most private memory of the run, in bytes.")
+    size_class = models.PositiveSmallIntegerField(
+        default=0,
+        db_default=0,
+        help_text="About how many values it writes: one more for each four-fold.",
+    )
     has_user_code = models.BooleanField(default=False)
     uses_own_store = models.BooleanField(
         default=False, help_text="Reads or writes a store of its owner's own."
@@ -189,6 +201,14 @@ class Job(models.Model):
     )
     seen_at = models.DateTimeField(
         null=True, blank=True, help_text="When its object was first seen in the engine."
+    )
+    pending_reason = models.CharField(
+        max_length=14,
+        choices=Reason,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Why its run, which was made, has not begun, as far as the engine says.",
     )
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)

@@ -13,6 +13,7 @@ from hubsite.health import heartbeat
 from . import history, launching, outputs, quicklooks, removal, repeating
 from .discovery import keeping, listing
 from .models import IdempotencyKey, Job, JobDocument
+from .prediction import forecasting
 
 
 def remove_soon(jobs: Iterable[Job]) -> None:
@@ -41,6 +42,11 @@ def remove_outputs() -> None:
 def rerun_due() -> None:
     """Submit failed jobs again that operators chose. It waits for estimates."""
     repeating.rerun_due()
+
+
+def forecast_starts() -> None:
+    """Work out places and expected starts of the jobs that wait."""
+    forecasting.forecast_all()
 
 
 def refresh_stores() -> None:

@@ -38,7 +38,7 @@ class CoolDown:
         """Do not call the target for `seconds`, if given, else for the whole cool-down."""
         length = self.seconds if seconds is None else min(seconds, self.seconds)
         Lock.objects.update_or_create(
-            name=self._name(target), defaults={"expires_at": Now() + timedelta(seconds=length)}
+            name=self.name_of(target), defaults={"expires_at": Now() + timedelta(seconds=length)}
         )
 
     @contextmanager
@@ -48,7 +48,7 @@ class CoolDown:
         The cool-down begins at once, and ends early only if the block succeeds. So it also works
         if the process is killed. The block must take less time than the cool-down.
         """
-        name = self._name(target)
+        name = self.name_of(target)
         Lock.objects.get_or_create(name=name)
         length = timedelta(seconds=self.seconds)
         free = Lock.objects.filter(is_over("expires_at", longest=length), name=name)
@@ -60,19 +60,24 @@ class CoolDown:
 
     def end(self, target: str) -> None:
         """End the cool-down, because the target answers again."""
-        Lock.objects.filter(self._lasts, name=self._name(target)).update(expires_at=Now())
+        Lock.objects.filter(self._lasts, name=self.name_of(target)).update(expires_at=Now())
 
     def is_on(self, target: str) -> bool:
-        return Lock.objects.filter(self._lasts, name=self._name(target)).exists()
+        return Lock.objects.filter(self._lasts, name=self.name_of(target)).exists()
 
     def is_on_for(self, column: str) -> Exists:
         """For a query: whether there is a cool-down of the target that a row names in `column`."""
-        name = Concat(Value(self._name("")), OuterRef(column))
+        name = Concat(Value(self.name_of("")), OuterRef(column))
+        return Exists(Lock.objects.filter(self._lasts, name=name))
+
+    def is_on_under(self, name: str) -> Exists:
+        """For a query that is compiled once: whether the cool-down of this `name_of` is on."""
         return Exists(Lock.objects.filter(self._lasts, name=name))
 
     @property
     def _lasts(self):
         return lies_ahead("expires_at", longest=timedelta(seconds=self.seconds))
 
-    def _name(self, target: str) -> str:
+    def name_of(self, target: str) -> str:
+        """The name of its row."""
         return f"cool-down-{self.work}-{target}"

@@ -84,7 +84,28 @@ def _progress(sender: str, part: float, elapsed: float) -> dict[str, Any]:
     }
 
 
-QUEUED = {**_SUMMARY, "output": [], "progress": []}
+QUEUED = {
+    **_SUMMARY,
+    "output": [],
+    "progress": [],
+    "waiting": {
+        "cause": "NO_PLACE",
+        "text": "All 8 places are taken.",
+        "remedy": "It starts when places become free. Users take turns, so one who has few jobs "
+        "waits least.",
+        "own_before": 0,
+        "place": 3,
+        "is_place_exact": True,
+        "queue_length": 27,
+        "start": {
+            "earliest": "2026-11-23T14:06:05.000000Z",
+            "latest": "2026-11-23T14:11:42.000000Z",
+            "confidence": 0.9,
+        },
+        "start_is_unknown_because": None,
+        "as_of": "2026-11-23T14:03:08.120000Z",
+    },
+}
 RUNNING = {
     **_SUMMARY,
     "job_status": {**_STATUS, "active": 1, "start_time": _STARTED},

@@ -11,6 +11,7 @@ from jobs.settings import hub
 
 from ..admission import Quote
 from ..models import XCUBE_GEN, Job, Reason, State, levels_data_id
+from ..waiting import Waiting, waiting_of
 
 CANCELLED_STATUS_CODE = 409
 XCUBE_ERROR_STATUS_CODE = 400
@@ -56,7 +57,32 @@ def job_detail(job: Job, output: list[str]) -> dict[str, Any]:
     }
     if job.retry_of_id is not None:
         detail["retry_of"] = job.retry_of.job_id
+    if (waiting := waiting_of(job)) is not None:
+        detail["waiting"] = waiting_json(waiting)
     return detail
+
+
+def waiting_json(waiting: Waiting) -> dict[str, Any]:
+    """Why a job waits, its place, and when it will start as far as that can be said."""
+    start = waiting.start
+    return {
+        "cause": waiting.cause,
+        "text": waiting.text,
+        "remedy": waiting.remedy,
+        "own_before": waiting.own_before,
+        "place": waiting.place,
+        "is_place_exact": waiting.is_place_exact,
+        "queue_length": waiting.queue_length,
+        "start": {
+            "earliest": time_text(start.earliest),
+            "latest": time_text(start.latest),
+            "confidence": start.confidence,
+        }
+        if start.is_known
+        else None,
+        "start_is_unknown_because": str(start.unknown) or None,
+        "as_of": time_text(waiting.as_of),
+    }
 
 
 def submitted(job: Job) -> dict[str, Any]:

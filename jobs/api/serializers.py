@@ -15,6 +15,7 @@ from hubsite.api.serializers import ClosedSerializer, ProblemSerializer
 
 from .. import quicklooks
 from ..models import Reason, State
+from ..waiting import Cause
 
 RESULT_STATUSES = ("ok", "warning", "error")
 SENDERS = ("on_begin", "on_update", "on_end")
@@ -145,8 +146,49 @@ class CubegenSummarySerializer(serializers.Serializer):
     job_result = CubegenResultSerializer(required=False)
 
 
+class ExpectedStartSerializer(serializers.Serializer):
+    """The job starts between these times with this probability."""
+
+    earliest = time_field("Not before.")
+    latest = time_field("Not after.")
+    confidence = serializers.FloatField(
+        min_value=0, max_value=1, help_text="The part of jobs for which such intervals hold."
+    )
+
+
+class WaitingSerializer(serializers.Serializer):
+    """Why a job has not begun. Present while it is queued or being started."""
+
+    cause = serializers.ChoiceField(
+        choices=[cause.value for cause in Cause],
+        help_text="What it waits for; exactly one. More causes may be added.",
+    )
+    text = serializers.CharField(help_text="The cause in words.")
+    remedy = serializers.CharField(help_text="What helps, if anything does.")
+    own_before = count_field("Waiting jobs of your own that come first.")
+    place = serializers.IntegerField(
+        min_value=1,
+        allow_null=True,
+        help_text="Its number among all jobs that wait, in the order in which they are started. "
+        "Users take turns. Null if it is not known.",
+    )
+    is_place_exact = serializers.BooleanField(help_text="False: about this place.")
+    queue_length = serializers.IntegerField(
+        min_value=0, allow_null=True, help_text="How many jobs wait."
+    )
+    start = ExpectedStartSerializer(
+        allow_null=True, help_text="When it is expected to start; null if that cannot be said."
+    )
+    start_is_unknown_because = serializers.CharField(
+        allow_null=True, help_text="Why not, as the end of a sentence."
+    )
+    as_of = time_field("When the queue was looked at.", allow_null=True)
+
+
 class CubegenSerializer(CubegenSummarySerializer):
     """A job."""
+
+    waiting = WaitingSerializer(required=False)
 
     output = serializers.ListField(
         child=serializers.CharField(),

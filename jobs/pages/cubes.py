@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from django.contrib import messages
@@ -36,6 +37,8 @@ from .using import how_to_use
 ON_A_PAGE = 25
 LOG_LINES = 200
 LINES_AT_ONCE = 1000
+PLACE_EVERY_S = 20
+"""How often pages show the place and the predicted start of waiting jobs anew."""
 
 
 @method_decorator([never_cache, login_required], name="dispatch")
@@ -253,4 +256,5 @@ def cursor(user: Any) -> str:
     rows = live.values_list("pk", "state", "message", "progress")[:100]
     listed = Job.objects.owned_by(user).listed().order_by("-pk")
     newest = listed.values_list("pk", quicklooks.newest_of(user)).first()
-    return f"{newest} {list(rows)!r}"
+    waits = any(row[1] == State.QUEUED for row in rows)
+    return f"{newest} {list(rows)!r} {int(time.time() // PLACE_EVERY_S) if waits else ''}"

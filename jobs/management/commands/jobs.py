@@ -22,7 +22,9 @@ from hubsite.management.terminal_text import one_line
 from jobs import lifecycle, logs
 from jobs.api.presentation import job_detail, job_summary
 from jobs.models import Job, State
+from jobs.pages.start_words import start_in_words
 from jobs.tasks import remove_soon
+from jobs.waiting import waiting_of
 
 STATE_STYLES = {
     State.QUEUED: "cyan",
@@ -130,6 +132,8 @@ class Command(HubCommand):
         out.line(f"  units    {job.units}")
         if job.message:
             out.line(f"  message  {job.message}")
+        for line in _waiting_lines(job):
+            out.line(f"  {line}")
         out.line("  events")
         for event in job.events.all():
             text = f"    {time_text(event.at)}  {event.from_state or 'new':9} → {event.to_state:9}"
@@ -171,6 +175,24 @@ class Command(HubCommand):
                 out.raw(line)
             else:
                 out.line(line)
+
+
+def _waiting_lines(job: Job) -> list[str]:
+    """Why the job waits, its place, and when it starts."""
+    waiting = waiting_of(job)
+    if waiting is None:
+        return []
+    lines = [f"waits    {waiting.text} ({waiting.cause})"]
+    if waiting.place is not None:
+        about = "" if waiting.is_place_exact else "about "
+        lines.append(f"place    {about}{waiting.place} of {waiting.queue_length}")
+    if waiting.start.is_known:
+        start = waiting.start
+        between = f"{time_text(start.earliest)} to {time_text(start.latest)}"
+        lines.append(f"start    {start_in_words(start)}: {between} ({start.percent} %)")
+    elif waiting.start.unknown:
+        lines.append(f"start    cannot be said, because {waiting.start.unknown}")
+    return lines
 
 
 def _row(job: Job, *, has_short_id: bool) -> tuple[Cell, ...]:

@@ -18,10 +18,12 @@ from accounts.roles import permissions_of
 from accounts.scopes import PROCESS_CUBEGENS
 from hubsite.configuration.site import hub
 from hubsite.refusals import Refused
+from jobs.settings import hub as jobs_hub
 
 from ... import admission
 from ...models import Job, JobDocument, State
 from ...stores.catalogue import StoresFileError, load_catalogue
+from ...waiting import waiting_of_new
 from ..cubes import check_may_generate, own_job
 from .copies import copies_of
 from .form import SHOWN, NewCubeForm, differences, initial_of, name_of, next_name
@@ -106,6 +108,7 @@ class NewCubePrice(_FormView):
             except Refused as refused:
                 form.add_faults(refused.errors, otherwise=str(refused))
             else:
+                context["would_start"] = waiting_of_new(request.user.pk, jobs_hub.engine)
                 context["copies"] = copies_of(document, f"{hub.public_url}/{settings.API_PATH}")
                 context["differences"] = differences(self.base, document) if self.base else []
         return render(request, "jobs/new_cube_price.html", context)

@@ -1,0 +1,41 @@
+"""A predicted start in words: `in about 3–8 min`, `within 20 s`."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from ..prediction.asking import Start
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+def start_in_words(start: Start, now: datetime | None = None) -> str:
+    """When a job starts, rounded outwards so that the words promise no more than the interval."""
+    if start.earliest is None or start.latest is None:
+        return ""
+    now = now or timezone.now()
+    low, high = ((at - now).total_seconds() for at in (start.earliest, start.latest))
+    unit_s, unit, step = _unit(high)
+    last = max(step, step * math.ceil(high / unit_s / step))
+    first = step * math.floor(max(0.0, low) / unit_s / step)
+    if first == 0:
+        return _("within %(last)s %(unit)s") % {"last": last, "unit": unit}
+    if first == last:
+        return _("in about %(last)s %(unit)s") % {"last": last, "unit": unit}
+    said = {"first": first, "last": last, "unit": unit}
+    return _("in about %(first)s–%(last)s %(unit)s") % said
+
+
+def _unit(seconds: float) -> tuple[int, str, int]:
+    """The unit that fits: its seconds, its name, and the step to which numbers are rounded."""
+    if seconds <= 90:
+        return 1, _("s"), 5
+    if seconds <= 90 * MINUTE:
+        return MINUTE, _("min"), 1
+    if seconds <= 2 * DAY:
+        return HOUR, _("h"), 1
+    return DAY, _("days"), 1

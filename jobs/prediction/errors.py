@@ -1,0 +1,96 @@
+"""How wrong predictions were, and what interval follows for the next one. Pure.
+
+The error of a prediction is a ratio: the time that a job really waited to the time that was
+expected. Errors are kept by what makes predictions differ: whether the owner has other jobs
+first, and how far ahead the start is. The interval reaches from the 5 % to the 95 % quantile of
+the latest errors of the same sort (split conformal prediction), so it holds for 90 % of jobs as
+long as the coming hours are like the last ones, however simple the simulation is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from .queue_order import Range
+
+CONFIDENCE = 0.9
+FEWEST = 20
+"""With fewer errors than these nothing can be said of 90 % of jobs."""
+LATEST = 200
+"""Older errors are forgotten."""
+OPEN = 10
+"""Predictions of one sort that wait for their error at the same time. With more, the latest errors
+would all be of the same hour, and say nothing of the next."""
+OF_EACH = 25
+ANY = "any"
+SMALLEST_SCALE_S = 1.0
+Errors = tuple[float, float]
+"""How much too early and too late a job started, as logarithms of ratios; below 0: not at all."""
+AHEAD = (2.0, 8.0, 32.0, 128.0, 512.0)
+"""Bounds of what counts as near: launches of the engine before the expected start."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A start that the simulation expects, for a job of this turn.
+
+    `is_new`: the job was submitted after the simulation was made.
+    """
+
+    turn: int
+    start: Range
+    gap_s: float
+    is_new: bool = False
+
+    @property
+    def sort(self) -> str:
+        """What this prediction has in common with others that err alike."""
+        ahead = sum(self.start.middle / self._scale_s >= bound for bound in AHEAD)
+        whose = "first" if self.turn == 1 else "later"
+        return f"{'new ' if self.is_new else ''}{whose} {ahead}"
+
+    def errors(self, waited_s: float) -> Errors:
+        """How far below `low` and above `high` the job started that waited for so long."""
+        waited = self._log(waited_s)
+        return self._log(self.start.low) - waited, waited - self._log(self.start.high)
+
+    def interval(self, margin: Errors) -> tuple[float, float]:
+        """Between how many seconds it starts, if errors do not exceed `margin`."""
+        early, late = margin
+        low = self._seconds(self._log(self.start.low) - early)
+        high = self._seconds(self._log(self.start.high) + late)
+        return low, max(low, high)
+
+    @property
+    def _scale_s(self) -> float:
+        """Times below this one are noise."""
+        return max(SMALLEST_SCALE_S, self.gap_s)
+
+    def _log(self, seconds: float) -> float:
+        return math.log(max(0.0, seconds) + self._scale_s)
+
+    def _seconds(self, logarithm: float) -> float:
+        return max(0.0, math.exp(logarithm) - self._scale_s)
+
+
+def margins_of(known: Mapping[str, Sequence[Errors]]) -> dict[str, Errors]:
+    """The margin for each sort of prediction; ANY for sorts of which too few errors are known."""
+    margins = {sort: _margin(errors) for sort, errors in known.items() if len(errors) >= FEWEST}
+    few_of_each = [error for errors in known.values() for error in errors[-OF_EACH:]]
+    if len(few_of_each) >= FEWEST:
+        margins[ANY] = _margin(few_of_each)
+    return margins
+
+
+def _margin(errors: Sequence[Errors]) -> Errors:
+    """By how much 95 % of starts are not earlier than `low`, and 95 % not later than `high`."""
+    return _quantile([early for early, _ in errors]), _quantile([late for _, late in errors])
+
+
+def _quantile(values: Sequence[float]) -> float:
+    """The value that 95 % of further ones do not exceed, corrected for their small number."""
+    count = len(values)
+    outside = math.floor((1 - CONFIDENCE) / 2 * (count + 1))
+    return sorted(values)[count - max(1, outside)]
