@@ -9,7 +9,7 @@ class HubsiteConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks
-        from .audit import admin_log
+        from .audit import admin_log, presenting
         from .console import navigation, slots
         from .console.navigation import Entry
         from .coordination import queues, ticks
@@ -18,6 +18,7 @@ class HubsiteConfig(AppConfig):
         navigation.register(Entry("Docs", "docs", 80))
         navigation.register(Entry("Admin", "admin:index", 90, navigation.staff))
         slots.fill("dashboard", "hubsite/dashboard.html", dashboard.of_parts)
+        slots.fill("person", "hubsite/audit/of_person.html", presenting.of_person)
         site.register()
         metrics.register(metrics.of_parts, kept_s=parts.KEPT_S)
         checks.log_former_names()

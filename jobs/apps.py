@@ -21,7 +21,7 @@ class JobsConfig(AppConfig):
         from hubsite.console.overview import register as register_panel
         from hubsite.console.saved_filters import FilteredPage
         from hubsite.coordination import queues, ticks
-        from hubsite.engines import followers
+        from hubsite.engines import draining, followers
 
         from . import (  # noqa: F401
             checks,
@@ -33,6 +33,7 @@ class JobsConfig(AppConfig):
             notices,
             person,
             spending,
+            suspending,
         )
         from .discovery import keeping
         from .following import make_follower
@@ -72,4 +73,5 @@ class JobsConfig(AppConfig):
         sharing.register(shared.show)
         keeping.listen()
         health.register()
+        draining.when_resumed(suspending.launch_waiting)
         metrics.register()

@@ -21,6 +21,7 @@ from hubsite.coordination.clock import SKEW
 from hubsite.coordination.cool_down import CoolDown
 from hubsite.engines import find_engine
 from hubsite.engines.base import Applied, Engine, Outcome, Run
+from hubsite.engines.draining import is_drained_for
 from jobs.settings import hub
 
 from . import lifecycle, vault
@@ -47,13 +48,15 @@ APPLIED_AT_ONCE = 16
 def launch_due() -> int:
     """Launch as many queued jobs as there are free places; returns how many.
 
-    None while operators have suspended cube generation: queued jobs wait until it is resumed.
+    None while operators have suspended cube generation, and none on an engine that they drain:
+    queued jobs wait until it is resumed.
     """
     launched = 0
     if switches.suspension(XCUBE_GEN) is not None:
         return 0
     # All engines: jobs of the former one may still be queued after operators changed the setting.
-    for engine in _engines(Job.objects.due().exclude(COOL_DOWN.is_on_for("engine"))):
+    due = Job.objects.due().exclude(COOL_DOWN.is_on_for("engine")).exclude(is_drained_for("engine"))
+    for engine in _engines(due):
         # Launch one first: if the engine is unreachable, the others stay queued and are launched
         # as soon as it is back. A job that is claimed but not made is retried only after a while.
         for most in (1, MOST_AT_ONCE):
@@ -215,6 +218,7 @@ def choose(engine: str, free: int) -> list[Job]:
     ranked = (
         Job.objects.on(engine)
         .due()
+        .exclude(is_drained_for("engine"))  # again: drained meanwhile
         .annotate(
             rank=Window(
                 RowNumber(),

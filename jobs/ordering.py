@@ -11,6 +11,7 @@ from collections.abc import Collection
 from django.db import transaction
 from django.db.models import QuerySet
 
+from hubsite import audit
 from hubsite.coordination import lock
 from hubsite.coordination.wake_up import wake_up
 from hubsite.engines import NAMES, find_engine
@@ -27,6 +28,7 @@ def set_priority(jobs: QuerySet[Job], priority: Priority, *, actor: str) -> int:
     """Give those of `jobs` that wait this priority; returns how many had another."""
     return _change(
         jobs.exclude(priority=priority),
+        action="job.prioritised",
         said=f"Priority: {priority.name.lower()}.",
         actor=actor,
         priority=priority,
@@ -50,11 +52,17 @@ def move_to_engine(jobs: QuerySet[Job], engine: str, *, actor: str) -> int:
             field="engine",
             kind=Kind.UNSUPPORTED,
         )
-    return _change(waiting, said=f"Moved to the engine {engine}.", actor=actor, engine=engine)
+    return _change(
+        waiting,
+        action="job.moved",
+        said=f"Moved to the engine {engine}.",
+        actor=actor,
+        engine=engine,
+    )
 
 
 @transaction.atomic
-def _change(jobs: QuerySet[Job], *, said: str, actor: str, **fields: object) -> int:
+def _change(jobs: QuerySet[Job], *, action: str, said: str, actor: str, **fields: object) -> int:
     lock.hold("launch")
     pks = _waiting(jobs)
     Job.objects.lock(pks)
@@ -74,6 +82,10 @@ def _change(jobs: QuerySet[Job], *, said: str, actor: str, **fields: object) -> 
         batch_size=500,
     )
     if pks:
+        one = Job.objects.get(pk=pks[0]) if len(pks) == 1 else None
+        audit.record(
+            action, actor=actor, on=one, detail=said if one else f"{len(pks)} jobs. {said}"
+        )
         wake_up("jobs.tasks.launch_due")
     return len(pks)
 

@@ -18,7 +18,7 @@ class ServicesConfig(AppConfig):
         from hubsite.console.overview import Panel
         from hubsite.console.overview import register as register_panel
         from hubsite.coordination import queues, ticks
-        from hubsite.engines import followers
+        from hubsite.engines import draining, followers
         from jobs import output_changes
 
         from . import (  # noqa: F401  (registers the checks)
@@ -31,6 +31,7 @@ class ServicesConfig(AppConfig):
             notices,
             person,
             spending,
+            suspending,
         )
         from .access import sharing
         from .following import make_follower
@@ -56,6 +57,7 @@ class ServicesConfig(AppConfig):
         cors.also("/user/")  # Cate's first web UI
         cors.also("/webapi/")
         health.register()
+        draining.when_resumed(suspending.start_waiting)
         geoserver.register()
         also(stop=geoserver_deletion.stop, forget=geoserver_deletion.forget)
         metrics.register()

@@ -20,6 +20,7 @@ from hubsite.coordination import lock
 from hubsite.coordination.cool_down import CoolDown
 from hubsite.engines import find_engine
 from hubsite.engines.base import Applied, Engine, Outcome, Service, ServicePlace
+from hubsite.engines.draining import is_drained_for
 from hubsite.refusals import Refused
 from jobs.stores.catalogue import StoresFileError
 
@@ -83,6 +84,7 @@ def _claim_requested(engine: Engine, place: ServicePlace) -> None:
     closed = [kind for kind in Kind if switches.suspension(kind.switch) is not None]
     requested = ServiceInstance.objects.on(engine.name).live().filter(state=State.REQUESTED)
     requested = requested.exclude(kind__in=closed) if closed else requested
+    requested = requested.exclude(is_drained_for("engine"))
     if not requested.exists():
         return
     with transaction.atomic():

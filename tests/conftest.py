@@ -18,6 +18,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 
 from hubsite import switches
 from hubsite.audit.changing import changing
+from hubsite.engines import draining
 from hubsite.engines.local import paths
 from hubsite.engines.local.connection import SocketUnavailable, call
 from tests.patience import PATIENCE_S
@@ -40,8 +41,12 @@ cube.to_zarr(sys.argv[1], zarr_format=2, consolidated=True)
 
 @pytest.fixture(autouse=True)
 def read_switches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every service is open, as if that had just been read: so counts of queries are the same."""
+    """Every service is open, no engine is drained, as if that had just been read.
+
+    So counts of queries are the same.
+    """
     monkeypatch.setattr(switches, "_kept", (float("inf"), {}))
+    monkeypatch.setattr(draining, "_kept", (float("inf"), {}))
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,8 +1,20 @@
 """The admin pages of accounts. Django imports this package, which imports all of them."""
 
-from . import clients, identities, notices, roles, sharing, subscriptions, switches, units, users
+from . import (
+    audit,
+    clients,
+    identities,
+    notices,
+    roles,
+    sharing,
+    subscriptions,
+    switches,
+    units,
+    users,
+)
 
 __all__ = [
+    "audit",
     "clients",
     "identities",
     "notices",

@@ -31,6 +31,7 @@ _ACTIONS = {
     Kind.GRANT: "units.granted",
     Kind.OVERRIDE: "units.overridden",
     Kind.CORRECT: "units.corrected",
+    Kind.REFUND: "units.refunded",
 }
 """What people do, and how the audit calls it; the rest is done by jobs and by time."""
 
@@ -259,7 +260,10 @@ def _move(
     _add_to_month(user, kind, total, now)
     if kind in _ACTIONS and actor not in (None, audit.HUB):
         audit.record(
-            _ACTIONS[kind], actor=actor, on=user, detail=f"{units:+d}, {reason}".rstrip(", ")
+            _ACTIONS[kind],
+            actor=actor,
+            on=user,
+            detail=", ".join(filter(None, (f"{units:+d}", reference, reason))),
         )
     return LedgerEntry.objects.create(
         user=user,
