@@ -70,7 +70,7 @@ def test_from_the_sign_on_to_a_shared_cube(hub, visitor):
     bob.page.goto("/shared/")
     bob.page.get_by_role("link", name=re.compile("zarr")).first.click()
     expect(bob.page.locator("figure img").first).to_be_visible()
-    assert bob.page.goto(cube).status == 404  # the page of its owner
+    assert bob.context.request.get(cube).status == 404  # the page of its owner
     # She runs it again with a change, and both pages say so.
     page.goto(cube)
     ann.click(role="link", name="Run again with changes")

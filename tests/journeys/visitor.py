@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Response
 
 from tests.benchmarks.hub import Hub
 from tests.patience import PATIENCE_S
@@ -17,11 +17,12 @@ class Visitor:
             base_url=hub.url, viewport={"width": 1280, "height": 900}, service_workers="block"
         )
         self.context.set_default_timeout(PATIENCE_S * 1000)
-        self.context.on("weberror", lambda error: self.faults.append(str(error.error)))
         self.faults: list[str] = []
+        self.context.on("weberror", lambda error: self.faults.append(str(error.error)))
+        self.context.on("console", self._heard)
+        self.context.on("response", self._answered)
         self.clicks = 0
         self.page: Page = self.context.new_page()
-        self._watch(self.page)
 
     def sign_in(self) -> None:
         """By the hub's page, the provider's page, and back."""
@@ -45,8 +46,12 @@ class Visitor:
         self.page.goto(path)
         self.clicks = 0
 
-    def _watch(self, page: Page) -> None:
-        page.on(
-            "console",
-            lambda message: self.faults.append(message.text) if message.type == "error" else None,
-        )
+    def _heard(self, message: ConsoleMessage) -> None:
+        # Of what was not loaded it names no address: see _answered.
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            self.faults.append(message.text)
+
+    def _answered(self, answer: Response) -> None:
+        # 503 with Retry-After is the page of a viewer that starts.
+        if answer.status >= 400 and not (answer.status == 503 and "retry-after" in answer.headers):
+            self.faults.append(f"{answer.status} {answer.request.method} {answer.url}")
