@@ -60,6 +60,15 @@ class JobsConfig(AppConfig):
         navigation.register(Entry("My cubes", "cubes", 10, navigation.signed_in))
         navigation.register(Entry("Data", "stores", 15, navigation.signed_in))
         saved_filters.register(FilteredPage("cubes", "cubes", cubes.may_list))
+        saved_filters.register(
+            FilteredPage(
+                "admin:jobs_job",
+                "admin:jobs_job_changelist",
+                may_see=dashboard.may_see,
+                may_share=dashboard.may_see,
+                has_widgets=True,
+            )
+        )
         slots.fill("home", "jobs/stores_of_home.html", offer.offered_stores)
         slots.fill("dashboard", "jobs/dashboard.html", dashboard.of_jobs)
         finding.register(leaks.RUN, leaks.find, leaks.revoke)
@@ -69,6 +78,7 @@ class JobsConfig(AppConfig):
         register_panel(Panel("cubes", "jobs/overview.html", overview.cubes_panel, position=10))
         purposes.register(spending.PURPOSE)
         changes.watch("jobs", cubes.cursor)
+        changes.watch("all-jobs", dashboard.cursor, is_apart=True)
         kinds.register(*notices.KINDS.values())
         sharing.register(shared.show)
         keeping.listen()

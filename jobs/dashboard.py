@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from jobs.settings import hub
 
-from .models import Job, Reason, State
+from .models import Job, JobEvent, Reason, State
 
 LATEST = 5_000
 """Times and reasons are those of at most so many of the latest jobs."""
@@ -57,9 +57,21 @@ class Failure:
     open: int
 
 
+def may_see(user: Any) -> bool:
+    """Whether the user sees the jobs of all: operators and support."""
+    return user.is_staff and user.reads_hub
+
+
+def cursor(user: Any) -> str:
+    """What changes with each step of any job; nothing for who sees only own ones. One query."""
+    if not may_see(user):
+        return ""
+    return str(JobEvent.objects.order_by("-pk").values_list("pk", flat=True).first())
+
+
 def of_jobs(request: HttpRequest) -> dict[str, Any] | None:
     """The panel "Cube generation", for who may see jobs. Five queries."""
-    if not request.user.has_perm("jobs.view_job"):
+    if not request.user.reads_hub:
         return None
     now = timezone.now()
     live = Job.objects.filter(is_live=True).order_by()

@@ -10,11 +10,13 @@ from collections.abc import Collection
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 
 from hubsite import audit
 from hubsite.coordination import lock
 from hubsite.coordination.wake_up import wake_up
 from hubsite.engines import NAMES, find_engine
+from hubsite.health.heartbeat import STALE_AFTER, Heartbeat
 from hubsite.refusals import Kind, Refused
 from jobs.settings import hub
 
@@ -35,14 +37,30 @@ def set_priority(jobs: QuerySet[Job], priority: Priority, *, actor: str) -> int:
     )
 
 
+def followed_engines() -> list[str]:
+    """The engines that run jobs now: one that no process follows would never say what it did."""
+    alive = Heartbeat.objects.filter(
+        part="follower", name__in=NAMES, at__gt=Now() - STALE_AFTER, at__lte=Now()
+    )
+    return sorted(alive.values_list("name", flat=True))
+
+
 def move_to_engine(jobs: QuerySet[Job], engine: str, *, actor: str) -> int:
     """Let another engine run those of `jobs` that wait; returns how many.
 
-    Raises Refused if there is no such engine, or if it must not run users' code and one of the
-    jobs brings some. A job that has been launched is cancelled and run again instead.
+    Raises Refused if there is no such engine, if no process follows it, or if it must not run
+    users' code and one of the jobs brings some. A job that has been launched is cancelled and run
+    again instead.
     """
     if engine not in NAMES or find_engine(engine) is None:
         raise Refused(f"this hub has no engine {engine!r}", field="engine", kind=Kind.UNSUPPORTED)
+    if engine not in followed_engines():
+        raise Refused(
+            f"no process follows the engine {engine!r}: start `manage.py observe --engine "
+            f"{engine}` first",
+            field="engine",
+            kind=Kind.CONFLICT,
+        )
     waiting = jobs.exclude(engine=engine)
     takes_code = engine != "local" or hub.local_user_code
     if not takes_code and waiting.filter(state=State.QUEUED, has_user_code=True).exists():

@@ -1,7 +1,8 @@
 /* Live pages, times in the viewer's zone, and buttons that copy.
 
    An element with data-live and data-cursor is loaded again, by its hx-get, when the hub's
-   /changes says that something is new. Nothing is asked while the tab is hidden. */
+   /changes says that something is new. Nothing is asked while the tab is hidden. An element with
+   data-live-unless waits while it contains something of that selector, such as a ticked box. */
 
 (() => {
   "use strict";
@@ -24,8 +25,12 @@
     const live = document.querySelectorAll("[data-live]");
     if (!live.length || document.hidden) return;
     const page = document.querySelector("[data-changes]");
+    const isHeld = [...live].some((part) =>
+      part.dataset.liveUnless && part.querySelector(part.dataset.liveUnless));
+    if (isHeld) { timer = setTimeout(look, EVERY_MS); return; }
     try {
-      const url = `${page.dataset.changes}?after=${page.dataset.cursor}`;
+      const of = page.dataset.of ? `&of=${page.dataset.of}` : "";
+      const url = `${page.dataset.changes}?after=${page.dataset.cursor}${of}`;
       const answer = await fetch(url, { headers: { Accept: "application/json" } });
       if (answer.status === 401) return location.reload();
       if (answer.status === 200) {

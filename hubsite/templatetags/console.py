@@ -29,9 +29,9 @@ def slot(context: Any, name: str, **arguments: Any) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def live_cursor(context: Any) -> str:
-    """The cursor of what this page shows, for `data-cursor`."""
-    return cursor_of(context["request"].user)
+def live_cursor(context: Any, of: str = "") -> str:
+    """The cursor of what this page shows, for `data-cursor`; `of` is also its `data-of`."""
+    return cursor_of(context["request"].user, of)
 
 
 @register.inclusion_tag("console/saved_filters.html", takes_context=True)

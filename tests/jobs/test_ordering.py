@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hubsite.health import heartbeat
 from hubsite.refusals import Refused
 from jobs import launching, ordering
 from jobs.models import Job, JobEvent, Priority, State
@@ -53,6 +54,7 @@ def test_only_waiting_jobs_change_and_each_change_is_an_event(
     assert ordering.set_priority(chosen, Priority.URGENT, actor="a-operator") == 0
     event = JobEvent.objects.get(message__startswith="Priority")
     assert (event.job, event.actor, event.message) == (waiting, "a-operator", "Priority: urgent.")
+    heartbeat.beat("follower", "kubernetes")
     with django_capture_on_commit_callbacks(execute=True):
         assert ordering.move_to_engine(chosen, "kubernetes", actor="a-operator") == 1
     assert set(_only(running, ended).values_list("engine", "priority")) == {("local", 1)}
@@ -64,6 +66,9 @@ def test_a_job_moves_only_to_an_engine_that_exists_and_may_run_it(settings):
     job = make_job(make_user(units=9), engine="kubernetes", has_user_code=True)
     with pytest.raises(Refused, match="no engine 'moon'"):
         ordering.move_to_engine(_only(job), "moon", actor="op")
+    with pytest.raises(Refused, match="observe --engine local"):
+        ordering.move_to_engine(_only(job), "local", actor="op")
+    heartbeat.beat("follower", "local")
     with pytest.raises(Refused, match="users' code"):
         ordering.move_to_engine(_only(job), "local", actor="op")
     Job.objects.update(has_user_code=False)
