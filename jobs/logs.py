@@ -52,6 +52,20 @@ def has_any(job: Job) -> bool:
     return JobLog.objects.filter(job=job).exists()
 
 
+def count_of(job: Job) -> int:
+    """How many lines the run has printed, also those that were not kept; 0 if none is stored."""
+    chunks = JobLog.objects.filter(job=job).order_by("-first_line")
+    last = chunks.values_list("first_line", "line_count").first()
+    return sum(last) if last else 0
+
+
+def last_before(job: Job, number: int) -> int:
+    """The number of the last stored line before this one; -1 if there is none."""
+    chunks = JobLog.objects.filter(job=job, first_line__lt=number).order_by("-first_line")
+    found = chunks.values_list("first_line", "line_count").first()
+    return min(sum(found), number) - 1 if found else -1
+
+
 def append_missing(job: Job, chunks: Sequence[LogChunk]) -> None:
     """Store those lines of `chunks` that no callback has brought."""
     have = list(JobLog.objects.filter(job=job).values_list("first_line", "line_count"))
@@ -98,6 +112,17 @@ _NEWEST_CHUNKS = CompiledQuery(
     ),
     job_id=-1,
 )
+
+
+def end_of(job: Job, limit: int) -> list[tuple[int, str]]:
+    """The last `limit` stored lines, each with its number, in their order. One statement."""
+    found: list[tuple[int, str]] = []
+    chunks = JobLog.objects.filter(job=job).order_by("-first_line")
+    for first, text in chunks.values_list("first_line", "text").iterator(chunk_size=20):
+        found = [*enumerate(text.split("\n"), first), *found]
+        if len(found) >= limit:
+            break
+    return found[-limit:]
 
 
 def last_lines(job: Job, limit: int = OUTPUT_LINES) -> list[str]:

@@ -21,9 +21,13 @@
     }
   }
 
+  // A hidden tab asks nothing, but for one that shall tell the end of a job: once in a minute.
+  const tellsEnd = () =>
+    document.querySelector("[data-tells-end]") && !document.querySelector("[data-ended]");
+
   async function look() {
     const live = document.querySelectorAll("[data-live]");
-    if (!live.length || document.hidden) return;
+    if (!live.length || (document.hidden && !tellsEnd())) return;
     const page = document.querySelector("[data-changes]");
     const isHeld = [...live].some((part) =>
       part.dataset.liveUnless && part.querySelector(part.dataset.liveUnless));
@@ -41,17 +45,49 @@
     } catch {
       wait = Math.min(wait * 2, LONGEST_MS);
     }
-    timer = setTimeout(look, wait);
+    timer = setTimeout(look, document.hidden ? LONGEST_MS : wait);
   }
 
   function showEnd(root) {
     const part = root.querySelector("[data-title]");
-    if (part) document.title = part.dataset.title;
+    if (!part) return;
+    if (document.title !== part.dataset.title) document.title = part.dataset.title;
+    const icon = document.querySelector('link[rel="icon"]');
+    if (part.dataset.icon && icon.getAttribute("href") !== part.dataset.icon) {
+      icon.setAttribute("href", part.dataset.icon);
+    }
+  }
+
+  // A log that shows its end goes on doing so, unless someone has scrolled up in it.
+  let atEnd = true;
+
+  function follow() {
+    const log = document.querySelector("[data-follow]");
+    if (log && atEnd) log.scrollTop = log.scrollHeight;
+  }
+
+  document.addEventListener("scroll", ({ target: log }) => {
+    if (!log.matches?.("[data-follow]")) return;
+    atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+  }, true);
+
+  // A link to a line that this part of the log does not show.
+  function goToLine() {
+    const line = /^#L(\d{1,9})$/.exec(location.hash);
+    const log = document.querySelector("[data-log]");
+    if (!line || !log) return;
+    atEnd = false;
+    const there = document.getElementById(`L${line[1]}`);
+    if (there) there.scrollIntoView({ block: "center" });
+    else if (!location.search.includes(`line=${line[1]}`)) {
+      location.replace(`${log.dataset.log}?line=${line[1]}${location.hash}`);
+    }
   }
 
   document.addEventListener("visibilitychange", () => {
     clearTimeout(timer);
     if (!document.hidden) look();
+    else if (tellsEnd()) timer = setTimeout(look, LONGEST_MS);
   });
 
   document.addEventListener("click", async (event) => {
@@ -74,8 +110,12 @@
   new MutationObserver(() => {
     showTimes(document);
     showEnd(document);
+    follow();
   }).observe(document.body, { childList: true, characterData: true, subtree: true });
 
+  addEventListener("hashchange", goToLine);
   showTimes(document);
+  follow();
+  goToLine();
   timer = setTimeout(look, EVERY_MS);
 })();

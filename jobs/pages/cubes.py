@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
+from django.db.models import Q
 from django.db.models.fields.json import KT
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
@@ -22,23 +23,30 @@ from accounts.roles import permissions_of
 from accounts.scopes import MANAGE_CUBEGENS
 from hubsite.refusals import Refused
 
-from .. import admission, cancelling, logs, quicklooks
+from .. import admission, cancelling, known_errors, logs, quicklooks
 from ..api.presentation import message_of
 from ..api.quicklook_views import answer
 from ..job_rows import find_job
-from ..models import FINAL_STATES, Job, JobDocument, State
+from ..models import FINAL_STATES, Job, State
 from ..repeating import repetition
 from ..stores.catalogue import StoresFileError, load_catalogue
 from ..waiting import waiting_of
-from . import filters, wording
+from . import compared, filters, log_part, timeline, wording
 from .pictures import folder_of, pictures_of, thumbnails
+from .request_in_words import in_words
 from .using import how_to_use
 
 ON_A_PAGE = 25
-LOG_LINES = 200
 LINES_AT_ONCE = 1000
 PLACE_EVERY_S = 20
 """How often pages show the place and the predicted start of waiting jobs anew."""
+MOST_EVENTS = 100
+ICONS = {
+    State.SUCCEEDED: "favicon-done.svg",
+    State.FAILED: "favicon-failed.svg",
+    State.CANCELLED: "favicon.svg",
+}
+"""What a tab shows of a job that has ended."""
 
 
 @method_decorator([never_cache, login_required], name="dispatch")
@@ -107,22 +115,28 @@ class CubePage(View):
     """One job of the caller's."""
 
     def get(self, request: HttpRequest, job_id: str) -> HttpResponse:
-        job = own_job(request, job_id)
-        document = JobDocument.objects.filter(job=job).only("request", "estimate").first()
-        successor = Job.objects.filter(retry_of=job, hidden_at=None).order_by("-pk").first()
-        lines = logs.last_lines(job, LOG_LINES)
+        job = _whole_job(request, job_id)
+        document, record = getattr(job, "document", None), getattr(job, "record", None)
+        related = _related(job)
+        log = log_part.read(job, request.GET)
+        told = document.request if document else {}
         context = {
             "job": job,
             "cube": summary(job),
-            "events": job.events.all()[:100],
-            "request_text": json.dumps(document.request, indent=2) if document else "{}",
-            "estimate": facts(document.estimate if document else {}),
+            "steps": timeline.steps_of(job, job.events.all()[:MOST_EVENTS]),
+            "said": in_words(told),
+            "request_text": json.dumps(told, indent=2),
+            "shape": shape_of(document.estimate if document else {}),
+            "compared": compared.rows_of(job, document, record),
             "waiting": waiting_of(job),
-            "advice": wording.advice(job.reason),
-            "log": lines,
-            "is_log_cut": len(lines) == LOG_LINES,
+            "advice": wording.advice(job, lambda: logs.last_lines(job, known_errors.LOG_LINES)),
+            "costs_nothing": wording.costs_nothing(job),
+            "log": log,
+            "levels": list(log_part.LEVELS.items()),
             "use": how_to_use(request, job),
-            "successor": successor,
+            "successor": next((it for it in related if it.pk != job.retry_of_id), None),
+            "predecessor": next((it for it in related if it.pk == job.retry_of_id), None),
+            "keeps_request": not (job.uses_own_store or job.has_user_code),
             "pictures": pictures_of(job, folder_of(job)) if job.state == State.SUCCEEDED else [],
         }
         return render(request, "jobs/cube.html", context)
@@ -144,15 +158,15 @@ class CubeActions(View):
 
     def _cancel(self, request: HttpRequest, job: Job) -> HttpResponse:
         if cancelling.cancel([job], actor=request.user.username):
-            messages.success(request, "The job is cancelled.")
+            messages.success(request, _("The job is cancelled."))
         else:
-            messages.info(request, "The job had ended already.")
+            messages.info(request, _("The job had ended already."))
         return redirect("cube", job_id=job.job_id)
 
     def _delete(self, request: HttpRequest, job: Job) -> HttpResponse:
         cancelling.cancel([job], actor=request.user.username)
         cancelling.hide(Job.objects.filter(pk=job.pk))
-        messages.success(request, "The job is removed from your list. A finished cube stays.")
+        messages.success(request, _("The job is removed from your list. A finished cube stays."))
         return redirect("cubes")
 
     def _again(self, request: HttpRequest, job: Job) -> HttpResponse:
@@ -161,7 +175,7 @@ class CubeActions(View):
         except Refused as refused:
             messages.error(request, str(refused))
             return redirect("cube", job_id=job.job_id)
-        messages.success(request, "The request was submitted again.")
+        messages.success(request, _("The request was submitted again."))
         return redirect("cube", job_id=made.job_id)
 
 
@@ -216,6 +230,8 @@ def summary(job: Job) -> dict[str, Any]:
         "name": job.output_data_id,
         "input": getattr(job, "one_input", None) or getattr(job, "first_input", None),
         "state": wording.STATE_WORDS[job.state],
+        "sign": wording.END_SIGNS.get(job.state, ""),
+        "icon": ICONS.get(job.state, "favicon-busy.svg"),
         "message": message_of(job),
         "percent": _percent(progress) if job.state == State.RUNNING else None,
         "step": progress.get("label", "") if job.state == State.RUNNING else "",
@@ -231,18 +247,30 @@ def _percent(progress: dict[str, Any]) -> int:
         return 0
 
 
-def facts(estimate: dict[str, Any]) -> dict[str, Any]:
-    """Size and shape of the cube as the estimate gave them; what it does not say is left out."""
-    told = estimate.get("size_estimation") or {}
-    described = estimate.get("dataset_descriptor") or {}
-    dims, variables = described.get("dims"), described.get("data_vars")
-    return {
-        "bytes": told.get("num_bytes") if isinstance(told.get("num_bytes"), int) else None,
-        "shape": " × ".join(f"{n} {name}" for name, n in dims.items())
-        if isinstance(dims, dict)
-        else "",
-        "variables": ", ".join(sorted(variables)) if isinstance(variables, dict) else "",
-    }
+def shape_of(estimate: dict[str, Any]) -> str:
+    """The dimensions of the cube as the estimate gave them; "" if it did not."""
+    described = estimate.get("dataset_descriptor")
+    dims = described.get("dims") if isinstance(described, dict) else None
+    return " × ".join(f"{n} {name}" for name, n in dims.items()) if isinstance(dims, dict) else ""
+
+
+def _whole_job(request: HttpRequest, job_id: str) -> Job:
+    """The caller's job with its document and the record of its cube. Raises Http404."""
+    rows = Job.objects.owned_by(request.user).listed().select_related("document", "record")
+    rows = rows.defer("document__credentials", "document__code")
+    job = rows.filter(job_id=job_id).first()
+    if job is None:
+        raise Http404("You have no job of this id.")
+    job.owner = request.user
+    return job
+
+
+def _related(job: Job) -> list[Job]:
+    """The job that this one repeats, and the newest that repeats it, if they are in the list."""
+    listed = Job.objects.listed().filter(owner=job.owner_id)
+    newest = listed.filter(retry_of=job).order_by("-pk").values("pk")[:1]
+    rows = listed.filter(Q(pk=job.retry_of_id) | Q(pk=newest))
+    return list(rows.only("job_id", "output_data_id", "state", "retry_of"))
 
 
 def may_list(user: Any) -> bool:

@@ -46,6 +46,8 @@ class Cube:
 
     @cached_property
     def _document(self) -> JobDocument:
+        if Job.document.is_cached(self.job):  # type: ignore[attr-defined]
+            return self.job.document or JobDocument(request={}, estimate={})
         rows = JobDocument.objects.only("request", "estimate")
         return rows.filter(pk=self.job.pk).first() or JobDocument(request={}, estimate={})
 
@@ -102,7 +104,7 @@ class Cube:
     @cached_property
     def record(self) -> CubeRecord | None:
         """What its run recorded; None for cubes of earlier versions of the hub."""
-        return CubeRecord.objects.filter(pk=self.job.pk).first()
+        return getattr(self.job, "record", None)
 
     @cached_property
     def description(self) -> dict[str, Any]:

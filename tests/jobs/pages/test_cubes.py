@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts.units import ledger
 from hubsite.console.changes import cursor_of
 from hubsite.engines.base import LogChunk
 from jobs import logs, quicklooks
-from jobs.models import Job, JobDocument, Reason, State
+from jobs.models import FINAL_STATES, CubeRecord, Job, JobDocument, JobEvent, Reason, State
 from jobs.pages import cubes
 from tests.accounts.factories import make_user
 from tests.jobs.factories import make_job
 from tests.jobs.pictures import looked
 
 pytestmark = pytest.mark.django_db
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
@@ -86,7 +90,7 @@ def test_its_queries_do_not_grow(browser, user, django_assert_max_num_queries, c
 def test_a_page_tells_all_of_a_job(browser, user, django_assert_max_num_queries):
     job = make_job(user, state=State.FAILED, reason=Reason.OUT_OF_MEMORY, message="It needed 5 GB.")
     logs.append(job.pk, [LogChunk(0, ["<b>line</b>", "MemoryError"])])
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(20):
         page = text(browser.get(f"/cubes/{job.job_id}/"))
     assert "It needed 5 GB." in page
     assert "smaller chunks" in page
@@ -251,3 +255,113 @@ class TestChanges:
 
     def test_who_is_signed_out_is_told_so(self):
         assert Client().get("/changes").status_code == 401
+
+
+def test_the_timeline_says_who_did_what_and_how_long_it_took(browser, user):
+    begun = timezone.now() - timedelta(hours=3)
+    job = make_job(user, state=State.CANCELLED, created_at=begun, finished_at=begun + HOUR * 2)
+    operator = make_user("operator@example.org")
+    steps = (
+        ("", State.QUEUED, user.username, 0),
+        (State.QUEUED, State.LAUNCHED, "launching", 10),
+        (State.LAUNCHED, State.RUNNING, "observer", 11),
+        (State.RUNNING, State.CANCELLED, operator.username, 120),
+    )
+    job.events.all().delete()
+    for before, after, actor, minutes in steps:
+        at = begun + timedelta(minutes=minutes)
+        JobEvent.objects.create(job=job, from_state=before, to_state=after, actor=actor, at=at)
+    page = text(browser.get(f"/cubes/{job.job_id}/"))
+    for words in ("by you", "by the hub", "by an operator", "waited 10 min", "ran 1 h 49 min"):
+        assert words in page
+    assert operator.username not in page and "observer" not in page
+
+
+def test_estimate_and_reality_stand_side_by_side(browser, user):
+    job = make_job(
+        user, state=State.SUCCEEDED, units=12, started_at=timezone.now() - HOUR,
+        finished_at=timezone.now(), usage={"peak_memory_bytes": 123_000_000, "written_cells": 900},
+    )  # fmt: skip
+    ledger.settle(job.job_id, charged=9)
+    CubeRecord.objects.create(job=job, files={"count": 3, "size_bytes": 640_000})
+    JobDocument.objects.filter(job=job).update(
+        admitted_cells=1000, estimate={"size_estimation": {"num_bytes": 7_200_000}}
+    )
+    page = " ".join(text(browser.get(f"/cubes/{job.job_id}/")).split())
+    for before, after in (
+        ("7.2 MB", "640 kB"), ("1,000", "900"), ("12", "9"), ("at most 1 min", "1 h"),
+        ("at most 1.1 GB", "123 MB"),
+    ):  # fmt: skip
+        assert f">{before}</td>" in page and f">{after}</td>" in page
+
+
+def test_a_failed_job_and_its_successor_are_linked_both_ways(browser, user):
+    first = make_job(user, state=State.FAILED, reason=Reason.LOST)
+    second = make_job(user, state=State.RUNNING, retry_of=first)
+    assert f'/cubes/{second.job_id}/">' in text(browser.get(f"/cubes/{first.job_id}/"))
+    assert f'/cubes/{first.job_id}/">' in text(browser.get(f"/cubes/{second.job_id}/"))
+    Job.objects.filter(pk=first.pk).update(hidden_at=timezone.now())
+    assert first.job_id not in text(browser.get(f"/cubes/{second.job_id}/"))
+
+
+@pytest.mark.parametrize(
+    ("message", "log", "words"),
+    [
+        ('Data resource "x" does not exist in store', [], ["no dataset of this", "needs a change"]),
+        ("Cannot reach the data store: Forbidden", [], ["refuses the hub", "of the data store"]),
+        ("odd", ["MemoryError: Unable to allocate 7 TiB"], ["more memory", "needs a change"]),
+        ("odd", ["all is well"], ["does not know this error", "id of this job"]),
+    ],
+)  # fmt: skip
+def test_errors_of_xcube_are_told_in_words(browser, user, message, log, words):
+    job = make_job(user, state=State.FAILED, reason=Reason.XCUBE_ERROR, message=message)
+    logs.append(job.pk, [LogChunk(0, log or ["x"])])
+    page = text(browser.get(f"/cubes/{job.job_id}/"))
+    assert all(one in page for one in words)
+    assert "What to do next:" in page
+
+
+@pytest.mark.parametrize(
+    ("state", "sign", "icon"),
+    [
+        (State.RUNNING, "42 % demo", "favicon-busy.svg"),
+        (State.QUEUED, "demo", "favicon-busy.svg"),
+        (State.SUCCEEDED, "✓ demo", "favicon-done.svg"),
+        (State.FAILED, "✗ demo", "favicon-failed.svg"),
+        (State.CANCELLED, "– demo", "favicon.svg"),
+    ],
+)
+def test_title_and_icon_of_the_tab_tell_the_end(browser, user, state, sign, icon):
+    job = make_job(
+        user, state=state, output_data_id="demo.zarr", progress={"state": {"progress": 0.42}}
+    )
+    page = text(browser.get(f"/cubes/{job.job_id}/"))
+    assert f"<title>{sign}.zarr: " in page
+    assert f'data-title="{sign}.zarr: ' in page
+    assert f'rel="icon" href="/static/{icon}"' in page
+    assert f'data-icon="/static/{icon}"' in page
+    assert ("data-ended" in page) == (state in FINAL_STATES)
+
+
+def test_the_log_is_searched_by_the_url(browser, user):
+    job = make_job(user, state=State.FAILED, reason=Reason.LOST)
+    logs.append(job.pk, [LogChunk(0, ["one", "<i>two</i>", "three two"])])
+    page = text(browser.get(f"/cubes/{job.job_id}/?q=TWO"))
+    assert 'id="L2"' in page and 'id="L3"' in page and 'id="L1"' not in page
+    assert f'href="/cubes/{job.job_id}/?line=2#L2"' in page
+    assert "<i>" not in page
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.RUNNING, State.SUCCEEDED, State.FAILED])
+def test_a_page_takes_at_most_twenty_queries(browser, user, state, django_assert_max_num_queries):
+    first = make_job(user, state=State.FAILED, reason=Reason.LOST)
+    job = make_job(
+        user, state=state, retry_of=first, message="odd",
+        reason=Reason.XCUBE_ERROR if state == State.FAILED else "",
+    )  # fmt: skip
+    make_job(user, state=State.QUEUED, retry_of=job)
+    logs.append(job.pk, [LogChunk(0, ["one"] * 100)])
+    for number, look in enumerate(("a", "b")):
+        quicklooks.keep(job, quicklooks.parse(looked(look, number)))
+    with django_assert_max_num_queries(20):
+        assert browser.get(f"/cubes/{job.job_id}/").status_code == 200
