@@ -4,7 +4,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from .api.device_views import metadata
-from .pages import account, device, login_program, notices, sharing, units, webhooks
+from .pages import account, device, login_program, notices, own_data, sharing, units, webhooks
 from .sign_on import pages, provider_pages
 
 urlpatterns = [
@@ -17,6 +17,13 @@ urlpatterns = [
         account.revoke,
         name="account-token-revoke",
     ),
+    path(
+        "account/clients/<int:client_pk>/revoke",
+        account.revoke_client,
+        name="account-client-revoke",
+    ),
+    path("account/data/", own_data.OwnDataPage.as_view(), name="own-data"),
+    path("account/data/download", own_data.download, name="own-data-download"),
     path("account/units/", units.units_page, name="units"),
     path("account/units/all.csv", units.statement_csv_file, name="units-csv"),
     path("account/units/<str:month>/", units.statement_page, name="statement"),

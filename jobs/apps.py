@@ -10,7 +10,7 @@ class JobsConfig(AppConfig):
     def ready(self) -> None:
         from django.utils.translation import gettext_lazy as _
 
-        from accounts import user_counts
+        from accounts import own_data, user_counts
         from accounts.deletion import also
         from accounts.leaks import finding
         from accounts.notices import kinds
@@ -35,6 +35,7 @@ class JobsConfig(AppConfig):
             spending,
             suspending,
         )
+        from . import own_data as own_data_of_jobs
         from .discovery import keeping
         from .following import make_follower
         from .models import Job
@@ -77,6 +78,7 @@ class JobsConfig(AppConfig):
         slots.fill("overview-actions", "jobs/new_cube_button.html", overview.actions)
         register_panel(Panel("cubes", "jobs/overview.html", overview.cubes_panel, position=10))
         purposes.register(spending.PURPOSE)
+        own_data.also("cubes", own_data_of_jobs.rows)
         changes.watch("jobs", cubes.cursor)
         changes.watch("all-jobs", dashboard.cursor, is_apart=True)
         kinds.register(*notices.KINDS.values())

@@ -8,6 +8,7 @@ class ServicesConfig(AppConfig):
     verbose_name = "Services"
 
     def ready(self) -> None:
+        from accounts import own_data
         from accounts.deletion import also
         from accounts.leaks import finding
         from accounts.notices import kinds
@@ -33,6 +34,7 @@ class ServicesConfig(AppConfig):
             spending,
             suspending,
         )
+        from . import own_data as own_data_of_services
         from .access import sharing
         from .following import make_follower
         from .geoserver import deletion as geoserver_deletion
@@ -71,6 +73,7 @@ class ServicesConfig(AppConfig):
             Panel("services", "services/overview.html", overview.services_panel, position=20)
         )
         purposes.register(spending.PURPOSE)
+        own_data.also("services", own_data_of_services.rows)
         changes.watch("services", viewers.cursor)
         followers.register("services", make_follower)
         output_changes.listen(live.output_changed)

@@ -35,6 +35,11 @@ def files() -> dict[str, tuple[str, bytes]]:
     }
 
 
+def wheel() -> str:
+    """The name of the wheel, which ends the URL that pip installs."""
+    return next(name for name in files() if name.endswith(".whl"))
+
+
 def _wheel(source: bytes, version: str) -> bytes:
     """The program as a wheel (PyPA's binary distribution format), the same bytes each time."""
     info = f"{MODULE}-{version}.dist-info"

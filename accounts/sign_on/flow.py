@@ -33,11 +33,17 @@ class SignOn:
 
 
 def begin(
-    request: HttpRequest, provider: Provider, *, next_url: str, is_silent: bool = False
+    request: HttpRequest,
+    provider: Provider,
+    *,
+    next_url: str,
+    is_silent: bool = False,
+    asks_again: bool = False,
 ) -> HttpResponseRedirect:
     """Send the browser to the provider. Raises ProviderUnavailable.
 
-    A silent sign-on only asks whether the person is still signed in there.
+    A silent sign-on only asks whether the person is still signed in there. With `asks_again` the
+    provider asks the person to sign in, signed in there or not.
     """
     metadata = publisher(provider).fresh().metadata
     state, nonce, verifier = (get_random_string(length) for length in (32, 32, 64))
@@ -53,6 +59,8 @@ def begin(
     }
     if is_silent:
         parameters["prompt"] = "none"
+    elif asks_again:
+        parameters["prompt"] = "login"
     add_state_and_verifier_and_nonce_to_session(request, state, parameters, verifier)
     request.session[STATES][state] |= {
         "provider": provider.key,

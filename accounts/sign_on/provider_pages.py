@@ -39,7 +39,8 @@ def sign_in_with(request: HttpRequest, key: str) -> HttpResponse:
     if provider is None:
         raise Http404
     try:
-        return begin(request, provider, next_url=safe_next(request))
+        asks_again = request.GET.get("again") == "1"
+        return begin(request, provider, next_url=safe_next(request), asks_again=asks_again)
     except ProviderUnavailable as error:
         return _unavailable(request, provider, safe_next(request), error)
 

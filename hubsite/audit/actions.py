@@ -16,6 +16,8 @@ ACTIONS: dict[str, str | Promise] = {
     "user.acted_for": _("Acted in a user's name"),
     "user.switched_off": _("Account switched off"),
     "user.switched_on": _("Account switched on"),
+    "user.deletion_asked": _("Asked to be deleted"),
+    "user.data_downloaded": _("Own data downloaded"),
     "user.deleted": _("Person deleted"),
     "token.made": _("Token made"),
     "token.revoked": _("Token revoked"),

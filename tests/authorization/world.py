@@ -77,6 +77,7 @@ class World:
         own = {
             "job_id": self.job_id,
             "client_id": self.client_id,
+            "client_pk": str(self.owner.clients.get(client_id=self.client_id).pk),
             "token_id": self.token_id,
             "instance_id": self.instance_id,
             "user_id": self.owner.user_id,
@@ -109,6 +110,7 @@ class World:
         nobodys = {
             "job_id": f"a{zero}-{zero[:18]}",
             "client_id": zero,
+            "client_pk": "999999",
             "token_id": zero,
             "instance_id": f"x{'a' * 26}",
             "user_id": f"a{zero}",
