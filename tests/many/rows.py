@@ -1,7 +1,7 @@
 """Copies of rows by the database itself: as many as wanted of each model, ten or a million.
 
 Copy number k of a row is the row, but for what must be unique: texts get the number, numbers grow
-by it, days are so many months before, and a reference is to copy k of the other row. Copies have
+by it, days are so many months earlier, times hours, and a reference is to copy k of the other row. Copies have
 the keys `FIRST + k`, so that references to them are known. So a new model is copied by itself as
 soon as it has one row; `changes` says what copies have instead, in SQL of `k`.
 """
@@ -61,11 +61,23 @@ def empty_models() -> list[str]:
 
 
 def multiply(counts: Counts, *, changes: Changes | None = None, after: int = 0) -> None:
-    """Make the copies `after` + 1 to `counts(model)` of the first row of each model."""
-    for model in copied_models():
-        _copy(model, after, counts(model), (changes or {}).get(model._meta.label_lower, {}))
+    """Make the copies `after` + 1 to `counts(model)` of the first row of each model.
+
+    Of rows that need another row each, there are as many as of those at most.
+    """
+    every = copied_models()
+    made: dict[type[models.Model], int] = {}
+    for model in every:
+        changed = (changes or {}).get(model._meta.label_lower, {})
+        needed = [
+            made[field.remote_field.model]
+            for field in _made_unique(model)
+            if field.remote_field and field.name not in changed
+        ]
+        made[model] = min([counts(model), *needed])
+        _copy(model, after, made[model], changed)
     with connection.cursor() as cursor:
-        for statement in connection.ops.sequence_reset_sql(no_style(), copied_models()):
+        for statement in connection.ops.sequence_reset_sql(no_style(), every):
             cursor.execute(statement)
 
 
@@ -126,7 +138,7 @@ def _value(field: models.Field, made_unique: Mapping[models.Field, bool]) -> str
     if isinstance(field, models.IntegerField):
         return f"{column} + k"
     if isinstance(field, models.DateField):
-        return _months_before(column)
+        return _before(column, "hours" if isinstance(field, models.DateTimeField) else "months")
     if not isinstance(field, models.CharField | models.TextField):
         raise NotImplementedError(f"{field}: say in `changes` what copies have")
     numbered = _numbered(column, field.max_length)
@@ -135,10 +147,11 @@ def _value(field: models.Field, made_unique: Mapping[models.Field, bool]) -> str
     return f"CASE WHEN {column} = '' THEN {column} ELSE {numbered} END"
 
 
-def _months_before(column: str) -> str:
+def _before(column: str, unit: str) -> str:
     if connection.vendor == "sqlite":
-        return f"date({column}, '-' || k || ' months')"
-    return f"({column} - k * interval '1 month')::date"
+        kind = "date" if unit == "months" else "datetime"
+        return f"{kind}({column}, '-' || k || ' {unit}')"
+    return f"{column} - k * interval '1 {unit}'"
 
 
 def _numbered(column: str, longest: int | None) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from html import unescape
 from typing import Any
 
@@ -12,6 +12,7 @@ from django.test import Client
 
 from accounts.models import Share, User
 from accounts.pages import login_program
+from tests.accounts.factories import bearer
 from tests.authorization.endpoints import Endpoint, endpoints
 from tests.authorization.world import FAR, World
 
@@ -30,6 +31,8 @@ QUERIES = {
 }
 SEARCHES = ("e", "owner@example.org", "nothing-of-this-name")
 _LINK = re.compile(r'(?:href|hx-get)="([^"#]*\?[^"#]*)"')
+_EXPORT = re.compile(r'<option value="(export\w*)"')
+_ROW = re.compile(r'name="_selected_action" value="([^"]+)"')
 _SEARCH_FIELD = re.compile(r'<input[^>]*name="(q|search)"')
 
 
@@ -41,6 +44,8 @@ class Visit:
     path: str
     caller: str
     is_api: bool = False
+    form: tuple[tuple[str, str], ...] = ()
+    """What is posted; nothing: it is read."""
 
 
 class Visitors:
@@ -52,13 +57,21 @@ class Visitors:
         self._browsers = {name: _browser(user) for name, user in people.items()}
         self._browsers["anonymous"] = self._program = _browser()
 
+    def add(self, caller: str, user: User) -> None:
+        """Somebody else who asks."""
+        self._browsers[caller] = _browser(user)
+        self.world.headers[caller] = bearer(user)
+
     def ask(self, visit: Visit) -> Any:
-        """The answer, its whole text as `shown`. What it did is for the caller to undo."""
-        if visit.is_api:
-            answer = self._program.get(visit.path, headers=self.world.headers[visit.caller])
+        """The answer. Of one that streams only the first piece is made; `shown` is the text."""
+        headers = self.world.headers[visit.caller] if visit.is_api else {}
+        browser = self._program if visit.is_api else self._browsers[visit.caller]
+        if visit.form:
+            answer = browser.post(visit.path, dict(visit.form), headers=headers)
         else:
-            answer = self._browsers[visit.caller].get(visit.path)
-        content = b"".join(answer) if answer.streaming else answer.content
+            answer = browser.get(visit.path, headers=headers)
+        content = next(iter(answer), b"") if answer.streaming else answer.content
+        answer.close()
         answer.shown = content.decode(errors="replace")
         return answer
 
@@ -88,6 +101,13 @@ def all_visits(world: World) -> Iterator[Visit]:
         yield Visit(f"/{route} signed out", f"/{route}", "anonymous")
 
 
+def further_visits(visits: Iterable[Visit], caller: str) -> Iterator[Visit]:
+    """The same pages of `caller`, as far as the owner has them and they name nothing of his."""
+    for visit in visits:
+        if visit.caller == "owner" and "<" not in visit.name:
+            yield replace(visit, name=f"{visit.name} {caller}", caller=caller)
+
+
 def _caller(endpoint: Endpoint) -> str:
     if endpoint.route.startswith("admin/django_q"):
         return "superuser"
@@ -107,3 +127,7 @@ def variations(visit: Visit, shown: str) -> Iterator[Visit]:
         found.update({f"{name}={text}": None for text in SEARCHES})
     for query in list(found)[:MOST_LINKS]:
         yield Visit(f"{visit.name}?{query}", f"{visit.path}?{query}", visit.caller, visit.is_api)
+    rows = _ROW.findall(shown)
+    for action in _EXPORT.findall(shown) if rows else ():
+        form = (("action", action), ("select_across", "1"), ("_selected_action", rows[0]))
+        yield Visit(f"{visit.name} {action}", visit.path, visit.caller, form=form)
