@@ -98,7 +98,7 @@ class Crowd:
             },
             "jobs.jobevent": {**of_job, "at": created},
             "jobs.joblog": {**of_job, "first_line": "0"},
-            "jobs.quicklook": {**of_job, "made_at": created},
+            "jobs.quicklook": {**of_job, "position": "0", "name": "t.name", "made_at": created},
             "jobs.rerun": {"job": f"{FIRST} + k"},
             "jobs.job": {
                 "owner": owner,

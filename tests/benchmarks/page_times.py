@@ -4,7 +4,7 @@
 and `pages_large` (LARGE jobs, USERS users), asks for each page in both in turns, and prints JSON
 for each page: [name, status, times in the small one (s), times in the large one, those of a plain
 Django page]. What a page leads to on its own path (filters, orders, further pages, searches) is
-measured too, with fewer rounds. With KEEP_ROWS=1 databases that are there are used again.
+measured too, with fewer rounds.
 """
 
 from __future__ import annotations
@@ -14,41 +14,64 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import django
 
+if TYPE_CHECKING:
+    from tests.authorization.world import World
+    from tests.many.visits import Visit, Visitors
+
 import tests.environment  # noqa: F401, I001 - before Django's settings
 
-ONLY = os.environ.get("PAGES", "")
 SMALL, LARGE = "pages_small", "pages_large"
 LONG_S = 1.0
 """A page that takes longer is asked for less often."""
 
 
 def main(small: int, large: int, users: int, rounds: int) -> None:
+    start()
+    world, visits = make_people()
+    fill(world, small, large, users)
+    measure(world, visits, rounds)
+
+
+def start() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
     django.setup()
-    from django.core.management import call_command
-    from django.db import connection
     from django.test.utils import setup_test_environment
 
     from jobs.discovery import asking
-    from tests.accounts.factories import make_user
-    from tests.many.rows import multiply
-    from tests.many.visits import Visitors, all_visits, further_visits, variations
-    from tests.many.world import make_full_world, stores
-
-    from .page_rows import Crowd
+    from tests.many.world import stores
 
     setup_test_environment()
     asking._call = stores()
+
+
+def make_people() -> tuple[World, list[Visit]]:
+    """Those who ask, what is theirs, and what they ask for."""
+    from django.core.management import call_command
+
+    from tests.accounts.factories import make_user
+    from tests.many.visits import all_visits, further_visits
+    from tests.many.world import make_full_world
+
     call_command("migrate", verbosity=0)
     world = make_full_world()
-    light = make_user("light@example.org", permissions=["manage:cubegens"])
-    visitors, visits = Visitors(world), list(all_visits(world))
-    visitors.add("light", light)
-    visits += further_visits(visits, "light")
+    world.users["light"] = make_user("light@example.org", permissions=["manage:cubegens"])
+    visits = list(all_visits(world))
+    return world, [*visits, *further_visits(visits, "light")]
+
+
+def fill(world: World, small: int, large: int, users: int) -> None:
+    """Make both databases from the one that has those who ask."""
+    from django.db import connection
+
+    from tests.many.rows import multiply
+
+    from .page_rows import Crowd
+
     template = connection.settings_dict["NAME"]
     for name, jobs, people in ((SMALL, small, max(users // 100, 10)), (LARGE, large, users)):
         began = time.monotonic()
@@ -56,18 +79,25 @@ def main(small: int, large: int, users: int, rounds: int) -> None:
         with connection.cursor() as cursor:
             cursor.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         use(name)
-        crowd = Crowd(jobs, people, world.owner.pk, light.pk)
+        crowd = Crowd(jobs, people, world.owner.pk, world.users["light"].pk)
         multiply(crowd.count, changes=crowd.changes)
         with connection.cursor() as cursor:
             cursor.execute("VACUUM (ANALYZE)")
         say({"filled": name, "jobs": jobs, "s": round(time.monotonic() - began)})
+
+
+def measure(world: World, visits: list[Visit], rounds: int) -> None:
+    """Ask for each page, and, beyond one round, for what it leads to on its own path."""
+    from tests.many.visits import Visitors, variations
+
+    visitors = {}
+    for name in (SMALL, LARGE):
+        use(name)
+        visitors[name] = Visitors(world)
     for visit in visits:
-        if ONLY and ONLY not in visit.name:
-            continue
-        use(LARGE)
-        shown = visitors.ask(visit).shown
+        shown = visitors[LARGE].ask(visit).shown
         for one in (visit, *(variations(visit, shown) if rounds > 1 else ())):
-            say(measured(lambda one=one: visitors.ask(one), one, rounds if one is visit else 3))
+            say(measured(visitors, one, rounds if one is visit else 3))
 
 
 def use(name: str) -> None:
@@ -77,20 +107,20 @@ def use(name: str) -> None:
     connection.settings_dict["NAME"] = name
 
 
-def measured(ask: Callable[[], Any], visit: Any, rounds: int) -> dict[str, Any]:
+def measured(visitors: dict[str, Visitors], visit: Visit, rounds: int) -> dict[str, Any]:
     """Times of a page in both databases, and of the plain page, in turns."""
     times: dict[str, list[float]] = {SMALL: [], LARGE: [], "plain": []}
     status: dict[str, int] = {}
     for name in (SMALL, LARGE):
         use(name)
-        status[name] = ask().status_code
+        status[name] = visitors[name].ask(visit).status_code
     for _ in range(rounds):
         for name in (SMALL, LARGE):
             use(name)
             plain_page()  # it also connects
             if rounds > 1:
                 times["plain"].append(timed(plain_page))
-            times[name].append(timed(ask))
+            times[name].append(timed(partial(visitors[name].ask, visit)))
         if times[LARGE][-1] > LONG_S:
             break
     return {"page": visit.name, "caller": visit.caller, "status": list(status.values()), **times}

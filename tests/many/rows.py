@@ -1,9 +1,9 @@
 """Copies of rows by the database itself: as many as wanted of each model, ten or a million.
 
 Copy number k of a row is the row, but for what must be unique: texts get the number, numbers grow
-by it, days are so many months earlier, times hours, and a reference is to copy k of the other row. Copies have
-the keys `FIRST + k`, so that references to them are known. So a new model is copied by itself as
-soon as it has one row; `changes` says what copies have instead, in SQL of `k`.
+by it, days are so many months earlier, times hours, and a reference is to copy k of the other row.
+Copies have the keys `FIRST + k`, so that references to them are known. So a new model is copied by
+itself as soon as it has one row; `changes` says what copies have instead, in SQL of `k`.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from html import unescape
 from typing import Any
 
+from django.conf import settings
 from django.test import Client
 
 from accounts.models import Share, User
@@ -52,19 +53,23 @@ class Visitors:
     """The owner of everything, an operator, and a superuser, as browsers and programs."""
 
     def __init__(self, world: World) -> None:
-        self.world = world
         people = {**world.users, "superuser": User.objects.get(email="admin@example.org")}
         self._browsers = {name: _browser(user) for name, user in people.items()}
+        self._headers = {name: bearer(user) for name, user in people.items()}
         self._browsers["anonymous"] = self._program = _browser()
 
-    def add(self, caller: str, user: User) -> None:
-        """Somebody else who asks."""
-        self._browsers[caller] = _browser(user)
-        self.world.headers[caller] = bearer(user)
+    @property
+    def names(self) -> list[str]:
+        return list(self._browsers)
+
+    def session_of(self, caller: str) -> str | None:
+        """The cookie of the caller's session, None if signed out."""
+        cookie = self._browsers[caller].cookies.get(settings.SESSION_COOKIE_NAME)
+        return cookie.value if cookie else None
 
     def ask(self, visit: Visit) -> Any:
         """The answer. Of one that streams only the first piece is made; `shown` is the text."""
-        headers = self.world.headers[visit.caller] if visit.is_api else {}
+        headers = self._headers[visit.caller] if visit.is_api else {}
         browser = self._program if visit.is_api else self._browsers[visit.caller]
         if visit.form:
             answer = browser.post(visit.path, dict(visit.form), headers=headers)

@@ -1,0 +1,69 @@
+"""Rows whose texts are all hostile, wherever a person, a store or a run may put one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.models import QuerySet
+
+from .rows import copied_models
+
+EVALUATED = "1234568"
+"""What stands on a page that takes a text for a template."""
+EXECUTES = "window.executed=1"
+TEXTS = (
+    f"<script>{EXECUTES}</script>",
+    f"'\"><img src=x onerror={EXECUTES}>",
+    f"javascript:{EXECUTES}",
+    "{{ 1234567|add:1 }}{% debug %}",
+    f"</script></textarea></title><svg onload={EXECUTES}>",
+    "=HYPERLINK(1)\u202egnp.exe\u2066",
+    "W" * 10_000,
+)
+SHORTEST = 30
+"""Shorter columns hold codes."""
+_KEPT = {
+    "admin.logentry": {"object_id"},
+    "django_q.ormq": {"payload"},
+    "django_q.schedule": {"cron"},
+}
+
+
+def make_hostile() -> None:
+    """Put a hostile text into each column that may hold one, of every row there is."""
+    for model in copied_models():
+        meta = model._meta
+        kept = _KEPT.get(meta.label_lower, set()) | {
+            name for it in meta.constraints for name in getattr(it, "fields", ())
+        }
+        texts = [field for field in meta.concrete_fields if _is_text(field, kept)]
+        documents = [field for field in meta.concrete_fields if isinstance(field, models.JSONField)]
+        for row in model._base_manager.all():
+            changed = {f.name: text_for(row.pk, n, f.max_length) for n, f in enumerate(texts)}
+            changed |= {f.name: hostile_copy(getattr(row, f.attname)) for f in documents}
+            if changed:
+                QuerySet(model).filter(pk=row.pk).update(**changed)
+
+
+def _is_text(field: models.Field, kept: set[str]) -> bool:
+    return (
+        isinstance(field, models.CharField | models.TextField)
+        and not (field.choices or field.unique or field.name in kept)
+        and (field.max_length or SHORTEST) >= SHORTEST
+    )
+
+
+def text_for(key: Any, number: int, longest: int | None) -> str:
+    """All of the texts, as far as they fit; which comes first differs."""
+    first = (hash(str(key)) + number) % len(TEXTS)
+    return "".join((*TEXTS[first:], *TEXTS[:first]))[: longest or 20_000]
+
+
+def hostile_copy(document: Any) -> Any:
+    """The document with its texts made hostile."""
+    if isinstance(document, dict):
+        return {key: hostile_copy(value) for key, value in document.items()}
+    if isinstance(document, list):
+        return [hostile_copy(value) for value in document]
+    return text_for(document, 0, 500) if isinstance(document, str) else document
