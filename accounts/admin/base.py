@@ -7,6 +7,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from ..scopes import OPERATE_HUB, READ_HUB
+from . import searching
+from .paging import UncountedPaginator
 
 
 def operates(request: HttpRequest) -> bool:
@@ -26,6 +28,13 @@ class OperatorAdmin(admin.ModelAdmin):
     """
 
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # they count every row for each value
+    paginator = UncountedPaginator
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        return searching.found(queryset, self.get_search_fields(request), search_term), False
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return reads(request) or super().has_module_permission(request)

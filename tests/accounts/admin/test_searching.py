@@ -1,0 +1,69 @@
+"""Lists of the admin are searched by columns of their own table, however many rows it has."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib import admin
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts.admin.base import OperatorAdmin
+from accounts.admin.paging import UncountedPaginator
+from accounts.admin.searching import found
+from accounts.models import LedgerEntry, WebhookDelivery
+from accounts.units import ledger
+from tests.accounts.factories import make_user
+
+pytestmark = pytest.mark.django_db
+
+FIELDS = ["=reference", "user__email"]
+
+
+@pytest.fixture
+def entries():
+    for name in ("ann", "bob"):
+        make_user(f"{name}@example.org", units=5)
+    return LedgerEntry.objects.all()
+
+
+@pytest.mark.parametrize(
+    ("text", "whose"),
+    [
+        ("ann", {"ann"}),
+        (" ANN@example.org ", {"ann"}),
+        ("example", {"ann", "bob"}),
+        ("", {"ann", "bob"}),
+        ("%", set()),
+        ("nobody", set()),
+        ("x" * 5000, set()),
+    ],
+)
+def test_who_is_named_is_found(entries, text, whose):
+    assert {entry.user.email.partition("@")[0] for entry in found(entries, FIELDS, text)} == whose
+
+
+def test_an_id_is_found_as_it_is_written(entries):
+    ann = entries.get(user__email="ann@example.org").user
+    entry = ledger.reserve(ann, 1, reference="A-job", key="k")
+    assert list(found(entries, FIELDS, "A-job")) == [entry]
+    assert not found(entries, FIELDS, "a-job")
+
+
+def test_no_table_is_joined(entries):
+    for model, fields in (
+        (LedgerEntry, FIELDS),
+        (WebhookDelivery, ["=message_id", "webhook__user__email"]),
+    ):
+        rows = found(model._default_manager.order_by(), fields, "ann")
+        with CaptureQueriesContext(connection) as captured:
+            list(rows)
+        assert len(captured) == 1 and " JOIN " not in captured[0]["sql"]
+
+
+def test_no_list_of_ours_counts_all_rows():
+    ours = [it for it in admin.site._registry.values() if isinstance(it, OperatorAdmin)]
+    assert len(ours) > 15
+    for model_admin in ours:
+        assert issubclass(model_admin.paginator, UncountedPaginator), model_admin
+        assert model_admin.show_facets == admin.ShowFacets.NEVER, model_admin
+        assert not model_admin.show_full_result_count, model_admin
