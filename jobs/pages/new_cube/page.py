@@ -16,12 +16,13 @@ from django.views.decorators.cache import never_cache
 
 from accounts.roles import permissions_of
 from accounts.scopes import PROCESS_CUBEGENS
+from hubsite import switches
 from hubsite.configuration.site import hub
 from hubsite.refusals import Refused
 from jobs.settings import hub as jobs_hub
 
 from ... import admission
-from ...models import Job, JobDocument, State
+from ...models import XCUBE_GEN, Job, JobDocument, State
 from ...stores.catalogue import StoresFileError, load_catalogue
 from ...waiting import waiting_of_new
 from ..cubes import check_may_generate, own_job
@@ -88,7 +89,12 @@ class NewCubePage(_FormView):
         return redirect("cube", job_id=job.job_id)
 
     def _page(self, form: NewCubeForm, *, status: int = 200) -> HttpResponse:
-        context = {"form": form, "like": self.like, "hidden_parts": _hidden_parts(self.base)}
+        context = {
+            "form": form,
+            "like": self.like,
+            "hidden_parts": _hidden_parts(self.base),
+            "suspension": switches.suspension(XCUBE_GEN),
+        }
         return render(self.request, "jobs/new_cube.html", context, status=status)
 
 

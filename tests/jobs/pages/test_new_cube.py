@@ -10,9 +10,10 @@ from datetime import datetime
 import pytest
 from django.test import Client
 
+from hubsite import switches
 from hubsite.refusals import Refused
 from jobs.estimates.asking import Estimate
-from jobs.models import Job, JobDocument, State
+from jobs.models import XCUBE_GEN, Job, JobDocument, State
 from jobs.pages.new_cube.form import NewCubeForm, differences, field_of, initial_of, name_of
 from jobs.stores.catalogue import load_catalogue
 from tests.accounts.factories import make_user
@@ -351,3 +352,9 @@ def test_a_field_of_the_request_is_found_in_the_form(path, field):
 def test_query_count(browser, estimates, path, most, django_assert_max_num_queries):
     with django_assert_max_num_queries(most):
         browser.post(path, SAID) if path.endswith("price") else browser.get(path)
+
+
+def test_the_page_says_that_cube_generation_is_suspended(browser, monkeypatch):
+    why = switches.Suspension(None, "The store moves <b>until noon</b>.")
+    monkeypatch.setattr(switches, "_kept", (float("inf"), {XCUBE_GEN: why}))
+    assert "The store moves &lt;b&gt;until noon&lt;/b&gt;." in text(browser.get("/cubes/new/"))
