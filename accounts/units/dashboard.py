@@ -1,47 +1,55 @@
-"""What the admin's first page says of processing units."""
+"""What the admin's first page says of processing units: of this month, and of each of a year."""
 
 from __future__ import annotations
 
-from collections import Counter
+from datetime import date
 from typing import Any
 
+from django.db.models import Sum
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
-from ..models import LedgerEntry
+from hubsite.console.charts import Chart, Column, Row
 
-LATEST = 5_000
-"""Of the movements, at most so many of the newest are looked at."""
+from ..models import UnitsOfMonth
+
 SHOWN = 6
+MONTHS = 12
 
 
 def of_units(request: HttpRequest) -> dict[str, Any] | None:
-    """The panel "Units this month", for who may see the ledger. One query."""
+    """The panel "Units this month", for who may see the ledger. Two queries."""
     if not request.user.reads_hub:
         return None
-    begin = timezone.now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    rows = list(
-        LedgerEntry.objects.order_by("-pk").values_list(
-            "created_at", "kind", "delta_total", "user_id", "user__email"
-        )[:LATEST]
-    )
-    used: Counter[tuple[int, str]] = Counter()
-    granted = 0
-    for created, kind, delta, user_id, email in rows:
-        if created < begin:
-            break
-        if kind == LedgerEntry.Kind.SETTLE:
-            used[user_id, email] -= delta
-        elif kind == LedgerEntry.Kind.GRANT:
-            granted += delta
+    months = _months(timezone.now().date())
+    rows = UnitsOfMonth.objects.filter(month__gte=months[0]).order_by().values_list("month")
+    sums = {
+        month: (charged, granted)
+        for month, charged, granted in rows.annotate(c=Sum("charged"), g=Sum("granted"))
+    }
+    charged, granted = sums.get(months[-1], (0, 0))
+    most = UnitsOfMonth.objects.filter(month=months[-1], charged__gt=0).order_by("-charged")
     return {
-        "used": sum(used.values()),
+        "used": charged,
         "granted": granted,
         "users": [
             {"id": user_id, "email": email, "units": units}
-            for (user_id, email), units in used.most_common(SHOWN)
-            if units
+            for user_id, email, units in most.values_list("user_id", "user__email", "charged")[
+                :SHOWN
+            ]
         ],
-        "is_cut": len(rows) == LATEST and rows[-1][0] >= begin,
-        "latest": LATEST,
+        "chart": Chart(
+            _("Units charged by month"),
+            "bars",
+            [Column(_("charged"), "accent")],
+            [Row(f"{month:%m/%y}", [sums.get(month, (0, 0))[0]]) for month in months],
+            first=_("Month"),
+        ),
     }
+
+
+def _months(today: date) -> list[date]:
+    """The first days of the last months, this month's last."""
+    last = today.year * 12 + today.month - 1
+    return [date(n // 12, n % 12 + 1, 1) for n in range(last - MONTHS + 1, last + 1)]

@@ -92,7 +92,7 @@
 
   // A long name would run into the next one. A character is about 7 px wide.
   function fit(text, space) {
-    const most = Math.max(3, Math.floor(space / 7) - 2);
+    const most = Math.max(3, Math.floor(space / 6.5) - 1);
     return text.length > most ? `${text.slice(0, most - 1)}…` : text;
   }
 
@@ -131,7 +131,7 @@
           ...axis,
           font,
           grid: { show: false },
-          space: table.isTime ? 64 : 40,
+          space: table.isTime ? 64 : 44,
           incrs: table.isTime ? undefined : [1, 2, 5, 10, 20, 50, 100],
           size: 32,
           values: (_, splits, __, space) => splits.map((value) => fit(labelOf(table, value, true), space)),

@@ -48,7 +48,7 @@ class Columns:
     def output(self, job: Job) -> str:
         return f"{job.output_store}/{job.output_data_id}"
 
-    @admin.display(description=_("submitted"), ordering="-id")
+    @admin.display(description=_("submitted"), ordering="id")
     def submitted(self, job: Job) -> str:
         return moment(job.created_at)
 

@@ -9,15 +9,19 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 
+from accounts.models import User
+from accounts.units import ledger
+from hubsite.console import saved_filters
 from hubsite.health import parts
-from jobs import dashboard
-from jobs.models import Job, State
+from jobs import dashboard, history, lifecycle
+from jobs.models import Job, JobEvent, State
+from jobs.prediction.rows import LearntDuration
 from tests.accounts.factories import make_user
 from tests.jobs.factories import make_job
 
 pytestmark = pytest.mark.django_db
 
-QUERIES = 18
+QUERIES = 20
 
 
 @pytest.fixture
@@ -43,45 +47,116 @@ def told(rf, operator):
     return dashboard.of_jobs(request)
 
 
-def test_it_tells_states_places_and_who_holds_them(rf, operator, owner):
+def _engine(panel, name):
+    return next(engine for engine in panel["engines"] if engine.name == name)
+
+
+def test_it_tells_states_places_and_who_holds_them_by_engine(rf, operator, owner):
     for state in (State.QUEUED, State.QUEUED, State.LAUNCHED, State.RUNNING, State.RUNNING):
         make_job(owner, state=state, is_live=True)
     make_job(owner, state=State.SUCCEEDED, is_live=False)
+    make_job(owner, state=State.QUEUED, engine="kubernetes")
     panel = told(rf, operator)
-    assert (panel["waiting"], panel["starting"], panel["running"]) == (2, 1, 2)
-    assert panel["held"] == 3
+    assert (panel["waiting"], panel["starting"], panel["running"]) == (3, 1, 2)
+    local, cluster = _engine(panel, "local"), _engine(panel, "kubernetes")
+    assert (local.held, local.waiting, cluster.held, cluster.waiting) == (3, 2, 0, 1)
+    assert local.places is not None
     assert [(it["owner__email"], it["n"]) for it in panel["holders"]] == [("ann@example.org", 3)]
 
 
-def test_waits_are_those_of_the_last_day(rf, operator, owner):
+def test_waits_are_those_of_the_last_day_by_engine(rf, operator, owner):
     now = timezone.now()
-    for seconds in range(1, 11):
-        job = make_job(owner, state=State.RUNNING)
-        launched = now - timedelta(hours=1)
-        Job.objects.filter(pk=job.pk).update(
-            created_at=launched - timedelta(seconds=seconds), launched_at=launched
+    for number in range(1, 101):
+        at = now - timedelta(hours=1)
+        job = make_job(owner, created_at=at - timedelta(seconds=number), state=State.RUNNING)
+        JobEvent.objects.create(
+            job=job, from_state="QUEUED", to_state="LAUNCHED", at=at, actor="worker"
         )
-    old = make_job(owner, state=State.SUCCEEDED)
-    Job.objects.filter(pk=old.pk).update(
-        created_at=now - timedelta(days=9), launched_at=now - timedelta(days=2)
+    old = make_job(owner, created_at=now - timedelta(days=9), engine="kubernetes")
+    JobEvent.objects.create(
+        job=old,
+        from_state="QUEUED",
+        to_state="LAUNCHED",
+        at=now - timedelta(days=2),
+        actor="worker",
+    )
+    history.count_hours()
+    panel = told(rf, operator)
+    local = _engine(panel, "local")
+    assert local.launched == 100
+    for told_s, true_s in zip(local.waited, (50, 90, 99), strict=True):
+        assert true_s <= told_s <= true_s * history.GROWTH
+    assert [engine.name for engine in panel["engines"]] == ["kubernetes", "local"]
+    assert _engine(panel, "kubernetes").launched == 0
+
+
+@pytest.mark.parametrize(("span", "rows"), [("2d", 48), ("30d", 30), ("nonsense", 48)])
+def test_each_end_is_in_its_hour_or_day(rf, operator, owner, span, rows):
+    now = timezone.now()
+    ends = ((0, State.SUCCEEDED), (0, State.FAILED), (23, State.FAILED), (24 * 40, State.FAILED))
+    for hours, state in ends:
+        job = make_job(owner, state=state)
+        at = now - timedelta(hours=hours)
+        JobEvent.objects.create(
+            job=job, from_state="RUNNING", to_state=state, at=at, actor="follower"
+        )
+    for _ in range(6):  # a tick counts a bounded number of hours
+        history.count_hours()
+    request = rf.get("/admin/", {"span": span})
+    request.user = operator
+    ended, there, _ = dashboard.of_jobs(request)["charts"]
+    assert rows <= len(ended.rows) <= rows + 1 and len(there.rows) == len(ended.rows)
+    assert ended.rows[-1].values[0] == 1
+    assert sum(row.values[1] for row in ended.rows) == 2
+
+
+def test_jobs_that_run_longer_than_those_like_them_are_told(rf, operator, browser, owner):
+    now = timezone.now()
+    LearntDuration.objects.create(engine="local", kind="0 @demo", seconds=[600.0] * 8)
+    late, fine = (
+        make_job(
+            owner,
+            state=State.RUNNING,
+            launched_at=now - timedelta(minutes=minutes),
+            started_at=now - timedelta(minutes=minutes),
+        )
+        for minutes in (16, 14)
     )
     panel = told(rf, operator)
-    waits = [panel[name].total_seconds() for name in ("median_wait", "long_wait", "longest_wait")]
-    assert waits == [6, 10, 10]
+    assert [(one.pk, one.expected) for one in panel["late"]] == [(late.pk, timedelta(minutes=15))]
+    assert panel["late_count"] == 1
+    listed = browser.get("/admin/jobs/job/?duration=long").context["cl"].result_list
+    assert [job.pk for job in listed] == [late.pk]
+    LearntDuration.objects.update(seconds=[600.0] * 4)  # too few to expect anything
+    assert told(rf, operator)["late"] == [] and fine
 
 
-def test_each_end_is_a_part_of_its_hours_bar(rf, operator, owner):
-    now = timezone.now()
-    for hours, state in ((0.5, State.SUCCEEDED), (0.5, State.FAILED), (23.5, State.FAILED),
-                         (24.5, State.FAILED)):  # fmt: skip
-        job = make_job(owner, state=state)
-        Job.objects.filter(pk=job.pk).update(finished_at=now - timedelta(hours=hours))
-    hours = told(rf, operator)["hours"]
-    assert (hours[-1].succeeded, hours[-1].failed, hours[-1].ago) == (1, 1, 0)
-    assert (hours[0].succeeded, hours[0].failed, hours[0].ago) == (0, 1, 23)
-    assert sum(hour.failed for hour in hours) == 2
-    assert hours[-1].good_height + hours[-1].bad_height == dashboard.BAR_HEIGHT
-    assert hours[-1].bad_y == 0
+def test_saved_filters_are_numbers_that_lead_to_their_list(rf, operator, browser, owner):
+    for number in range(3):
+        make_job(owner, state=State.FAILED, reason="LOST", input_store=f"@{number % 2}")
+    for name, query in (("Lost", "reason__exact=LOST"), ("Of one", "store=%400&failures=open")):
+        saved_filters.save(operator, "admin:jobs_job", name, query, on_dashboard=True)
+    saved_filters.save(operator, "admin:jobs_job", "Quiet", "reason__exact=LOST")
+    found = [(one.name, one.count) for one in told(rf, operator)["widgets"]]
+    assert found == [("Lost", 3), ("Of one", 2)]
+    page = browser.get("/admin/").content.decode()
+    assert "store=%400&amp;failures=open" in page and "Quiet" not in page
+
+
+def test_units_are_those_of_the_month_by_user(browser, owner):
+    job = make_job(owner, state=State.RUNNING, units=70)
+    lifecycle.move(job, State.SUCCEEDED, actor="test")
+    ledger.refund(job.job_id, 8, key="k", reason="ours")
+    page = " ".join(browser.get("/admin/").content.decode().split())
+    assert "<strong>62</strong> charged" in page and "<strong>1000</strong> granted" in page
+    assert "ann@example.org</a>: 62" in page
+
+
+def test_support_sees_the_numbers(owner):
+    make_job(owner, state=State.RUNNING, is_live=True)
+    client = Client()
+    client.force_login(make_user(permissions=["read:hub"], is_staff=True))
+    assert "Places and waiting times" in client.get("/admin/").content.decode()
 
 
 def test_failures_are_counted_by_reason_until_they_are_dealt_with(rf, operator, browser, owner):
@@ -124,6 +199,9 @@ def test_its_queries_do_not_grow(browser, owner, django_assert_max_num_queries, 
     """Without those of the health of parts, which are asked for at most once in two seconds."""
     view = parts.look()
     monkeypatch.setattr(parts, "look", lambda: view)
+    operator = User.objects.get(email="op@example.org")
+    for query in ("reason__exact=LOST", "failures=open", "owner=ann@example.org"):
+        saved_filters.save(operator, "admin:jobs_job", query, query, on_dashboard=True)
     for count in (1, 20):
         for number in range(count):
             make_job(make_user(units=3), state=State.FAILED if number % 2 else State.RUNNING,
