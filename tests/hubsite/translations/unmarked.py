@@ -78,4 +78,5 @@ class _Page(HTMLParser):
 
 
 def _has_words(text: str) -> bool:
-    return any(letter.isalpha() for letter in NAMES.sub("", text))
+    """Capitals alone are codes, such as SHA-256."""
+    return any(letter.islower() for letter in NAMES.sub("", text))
