@@ -20,6 +20,7 @@ from datetime import datetime
 
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from . import audit
 from .refusals import Kind, Refused
@@ -37,13 +38,13 @@ class Switch(models.Model):
     message = models.CharField(
         max_length=MOST_CHARACTERS,
         blank=True,
-        help_text="What users are told: why, and until when. Everybody can read it.",
+        help_text=_("What users are told: why, and until when. Everybody can read it."),
     )
     since = models.DateTimeField(null=True, blank=True)
-    actor = models.CharField(max_length=100, blank=True, help_text="Who did it.")
+    actor = models.CharField(max_length=100, blank=True, help_text=_("Who did it."))
 
     class Meta:
-        verbose_name_plural = "switches"
+        verbose_name_plural = _("switches")
         ordering = ["service"]
 
     def __str__(self) -> str:
@@ -57,7 +58,7 @@ class SwitchEvent(models.Model):
     at = models.DateTimeField(default=timezone.now)
     is_suspended = models.BooleanField()
     message = models.CharField(max_length=MOST_CHARACTERS, blank=True)
-    ended = models.PositiveIntegerField(default=0, help_text="Work in progress that was ended.")
+    ended = models.PositiveIntegerField(default=0, help_text=_("Work in progress that was ended."))
     actor = models.CharField(max_length=100)
 
     class Meta:

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from hubsite.engines import base as engines
 
@@ -29,12 +30,12 @@ XCUBE_GEN = "xcube_gen"
 class State(models.TextChoices):
     """The state of a job; `lifecycle.py` has the table of allowed steps."""
 
-    QUEUED = "QUEUED", "Queued"
-    LAUNCHED = "LAUNCHED", "Launched"
-    RUNNING = "RUNNING", "Running"
-    SUCCEEDED = "SUCCEEDED", "Succeeded"
-    FAILED = "FAILED", "Failed"
-    CANCELLED = "CANCELLED", "Cancelled"
+    QUEUED = "QUEUED", _("Queued")
+    LAUNCHED = "LAUNCHED", _("Launched")
+    RUNNING = "RUNNING", _("Running")
+    SUCCEEDED = "SUCCEEDED", _("Succeeded")
+    FAILED = "FAILED", _("Failed")
+    CANCELLED = "CANCELLED", _("Cancelled")
 
 
 ACTIVE_STATES = frozenset({State.QUEUED, State.LAUNCHED, State.RUNNING})
@@ -47,25 +48,25 @@ class Reason(models.TextChoices):
     It has the reasons of the engines, and two for xcube itself.
     """
 
-    OUT_OF_MEMORY = engines.Reason.OUT_OF_MEMORY, "Needed more memory than a run may use"
-    DEADLINE = engines.Reason.DEADLINE, "Took longer than a run may take"
-    EVICTED = engines.Reason.EVICTED, "Driven off its machine"
-    IMAGE = engines.Reason.IMAGE, "The image could not be had"
-    UNSCHEDULABLE = engines.Reason.UNSCHEDULABLE, "No machine could take it"
-    REJECTED = engines.Reason.REJECTED, "Refused by the engine"
-    XCUBE_ERROR = "XCUBE_ERROR", "xcube could not generate the cube"
-    COST = "COST", "Cost more than allowed"
-    LOST = engines.Reason.LOST, "The run vanished"
-    LAUNCH = engines.Reason.LAUNCH, "Could not be launched"
-    OPERATOR = "OPERATOR", "Ended by an operator"
+    OUT_OF_MEMORY = engines.Reason.OUT_OF_MEMORY, _("Needed more memory than a run may use")
+    DEADLINE = engines.Reason.DEADLINE, _("Took longer than a run may take")
+    EVICTED = engines.Reason.EVICTED, _("Driven off its machine")
+    IMAGE = engines.Reason.IMAGE, _("The image could not be had")
+    UNSCHEDULABLE = engines.Reason.UNSCHEDULABLE, _("No machine could take it")
+    REJECTED = engines.Reason.REJECTED, _("Refused by the engine")
+    XCUBE_ERROR = "XCUBE_ERROR", _("xcube could not generate the cube")
+    COST = "COST", _("Cost more than allowed")
+    LOST = engines.Reason.LOST, _("The run vanished")
+    LAUNCH = engines.Reason.LAUNCH, _("Could not be launched")
+    OPERATOR = "OPERATOR", _("Ended by an operator")
 
 
 class Priority(models.IntegerChoices):
     """What operators may say about a waiting job; the lower comes first."""
 
-    URGENT = 0, "Urgent: before all that are not"
-    NORMAL = 1, "Normal: users take turns"
-    LATER = 2, "Later: when nothing else waits"
+    URGENT = 0, _("Urgent: before all that are not")
+    NORMAL = 1, _("Normal: users take turns")
+    LATER = 2, _("Later: when nothing else waits")
 
 
 def new_job_id(user_id: str) -> str:
@@ -126,7 +127,9 @@ class Job(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="jobs"
     )
     client_id = models.CharField(
-        max_length=255, blank=True, help_text="The API client that submitted it; empty: a browser."
+        max_length=255,
+        blank=True,
+        help_text=_("The API client that submitted it; empty: a browser."),
     )
     retry_of = models.ForeignKey(
         "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="retries"
@@ -134,20 +137,20 @@ class Job(models.Model):
 
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     reason = models.CharField(
-        max_length=14, choices=Reason, blank=True, help_text="Why it failed; empty otherwise."
+        max_length=14, choices=Reason, blank=True, help_text=_("Why it failed; empty otherwise.")
     )
-    message = models.TextField(blank=True, help_text="What to tell the owner about the state.")
+    message = models.TextField(blank=True, help_text=_("What to tell the owner about the state."))
     is_live = models.BooleanField(
         default=True,
-        help_text="Queued, or a run of it may still exist: it holds its place and its output.",
+        help_text=_("Queued, or a run of it may still exist: it holds its place and its output."),
     )
 
-    engine = models.CharField(max_length=40, help_text="The engine that runs it.")
+    engine = models.CharField(max_length=40, help_text=_("The engine that runs it."))
     priority = models.PositiveSmallIntegerField(
         choices=Priority,
         default=Priority.NORMAL,
         db_default=Priority.NORMAL,
-        help_text="Its place among waiting jobs, which operators may change.",
+        help_text=_("Its place among waiting jobs, which operators may change."),
     )
     attempt = models.PositiveSmallIntegerField(default=1)
     deadline_s = models.PositiveIntegerField(help_text="Longest run, in seconds.")
@@ -159,13 +162,13 @@ class Job(models.Model):
     )
     has_user_code = models.BooleanField(default=False)
     uses_own_store = models.BooleanField(
-        default=False, help_text="Reads or writes a store of its owner's own."
+        default=False, help_text=_("Reads or writes a store of its owner's own.")
     )
     can_remove_output = models.BooleanField(
         default=True,
-        help_text="The hub can remove what it writes: a new dataset in a store of the hub.",
+        help_text=_("The hub can remove what it writes: a new dataset in a store of the hub."),
     )
-    units = models.BigIntegerField(help_text="Processing units reserved at submission.")
+    units = models.BigIntegerField(help_text=_("Processing units reserved at submission."))
 
     input_store = models.CharField(
         max_length=200,
@@ -184,23 +187,23 @@ class Job(models.Model):
     output_store = models.CharField(max_length=200)
     output_data_id = models.CharField(max_length=512)
     output_claim = models.CharField(
-        max_length=64, help_text="SHA-256 of where the output lies: one live job at a time."
+        max_length=64, help_text=_("SHA-256 of where the output lies: one live job at a time.")
     )
 
     levels_claim = models.CharField(
         max_length=64,
         blank=True,
         default="",
-        help_text="The same of the pyramid beside the output; empty: none is written.",
+        help_text=_("The same of the pyramid beside the output; empty: none is written."),
     )
 
     created_at = models.DateTimeField(default=timezone.now)
     launched_at = models.DateTimeField(null=True, blank=True)
     made_at = models.DateTimeField(
-        null=True, blank=True, help_text="When its object was completely made in the engine."
+        null=True, blank=True, help_text=_("When its object was completely made in the engine.")
     )
     seen_at = models.DateTimeField(
-        null=True, blank=True, help_text="When its object was first seen in the engine."
+        null=True, blank=True, help_text=_("When its object was first seen in the engine.")
     )
     pending_reason = models.CharField(
         max_length=14,
@@ -217,20 +220,24 @@ class Job(models.Model):
     removal_due_at = models.DateTimeField(
         null=True,
         blank=True,
-        help_text="When to try to remove what its failed run may have left; empty: nothing is.",
+        help_text=_("When to try to remove what its failed run may have left; empty: nothing is."),
     )
     removal_tries = models.PositiveIntegerField(default=0)
 
     usage = models.JSONField(
         null=True,
         blank=True,
-        help_text="What its run was measured to use: peak_memory_bytes, written_cells. With the "
-        "times it says what such a job really takes.",
+        help_text=_(
+            "What its run was measured to use: peak_memory_bytes, written_cells. With the "
+            "times it says what such a job really takes."
+        ),
     )
     progress = models.JSONField(
-        null=True, blank=True, help_text="Last report of the run: {sender, state}."
+        null=True, blank=True, help_text=_("Last report of the run: {sender, state}.")
     )
-    result = models.JSONField(null=True, blank=True, help_text="What the run answered at its end.")
+    result = models.JSONField(
+        null=True, blank=True, help_text=_("What the run answered at its end.")
+    )
 
     objects = JobQuerySet.as_manager()
 
@@ -312,15 +319,17 @@ class JobDocument(models.Model):
     job = models.OneToOneField(
         Job, on_delete=models.CASCADE, primary_key=True, related_name="document"
     )
-    request = models.JSONField(help_text="The request as submitted, its credentials starred out.")
+    request = models.JSONField(
+        help_text=_("The request as submitted, its credentials starred out.")
+    )
     credentials = models.BinaryField(
-        null=True, help_text="The starred-out values, encrypted; wiped at the job's end."
+        null=True, help_text=_("The starred-out values, encrypted; wiped at the job's end.")
     )
-    code = models.BinaryField(null=True, help_text="Uploaded user code (zip).")
+    code = models.BinaryField(null=True, help_text=_("Uploaded user code (zip)."))
     admitted_cells = models.BigIntegerField(
-        null=True, help_text="Values that were paid for; a much larger cube is not written."
+        null=True, help_text=_("Values that were paid for; a much larger cube is not written.")
     )
-    estimate = models.JSONField(default=dict, help_text="What the estimate said at admission.")
+    estimate = models.JSONField(default=dict, help_text=_("What the estimate said at admission."))
 
     def __str__(self) -> str:
         return f"document of {self.job_id}"
@@ -330,10 +339,10 @@ class Rerun(models.Model):
     """An operator's wish that a failed job runs again; gone when its successor is there."""
 
     job = models.OneToOneField(Job, on_delete=models.CASCADE, related_name="rerun")
-    actor = models.CharField(max_length=150, help_text="User id of who asked for it.")
+    actor = models.CharField(max_length=150, help_text=_("User id of who asked for it."))
     asked_at = models.DateTimeField(auto_now_add=True)
     refused = models.CharField(
-        max_length=1000, blank=True, help_text="Why the hub cannot submit it again."
+        max_length=1000, blank=True, help_text=_("Why the hub cannot submit it again.")
     )
 
     def __str__(self) -> str:
@@ -350,10 +359,10 @@ class CubeRecord(models.Model):
         Job, on_delete=models.CASCADE, primary_key=True, related_name="record"
     )
     description = models.JSONField(
-        null=True, help_text="CRS, bounding box, times, dimensions, variables."
+        null=True, help_text=_("CRS, bounding box, times, dimensions, variables.")
     )
-    footprint = models.JSONField(null=True, help_text="{bbox, geometry} in WGS84.")
-    files = models.JSONField(null=True, help_text="{count, size_bytes, sha256}.")
+    footprint = models.JSONField(null=True, help_text=_("{bbox, geometry} in WGS84."))
+    files = models.JSONField(null=True, help_text=_("{count, size_bytes, sha256}."))
     recorded_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:
@@ -369,7 +378,7 @@ class JobEvent(models.Model):
     to_state = models.CharField(max_length=10, choices=State)
     reason = models.CharField(max_length=14, blank=True)
     message = models.TextField(blank=True)
-    actor = models.CharField(max_length=100, help_text="Who did it: a user id, or a part of us.")
+    actor = models.CharField(max_length=100, help_text=_("Who did it: a user id, or a part of us."))
 
     class Meta:
         ordering = ["id"]
@@ -414,24 +423,30 @@ class QuickLook(models.Model):
     """A small picture of one variable, which the run made at its end. See `quicklooks.py`."""
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="quicklooks")
-    position = models.PositiveSmallIntegerField(help_text="Place among the job's pictures, from 0.")
-    name = models.CharField(max_length=100, help_text="Name in the address of the picture.")
+    position = models.PositiveSmallIntegerField(
+        help_text=_("Place among the job's pictures, from 0.")
+    )
+    name = models.CharField(max_length=100, help_text=_("Name in the address of the picture."))
     variable = models.CharField(max_length=200)
     title = models.CharField(max_length=200, blank=True)
     units = models.CharField(max_length=100, blank=True)
-    png = models.BinaryField(null=True, help_text="The picture; null: there is none, see the note.")
-    digest = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the picture.")
+    png = models.BinaryField(
+        null=True, help_text=_("The picture; null: there is none, see the note.")
+    )
+    digest = models.CharField(max_length=64, blank=True, help_text=_("SHA-256 of the picture."))
     width = models.PositiveSmallIntegerField(default=0)
     height = models.PositiveSmallIntegerField(default=0)
-    time = models.CharField(max_length=40, blank=True, help_text="The time step shown, in UTC.")
-    at = models.JSONField(default=dict, help_text="The place shown in other dimensions, by name.")
-    vmin = models.FloatField(null=True, help_text="The value that has the first color.")
-    vmax = models.FloatField(null=True, help_text="The value that has the last color.")
-    colors = models.JSONField(default=list, help_text="Colors from vmin to vmax, as #rrggbb.")
-    classes = models.JSONField(default=list, help_text="Instead of a range: [color, label], …")
-    bbox = models.JSONField(null=True, help_text="The area shown: x1, y1, x2, y2 of the cube.")
+    time = models.CharField(max_length=40, blank=True, help_text=_("The time step shown, in UTC."))
+    at = models.JSONField(
+        default=dict, help_text=_("The place shown in other dimensions, by name.")
+    )
+    vmin = models.FloatField(null=True, help_text=_("The value that has the first color."))
+    vmax = models.FloatField(null=True, help_text=_("The value that has the last color."))
+    colors = models.JSONField(default=list, help_text=_("Colors from vmin to vmax, as #rrggbb."))
+    classes = models.JSONField(default=list, help_text=_("Instead of a range: [color, label], …"))
+    bbox = models.JSONField(null=True, help_text=_("The area shown: x1, y1, x2, y2 of the cube."))
     note = models.CharField(
-        max_length=300, blank=True, help_text="What a viewer of the picture must know."
+        max_length=300, blank=True, help_text=_("What a viewer of the picture must know.")
     )
     made_at = models.DateTimeField(default=timezone.now, db_index=True)
 

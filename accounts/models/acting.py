@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 
 class ActingEntry(models.Model):
@@ -21,11 +22,11 @@ class ActingEntry(models.Model):
     path = models.CharField(max_length=500)
     address = models.CharField(max_length=64, blank=True)
     jti = models.CharField(
-        max_length=32, blank=True, help_text="The operator's token; empty: a browser."
+        max_length=32, blank=True, help_text=_("The operator's token; empty: a browser.")
     )
 
     class Meta:
-        verbose_name_plural = "acting entries"
+        verbose_name_plural = _("acting entries")
         ordering = ["-pk"]
 
     def __str__(self) -> str:

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from hubsite import audit
 from hubsite.visible_text import hidden_fault
@@ -21,7 +22,7 @@ def new_hex_id() -> str:
 class Client(models.Model):
     """A program of a user. Only a hash of its secret is stored (`accounts/tokens/clients.py`)."""
 
-    client_id = models.CharField("client id", max_length=255, unique=True, default=new_hex_id)
+    client_id = models.CharField(_("client id"), max_length=255, unique=True, default=new_hex_id)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="clients"
     )
@@ -30,11 +31,13 @@ class Client(models.Model):
     scopes = models.JSONField(
         default=list,
         blank=True,
-        help_text="What its tokens may do, as far as the owner may do it too.",
+        help_text=_("What its tokens may do, as far as the owner may do it too."),
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     revoked_at = models.DateTimeField(
-        null=True, blank=True, help_text="From then on it gets no token and its tokens are refused."
+        null=True,
+        blank=True,
+        help_text=_("From then on it gets no token and its tokens are refused."),
     )
 
     class Meta:
@@ -76,10 +79,13 @@ class AccessToken(models.Model):
         Client, on_delete=models.CASCADE, null=True, blank=True, related_name="access_tokens"
     )
     name = models.CharField(
-        max_length=100, blank=True, default="", help_text="What its owner calls a personal token."
+        max_length=100,
+        blank=True,
+        default="",
+        help_text=_("What its owner calls a personal token."),
     )
     is_personal = models.BooleanField(
-        default=False, help_text="Made by its owner, who sees and revokes it in the portal."
+        default=False, help_text=_("Made by its owner, who sees and revokes it in the portal.")
     )
     scopes = models.JSONField(default=list, blank=True)
     issued_at = models.DateTimeField(default=timezone.now)

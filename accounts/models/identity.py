@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 
 class Identity(models.Model):
@@ -20,30 +21,34 @@ class Identity(models.Model):
         null=True,
         blank=True,
         related_name="identities",
-        help_text="Who signs in with it. Empty: nobody, until an operator says who.",
+        help_text=_("Who signs in with it. Empty: nobody, until an operator says who."),
     )
     issuer = models.CharField(max_length=255)
-    subject = models.CharField(max_length=255, help_text="The provider's own id of the account.")
+    subject = models.CharField(max_length=255, help_text=_("The provider's own id of the account."))
     email = models.CharField(
-        "e-mail", max_length=254, blank=True, default="", help_text="As the provider last told it."
+        _("e-mail"),
+        max_length=254,
+        blank=True,
+        default="",
+        help_text=_("As the provider last told it."),
     )
     given_roles = models.JSONField(
         default=list,
         blank=True,
         editable=False,
-        help_text="Roles that the user has only because the provider says so.",
+        help_text=_("Roles that the user has only because the provider says so."),
     )
     gave_staff = models.BooleanField(default=False, editable=False)
     not_before = models.DateTimeField(
         null=True,
         blank=True,
-        help_text="Tokens of the provider that were issued before are refused.",
+        help_text=_("Tokens of the provider that were issued before are refused."),
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     last_login_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
-        verbose_name_plural = "identities"
+        verbose_name_plural = _("identities")
         ordering = ["-pk"]
         constraints = [
             models.UniqueConstraint(fields=["issuer", "subject"], name="identity_issuer_subject")
@@ -62,7 +67,7 @@ class ProviderDocuments(models.Model):
     fetched_at = models.DateTimeField()
 
     class Meta:
-        verbose_name_plural = "provider documents"
+        verbose_name_plural = _("provider documents")
 
     def __str__(self) -> str:
         return self.issuer

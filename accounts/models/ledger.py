@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 
 class Balance(models.Model):
@@ -23,7 +24,7 @@ class Balance(models.Model):
     total = models.BigIntegerField(default=0)
     reserved = models.BigIntegerField(default=0)
     low_noticed_at = models.DateTimeField(
-        null=True, blank=True, help_text="When its user was last told that little is left."
+        null=True, blank=True, help_text=_("When its user was last told that little is left.")
     )
 
     class Meta:
@@ -72,8 +73,8 @@ class UnitsOfMonth(models.Model):
         related_name="unit_months",
         db_index=False,  # the constraint's index is used
     )
-    month = models.DateField(help_text="Its first day.")
-    charged = models.BigIntegerField(default=0, help_text="Less what was given back.")
+    month = models.DateField(help_text=_("Its first day."))
+    charged = models.BigIntegerField(default=0, help_text=_("Less what was given back."))
     granted = models.BigIntegerField(default=0)
 
     class Meta:
@@ -110,16 +111,18 @@ class LedgerEntry(models.Model):
         db_index=False,  # the index on user and pk is used
     )
     kind = models.CharField(max_length=10, choices=Kind)
-    units = models.BigIntegerField(help_text="What was asked for; the deltas tell what happened.")
+    units = models.BigIntegerField(
+        help_text=_("What was asked for; the deltas tell what happened.")
+    )
     actual_units = models.BigIntegerField(
-        null=True, blank=True, help_text="What the job really used, beside what it was charged."
+        null=True, blank=True, help_text=_("What the job really used, beside what it was charged.")
     )
     delta_total = models.BigIntegerField(default=0)
     delta_reserved = models.BigIntegerField(default=0)
     total_after = models.BigIntegerField()
     reserved_after = models.BigIntegerField()
     reference = models.CharField(
-        max_length=64, blank=True, default="", help_text="The job that it is for."
+        max_length=64, blank=True, default="", help_text=_("The job that it is for.")
     )
     idempotency_key = models.CharField(max_length=255, unique=True)
     reason = models.CharField(max_length=500, blank=True, default="")
@@ -129,20 +132,20 @@ class LedgerEntry(models.Model):
         null=True,
         blank=True,
         related_name="+",
-        help_text="Who did it, if it was a user of the hub.",
+        help_text=_("Who did it, if it was a user of the hub."),
     )
     actor_name = models.CharField(
         max_length=100,
         blank=True,
         default="",
-        help_text="Who did it, if it was no user of the hub: somebody at the command line.",
+        help_text=_("Who did it, if it was no user of the hub: somebody at the command line."),
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = LedgerEntryQuerySet.as_manager()
 
     class Meta:
-        verbose_name_plural = "ledger entries"
+        verbose_name_plural = _("ledger entries")
         ordering = ["-pk"]
         indexes = [
             models.Index(fields=["user", "-id"], name="ledger_user_newest"),

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from hubsite.coordination.delivery import Delivery
 from hubsite.coordination.delivery_targets import Target, TargetDelivery
@@ -31,23 +32,25 @@ class Notice(models.Model):
         related_name="notices",
         db_index=False,  # the index on user and pk is used
     )
-    kind = models.CharField(max_length=40, help_text="A kind of accounts/notices/kinds.py.")
+    kind = models.CharField(max_length=40, help_text=_("A kind of accounts/notices/kinds.py."))
     subject = models.CharField(
-        max_length=100, blank=True, help_text="The id of what it is about, such as a job's."
+        max_length=100, blank=True, help_text=_("The id of what it is about, such as a job's.")
     )
     occasion = models.CharField(
-        max_length=60, blank=True, help_text="Tells apart notices of one kind about one subject."
+        max_length=60, blank=True, help_text=_("Tells apart notices of one kind about one subject.")
     )
     title = models.CharField(max_length=200)
     text = models.CharField(max_length=1000, blank=True)
-    path = models.CharField(max_length=300, blank=True, help_text="The page that shows more.")
-    details = models.JSONField(default=dict, blank=True, help_text="Facts for programs.")
+    path = models.CharField(max_length=300, blank=True, help_text=_("The page that shows more."))
+    details = models.JSONField(default=dict, blank=True, help_text=_("Facts for programs."))
     created_at = models.DateTimeField(default=timezone.now)
     read_at = models.DateTimeField(null=True, blank=True)
     is_sorted = models.BooleanField(
-        default=False, help_text="What must be sent of it has been decided."
+        default=False, help_text=_("What must be sent of it has been decided.")
     )
-    is_to_mail = models.BooleanField(default=False, help_text="Waits for its user's next e-mail.")
+    is_to_mail = models.BooleanField(
+        default=False, help_text=_("Waits for its user's next e-mail.")
+    )
 
     objects = NoticeQuerySet.as_manager()
 
@@ -79,7 +82,7 @@ class NoticeChoice(models.Model):
         db_index=False,
     )
     kind = models.CharField(max_length=40)
-    in_portal = models.BooleanField(help_text="Shown as unread in the portal.")
+    in_portal = models.BooleanField(help_text=_("Shown as unread in the portal."))
     by_mail = models.BooleanField()
 
     class Meta:
@@ -100,16 +103,18 @@ class NoticeMail(Delivery):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notice_mail"
     )
     is_off = models.BooleanField(
-        "no e-mails", default=False, help_text="The user wants no e-mail with notices at all."
+        _("no e-mails"), default=False, help_text=_("The user wants no e-mail with notices at all.")
     )
-    sent_at = models.DateTimeField(null=True, blank=True, help_text="When the last one was sent.")
+    sent_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("When the last one was sent.")
+    )
     pause_s = models.PositiveIntegerField(
-        default=0, help_text="Seconds between the last e-mail and the next; more in busy hours."
+        default=0, help_text=_("Seconds between the last e-mail and the next; more in busy hours.")
     )
 
     class Meta:
-        verbose_name = "e-mail with notices"
-        verbose_name_plural = "e-mails with notices"
+        verbose_name = _("e-mail with notices")
+        verbose_name_plural = _("e-mails with notices")
         ordering = ["-pk"]
 
     def __str__(self) -> str:
@@ -135,16 +140,16 @@ class Webhook(Target):
     name = models.CharField(max_length=100)
     url = models.CharField(max_length=500)
     kinds = models.JSONField(
-        default=list, blank=True, help_text="Kinds of notices that it gets; empty: all."
+        default=list, blank=True, help_text=_("Kinds of notices that it gets; empty: all.")
     )
-    secret = models.BinaryField(help_text="The key of its signatures, encrypted.")
+    secret = models.BinaryField(help_text=_("The key of its signatures, encrypted."))
     former_secret = models.BinaryField(
-        null=True, help_text="The key before, encrypted. It signs too, until it ends."
+        null=True, help_text=_("The key before, encrypted. It signs too, until it ends.")
     )
     former_secret_ends_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
-    off_at = models.DateTimeField(null=True, blank=True, help_text="Since when it is off.")
-    off_reason = models.CharField(max_length=300, blank=True, help_text="Why it is off.")
+    off_at = models.DateTimeField(null=True, blank=True, help_text=_("Since when it is off."))
+    off_reason = models.CharField(max_length=300, blank=True, help_text=_("Why it is off."))
 
     class Meta:
         ordering = ["pk"]
@@ -164,12 +169,12 @@ class WebhookDelivery(TargetDelivery):
     notice = models.ForeignKey(Notice, on_delete=models.CASCADE, related_name="deliveries")
     message_id = models.CharField(max_length=40, unique=True, default=new_message_id)
     status = models.PositiveSmallIntegerField(
-        null=True, blank=True, help_text="The HTTP status of the last answer."
+        null=True, blank=True, help_text=_("The HTTP status of the last answer.")
     )
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        verbose_name_plural = "webhook deliveries"
+        verbose_name_plural = _("webhook deliveries")
         ordering = ["-pk"]
         constraints = [
             models.UniqueConstraint(

@@ -10,13 +10,14 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 
 class Action(models.TextChoices):
     """What a share allows. Each allows what stands before it, too."""
 
-    VIEW = "view", "View"
-    STOP = "stop", "View and stop"
+    VIEW = "view", _("View")
+    STOP = "stop", _("View and stop")
 
 
 class ShareableRole(models.Model):
@@ -25,8 +26,8 @@ class ShareableRole(models.Model):
     role = models.OneToOneField(Group, on_delete=models.CASCADE, related_name="shareable")
 
     class Meta:
-        verbose_name = "permission to share with this role"
-        verbose_name_plural = "permission to share with this role"
+        verbose_name = _("permission to share with this role")
+        verbose_name_plural = _("permission to share with this role")
 
     def __str__(self) -> str:
         return self.role.name
@@ -56,14 +57,14 @@ class Share(models.Model):
     """
 
     kind = models.CharField(max_length=20)
-    subject = models.CharField(max_length=63, help_text="The id of what is shared.")
+    subject = models.CharField(max_length=63, help_text=_("The id of what is shared."))
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="shares_given"
     )
     action = models.CharField(max_length=10, choices=Action, default=Action.VIEW)
 
     person = models.CharField(
-        max_length=254, blank=True, help_text="E-mail or user id, in lower case."
+        max_length=254, blank=True, help_text=_("E-mail or user id, in lower case.")
     )
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -71,17 +72,21 @@ class Share(models.Model):
         null=True,
         blank=True,
         related_name="shares_held",
-        help_text="The person's account; empty: there is none yet.",
+        help_text=_("The person's account; empty: there is none yet."),
     )
     role = models.ForeignKey(
         Group, on_delete=models.CASCADE, null=True, blank=True, related_name="+"
     )
     link_hash = models.CharField(
-        max_length=64, null=True, blank=True, unique=True, help_text="SHA-256 of the link's secret."
+        max_length=64,
+        null=True,
+        blank=True,
+        unique=True,
+        help_text=_("SHA-256 of the link's secret."),
     )
     is_public = models.BooleanField(
         default=False,
-        help_text="The link needs no sign-in, as long as who made it may share publicly.",
+        help_text=_("The link needs no sign-in, as long as who made it may share publicly."),
     )
 
     created_by = models.ForeignKey(
@@ -150,10 +155,10 @@ class ShareOpening(models.Model):
         on_delete=models.CASCADE,
         null=True,
         related_name="+",
-        help_text="Empty: somebody who has the link and did not sign in.",
+        help_text=_("Empty: somebody who has the link and did not sign in."),
     )
     at = models.DateTimeField(default=timezone.now)
-    until = models.DateTimeField(default=timezone.now, help_text="When it was used last.")
+    until = models.DateTimeField(default=timezone.now, help_text=_("When it was used last."))
     times = models.PositiveIntegerField(default=1)
 
     class Meta:

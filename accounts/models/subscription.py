@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from hubsite.coordination.delivery import Delivery
 
@@ -23,16 +24,16 @@ _GEODB_GUID = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]*")
 class Service(models.TextChoices):
     """The services that can be subscribed to, by the names the marketplace uses."""
 
-    GEN = "xcube_gen", "Cube generation"
-    GEODB = "xcube_geodb", "geoDB"
-    GEOSERV = "xcube_geoserv", "GeoServer"
+    GEN = "xcube_gen", _("Cube generation")
+    GEODB = "xcube_geodb", _("geoDB")
+    GEOSERV = "xcube_geoserv", _("GeoServer")
 
 
 class Unit(models.TextChoices):
-    PUNITS = "punits", "Processing units"
-    CELLS = "cells", "geoDB cells"
-    EURO = "euro", "Euro, as processing units"
-    NONE = "n/a", "None"
+    PUNITS = "punits", _("Processing units")
+    CELLS = "cells", _("geoDB cells")
+    EURO = "euro", _("Euro, as processing units")
+    NONE = "n/a", _("None")
 
 
 def check_geodb_guid(guid: str) -> None:
@@ -57,10 +58,10 @@ class Subscription(models.Model):
     )
     service = models.CharField(max_length=20, choices=Service)
     guid = models.CharField(
-        max_length=255, help_text="The marketplace's id of the user. Names the role in geoDB."
+        max_length=255, help_text=_("The marketplace's id of the user. Names the role in geoDB.")
     )
     plan = models.CharField(max_length=100, default="free")
-    units = models.FloatField(default=0.0, help_text="What was bought, in `unit`.")
+    units = models.FloatField(default=0.0, help_text=_("What was bought, in `unit`."))
     unit = models.CharField(max_length=10, choices=Unit, default=Unit.PUNITS)
     client = models.ForeignKey(
         "accounts.Client",
@@ -68,25 +69,25 @@ class Subscription(models.Model):
         null=True,
         blank=True,
         related_name="subscriptions",
-        help_text="The client id and secret that the marketplace gave out.",
+        help_text=_("The client id and secret that the marketplace gave out."),
     )
     start_date = models.DateField()
     option = models.CharField(max_length=100, blank=True, default="")
     first_name = models.CharField(max_length=150, blank=True, default="")
     last_name = models.CharField(max_length=150, blank=True, default="")
     roles = models.JSONField(
-        default=list, blank=True, editable=False, help_text="Roles that it means."
+        default=list, blank=True, editable=False, help_text=_("Roles that it means.")
     )
     given_roles = models.JSONField(
         default=list,
         blank=True,
         editable=False,
-        help_text="Those of them that the user had not before: its end takes them away.",
+        help_text=_("Those of them that the user had not before: its end takes them away."),
     )
     revision = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     ended_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="Since then it permits nothing."
+        null=True, blank=True, editable=False, help_text=_("Since then it permits nothing.")
     )
 
     objects = SubscriptionQuerySet.as_manager()
@@ -101,7 +102,7 @@ class Subscription(models.Model):
                 fields=["guid"],
                 condition=Q(service="xcube_geodb"),
                 name="subscription_one_per_geodb_role",
-                violation_error_message="Another user has this role in geoDB.",
+                violation_error_message=_("Another user has this role in geoDB."),
             ),
         ]
 
@@ -130,8 +131,8 @@ class SubscriptionEvent(models.Model):
     subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="events")
     at = models.DateTimeField(default=timezone.now)
     kind = models.CharField(max_length=10, choices=Kind)
-    changes = models.JSONField(default=dict, help_text="Field to [before, after].")
-    actor = models.CharField(max_length=300, help_text="The client or user who asked for it.")
+    changes = models.JSONField(default=dict, help_text=_("Field to [before, after]."))
+    actor = models.CharField(max_length=300, help_text=_("The client or user who asked for it."))
 
     class Meta:
         ordering = ["pk"]
@@ -146,9 +147,9 @@ class GeodbRegistration(Delivery):
     DELIVERED = "registered"
 
     class State(models.TextChoices):
-        PENDING = "pending", "To be registered"
-        REGISTERED = "registered", "Registered"
-        FAILING = "failing", "Failed; it is tried again"
+        PENDING = "pending", _("To be registered")
+        REGISTERED = "registered", _("Registered")
+        FAILING = "failing", _("Failed; it is tried again")
 
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
     subscription = models.OneToOneField(
@@ -157,7 +158,7 @@ class GeodbRegistration(Delivery):
     registered_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        verbose_name = "geoDB registration"
+        verbose_name = _("geoDB registration")
         ordering = ["-pk"]
 
     def __str__(self) -> str:

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 
 class MonthlyGrant(models.Model):
@@ -14,13 +15,13 @@ class MonthlyGrant(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="monthly_grants"
     )
-    units = models.BigIntegerField(help_text="Processing units of each month.")
-    first_month = models.DateField(help_text="Any day of the first month.")
+    units = models.BigIntegerField(help_text=_("Processing units of each month."))
+    first_month = models.DateField(help_text=_("Any day of the first month."))
     last_month = models.DateField(
-        null=True, blank=True, help_text="Any day of the last month; empty: no end."
+        null=True, blank=True, help_text=_("Any day of the last month; empty: no end.")
     )
     expires = models.BooleanField(
-        default=True, help_text="What is not spent is gone when the month ends."
+        default=True, help_text=_("What is not spent is gone when the month ends.")
     )
     reason = models.CharField(max_length=200, blank=True, default="monthly grant")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -31,7 +32,7 @@ class MonthlyGrant(models.Model):
             models.CheckConstraint(
                 condition=Q(units__gt=0),
                 name="monthly_grant_has_units",
-                violation_error_message="At least one unit.",
+                violation_error_message=_("At least one unit."),
             ),
         ]
 
@@ -57,7 +58,7 @@ class ExpiringUnits(models.Model):
     closed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        verbose_name_plural = "expiring units"
+        verbose_name_plural = _("expiring units")
         ordering = ["-pk"]
         constraints = [
             models.CheckConstraint(

@@ -69,20 +69,20 @@ class User(AbstractUser):
     """
 
     email = models.EmailField(
-        "e-mail", unique=True, error_messages={"unique": "A user with this e-mail exists."}
+        _("e-mail"), unique=True, error_messages={"unique": "A user with this e-mail exists."}
     )
     username = models.CharField(
-        "user id",
+        _("user id"),
         max_length=150,
         unique=True,
         editable=False,
-        help_text="Made from the e-mail as first registered. Jobs are named after it.",
+        help_text=_("Made from the e-mail as first registered. Jobs are named after it."),
     )
 
     is_service_account = models.BooleanField(
-        "service account",
+        _("service account"),
         default=False,
-        help_text="A machine: it has clients, but nobody signs in with it.",
+        help_text=_("A machine: it has clients, but nobody signs in with it."),
     )
     language = models.CharField(
         _("language"),
@@ -95,7 +95,7 @@ class User(AbstractUser):
         null=True,
         blank=True,
         editable=False,
-        help_text="The person was deleted; what is left tells only what was spent.",
+        help_text=_("The person was deleted; what is left tells only what was spent."),
     )
 
     USERNAME_FIELD = "email"
@@ -104,13 +104,13 @@ class User(AbstractUser):
     objects = UserManager()
 
     class Meta:
-        verbose_name = "user"
+        verbose_name = _("user")
         permissions = list(SCOPES.items())
         constraints = [
             models.UniqueConstraint(
                 Lower("email"),
                 name="user_email_any_case",
-                violation_error_message="A user with this e-mail exists.",
+                violation_error_message=_("A user with this e-mail exists."),
             ),
         ]
 

@@ -13,6 +13,7 @@ from django import forms
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from accounts.settings import hub
 from hubsite.coordination.failures import Limit, count
@@ -61,7 +62,7 @@ class PasswordForm(AuthenticationForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.fields["username"].label = "E-mail"
+        self.fields["username"].label = _("E-mail")
         self.fields["username"].widget.attrs.pop("autofocus", None)  # most choose a provider
         self.fields["username"].max_length = 254
         self.fields["password"].max_length = 1024

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Share
 
@@ -21,10 +22,10 @@ class EdgeTicket(models.Model):
     )
     share = models.ForeignKey(Share, on_delete=models.CASCADE, null=True, related_name="+")
     hub_session = models.CharField(
-        max_length=40, blank=True, help_text="Key of the session at the hub that it came from."
+        max_length=40, blank=True, help_text=_("Key of the session at the hub that it came from.")
     )
     password_mark = models.CharField(
-        max_length=64, blank=True, help_text="Hash of the user's password entry at that time."
+        max_length=64, blank=True, help_text=_("Hash of the user's password entry at that time.")
     )
     expires_at = models.DateTimeField(db_index=True)
 
@@ -42,10 +43,10 @@ class EdgeSession(models.Model):
     )
     share = models.ForeignKey(Share, on_delete=models.CASCADE, null=True, related_name="+")
     hub_session = models.CharField(
-        max_length=40, blank=True, help_text="Key of the session at the hub that it came from."
+        max_length=40, blank=True, help_text=_("Key of the session at the hub that it came from.")
     )
     password_mark = models.CharField(
-        max_length=64, blank=True, help_text="Hash of the user's password entry at that time."
+        max_length=64, blank=True, help_text=_("Hash of the user's password entry at that time.")
     )
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(db_index=True)

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from hubsite.engines import base as engines
 
@@ -18,13 +19,13 @@ from .profile import Kind, ServiceProfile
 class State(models.TextChoices):
     """The state of an instance; `lifecycle.py` has the table of allowed steps."""
 
-    REQUESTED = "REQUESTED", "Requested"
-    STARTING = "STARTING", "Starting"
-    READY = "READY", "Ready"
-    ASLEEP = "ASLEEP", "Asleep"
-    STOPPING = "STOPPING", "Stopping"
-    STOPPED = "STOPPED", "Stopped"
-    FAILED = "FAILED", "Failed"
+    REQUESTED = "REQUESTED", _("Requested")
+    STARTING = "STARTING", _("Starting")
+    READY = "READY", _("Ready")
+    ASLEEP = "ASLEEP", _("Asleep")
+    STOPPING = "STOPPING", _("Stopping")
+    STOPPED = "STOPPED", _("Stopped")
+    FAILED = "FAILED", _("Failed")
 
 
 FINAL_STATES = frozenset({State.STOPPED, State.FAILED})
@@ -37,22 +38,22 @@ AWAKE_STATES = frozenset({State.REQUESTED, State.STARTING, State.READY})
 class Reason(models.TextChoices):
     """Why an instance failed, stopped, or fell asleep: a closed list."""
 
-    OUT_OF_MEMORY = engines.Reason.OUT_OF_MEMORY, "Needed more memory than its profile allows"
-    CRASH_LOOP = engines.Reason.CRASH_LOOP, "Ended again and again"
-    DEADLINE = engines.Reason.DEADLINE, "Was not ready in time"
-    EVICTED = engines.Reason.EVICTED, "Driven off its machine"
-    IMAGE = engines.Reason.IMAGE, "The image could not be had"
-    UNSCHEDULABLE = engines.Reason.UNSCHEDULABLE, "No machine could take it"
-    REJECTED = engines.Reason.REJECTED, "Refused by the engine"
-    LOST = engines.Reason.LOST, "The service vanished"
-    LAUNCH = engines.Reason.LAUNCH, "Could not be started"
-    OWNER = "OWNER", "Stopped by its owner"
-    OPERATOR = "OPERATOR", "Stopped by an operator"
-    SHARED = "SHARED", "Stopped by somebody with whom it is shared"
-    IDLE = "IDLE", "Nobody used it"
-    AGE = "AGE", "Reached the largest age of its profile"
-    UNITS = "UNITS", "Its owner has no processing units left"
-    ACCOUNT = "ACCOUNT", "Its owner's account was switched off or deleted"
+    OUT_OF_MEMORY = engines.Reason.OUT_OF_MEMORY, _("Needed more memory than its profile allows")
+    CRASH_LOOP = engines.Reason.CRASH_LOOP, _("Ended again and again")
+    DEADLINE = engines.Reason.DEADLINE, _("Was not ready in time")
+    EVICTED = engines.Reason.EVICTED, _("Driven off its machine")
+    IMAGE = engines.Reason.IMAGE, _("The image could not be had")
+    UNSCHEDULABLE = engines.Reason.UNSCHEDULABLE, _("No machine could take it")
+    REJECTED = engines.Reason.REJECTED, _("Refused by the engine")
+    LOST = engines.Reason.LOST, _("The service vanished")
+    LAUNCH = engines.Reason.LAUNCH, _("Could not be started")
+    OWNER = "OWNER", _("Stopped by its owner")
+    OPERATOR = "OPERATOR", _("Stopped by an operator")
+    SHARED = "SHARED", _("Stopped by somebody with whom it is shared")
+    IDLE = "IDLE", _("Nobody used it")
+    AGE = "AGE", _("Reached the largest age of its profile")
+    UNITS = "UNITS", _("Its owner has no processing units left")
+    ACCOUNT = "ACCOUNT", _("Its owner's account was switched off or deleted")
 
 
 def new_instance_id() -> str:
@@ -91,45 +92,47 @@ class ServiceInstance(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="services"
     )
     client_id = models.CharField(
-        max_length=255, blank=True, help_text="The API client that started it; empty: a browser."
+        max_length=255, blank=True, help_text=_("The API client that started it; empty: a browser.")
     )
     title = models.CharField(max_length=200, blank=True)
     slot = models.CharField(
         max_length=40,
         blank=True,
-        help_text="Of each slot a user has at most one: `main` (PUT /xcube), `cubes` (finished "
-        "cubes), `cate`. Empty: one of any number.",
+        help_text=_(
+            "Of each slot a user has at most one: `main` (PUT /xcube), `cubes` (finished "
+            "cubes), `cate`. Empty: one of any number."
+        ),
     )
 
     state = models.CharField(max_length=10, choices=State, default=State.REQUESTED)
     reason = models.CharField(max_length=14, choices=Reason, blank=True)
-    message = models.TextField(blank=True, help_text="What to tell the owner about the state.")
+    message = models.TextField(blank=True, help_text=_("What to tell the owner about the state."))
     is_live = models.BooleanField(
-        default=True, help_text="An object of it may exist in the engine."
+        default=True, help_text=_("An object of it may exist in the engine.")
     )
 
-    engine = models.CharField(max_length=40, help_text="The engine that runs it.")
+    engine = models.CharField(max_length=40, help_text=_("The engine that runs it."))
     revision = models.PositiveIntegerField(
         default=1,
-        help_text="Counts what the engine shall do: start, new configuration, sleep, wake.",
+        help_text=_("Counts what the engine shall do: start, new configuration, sleep, wake."),
     )
     applied_revision = models.PositiveIntegerField(
-        default=0, help_text="The last revision that the engine has accepted."
+        default=0, help_text=_("The last revision that the engine has accepted.")
     )
     refresh_due_at = models.DateTimeField(
-        null=True, blank=True, help_text="When to tell it that its data has changed."
+        null=True, blank=True, help_text=_("When to tell it that its data has changed.")
     )
     path = models.CharField(
-        max_length=100, blank=True, help_text="Path of all its URLs; empty: it has its own host."
+        max_length=100, blank=True, help_text=_("Path of all its URLs; empty: it has its own host.")
     )
     address = models.CharField(
-        max_length=300, blank=True, help_text="Where the edge reaches it; only the edge may."
+        max_length=300, blank=True, help_text=_("Where the edge reaches it; only the edge may.")
     )
     restarts = models.PositiveIntegerField(default=0)
     broken = models.JSONField(
         default=dict,
         blank=True,
-        help_text="Datasets and stores that it cannot show, each with the reason.",
+        help_text=_("Datasets and stores that it cannot show, each with the reason."),
     )
 
     created_at = models.DateTimeField(default=timezone.now)
@@ -137,41 +140,43 @@ class ServiceInstance(models.Model):
     seen_at = models.DateTimeField(null=True, blank=True)
     starting_since = models.DateTimeField(null=True, blank=True)
     ready_since = models.DateTimeField(
-        null=True, blank=True, help_text="Since when it is ready without a break; empty: it is not."
+        null=True,
+        blank=True,
+        help_text=_("Since when it is ready without a break; empty: it is not."),
     )
     finished_at = models.DateTimeField(null=True, blank=True)
     hidden_at = models.DateTimeField(null=True, blank=True)
 
     last_used_at = models.DateTimeField(null=True, blank=True)
     last_used_by = models.CharField(
-        max_length=40, blank=True, help_text="What used it last, such as `a tile request`."
+        max_length=40, blank=True, help_text=_("What used it last, such as `a tile request`.")
     )
     kept_until = models.DateTimeField(
-        null=True, blank=True, help_text="Until then it neither falls asleep nor is too old."
+        null=True, blank=True, help_text=_("Until then it neither falls asleep nor is too old.")
     )
-    stops_at = models.DateTimeField(help_text="When it reaches the largest age of its profile.")
+    stops_at = models.DateTimeField(help_text=_("When it reaches the largest age of its profile."))
     warned_at = models.DateTimeField(
-        null=True, blank=True, help_text="When its owner was warned of its largest age."
+        null=True, blank=True, help_text=_("When its owner was warned of its largest age.")
     )
     units_warned_at = models.DateTimeField(
-        null=True, blank=True, help_text="When its owner was warned that units will be used up."
+        null=True, blank=True, help_text=_("When its owner was warned that units will be used up.")
     )
 
     units_per_hour = models.PositiveIntegerField(default=0)
     minutes = models.PositiveIntegerField(
-        default=0, help_text="Started minutes awake that were charged."
+        default=0, help_text=_("Started minutes awake that were charged.")
     )
     metered_until = models.DateTimeField(
-        null=True, blank=True, help_text="Until when the present time awake has been counted."
+        null=True, blank=True, help_text=_("Until when the present time awake has been counted.")
     )
     block = models.PositiveIntegerField(
-        default=0, help_text="Number of its last reservation of units, from 1."
+        default=0, help_text=_("Number of its last reservation of units, from 1.")
     )
     block_minutes = models.PositiveIntegerField(
-        default=0, help_text="Minutes that are reserved ahead; 0: none."
+        default=0, help_text=_("Minutes that are reserved ahead; 0: none.")
     )
     losses = models.PositiveSmallIntegerField(
-        default=0, help_text="How often its object vanished from the engine and was made again."
+        default=0, help_text=_("How often its object vanished from the engine and was made again.")
     )
 
     objects = InstanceQuerySet.as_manager()
@@ -217,8 +222,10 @@ class InstanceDocument(models.Model):
     instance = models.OneToOneField(
         ServiceInstance, on_delete=models.CASCADE, primary_key=True, related_name="document"
     )
-    configuration = models.JSONField(help_text="As its owner gave it, checked.")
-    log = models.TextField(blank=True, help_text="The last lines of its log, kept after its end.")
+    configuration = models.JSONField(help_text=_("As its owner gave it, checked."))
+    log = models.TextField(
+        blank=True, help_text=_("The last lines of its log, kept after its end.")
+    )
 
     def __str__(self) -> str:
         return f"document of {self.instance_id}"
@@ -233,7 +240,7 @@ class InstanceEvent(models.Model):
     to_state = models.CharField(max_length=10, choices=State, blank=True)
     reason = models.CharField(max_length=14, blank=True)
     message = models.TextField(blank=True)
-    actor = models.CharField(max_length=100, help_text="Who did it: a user id, or a part of us.")
+    actor = models.CharField(max_length=100, help_text=_("Who did it: a user id, or a part of us."))
 
     class Meta:
         ordering = ["id"]

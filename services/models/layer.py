@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from hubsite.coordination.delivery import PENDING, Delivery, DeliveryQuerySet
 
@@ -23,24 +24,24 @@ class LayerState(models.TextChoices):
     any of them ► REMOVING ► (no row)
     """
 
-    REQUESTED = "REQUESTED", "Requested"
-    PUBLISHED = "PUBLISHED", "Published, not yet verified"
-    READY = "READY", "Ready"
-    REMOVING = "REMOVING", "Being removed"
-    FAILED = "FAILED", "Failed"
+    REQUESTED = "REQUESTED", _("Requested")
+    PUBLISHED = "PUBLISHED", _("Published, not yet verified")
+    READY = "READY", _("Ready")
+    REMOVING = "REMOVING", _("Being removed")
+    FAILED = "FAILED", _("Failed")
 
 
 class LayerReason(models.TextChoices):
     """Why a layer failed."""
 
-    REFUSED = "refused", "GeoServer refuses it."
-    TAKEN = "taken", "GeoServer has something else of this name, which the hub does not touch."
+    REFUSED = "refused", _("GeoServer refuses it.")
+    TAKEN = "taken", _("GeoServer has something else of this name, which the hub does not touch.")
     STORE_TAKEN = (
         "store_taken",
-        "GeoServer's data store of this name reads another database; the hub does not touch it.",
+        _("GeoServer's data store of this name reads another database; the hub does not touch it."),
     )
-    NOT_OWNED = "not_owned", "The database is somebody else's now."
-    NOT_SERVED = "not_served", "GeoServer has the layer, but does not draw it."
+    NOT_OWNED = "not_owned", _("The database is somebody else's now.")
+    NOT_SERVED = "not_served", _("GeoServer has the layer, but does not draw it.")
 
 
 class LayerQuerySet(DeliveryQuerySet):
@@ -76,29 +77,29 @@ class Layer(Delivery):
     DELIVERED = "done"
 
     class State(models.TextChoices):
-        PENDING = PENDING, "To be done"
-        DONE = "done", "Done"
-        FAILING = "failing", "Failed; it is tried again"
+        PENDING = PENDING, _("To be done")
+        DONE = "done", _("Done")
+        FAILING = "failing", _("Failed; it is tried again")
 
-    state = models.CharField("work", max_length=10, choices=State, default=State.PENDING)
+    state = models.CharField(_("work"), max_length=10, choices=State, default=State.PENDING)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="layers"
     )
-    workspace = models.CharField(max_length=63, help_text="The owner's role in geoDB.")
-    database = models.CharField(max_length=63, help_text="Also the name of the data store.")
+    workspace = models.CharField(max_length=63, help_text=_("The owner's role in geoDB."))
+    database = models.CharField(max_length=63, help_text=_("Also the name of the data store."))
     collection = models.CharField(max_length=63)
-    name = models.CharField(max_length=63, help_text="Of the layer and of its table.")
+    name = models.CharField(max_length=63, help_text=_("Of the layer and of its table."))
     layer_state = models.CharField(
-        "state", max_length=10, choices=LayerState, default=LayerState.REQUESTED
+        _("state"), max_length=10, choices=LayerState, default=LayerState.REQUESTED
     )
     reason = models.CharField(max_length=20, choices=LayerReason, blank=True, default="")
-    since = models.DateTimeField(default=timezone.now, help_text="Of the state.")
+    since = models.DateTimeField(default=timezone.now, help_text=_("Of the state."))
     requested_at = models.DateTimeField(default=timezone.now)
     verified_at = models.DateTimeField(
-        null=True, blank=True, help_text="When it was last seen in GeoServer's maps."
+        null=True, blank=True, help_text=_("When it was last seen in GeoServer's maps.")
     )
     srs = models.CharField(max_length=40, blank=True, default="")
-    bbox = models.JSONField(null=True, blank=True, help_text="In `srs`: x1, y1, x2, y2.")
+    bbox = models.JSONField(null=True, blank=True, help_text=_("In `srs`: x1, y1, x2, y2."))
     style = models.CharField(max_length=130, blank=True, default="")
 
     objects = LayerQuerySet.as_manager()
@@ -131,7 +132,7 @@ class StrayLayer(models.Model):
 
     workspace = models.CharField(max_length=63)
     name = models.CharField(max_length=255)
-    store = models.CharField(max_length=255, blank=True, help_text="Its data store, if known.")
+    store = models.CharField(max_length=255, blank=True, help_text=_("Its data store, if known."))
     first_seen_at = models.DateTimeField(default=timezone.now)
     seen_at = models.DateTimeField(default=timezone.now)
 

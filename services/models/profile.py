@@ -6,6 +6,7 @@ from django.contrib.auth.models import Group
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 MINUTE_S = 60
 HOUR_S = 3600
@@ -21,8 +22,8 @@ CATE = "cate"
 class Kind(models.TextChoices):
     """The kinds of services; each has its own program and configuration."""
 
-    XCUBE_SERVER = "xcube_server", "xcube server"
-    CATE_WEBAPI = "cate_webapi", "Cate web API"
+    XCUBE_SERVER = "xcube_server", _("xcube server")
+    CATE_WEBAPI = "cate_webapi", _("Cate web API")
 
     @property
     def switch(self) -> str:
@@ -41,48 +42,50 @@ class ServiceProfile(models.Model):
     """One kind of service with its resources, limits and price. Operators edit it in the admin."""
 
     name = models.SlugField(
-        max_length=40, unique=True, help_text="Named in the API, such as `small`."
+        max_length=40, unique=True, help_text=_("Named in the API, such as `small`.")
     )
     kind = models.CharField(max_length=20, choices=Kind, default=Kind.XCUBE_SERVER)
     title = models.CharField(max_length=100)
-    description = models.TextField(blank=True, help_text="What users should know to choose it.")
+    description = models.TextField(blank=True, help_text=_("What users should know to choose it."))
     image = models.CharField(
-        max_length=255, blank=True, help_text="In a cluster; empty: the image of the hub's runs."
+        max_length=255, blank=True, help_text=_("In a cluster; empty: the image of the hub's runs.")
     )
     cpus = models.FloatField(
         default=1.0,
         validators=[MinValueValidator(0.05), MaxValueValidator(256)],
-        help_text="Most processor cores that one service may use.",
+        help_text=_("Most processor cores that one service may use."),
     )
     memory_bytes = models.BigIntegerField(
         default=1 << 30,
         validators=[MinValueValidator(128 << 20), MaxValueValidator(1 << 42)],
-        help_text="Most memory that one service may use, in bytes.",
+        help_text=_("Most memory that one service may use, in bytes."),
     )
     idle_s = models.PositiveIntegerField(
         default=30 * MINUTE_S,
         validators=[MinValueValidator(MINUTE_S)],
-        help_text="A service that nobody has used for so many seconds falls asleep.",
+        help_text=_("A service that nobody has used for so many seconds falls asleep."),
     )
     age_s = models.PositiveIntegerField(
         default=30 * DAY_S,
         validators=[MinValueValidator(MINUTE_S)],
-        help_text="A service is stopped after so many seconds, asleep or not.",
+        help_text=_("A service is stopped after so many seconds, asleep or not."),
     )
     stores = models.JSONField(
         default=list,
         blank=True,
-        help_text="Names of the stores that it may show; an empty list: all that its owner reads.",
+        help_text=_(
+            "Names of the stores that it may show; an empty list: all that its owner reads."
+        ),
     )
     units_per_hour = models.PositiveIntegerField(
-        default=0, help_text="Processing units for an hour awake, charged per started minute."
+        default=0, help_text=_("Processing units for an hour awake, charged per started minute.")
     )
     roles = models.ManyToManyField(
-        Group, blank=True, help_text="Roles that may use it; none chosen: everybody."
+        Group, blank=True, help_text=_("Roles that may use it; none chosen: everybody.")
     )
-    is_enabled = models.BooleanField(default=True, help_text="Whether new services may use it.")
+    is_enabled = models.BooleanField(default=True, help_text=_("Whether new services may use it."))
     position = models.SmallIntegerField(
-        default=0, help_text="Order in lists; of each kind the first one is the default."
+        default=0, help_text=_("Order in lists; of each kind the first one is the default.")
     )
 
     objects = ProfileQuerySet.as_manager()

@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from hubsite.refusals import FieldError
 
@@ -61,22 +62,22 @@ class VariablesField(forms.MultipleChoiceField):
 class NewCubeForm(forms.Form):
     """What a person says of a new cube. Empty fields mean: as the dataset has it."""
 
-    store = forms.ChoiceField(label="Store")
-    dataset = forms.CharField(label="Dataset", max_length=500)
-    variables = VariablesField(label="Variables", required=False)
-    x1 = forms.FloatField(label="West", required=False)
-    y1 = forms.FloatField(label="South", required=False)
-    x2 = forms.FloatField(label="East", required=False)
-    y2 = forms.FloatField(label="North", required=False)
-    crs = forms.CharField(label="Coordinate system", max_length=200, required=False)
-    resolution = forms.FloatField(label="Resolution", required=False, min_value=0)
-    since = forms.DateField(label="From", required=False)
-    until = forms.DateField(label="To", required=False)
-    period = forms.CharField(label="Time step", max_length=10, required=False)
-    output_store = forms.ChoiceField(label="Write to")
-    name = forms.CharField(label="Name", max_length=255, required=False)
-    replace = forms.BooleanField(label="Replace a cube of this name", required=False)
-    levels = forms.BooleanField(label="Also a pyramid, for the viewer", required=False)
+    store = forms.ChoiceField(label=_("Store"))
+    dataset = forms.CharField(label=_("Dataset"), max_length=500)
+    variables = VariablesField(label=_("Variables"), required=False)
+    x1 = forms.FloatField(label=_("West"), required=False)
+    y1 = forms.FloatField(label=_("South"), required=False)
+    x2 = forms.FloatField(label=_("East"), required=False)
+    y2 = forms.FloatField(label=_("North"), required=False)
+    crs = forms.CharField(label=_("Coordinate system"), max_length=200, required=False)
+    resolution = forms.FloatField(label=_("Resolution"), required=False, min_value=0)
+    since = forms.DateField(label=_("From"), required=False)
+    until = forms.DateField(label=_("To"), required=False)
+    period = forms.CharField(label=_("Time step"), max_length=10, required=False)
+    output_store = forms.ChoiceField(label=_("Write to"))
+    name = forms.CharField(label=_("Name"), max_length=255, required=False)
+    replace = forms.BooleanField(label=_("Replace a cube of this name"), required=False)
+    levels = forms.BooleanField(label=_("Also a pyramid, for the viewer"), required=False)
 
     def __init__(self, *args: Any, stores: Iterable[Store], base: Mapping[str, Any], **kwargs: Any):
         super().__init__(*args, **kwargs)
