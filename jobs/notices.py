@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.urls import reverse
+from django.utils import translation
 
 from accounts.notices.kinds import Kind
 from accounts.notices.telling import tell
@@ -25,6 +26,7 @@ _TITLES = {
 _LONGEST_NAME = 120
 
 
+@translation.override("en")  # it is stored, mailed and sent to programs
 def tell_of_end(job: Job, to: State, news: Mapping[str, Any], *, actor: str) -> None:
     """Tell the owner that the job has become `to`; `news` are the columns set with that step.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.urls import reverse
+from django.utils import translation
 
 from accounts.notices.kinds import Kind
 from accounts.notices.telling import tell
@@ -20,6 +21,7 @@ KINDS = (STOPPED, FAILED, ASLEEP, STOPS)
 _LONGEST_NAME = 120
 
 
+@translation.override("en")  # it is stored, mailed and sent to programs
 def tell_of_step(
     instance: ServiceInstance, origin: State, to: State, *, reason: str, message: str
 ) -> None:
@@ -27,7 +29,7 @@ def tell_of_step(
     if origin in OVER_STATES:
         return
     if to == State.FAILED:
-        words = Reason(reason).label if reason in Reason.values else ""
+        words = str(Reason(reason).label) if reason in Reason.values else ""
         text = ". ".join(filter(None, (words, message)))
         _tell(instance, FAILED, "{} failed", text, reason=reason)
     elif to in OVER_STATES:
