@@ -4,7 +4,7 @@ from django.utils.translation import gettext_lazy as _
 
 class AccountsConfig(AppConfig):
     name = "accounts"
-    verbose_name = "Accounts"
+    verbose_name = _("Accounts")
 
     def ready(self) -> None:
         from hubsite.console import changes, navigation, slots
@@ -38,7 +38,7 @@ class AccountsConfig(AppConfig):
         ):
             template = f"accounts/overview/{name}.html"
             register_panel(Panel(name, template, look, position=position, is_aside=True))
-        navigation.register(Entry("Shared", "shared-list", 30, navigation.signed_in))
+        navigation.register(Entry(_("Shared"), "shared-list", 30, navigation.signed_in))
         slots.fill("dashboard", "accounts/dashboard.html", dashboard.of_units)
         slots.fill("dashboard", "accounts/people_board.html", people_board.of_people)
         slots.fill("sharing", "sharing/of_subject.html", sharing.of_subject)
@@ -56,6 +56,6 @@ class AccountsConfig(AppConfig):
         ticks.every(15, "accounts.tasks.delete_persons", queue=queues.OUTSIDE)
         ticks.housekeeping("accounts.tasks.forget_notices", deletes=True)
         navigation.register(
-            Entry("Notices", "notices", 40, navigation.signed_in, reading.count_shown)
+            Entry(_("Notices"), "notices", 40, navigation.signed_in, reading.count_shown)
         )
         changes.watch("notices", reading.cursor)

@@ -1,11 +1,12 @@
 """The site itself as a Django app: its checks, commands and housekeeping."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class HubsiteConfig(AppConfig):
     name = "hubsite"
-    verbose_name = "Site"
+    verbose_name = _("Site")
 
     def ready(self) -> None:
         from . import checks
@@ -15,8 +16,8 @@ class HubsiteConfig(AppConfig):
         from .coordination import queues, ticks
         from .health import dashboard, metrics, parts, site
 
-        navigation.register(Entry("Docs", "docs", 80))
-        navigation.register(Entry("Admin", "admin:index", 90, navigation.staff))
+        navigation.register(Entry(_("Docs"), "docs", 80))
+        navigation.register(Entry(_("Admin"), "admin:index", 90, navigation.staff))
         slots.fill("dashboard", "hubsite/dashboard.html", dashboard.of_parts)
         slots.fill("person", "hubsite/audit/of_person.html", presenting.of_person)
         site.register()

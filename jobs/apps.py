@@ -1,15 +1,14 @@
 """Cube generation as a Django app."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class JobsConfig(AppConfig):
     name = "jobs"
-    verbose_name = "Cube generation"
+    verbose_name = _("Cube generation")
 
     def ready(self) -> None:
-        from django.utils.translation import gettext_lazy as _
-
         from accounts import own_data, user_counts
         from accounts.deletion import also
         from accounts.leaks import finding
@@ -58,8 +57,8 @@ class JobsConfig(AppConfig):
         ticks.housekeeping("jobs.tasks.forget_hours", deletes=True)
         also(stop=deletion.stop, forget=deletion.forget, foresee=deletion.foresee)
         followers.register("runs", make_follower)
-        navigation.register(Entry("My cubes", "cubes", 10, navigation.signed_in))
-        navigation.register(Entry("Data", "stores", 15, navigation.signed_in))
+        navigation.register(Entry(_("My cubes"), "cubes", 10, navigation.signed_in))
+        navigation.register(Entry(_("Data"), "stores", 15, navigation.signed_in))
         saved_filters.register(FilteredPage("cubes", "cubes", cubes.may_list))
         saved_filters.register(
             FilteredPage(

@@ -7,15 +7,16 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils import translation
+from django.utils.translation import gettext_lazy as _
 
 from accounts.notices.kinds import Kind
 from accounts.notices.telling import tell
 
 from .models import Job, Reason, State
 
-SUCCEEDED = Kind("job.succeeded", "A cube is ready")
-FAILED = Kind("job.failed", "A job failed")
-CANCELLED = Kind("job.cancelled", "A job was cancelled")
+SUCCEEDED = Kind("job.succeeded", _("A cube is ready"))
+FAILED = Kind("job.failed", _("A job failed"))
+CANCELLED = Kind("job.cancelled", _("A job was cancelled"))
 KINDS = {State.SUCCEEDED: SUCCEEDED, State.FAILED: FAILED, State.CANCELLED: CANCELLED}
 
 _TITLES = {

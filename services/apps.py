@@ -1,11 +1,12 @@
 """Services as a Django app."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class ServicesConfig(AppConfig):
     name = "services"
-    verbose_name = "Services"
+    verbose_name = _("Services")
 
     def ready(self) -> None:
         from accounts import own_data
@@ -63,7 +64,7 @@ class ServicesConfig(AppConfig):
         geoserver.register()
         also(stop=geoserver_deletion.stop, forget=geoserver_deletion.forget)
         metrics.register()
-        navigation.register(Entry("Services", "services", 20, navigation.signed_in))
+        navigation.register(Entry(_("Services"), "services", 20, navigation.signed_in))
         slots.fill("dashboard", "services/dashboard.html", dashboard.of_services)
         finding.register(leaks.SESSION, leaks.find_sessions, leaks.end_session)
         finding.register(leaks.TICKET, leaks.find_tickets, leaks.tear_ticket)

@@ -6,16 +6,17 @@ from datetime import datetime
 
 from django.urls import reverse
 from django.utils import translation
+from django.utils.translation import gettext_lazy as _
 
 from accounts.notices.kinds import Kind
 from accounts.notices.telling import tell
 
 from .models import OVER_STATES, Reason, ServiceInstance, State
 
-STOPPED = Kind("service.stopped", "A service was stopped")
-FAILED = Kind("service.failed", "A service failed")
-ASLEEP = Kind("service.asleep", "A service fell asleep because no one used it", in_portal=False)
-STOPS = Kind("service.stops", "A service will be stopped soon", by_mail=True, is_urgent=True)
+STOPPED = Kind("service.stopped", _("A service was stopped"))
+FAILED = Kind("service.failed", _("A service failed"))
+ASLEEP = Kind("service.asleep", _("A service fell asleep because no one used it"), in_portal=False)
+STOPS = Kind("service.stops", _("A service will be stopped soon"), by_mail=True, is_urgent=True)
 KINDS = (STOPPED, FAILED, ASLEEP, STOPS)
 
 _LONGEST_NAME = 120

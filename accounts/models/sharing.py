@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 
@@ -142,8 +143,10 @@ class Share(models.Model):
         if self.person:
             return self.person
         if self.role_id:
-            return f"everyone with the role {self.role.name}"
-        return "whoever has the link" if self.is_public else "whoever signs in with the link"
+            return gettext("everyone with the role %(role)s") % {"role": self.role.name}
+        if self.is_public:
+            return gettext("whoever has the link")
+        return gettext("whoever signs in with the link")
 
 
 class ShareOpening(models.Model):

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext_lazy as _
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -25,11 +27,11 @@ class Kind:
     is_urgent: bool = False
 
 
-WEBHOOK_OFF = Kind("webhook.off", "A webhook was switched off", by_mail=True)
-WEBHOOK_TEST = Kind("webhook.test", "A test of a webhook", in_portal=False)
-UNITS_LOW = Kind("units.low", "Few processing units are left", by_mail=True, is_urgent=True)
-UNITS_EXPIRE = Kind("units.expire", "Processing units expire soon")
-SHARED = Kind("shared.with_me", "Something was shared with me")
+WEBHOOK_OFF = Kind("webhook.off", _("A webhook was switched off"), by_mail=True)
+WEBHOOK_TEST = Kind("webhook.test", _("A test of a webhook"), in_portal=False)
+UNITS_LOW = Kind("units.low", _("Few processing units are left"), by_mail=True, is_urgent=True)
+UNITS_EXPIRE = Kind("units.expire", _("Processing units expire soon"))
+SHARED = Kind("shared.with_me", _("Something was shared with me"))
 
 _kinds: dict[str, Kind] = {}
 

@@ -7,6 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy as _
 from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -69,7 +70,7 @@ class ChoicesPage(View):
             mail="all-mail" in request.POST,
             wanted={name: (name in portal, name in mail) for name in names},
         )
-        messages.success(request, "Your choice is stored.")
+        messages.success(request, _("Your choice is stored."))
         return redirect("notice-choices")
 
 

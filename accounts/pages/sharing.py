@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
@@ -51,17 +52,19 @@ class ShareForm(forms.Form):
     def __init__(self, *args: Any, kind: kinds.Kind, by: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         roles = giving.permitted_roles()
-        whom = [("person", "a person"), ("link", "whoever signs in with a link")]
+        whom = [("person", _("a person")), ("link", _("whoever signs in with a link"))]
         if roles:
-            whom.insert(1, ("role", "everyone with a role"))
+            whom.insert(1, ("role", _("everyone with a role")))
         if SHARE_PUBLICLY in permissions_of(by):
-            whom.append(("public", "whoever has a link, without a sign-in"))
+            whom.append(("public", _("whoever has a link, without a sign-in")))
         labels = dict(Action.choices)
         days = [day for day in DAYS if day <= hub.max_share_days] or [hub.max_share_days]
         self.fields["whom"].choices = whom
         self.fields["role"].choices = [(role, role) for role in roles]
         self.fields["action"].choices = [(action, labels[action]) for action in kind.actions]
-        self.fields["days"].choices = [(day, f"{day} day{'s' * (day > 1)}") for day in days]
+        self.fields["days"].choices = [
+            (day, ngettext("%(n)d day", "%(n)d days", day) % {"n": day}) for day in days
+        ]
         default = max((day for day in days if day <= hub.share_days), default=days[0])
         self.fields["days"].initial = default
 
@@ -121,7 +124,7 @@ class GivePage(View):
             messages.error(request, str(refused))
             return redirect(said.owner_page)
         if url is None:
-            messages.success(request, "It is shared.")
+            messages.success(request, _("It is shared."))
             return redirect(said.owner_page)
         context = {"url": url, "subject": said, "kind": its, "whom": form.cleaned_data["whom"]}
         return render(request, "sharing/link_made.html", context)
@@ -148,7 +151,7 @@ class OpeningsPage(View):
 
     def get(self, request: HttpRequest, share_id: int) -> HttpResponse:
         share = _given(request, share_id)
-        ((_, subject),) = kinds.described([share])
+        subject = kinds.described([share])[0][1]
         openings = share.openings.select_related("user")[:SHOWN]
         context = {"share": share, "subject": subject, "openings": openings}
         return render(request, "sharing/openings.html", context)
@@ -159,7 +162,7 @@ class OpeningsPage(View):
 @require_POST
 def withdraw(request: HttpRequest, share_id: int) -> HttpResponse:
     giving.withdraw(_given(request, share_id), by=request.user)
-    messages.success(request, "It is not shared there any more.")
+    messages.success(request, _("It is not shared there any more."))
     return redirect("shared-list")
 
 
@@ -169,7 +172,7 @@ def withdraw(request: HttpRequest, share_id: int) -> HttpResponse:
 def leave(request: HttpRequest, share_id: int) -> HttpResponse:
     if not giving.leave(request.user, share_id):
         raise Http404("Nothing of this number is shared with you alone.")
-    messages.success(request, "You have given it back.")
+    messages.success(request, _("You have given it back."))
     return redirect("shared-list")
 
 

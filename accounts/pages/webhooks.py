@@ -23,6 +23,8 @@ from ..notices.webhooks import targets
 
 SHOWN_DELIVERIES = 25
 
+_SWITCHED = {True: _("The webhook is switched on."), False: _("The webhook is switched off.")}
+
 
 class WebhookForm(forms.Form):
     name = forms.CharField(max_length=targets.LONGEST_NAME, label=_("Name"))
@@ -95,7 +97,7 @@ class WebhookPage(View):
         except Refused as refused:
             _show(form, refused)
             return _webhook_page(request, webhook, form, status=400)
-        messages.success(request, "The webhook is changed.")
+        messages.success(request, _("The webhook is changed."))
         return redirect("webhook", webhook_id=webhook_id)
 
 
@@ -111,16 +113,19 @@ class WebhookActions(View):
             match action:
                 case "test":
                     targets.test(webhook)
-                    messages.success(request, "A test is sent within seconds. See the list below.")
+                    messages.success(
+                        request, _("A test is sent within seconds. See the list below.")
+                    )
                 case "on" | "off":
-                    _change(webhook, is_on=action == "on")
-                    messages.success(request, f"The webhook is switched {action}.")
+                    is_on = action == "on"
+                    _change(webhook, is_on=is_on)
+                    messages.success(request, _SWITCHED[is_on])
                 case "secret":
                     secret = targets.rotate(webhook)
                     return _webhook_page(request, webhook, _form(webhook), secret=secret)
                 case "delete":
                     targets.delete(webhook)
-                    messages.success(request, "The webhook is deleted.")
+                    messages.success(request, _("The webhook is deleted."))
                     return redirect("webhooks")
                 case _:
                     raise Http404

@@ -18,7 +18,7 @@ So this room knows the rules of sharing, and nothing of jobs and services.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -37,6 +37,7 @@ class Subject:
     title: str
     state: str = ""
     owner_page: str = ""
+    called: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ class Kind:
     describe: Callable[[Collection[str]], Mapping[str, Subject]]
     show: Callable[[HttpRequest, Any, str], HttpResponse]
     note: Callable[[Any, str, str], None] = lambda row, message, actor: None
+    called: str = ""
+    """What pages call one, in the reader's language; `noun` is for programs and mails."""
     actions: tuple[str, ...] = (Action.VIEW,)
 
     def own(self, user: User, subject: str) -> Any:
@@ -120,6 +123,6 @@ def described(shares: Collection[Share]) -> list[tuple[Share, Subject]]:
     for name in {share.kind for share in shares} & set(_kinds):
         wanted = {share.subject for share in shares if share.kind == name}
         for subject, said in _kinds[name].describe(wanted).items():
-            found[name, subject] = said
+            found[name, subject] = replace(said, called=_kinds[name].called)
     gone = Subject("It is not there any more")
     return [(share, found.get((share.kind, share.subject), gone)) for share in shares]

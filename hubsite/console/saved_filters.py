@@ -24,6 +24,7 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from ..refusals import Kind, Refused
 from ..visible_text import hidden_fault
@@ -63,13 +64,19 @@ class SavedFilter(models.Model):
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="saved_filters"
     )
-    page = models.CharField(max_length=60, help_text="The list, as it is registered.")
+    page = models.CharField(max_length=60, help_text=gettext_lazy("The list, as it is registered."))
     name = models.CharField(max_length=MOST_NAME_CHARACTERS)
     query = models.CharField(
-        max_length=MOST_QUERY_CHARACTERS, blank=True, help_text="The query of the list's URL."
+        max_length=MOST_QUERY_CHARACTERS,
+        blank=True,
+        help_text=gettext_lazy("The query of the list's URL."),
     )
-    is_shared = models.BooleanField(default=False, help_text="All who see the list see it.")
-    on_dashboard = models.BooleanField(default=False, help_text="Shown as a number there.")
+    is_shared = models.BooleanField(
+        default=False, help_text=gettext_lazy("All who see the list see it.")
+    )
+    on_dashboard = models.BooleanField(
+        default=False, help_text=gettext_lazy("Shown as a number there.")
+    )
 
     class Meta:
         ordering = ["name", "id"]

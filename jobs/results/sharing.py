@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from accounts.sharing import kinds
 from accounts.sharing.kinds import Subject
@@ -20,6 +21,7 @@ def register(show: Any) -> None:
         kinds.Kind(
             RESULT,
             noun="result",
+            called=_("cube"),
             key="job_id",
             rows=Job.objects.listed,
             living=finished_jobs,

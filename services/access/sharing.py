@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Action, Share, ShareQuerySet, User
 from accounts.sharing import giving, kinds
@@ -26,6 +27,7 @@ def register(show: Any) -> None:
         kinds.Kind(
             SERVICE,
             noun="service",
+            called=_("service"),
             key="instance_id",
             rows=_rows,
             living=_living,

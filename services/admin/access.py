@@ -6,6 +6,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import ReadOnlyAdmin
 from accounts.admin.paging import UncountedPaginator
@@ -53,7 +54,7 @@ class EdgeSessionAdmin(AccessAdmin):
     fields = ["instance", "owner", "user", "share", "created_at", "expires_at", "ended_at"]
     readonly_fields = fields
 
-    @admin.action(description="Withdraw", permissions=["operate"])
+    @admin.action(description=_("Withdraw"), permissions=["operate"])
     def withdraw(self, request: HttpRequest, queryset: QuerySet[EdgeSession]) -> None:
         ended = queryset.filter(ended_at=None).update(ended_at=timezone.now())
         self.tell(request, ended, "session was ended", "sessions were ended")

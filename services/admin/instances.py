@@ -10,6 +10,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import ReadOnlyAdmin
 from accounts.admin.paging import UncountedPaginator
@@ -31,7 +32,7 @@ class InstanceEventInline(admin.TabularInline):
     fields = readonly_fields = ["at", "from_state", "to_state", "reason", "message", "actor"]
     extra = 0
     can_delete = False
-    verbose_name_plural = "Events"
+    verbose_name_plural = _("Events")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return True  # for everyone who may see the instance
@@ -159,24 +160,24 @@ class ServiceInstanceAdmin(ReadOnlyAdmin):
             return rows, False
         return queryset.filter(title__icontains=term), False
 
-    @admin.display(description="state", ordering="state")
+    @admin.display(description=_("state"), ordering="state")
     def state_badge(self, instance: ServiceInstance) -> str:
         return format_html(
             '<span class="state state-{}">{}</span>', instance.state, instance.get_state_display()
         )
 
-    @admin.display(description="reason", ordering="reason")
+    @admin.display(description=_("reason"), ordering="reason")
     def reason_code(self, instance: ServiceInstance) -> str:
         if not instance.reason:
             return ""
         words = instance.get_reason_display()
         return format_html('<span title="{}">{}</span>', words, instance.reason)
 
-    @admin.display(description="URL")
+    @admin.display(description=_("URL"))
     def server_url(self, instance: ServiceInstance) -> str:
         return addresses.server_url(instance)
 
-    @admin.display(description="units charged")
+    @admin.display(description=_("units charged"))
     def charged(self, instance: ServiceInstance) -> int:
         return charged_units(instance.minutes, instance.units_per_hour)
 
@@ -192,7 +193,7 @@ class ServiceInstanceAdmin(ReadOnlyAdmin):
         lines = (_of_document(instance, "log") or "").splitlines()[-SHOWN_LOG_LINES:]
         return _preformatted("\n".join(lines)) if lines else "-"
 
-    @admin.action(description="Stop", permissions=["operate"])
+    @admin.action(description=_("Stop"), permissions=["operate"])
     def stop(self, request: HttpRequest, queryset: QuerySet[ServiceInstance]) -> None:
         self._each(
             request,
@@ -201,7 +202,7 @@ class ServiceInstanceAdmin(ReadOnlyAdmin):
             "stopped",
         )
 
-    @admin.action(description="Put to sleep", permissions=["operate"])
+    @admin.action(description=_("Put to sleep"), permissions=["operate"])
     def put_to_sleep(self, request: HttpRequest, queryset: QuerySet[ServiceInstance]) -> None:
         self._each(
             request,
@@ -215,7 +216,7 @@ class ServiceInstanceAdmin(ReadOnlyAdmin):
             "put to sleep",
         )
 
-    @admin.action(description="Wake", permissions=["operate"])
+    @admin.action(description=_("Wake"), permissions=["operate"])
     def wake(self, request: HttpRequest, queryset: QuerySet[ServiceInstance]) -> None:
         self._each(
             request,

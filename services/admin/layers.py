@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import ReadOnlyAdmin
 from hubsite.refusals import Refused
@@ -71,7 +72,7 @@ class LayerAdmin(ReadOnlyAdmin):
         }
         return TemplateResponse(request, "admin/services/layer/drift.html", context)
 
-    @admin.display(description="state", ordering="layer_state")
+    @admin.display(description=_("state"), ordering="layer_state")
     def state_badge(self, layer: Layer) -> str:
         return format_html(
             '<span class="state state-{}">{}</span>',
@@ -79,7 +80,7 @@ class LayerAdmin(ReadOnlyAdmin):
             layer.layer_state.title(),
         )
 
-    @admin.action(description="Repair: take all steps again and verify", permissions=["operate"])
+    @admin.action(description=_("Repair: take all steps again and verify"), permissions=["operate"])
     def repair(self, request: HttpRequest, queryset: QuerySet[Layer]) -> None:
         rows = list(queryset)
         count = operating.repair(queryset)
@@ -87,7 +88,7 @@ class LayerAdmin(ReadOnlyAdmin):
             self.log_change(request, layer, "repair")
         messages.success(request, f"{count} will be looked at now.")
 
-    @admin.action(description="Remove from GeoServer", permissions=["operate"])
+    @admin.action(description=_("Remove from GeoServer"), permissions=["operate"])
     def remove(self, request: HttpRequest, queryset: QuerySet[Layer]) -> None:
         rows = list(queryset.exclude(layer_state=LayerState.REMOVING))
         for layer in rows:
@@ -104,7 +105,7 @@ class StrayLayerAdmin(ReadOnlyAdmin):
     search_fields = ["=workspace", "name"]
     actions = ["adopt"]
 
-    @admin.action(description="Adopt: make a row for each", permissions=["operate"])
+    @admin.action(description=_("Adopt: make a row for each"), permissions=["operate"])
     def adopt(self, request: HttpRequest, queryset: QuerySet[StrayLayer]) -> None:
         count = 0
         for stray in queryset:

@@ -10,6 +10,7 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import OperatorAdmin, operates
 from jobs.stores.catalogue import StoresFileError, load_catalogue
@@ -67,8 +68,8 @@ class ProfileForm(forms.ModelForm):
         least=128 << 20,
         most=1 << 42,
         initial=1 << 30,
-        label="Memory",
-        help_text="Most memory that one service may use, such as 1 GiB or 512 MiB.",
+        label=_("Memory"),
+        help_text=_("Most memory that one service may use, such as 1 GiB or 512 MiB."),
     )
     idle_s = QuantityField(
         parse=parse_duration,
@@ -76,8 +77,8 @@ class ProfileForm(forms.ModelForm):
         least=MINUTE_S,
         most=LONGEST_AGE_S,
         initial=30 * MINUTE_S,
-        label="Idle limit",
-        help_text="A service that nobody has used for so long falls asleep, such as 30 min.",
+        label=_("Idle limit"),
+        help_text=_("A service that nobody has used for so long falls asleep, such as 30 min."),
     )
     age_s = QuantityField(
         parse=parse_duration,
@@ -85,27 +86,31 @@ class ProfileForm(forms.ModelForm):
         least=MINUTE_S,
         most=LONGEST_AGE_S,
         initial=30 * DAY_S,
-        label="Largest age",
-        help_text="A service is stopped after so long, asleep or not, such as 30 d. Its owner may "
-        "keep it longer, each time by at most as much.",
+        label=_("Largest age"),
+        help_text=_(
+            "A service is stopped after so long, asleep or not, such as 30 d. Its owner may "
+            "keep it longer, each time by at most as much."
+        ),
     )
     stores = forms.MultipleChoiceField(
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text="Stores that a service may show; none chosen: all that its owner reads.",
+        help_text=_("Stores that a service may show; none chosen: all that its owner reads."),
     )
     units_per_hour = forms.IntegerField(
         min_value=0,
         max_value=MOST_UNITS,
         initial=0,
-        help_text="Processing units for an hour awake, charged per started minute. Services that "
-        "run keep the price that they were started at.",
+        help_text=_(
+            "Processing units for an hour awake, charged per started minute. Services that "
+            "run keep the price that they were started at."
+        ),
     )
     roles = forms.ModelMultipleChoiceField(
         queryset=Group.objects.order_by("name"),
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text="Roles that may use it; none chosen: everybody.",
+        help_text=_("Roles that may use it; none chosen: everybody."),
     )
 
     image = forms.RegexField(
@@ -113,8 +118,9 @@ class ProfileForm(forms.ModelForm):
         required=False,
         max_length=255,
         error_messages={"invalid": "Expected the name of an image, such as host/name:tag."},
-        help_text="In a cluster; empty: the image of the hub's runs, or for Cate "
-        "XCUBE_HUB_CATE_IMAGE.",
+        help_text=_(
+            "In a cluster; empty: the image of the hub's runs, or for Cate XCUBE_HUB_CATE_IMAGE."
+        ),
     )
 
     class Meta:
@@ -127,7 +133,7 @@ class ProfileForm(forms.ModelForm):
         if "stores" in self.fields:  # none, if the page is only read
             self.fields["stores"].choices = choices = self._store_choices()
             if not choices:
-                self.fields["stores"].help_text = "The hub has no stores that can be read."
+                self.fields["stores"].help_text = _("The hub has no stores that can be read.")
 
     def clean(self) -> dict[str, Any]:
         given = super().clean()
@@ -180,11 +186,11 @@ class ServiceProfileAdmin(OperatorAdmin):
     def memory(self, profile: ServiceProfile) -> str:
         return show_size(profile.memory_bytes)
 
-    @admin.display(description="idle limit", ordering="idle_s")
+    @admin.display(description=_("idle limit"), ordering="idle_s")
     def idle(self, profile: ServiceProfile) -> str:
         return show_duration(profile.idle_s)
 
-    @admin.display(description="largest age", ordering="age_s")
+    @admin.display(description=_("largest age"), ordering="age_s")
     def age(self, profile: ServiceProfile) -> str:
         return show_duration(profile.age_s)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy as _
 
 from accounts.sharing.rights import Opened
 from hubsite.refusals import Kind, Refused
@@ -46,10 +47,12 @@ def _act(request: HttpRequest, opened: Opened, action: str) -> HttpResponse:
         if action == "sleep":
             if not sleep_shared(instance, by=opened.user):
                 raise Refused("The service does not sleep from here.", kind=Kind.CONFLICT)
-            messages.success(request, "The service sleeps. The next time it is opened, it wakes.")
+            messages.success(
+                request, _("The service sleeps. The next time it is opened, it wakes.")
+            )
         else:
             stop_shared(instance, by=opened.user)
-            messages.success(request, "The service is stopped.")
+            messages.success(request, _("The service is stopped."))
             return redirect("shared-list")
     except Refused as refused:
         messages.error(request, str(refused))

@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy as _
 from django.views import View
 from django.views.decorators.cache import never_cache
 
@@ -85,7 +86,7 @@ class NewCubePage(_FormView):
         except Refused as refused:
             form.add_faults(refused.errors, otherwise=str(refused))
             return self._page(form, status=422)
-        messages.success(request, "Your request is accepted. You can close this page meanwhile.")
+        messages.success(request, _("Your request is accepted. You can close this page meanwhile."))
         return redirect("cube", job_id=job.job_id)
 
     def _page(self, form: NewCubeForm, *, status: int = 200) -> HttpResponse:
