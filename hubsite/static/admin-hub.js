@@ -18,16 +18,46 @@
     }
   }
 
+  const search = document.querySelector("#changelist-search [type=submit]");
+  document.getElementById("searchbar")?.setAttribute("aria-label", search?.value ?? "");
+
+  // Times are written in UTC (hubsite/formats): show them in the viewer's zone, and UTC on hover.
+  const UTC = /^\s*(?:(\d{4})-(\d\d)-(\d\d)|(\d\d)\.(\d\d)\.(\d{4})) (\d\d:\d\d)(:\d\d)? UTC\s*$/;
+  const page = document.documentElement.lang;
+  const language = navigator.languages.find((it) => it.split("-")[0] === page) ?? page;
+  const minutes = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+  const seconds = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
+
+  function showTimes() {
+    for (const time of document.querySelectorAll("#content time[datetime]:not([title])")) {
+      if (!UTC.test(time.textContent)) continue;
+      time.title = time.textContent.trim();
+      time.textContent = minutes.format(new Date(time.dateTime));
+    }
+    for (const place of document.querySelectorAll("#content td, #content th, #content .readonly")) {
+      const found = place.children.length === 0 && UTC.exec(place.textContent);
+      if (!found) continue;
+      const [, year, month, day, germanDay, germanMonth, germanYear, clock, rest] = found;
+      const time = document.createElement("time");
+      const date = `${year ?? germanYear}-${month ?? germanMonth}-${day ?? germanDay}`;
+      time.dateTime = `${date}T${clock}${rest ?? ":00"}Z`;
+      time.title = place.textContent.trim();
+      time.textContent = (rest ? seconds : minutes).format(new Date(time.dateTime));
+      place.replaceChildren(time);
+    }
+  }
+
   nameColumns();
+  showTimes();
 
   // A live list is replaced as a whole: its boxes need Django's script again.
   document.addEventListener("htmx:after:swap", () => {
     nameColumns();
+    showTimes();
     const boxes = document.querySelectorAll("tr input.action-select");
     if (boxes.length && window.Actions) window.Actions(boxes);
   });
 
-  document.getElementById("searchbar")?.setAttribute("aria-label", "Search");
 
   // Widgets are made when the page is loaded, by listeners that came before this one.
   window.addEventListener("load", () => setTimeout(() => {

@@ -12,12 +12,18 @@
   let wait = EVERY_MS;
   let timer = 0;
 
-  const zone = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  // In the language of the page; of two kinds of it, such as en-GB, in that of the browser.
+  const page = document.documentElement.lang;
+  const language = navigator.languages.find((it) => it.split("-")[0] === page) ?? page;
+  const zone = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+  const days = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeZone: "UTC" });
 
   function showTimes(root) {
-    for (const time of root.querySelectorAll("time[datetime]:not([title])")) {
-      time.title = time.textContent;
-      time.textContent = zone.format(new Date(time.dateTime));
+    for (const time of root.querySelectorAll("time[datetime]:not([title], [data-shown])")) {
+      const isDay = time.dateTime.length === 10; // the same in each zone
+      if (isDay) time.dataset.shown = "";
+      else time.title = time.textContent;
+      time.textContent = (isDay ? days : zone).format(new Date(time.dateTime));
     }
   }
 
@@ -95,7 +101,7 @@
     if (!button) return;
     await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
     const label = button.textContent;
-    button.textContent = "Copied";
+    button.textContent = document.body.dataset.copied ?? "✓";
     setTimeout(() => { button.textContent = label; }, 1500);
   });
 

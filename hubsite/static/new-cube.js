@@ -57,13 +57,13 @@
         showFaults();
       } else {
         price.textContent = answer.redirected
-          ? "You are signed out. Sign in again in another tab; what you typed stays here."
-          : "The hub cannot tell the price at the moment. It is asked again when you change something.";
+          ? price.dataset.textSignedOut
+          : price.dataset.textNoPrice;
       }
       panel.classList.remove("is-old");
     } catch (error) {
       if (error.name === "AbortError") return;
-      price.textContent = "The hub cannot be reached. It is asked again when you change something.";
+      price.textContent = price.dataset.textUnreachable;
       panel.classList.remove("is-old");
     }
   }

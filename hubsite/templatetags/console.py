@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django import template
@@ -12,14 +12,12 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from hubsite.configuration.site import hub
+from hubsite.console import quantities, slots
 from hubsite.console import saved_filters as filters
-from hubsite.console import slots
 from hubsite.console.changes import cursor_of
 from hubsite.refusals import Refused
 
 register = template.Library()
-
-UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 
 
 @register.simple_tag(takes_context=True)
@@ -73,17 +71,6 @@ def contact() -> SafeString | str:
 
 
 @register.filter
-def moment(at: datetime | None) -> SafeString | str:
-    """A time in UTC; a script of the page shows it in the viewer's own zone."""
-    if at is None:
-        return ""
-    at = at.astimezone(UTC)
-    return format_html(
-        '<time datetime="{}">{}</time>', f"{at:%Y-%m-%dT%H:%M:%SZ}", f"{at:%Y-%m-%d %H:%M} UTC"
-    )
-
-
-@register.filter
 def code(text: str) -> SafeString:
     """A sentence in which names of commands stand between backquotes."""
     parts = str(text).split("`")
@@ -98,31 +85,30 @@ def code(text: str) -> SafeString:
 
 
 @register.filter
+def moment(at: datetime | None) -> SafeString | str:
+    """A time in UTC; a script of the page shows it in the viewer's own zone."""
+    return "" if at is None else quantities.moment(at)
+
+
+@register.filter
+def day(of: date | None) -> SafeString | str:
+    """A day without a time."""
+    return "" if of is None else quantities.day(of)
+
+
+@register.filter
 def duration(value: timedelta | float | None) -> str:
     """Seconds, or a difference of times, as `42 s`, `5 min` or `2 h 5 min`."""
-    if value is None:
-        return ""
-    seconds = round(value.total_seconds() if isinstance(value, timedelta) else value)
-    if seconds < 60:
-        return f"{max(seconds, 0)} s"
-    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
-    if hours < 1:
-        return f"{minutes} min"
-    if days < 2:
-        rest = minutes - 60 * hours
-        return f"{hours} h {rest} min" if rest else f"{hours} h"
-    return f"{days} days"
+    return "" if value is None else quantities.duration(value)
 
 
 @register.filter
 def size(count: int | None) -> str:
     """Bytes as `4 GB`, `1.5 MB`."""
-    if count is None:
-        return ""
-    value = float(count)
-    for unit in UNITS:
-        if value < 1000 or unit == UNITS[-1]:
-            break
-        value /= 1000
-    digits = 0 if value >= 10 or unit == "bytes" or value == int(value) else 1
-    return f"{value:.{digits}f} {unit}"
+    return "" if count is None else quantities.size(count)
+
+
+@register.filter
+def number(value: float | None) -> str:
+    """A number with the marks of the reader's language, as `12,345`."""
+    return "" if value is None else quantities.number(value)

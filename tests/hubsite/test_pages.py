@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.test import Client
 from django.utils.formats import localize
+from django.utils.translation import override
 
 from hubsite.configuration.reading import BASE_DIR
 from hubsite.health import parts
@@ -179,7 +180,9 @@ def test_error_pages_render_without_a_request():
 
 def test_pages_write_times_to_the_second():
     moment = datetime.datetime(2026, 11, 23, 17, 7, 5, tzinfo=datetime.UTC)
-    assert localize(moment) == "2026-11-23 17:07:05"
+    assert localize(moment) == "2026-11-23 17:07:05 UTC"
+    with override("de"):
+        assert localize(moment) == "23.11.2026 17:07:05 UTC"
 
 
 @pytest.mark.django_db

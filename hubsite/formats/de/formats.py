@@ -1,5 +1,5 @@
-"""How German pages write times, in UTC, to the second. Numbers are as Django's German has them."""
+"""How German pages write times: in UTC, and saying so. Numbers are as Django's German has them."""
 
-DATETIME_FORMAT = "d.m.Y H:i:s"
+DATETIME_FORMAT = r"d.m.Y H:i:s \U\T\C"
+SHORT_DATETIME_FORMAT = r"d.m.Y H:i \U\T\C"
 DATE_FORMAT = "d.m.Y"
-SHORT_DATETIME_FORMAT = "d.m.Y H:i"

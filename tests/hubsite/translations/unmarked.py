@@ -62,7 +62,9 @@ class _Page(HTMLParser):
         if tag == "meta" and given.get("name") != "description":
             return
         for name, value in attributes:
-            is_read = name in READ or name.startswith(("data-label", "data-text", "data-title"))
+            is_read = name in READ or name.startswith(
+                ("data-label", "data-text", "data-title", "data-copied")
+            )
             if tag == "input" and name == "value" and given.get("type") == "submit":
                 is_read = True
             if is_read and _has_words(value or ""):
