@@ -116,7 +116,7 @@ class TestForm:
 class TestLists:
     def test_both_sides_see_it_until_it_is_withdrawn(self, ann, bob, job):
         share = giving.share_with_person(wish(job), bob.email)
-        assert "A result of ann@example.org" in browser(bob).get("/shared/").content.decode()
+        assert "A cube of ann@example.org" in browser(bob).get("/shared/").content.decode()
         assert "With bob@example.org" in browser(ann).get("/shared/").content.decode()
         stranger = browser(make_user("eve@example.org"))
         page = stranger.get("/shared/").content.decode()
@@ -124,7 +124,7 @@ class TestLists:
         assert stranger.post(f"/shared/by-me/{share.pk}/withdraw").status_code == 404
         assert browser(bob).post(f"/shared/by-me/{share.pk}/withdraw").status_code == 404
         browser(ann).post(f"/shared/by-me/{share.pk}/withdraw")
-        assert "A result of" not in browser(bob).get("/shared/").content.decode()
+        assert "A cube of" not in browser(bob).get("/shared/").content.decode()
 
     def test_one_gives_back_what_is_for_one_alone(self, bob, job, team):
         share = giving.share_with_person(wish(job), bob.email)
