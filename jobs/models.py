@@ -153,12 +153,12 @@ class Job(models.Model):
         help_text=_("Its place among waiting jobs, which operators may change."),
     )
     attempt = models.PositiveSmallIntegerField(default=1)
-    deadline_s = models.PositiveIntegerField(help_text="Longest run, in seconds.")
-    memory_bytes = models.BigIntegerField(help_text="Most private memory of the run, in bytes.")
+    deadline_s = models.PositiveIntegerField(help_text=_("Longest run, in seconds."))
+    memory_bytes = models.BigIntegerField(help_text=_("Most private memory of the run, in bytes."))
     size_class = models.PositiveSmallIntegerField(
         default=0,
         db_default=0,
-        help_text="About how many values it writes: one more for each four-fold.",
+        help_text=_("About how many values it writes: one more for each four-fold."),
     )
     has_user_code = models.BooleanField(default=False)
     uses_own_store = models.BooleanField(
@@ -175,14 +175,14 @@ class Job(models.Model):
         blank=True,
         default="",
         db_default="",
-        help_text="The store of its first input, as output_store.",
+        help_text=_("The store of its first input, as output_store."),
     )
     input_data_id = models.CharField(
         max_length=512,
         blank=True,
         default="",
         db_default="",
-        help_text="The data set that is its first input.",
+        help_text=_("The data set that is its first input."),
     )
     output_store = models.CharField(max_length=200)
     output_data_id = models.CharField(max_length=512)
@@ -211,7 +211,7 @@ class Job(models.Model):
         blank=True,
         default="",
         db_default="",
-        help_text="Why its run, which was made, has not begun, as far as the engine says.",
+        help_text=_("Why its run, which was made, has not begun, as far as the engine says."),
     )
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -391,10 +391,11 @@ class JobEvent(models.Model):
 class JobHour(models.Model):
     """What happened to jobs in one hour; `jobs/history.py` counts it from their events."""
 
-    hour = models.DateTimeField(unique=True, help_text="Its begin.")
-    steps = models.JSONField(default=dict, help_text='Steps by "from>to", such as ">QUEUED".')
+    hour = models.DateTimeField(unique=True, help_text=_("Its begin."))
+    steps = models.JSONField(default=dict, help_text=_('Steps by "from>to", such as ">QUEUED".'))
     waits = models.JSONField(
-        default=dict, help_text="By engine: how many launched jobs had waited how long, in classes."
+        default=dict,
+        help_text=_("By engine: how many launched jobs had waited how long, in classes."),
     )
 
     def __str__(self) -> str:
