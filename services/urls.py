@@ -8,6 +8,7 @@ from .api.cate_views import FirstCountViewSet, FirstViewSet
 from .api.layer_views import LayerViewSet
 from .pages import viewers
 from .pages.opening import open_service
+from .pages.starting import StartPage
 
 # At the root, too, because Cate's first web UI asks there.
 _COUNT = FirstCountViewSet.as_view({"get": "retrieve"}, schema=None)
@@ -28,6 +29,7 @@ urlpatterns = [
     path("user/<str:user_id>/webapi", _WEBAPI),
     path("user/<str:user_id>/webapi/shutdown", _SHUTDOWN),
     path("services/", viewers.ServicesPage.as_view(), name="services"),
+    path("services/new/", StartPage.as_view(), name="service-start"),
     path("services/<slug:instance_id>/", viewers.ServicePage.as_view(), name="service"),
     path("cubes/<slug:job_id>/viewer", viewers.open_in_viewer, name="cube-viewer"),
     path("services/<slug:instance_id>/open", open_service, name="service-open"),

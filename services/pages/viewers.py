@@ -1,4 +1,4 @@
-"""The page "Services": a user's viewers; and the button that opens a finished cube in one."""
+"""The pages of a user's services; and the button that opens a finished cube in a viewer."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
@@ -21,10 +23,12 @@ from django.views.decorators.http import require_POST
 from accounts.roles import permissions_of
 from accounts.scopes import MANAGE_CUBEGENS
 from hubsite.refusals import Kind, Refused
+from hubsite.templatetags.console import duration
 from hubsite.web.leading import lead_on
 from jobs.job_rows import find_job
 from jobs.models import Job
 from jobs.models import State as JobState
+from jobs.pages.timeline import who
 
 from .. import idle, lifecycle
 from ..keeping import keep
@@ -34,9 +38,30 @@ from ..models import Kind as ServiceKind
 from ..xcube_server import cubes
 from ..xcube_server.condition import broken_datasets
 from ..xcube_server.shown import dataset_ids
+from . import starting
 
 SHOWN = 50
-KEEP_HOURS = (1, 8, 24)
+KEEP_HOURS = (1, 8, 24, 72, 168)
+STATE_WORDS: dict[str, Any] = {
+    State.REQUESTED: gettext_lazy("Waits to start"),
+    State.STARTING: gettext_lazy("Starting"),
+    State.READY: gettext_lazy("Awake"),
+    State.ASLEEP: gettext_lazy("Asleep"),
+    State.STOPPING: gettext_lazy("Stopping"),
+    State.STOPPED: gettext_lazy("Stopped"),
+    State.FAILED: gettext_lazy("Failed"),
+}
+STATE_SENTENCES: dict[str, Any] = {
+    State.REQUESTED: gettext_lazy("It starts within seconds."),
+    State.STARTING: gettext_lazy(
+        "It starts. It can be opened already, and answers when it is ready."
+    ),
+    State.READY: gettext_lazy("It can be used."),
+    State.ASLEEP: gettext_lazy("It costs nothing now, and wakes within seconds when it is opened."),
+    State.STOPPING: gettext_lazy("It is being stopped."),
+    State.STOPPED: gettext_lazy("It has ended and does not come back. Start a new one."),
+    State.FAILED: gettext_lazy("It has ended and does not come back. Start a new one."),
+}
 
 
 @method_decorator([never_cache, login_required], name="dispatch")
@@ -48,7 +73,7 @@ class ServicesPage(View):
         services = [summary(row) for row in rows.order_by("-pk")[:SHOWN]]
         context = {
             "services": sorted(services, key=lambda one: one["is_over"]),
-            "keep_hours": KEEP_HOURS,
+            "offers": starting.offers_of(request.user),
         }
         return render(request, "services/services.html", context)
 
@@ -65,9 +90,12 @@ class ServicePage(View):
             "service": summary(instance),
             "datasets": dataset_ids(document.configuration),
             "broken": broken_datasets(instance),
-            "events": instance.events.order_by("-pk")[:50],
+            "events": [
+                {"row": event, "who": who(event.actor, request.user.username)}
+                for event in instance.events.order_by("-pk")[:50]
+            ],
             "log": document.log,
-            "keep_hours": KEEP_HOURS,
+            "on_page": True,
             "charged": charged_units(instance.minutes, instance.units_per_hour),
         }
         return render(request, "services/service.html", context)
@@ -87,30 +115,36 @@ class ServiceActions(View):
             messages.error(request, str(refused))
         else:
             messages.success(request, said)
+        if action != "remove" and request.POST.get("back") == "page":
+            return redirect("service", instance_id=instance_id)
         return redirect("services")
 
     def _act(self, request: HttpRequest, instance: ServiceInstance, action: str, actor: str) -> str:
         match action:
             case "stop":
                 lifecycle.stop(instance, actor=actor, reason=Reason.OWNER)
-                return "The service is stopped."
+                return _("The service is stopped.")
             case "sleep":
                 slept = lifecycle.sleep(
                     instance, actor=actor, reason=Reason.OWNER, message="Its owner let it sleep."
                 )
                 if not slept:
                     raise Refused(_why_not_to_sleep(instance), kind=Kind.CONFLICT)
-                return "The service sleeps. The next time you open it, it wakes."
+                return _("The service sleeps. The next time you open it, it wakes.")
             case "keep":
                 hours = request.POST.get("hours", "")
+                if hours == "0":
+                    keep(instance, None, actor=actor)
+                    return _("The service is not kept any longer than others.")
                 if hours not in map(str, KEEP_HOURS):
                     raise Refused(f"one of {KEEP_HOURS} is expected", field="hours")
                 keep(instance, timezone.now() + timedelta(hours=int(hours)), actor=actor)
-                return f"The service is kept for {hours} h."
+                words = duration(int(hours) * 3600)
+                return _("The service is kept for %(time)s.") % {"time": words}
             case "remove":
                 lifecycle.stop(instance, actor=actor, reason=Reason.OWNER)
                 ServiceInstance.objects.filter(pk=instance.pk).update(hidden_at=timezone.now())
-                return "The service is removed from your list."
+                return _("The service is removed from your list.")
         raise Http404
 
 
@@ -118,10 +152,10 @@ def _why_not_to_sleep(instance: ServiceInstance) -> str:
     """Why a service that was asked to sleep did not, for its owner."""
     instance.refresh_from_db(fields=["state"])
     if instance.state == State.ASLEEP:
-        return "The service sleeps already."
+        return _("The service sleeps already.")
     if instance.state in OVER_STATES:
-        return "The service has ended. An ended service does not sleep."
-    return "The service has not started yet. Wait until it is ready, or stop it."
+        return _("The service has ended. An ended service does not sleep.")
+    return _("The service has not started yet. Wait until it is ready, or stop it.")
 
 
 @never_cache
@@ -159,8 +193,14 @@ def own_service(request: HttpRequest, instance_id: str) -> ServiceInstance:
 
 def summary(instance: ServiceInstance) -> dict[str, Any]:
     """What lists and the head of the page show."""
+    kept = instance.kept_until
+    longest_h = instance.profile.age_s / 3600
     return {
         "row": instance,
+        "state": STATE_WORDS[instance.state],
+        "sentence": STATE_SENTENCES[instance.state],
+        "kept_until": kept if kept and kept > timezone.now() else None,
+        "keep_choices": [(h, duration(h * 3600)) for h in KEEP_HOURS if h <= longest_h],
         "title": instance.title or instance.get_kind_display(),
         "has_viewer": instance.kind == ServiceKind.XCUBE_SERVER,
         "is_over": instance.state in OVER_STATES,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
@@ -51,6 +52,14 @@ def open_cube(user: Any, job: Job) -> tuple[ServiceInstance, str]:
         dataset = _dataset(job, store)
         instance = _show(owner, present, profile, dataset)
     return instance, address_of(instance, dataset["Identifier"], _first_variable(job))
+
+
+def datasets_of(user: Any, jobs: Iterable[Job]) -> list[dict[str, Any]]:
+    """The entries of Datasets for the cubes of these jobs.
+
+    Raises Refused if one of them is not there or cannot be read.
+    """
+    return [_dataset(job, _checked(user, job)) for job in jobs]
 
 
 def _checked(user: Any, job: Job) -> Store:
