@@ -25,6 +25,7 @@ urlpatterns = [
     path("account/data/", own_data.OwnDataPage.as_view(), name="own-data"),
     path("account/data/download", own_data.download, name="own-data-download"),
     path("account/units/", units.units_page, name="units"),
+    path("account/units/use/", units.use_page, name="units-use"),
     path("account/units/all.csv", units.statement_csv_file, name="units-csv"),
     path("account/units/<str:month>/", units.statement_page, name="statement"),
     path("account/units/<str:month>.csv", units.statement_csv_file, name="statement-csv"),

@@ -38,7 +38,7 @@ class JobsConfig(AppConfig):
         from .discovery import keeping
         from .following import make_follower
         from .models import Job
-        from .pages import cubes, offer, overview, shared
+        from .pages import cubes, offer, overview, shared, use_by_store
         from .results import sharing
 
         ticks.every(5, "jobs.tasks.sweep")
@@ -70,6 +70,7 @@ class JobsConfig(AppConfig):
             )
         )
         slots.fill("home", "jobs/stores_of_home.html", offer.offered_stores)
+        slots.fill("home-last", "jobs/first_cube_of_home.html", offer.how_to_begin)
         slots.fill("dashboard", "jobs/dashboard.html", dashboard.of_jobs)
         finding.register(leaks.RUN, leaks.find, leaks.revoke)
         slots.fill("person", "jobs/person.html", person.of_person)
@@ -77,6 +78,7 @@ class JobsConfig(AppConfig):
         slots.fill("overview-actions", "jobs/new_cube_button.html", overview.actions)
         register_panel(Panel("cubes", "jobs/overview.html", overview.cubes_panel, position=10))
         purposes.register(spending.PURPOSE)
+        slots.fill("units-use", "jobs/use_by_store.html", use_by_store.by_store)
         own_data.also("cubes", own_data_of_jobs.rows)
         changes.watch("jobs", cubes.cursor)
         changes.watch("all-jobs", dashboard.cursor, is_apart=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -27,4 +28,5 @@ def describe(user: Any, references: Collection[str]) -> dict[str, Subject]:
     }
 
 
-PURPOSE = Purpose("cubes", _("Cube generation"), is_job_id, describe)
+IS_JOB = ~Q(reference="") & ~Q(reference__contains=":")
+PURPOSE = Purpose("cubes", _("Cube generation"), is_job_id, IS_JOB, describe)

@@ -40,7 +40,7 @@ class ServicesConfig(AppConfig):
         from .following import make_follower
         from .geoserver import deletion as geoserver_deletion
         from .geoserver import health as geoserver
-        from .pages import overview, viewers
+        from .pages import offer, overview, viewers
         from .pages import sharing as shared_pages
         from .xcube_server import live
 
@@ -65,6 +65,7 @@ class ServicesConfig(AppConfig):
         also(stop=geoserver_deletion.stop, forget=geoserver_deletion.forget)
         metrics.register()
         navigation.register(Entry(_("Services"), "services", 20, navigation.signed_in))
+        slots.fill("home", "services/services_of_home.html", offer.offered_services)
         slots.fill("dashboard", "services/dashboard.html", dashboard.of_services)
         finding.register(leaks.SESSION, leaks.find_sessions, leaks.end_session)
         finding.register(leaks.TICKET, leaks.find_tickets, leaks.tear_ticket)

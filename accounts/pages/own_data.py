@@ -148,8 +148,8 @@ def has_powers(user: User) -> bool:
 
 def _sign_in_again(request: HttpRequest) -> str:
     """Where one signs in again, at the same provider, and comes back here."""
-    query = {"next": reverse("own-data")}
+    query = {"next": reverse("own-data"), "again": 1}
     provider = provider_by_key(request.session.get(PROVIDER))
     if provider is None:
         return f"{reverse('login')}?{urlencode(query)}"
-    return f"{reverse('oidc-sign-in', args=[provider.key])}?{urlencode(query | {'again': 1})}"
+    return f"{reverse('oidc-sign-in', args=[provider.key])}?{urlencode(query)}"

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from hubsite.console.charts import Chart, Column, Row
 
-from ..units import statement, statement_csv
+from ..units import purposes, statement, statement_csv
 from ..units.expiry import expiring_next
 from ..units.ledger import balance_of
 from ..units.notices import is_low
@@ -55,6 +55,30 @@ def units_page(request: HttpRequest) -> HttpResponse:
         "is_latest": last == today.replace(day=1),
     }
     return render(request, "accounts/units.html", context)
+
+
+@never_cache
+@login_required
+@require_safe
+def use_page(request: HttpRequest) -> HttpResponse:
+    """What the units of the last twelve months were spent on: by kind, and what apps add."""
+    today = timezone.now().date()
+    spent = statement.spent_by_purpose(request.user, today, MONTHS)
+    known = {one.name: one.title for one in purposes.registered()} | {"": _("Other")}
+    names = [name for name in known if any(name in amounts for _first, amounts in spent)]
+    chart = Chart(
+        title=_("Units spent, by kind"),
+        kind="bars",
+        first=_("Month"),
+        is_stacked=True,
+        columns=[Column(str(known[name])) for name in names],
+        rows=[
+            Row(f"{first:%Y-%m}", [amounts.get(name, 0) for name in names])
+            for first, amounts in spent
+        ],
+    )
+    first = statement.before(today.replace(day=1), MONTHS - 1)
+    return render(request, "accounts/units_use.html", {"chart": chart, "first": first})
 
 
 @never_cache

@@ -78,6 +78,7 @@ class LoginPage(LoginView):
             has_password_login=hub.password_login,
             next_url=next_url,
             has_ended=bool(self.request.GET.get("ended")),
+            is_again=bool(self.request.GET.get("again")),
         )
 
 

@@ -1,6 +1,6 @@
 """What units are spent on: each app registers its own in `AppConfig.ready`.
 
-    purposes.register(Purpose("cubes", _("Cube generation"), is_job_id, describe_jobs))
+    purposes.register(Purpose("cubes", _("Cube generation"), is_job_id, IS_JOB, describe_jobs))
 
 Ledger entries carry a reference. So this room can name the cube or the service behind an entry,
 and knows nothing of either.
@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from django.db.models import Q
 
 
 @dataclass(frozen=True)
@@ -23,12 +25,13 @@ class Subject:
 
 @dataclass(frozen=True)
 class Purpose:
-    """`is_mine` tells by the form of a reference whether it is of this kind. `describe` gets the
-    user and references of this kind, and answers with one query."""
+    """`is_mine` tells by the form of a reference whether it is of this kind, `condition` the same
+    in a query. `describe` gets the user and references of this kind; it makes one query."""
 
     name: str
     title: Any
     is_mine: Callable[[str], bool]
+    condition: Q
     describe: Callable[[Any, Collection[str]], Mapping[str, Subject]]
 
 
@@ -37,6 +40,10 @@ _purposes: dict[str, Purpose] = {}
 
 def register(purpose: Purpose) -> None:
     _purposes[purpose.name] = purpose
+
+
+def registered() -> tuple[Purpose, ...]:
+    return tuple(_purposes.values())
 
 
 def described(user: Any, references: Collection[str]) -> dict[str, tuple[Purpose, Subject | None]]:

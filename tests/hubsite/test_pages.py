@@ -86,6 +86,9 @@ def test_a_page_asks_no_other_host_and_has_nothing_inline(path):
         "api-docs.js",
         "docs.css",
         "new-cube.css",
+        "overview.css",
+        "account.css",
+        "home.css",
         "new-cube.js",
     ],
 )

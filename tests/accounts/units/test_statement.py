@@ -16,6 +16,7 @@ from django.utils import timezone
 from accounts.models import LedgerEntry, User
 from accounts.units import ledger, statement
 from accounts.units.words import in_words, signed
+from jobs.models import Job
 from tests.accounts.factories import make_user
 from tests.jobs.factories import make_job
 from tests.services.factories import make_instance
@@ -220,6 +221,30 @@ def test_a_statement_is_read_by_its_index(ann):
         assert "ledger_user_time" in asked.explain()
 
 
+def test_what_units_went_for_by_kind_and_store(ann):
+    bob = make_user("bob@example.org", units=100)
+    ledger.grant(ann, 1000, key="g")
+    for number, store in enumerate(["@cubes", "@cubes", *(f"@s{n}" for n in range(8))]):
+        job = make_job(ann, output_store=store, units=10, output_data_id=f"{number}.zarr")
+        Job.objects.filter(pk=job.pk).update(state="SUCCEEDED", finished_at=timezone.now())
+        ledger.settle(job.job_id)
+    ledger.refund(job.job_id, 4, key="back", reason="as agreed")
+    ledger.reserve(ann, 6, reference="xabc:1", key="block")
+    ledger.settle("xabc:1", charged=5)
+    others = make_job(bob, output_store="@of-bob", units=50)
+    ledger.settle(others.job_id)
+    client = signed_in(ann)
+    with CaptureQueriesContext(connection) as captured:
+        response = client.get(reverse("units-use"))
+    assert len(captured) <= 12
+    chart = response.context["chart"]
+    assert [column.title for column in chart.columns] == ["Cube generation", "Services"]
+    assert chart.rows[-1].at == f"{timezone.now():%Y-%m}" and chart.rows[-1].values == [96, 5]
+    text = response.content.decode()
+    assert "@cubes" in text and "Other stores" in text and "@of-bob" not in text
+    assert signed_in(make_user()).get(reverse("units-use")).status_code == 200
+
+
 def test_csv_has_all_entries_and_no_formula(ann):
     three_months(ann)
     entries_of(make_user(), 5)  # somebody else's
@@ -236,7 +261,7 @@ def test_csv_has_all_entries_and_no_formula(ann):
     assert "expire" in october
 
 
-@pytest.mark.parametrize("name", ["units", "units-csv"])
+@pytest.mark.parametrize("name", ["units", "units-csv", "units-use"])
 def test_only_who_is_signed_in_sees_units(name):
     response = Client().get(reverse(name))
     assert response.status_code == 302 and response["Location"].startswith("/login/")

@@ -116,7 +116,7 @@ def test_the_api_answers_503_in_its_own_shape_with_one_line_in_the_log(operator,
     ("path", "form"),
     [
         ("/account/", {"name": "mine", "scopes": ["manage:cubegens"], "days": "1"}),
-        ("/admin/auth/group/add/", {"name": "a role"}),
+        ("/admin/accounts/role/add/", {"name": "a role"}),
         ("/logout/", {}),
     ],
 )
