@@ -12,6 +12,7 @@ from accounts.models import User
 from . import lifecycle
 from .models import (
     CubeRecord,
+    EngineLook,
     IdempotencyKey,
     Job,
     JobDocument,
@@ -58,6 +59,7 @@ def forget(user: User, old: str, new: str) -> None:
     )
     JobLog.objects.filter(job__owner=user).delete()
     CubeRecord.objects.filter(job__owner=user).delete()
+    EngineLook.objects.filter(job__owner=user).delete()
     QuickLook.objects.filter(job__owner=user).delete()
     StoreListing.objects.filter(owner=user).delete()
     JobEvent.objects.filter(job__owner=user).update(message="")

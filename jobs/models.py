@@ -349,6 +349,19 @@ class Rerun(models.Model):
         return f"rerun of {self.job_id}"
 
 
+class EngineLook(models.Model):
+    """What an engine showed of a job's objects when an operator asked; see `engine_looks.py`."""
+
+    job = models.OneToOneField(Job, on_delete=models.CASCADE, related_name="engine_look")
+    asked_at = models.DateTimeField(default=timezone.now)
+    looked_at = models.DateTimeField(null=True, db_index=True, help_text="Empty: not yet.")
+    objects_seen = models.JSONField(default=list, help_text="Kind, name, state, since, notes.")
+    problem = models.CharField(max_length=500, blank=True, help_text="Why it cannot be said.")
+
+    def __str__(self) -> str:
+        return f"objects of {self.job_id}"
+
+
 class CubeRecord(models.Model):
     """What a run found out about the cube that it made (jobs/runner/work/made.py).
 

@@ -10,9 +10,9 @@ from hubsite.coordination.retention import yesterday
 from hubsite.coordination.wake_up import wake_up
 from hubsite.health import heartbeat
 
-from . import history, launching, outputs, quicklooks, removal, repeating
+from . import engine_looks, history, launching, outputs, quicklooks, removal, repeating
 from .discovery import keeping, listing
-from .models import IdempotencyKey, Job, JobDocument
+from .models import EngineLook, IdempotencyKey, Job, JobDocument
 from .prediction import forecasting
 
 
@@ -65,6 +65,16 @@ def sweep() -> None:
     outputs.ask_for_due()
     launching.launch_missing()
     launching.launch_due()
+
+
+def look_into_engines() -> None:
+    """Ask engines for what operators want to see of jobs. It may wait for a cluster."""
+    engine_looks.look_due()
+
+
+def forget_engine_looks() -> int:
+    """Delete what engines showed more than a day ago."""
+    return retention.delete(EngineLook.objects.filter(asked_at__lt=yesterday()))
 
 
 def count_hours() -> None:

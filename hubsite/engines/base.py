@@ -374,6 +374,26 @@ class Level(Generic[FactT]):
     asked_at: datetime
 
 
+@dataclass(frozen=True)
+class Note:
+    """Something that the engine noted about an object, such as an event of Kubernetes."""
+
+    text: str
+    at: datetime | None = None
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Described:
+    """One object as operators see it: what it is, how it stands, and what was noted about it."""
+
+    kind: str
+    name: str
+    state: str
+    since: datetime | None = None
+    notes: Sequence[Note] = ()
+
+
 class Place(ABC, Generic[SpecT, FactT]):
     """Where an engine keeps the objects of one kind of work.
 
@@ -436,6 +456,17 @@ class Place(ABC, Generic[SpecT, FactT]):
 
         Raises EngineUnavailable.
         """
+
+    def describe(self, name: str) -> list[Described]:
+        """What the engine itself shows of these objects, for operators. Empty if there is none.
+
+        Raises EngineUnavailable.
+        """
+        fact = self.look(name)
+        if fact is None:
+            return []
+        told = ": ".join(filter(None, (fact.reason, fact.message)))
+        return [Described("run", name, str(fact.phase), notes=[Note(told)] if told else [])]
 
     @abstractmethod
     def exists(self, name: str) -> bool:

@@ -144,6 +144,7 @@ class JobAdmin(Columns, Actions, Documents, ReadOnlyAdmin):
 
         return [
             own("<int:object_id>/act/", one_job.act, "act"),
+            own("<int:object_id>/look/", one_job.look, "look"),
             own("<int:object_id>/refund/", one_job.refund, "refund"),
             *super().get_urls(),
         ]

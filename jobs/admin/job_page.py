@@ -9,11 +9,12 @@ from typing import Any
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 from accounts.models import LedgerEntry, User
 
-from .. import logs, ordering, overdue
-from ..models import Job, State
+from .. import known_errors, logs, ordering, overdue
+from ..models import EngineLook, Job, State
 from ..pages import wording
 from ..pages.cubes import summary
 from ..waiting import waiting_of
@@ -40,7 +41,7 @@ def about(request: HttpRequest, job: Job, *, may_act: bool) -> dict[str, Any]:
         "job": job,
         "cube": summary(job),
         "waiting": waiting_of(job),
-        "advice": wording.advice(job.reason),
+        "advice": wording.advice(job, lambda: log[-known_errors.LOG_LINES :]),
         "waited": _between(job.created_at, job.launched_at or _end(job)),
         "took": _between(job.started_at, job.finished_at or timezone.now()),
         "events": [(event, names.get(event.actor)) for event in events],
@@ -48,6 +49,7 @@ def about(request: HttpRequest, job: Job, *, may_act: bool) -> dict[str, Any]:
         "charged": charged,
         "refund_key": uuid.uuid4().hex if may_act and charged > 0 else "",
         "related": related,
+        "look": _look(job),
         "log": log,
         "is_log_cut": len(log) == LOG_LINES,
         "may_act": may_act,
@@ -56,6 +58,16 @@ def about(request: HttpRequest, job: Job, *, may_act: bool) -> dict[str, Any]:
         "is_long": job.state == State.RUNNING
         and any(one.pk == job.pk for one in overdue.overdue()),
     }
+
+
+def _look(job: Job) -> EngineLook | None:
+    """What the engine showed when someone asked, with its times as times."""
+    look = EngineLook.objects.filter(job=job).first()
+    for one in look.objects_seen if look else ():
+        one["since"] = parse_datetime(one.get("since") or "")
+        for note in one.get("notes", ()):
+            note["at"] = parse_datetime(note.get("at") or "")
+    return look
 
 
 def _end(job: Job) -> Any:

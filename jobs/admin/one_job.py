@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from accounts.units import ledger
 from hubsite.visible_text import hidden_fault
 
+from .. import engine_looks
 from ..models import Job
 
 ACTS = ("cancel", "run_again", "urgent", "normal", "later")
@@ -33,6 +34,16 @@ def act(model_admin: Any, request: HttpRequest, pk: int) -> HttpResponse:
         model_admin.move(request, jobs, request.POST.get("engine", "")[:40])
     else:
         raise Http404
+    return redirect("admin:jobs_job_change", pk)
+
+
+def look(model_admin: Any, request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask the engine for the job's objects; also for those who only read."""
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    if not model_admin.has_view_permission(request):
+        raise PermissionDenied
+    engine_looks.ask_for(get_object_or_404(Job, pk=pk))
     return redirect("admin:jobs_job_change", pk)
 
 

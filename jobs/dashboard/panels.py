@@ -15,7 +15,7 @@ from jobs.settings import hub
 
 from .. import overdue
 from ..history import Waits
-from ..models import Job, JobEvent, Reason, State
+from ..models import EngineLook, Job, JobEvent, Reason, State
 from . import charts, widgets
 
 LATEST = 5_000
@@ -55,10 +55,16 @@ def may_see(user: Any) -> bool:
 
 
 def cursor(user: Any) -> str:
-    """What changes with each step of any job; nothing for who sees only own ones. One query."""
+    """What changes with each step of any job, and when an engine showed what someone asked for.
+
+    Nothing for who sees only own jobs. Two queries on an index.
+    """
     if not may_see(user):
         return ""
-    return str(JobEvent.objects.order_by("-pk").values_list("pk", flat=True).first())
+    looks = EngineLook.objects.filter(looked_at__isnull=False).order_by("-looked_at")
+    steps = JobEvent.objects.order_by("-pk")
+    newest = (rows.values_list(key).first() for rows, key in ((steps, "pk"), (looks, "looked_at")))
+    return " ".join(map(str, newest))
 
 
 def of_jobs(request: HttpRequest) -> dict[str, Any] | None:

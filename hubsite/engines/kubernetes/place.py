@@ -12,6 +12,7 @@ from django.utils import timezone
 from ..base import (
     MADE,
     Applied,
+    Described,
     EngineUnavailable,
     FactT,
     Gone,
@@ -25,8 +26,9 @@ from ..base import (
 from . import drift
 from .client import Refused
 from .cluster import Cluster, already_exists, is_conflict, outcome_of
+from .describing import described
 from .kind_watch import KindWatch
-from .kinds import PODS, Kind, Manifests, Resource, Seen
+from .kinds import EVENTS, PODS, Kind, Manifests, Resource, Seen
 from .labels import is_ours, name_of, selector
 from .pod_options import PodOptions
 from .pods import CONTAINER, GRACE_S
@@ -36,6 +38,8 @@ logger = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 LOGS_AGAIN_S = 60.0
+MOST_DESCRIBED = 3
+"""Of the pods of one object, the newest are described."""
 TRIES = 3
 """How often a change is tried, because the cluster may change the object's status meanwhile."""
 
@@ -131,6 +135,20 @@ class KubernetesPlace(Place[SpecT, FactT]):
         except Refused as refused:
             raise EngineUnavailable(str(refused)) from refused
         return Seen(self.kind.keep_root(root), pods, timezone.now(), parts=parts)
+
+    def describe(self, name: str) -> list[Described]:
+        """The root and its newest pods, each with its events."""
+        try:
+            root = self._find(self.kind.root, name)
+            pods = sorted(self._pods_of(name), key=_birth, reverse=True)[:MOST_DESCRIBED]
+            items = [*([root] if root else []), *pods]
+            return [described(item, self._events_of(item)) for item in items]
+        except Refused as refused:
+            raise EngineUnavailable(str(refused)) from refused
+
+    def _events_of(self, item: Json) -> list[Json]:
+        query = {"fieldSelector": f"involvedObject.uid={item['metadata']['uid']}", "limit": 100}
+        return self._cluster.api.get(self._cluster.path(EVENTS), **query)["items"]
 
     def exists(self, name: str) -> bool:
         try:

@@ -7,11 +7,12 @@ from django.test import Client
 
 from accounts.models import LedgerEntry
 from accounts.units import ledger
-from hubsite.engines.base import LogChunk
+from hubsite.engines.base import LogChunk, Phase, RunFact
 from hubsite.health import heartbeat
-from jobs import lifecycle, logs
+from jobs import engine_looks, lifecycle, logs
 from jobs.models import Job, JobDocument, JobEvent, Priority, Rerun, State
 from tests.accounts.factories import make_user
+from tests.jobs.conftest import run_queued_tasks
 from tests.jobs.factories import make_job
 
 pytestmark = pytest.mark.django_db
@@ -177,6 +178,36 @@ def test_support_sees_everything_and_changes_nothing(support, owner):
     assert _act(support, job, "cancel").status_code == 403
     assert _refund(support, job, 1).status_code == 403
     assert not LedgerEntry.objects.filter(kind="refund").exists()
+
+
+def test_the_worker_looks_into_the_engine_when_someone_asks(
+    support, owner, engine, monkeypatch, django_capture_on_commit_callbacks
+):
+    monkeypatch.setattr(engine_looks, "find_engine", lambda name: engine)
+    job = make_job(owner, state=State.RUNNING)
+    engine.objects[job.job_id] = RunFact(
+        job.job_id, Phase.STUCK, "IMAGE", "<b>no such image</b>", attempt=1
+    )
+    before = support.get("/changes?of=all-jobs").json()["cursor"]
+
+    def look() -> str:
+        with django_capture_on_commit_callbacks(execute=True):
+            page = support.post(f"{LIST}{job.pk}/look/", follow=True).content.decode()
+        assert "The engine is asked" in page
+        run_queued_tasks()
+        return _page(support, job)
+
+    page = look()
+    assert "STUCK" in page and "IMAGE: &lt;b&gt;no such image&lt;/b&gt;" in page
+    assert support.get(f"/changes?of=all-jobs&after={before}").status_code == 200
+    engine.is_away = True
+    assert "The engine cannot say:" in look()
+    engine.is_away = False
+    engine.objects.clear()
+    assert "There is no object of this job." in look()
+    monkeypatch.setattr(engine_looks, "find_engine", lambda name: None)
+    assert "knows no engine" in look()
+    assert support.get(f"{LIST}{job.pk}/look/").status_code == 405
 
 
 def test_its_queries_do_not_grow(operator, owner, django_assert_max_num_queries):
