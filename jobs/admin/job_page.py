@@ -12,6 +12,8 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from accounts.models import LedgerEntry, User
+from hubsite import audit
+from hubsite.audit import presenting
 
 from .. import known_errors, logs, ordering, overdue
 from ..models import EngineLook, Job, State
@@ -22,11 +24,12 @@ from ..waiting import waiting_of
 LOG_LINES = 200
 MOST_EVENTS = 100
 MOST_RELATED = 8
+MOST_AUDITED = 20
 AROUND = timedelta(hours=2)
 
 
 def about(request: HttpRequest, job: Job, *, may_act: bool) -> dict[str, Any]:
-    """The context of the page. At most 12 queries, however much there is."""
+    """The context of the page. At most 13 queries, however much there is."""
     events = list(job.events.order_by("pk")[:MOST_EVENTS])
     entries = list(
         LedgerEntry.objects.filter(reference=job.job_id)
@@ -50,6 +53,7 @@ def about(request: HttpRequest, job: Job, *, may_act: bool) -> dict[str, Any]:
         "refund_key": uuid.uuid4().hex if may_act and charged > 0 else "",
         "related": related,
         "look": _look(job),
+        "audited": presenting.shown(audit.entries_of(job, most=MOST_AUDITED)),
         "log": log,
         "is_log_cut": len(log) == LOG_LINES,
         "may_act": may_act,

@@ -105,6 +105,8 @@ def test_operators_cancel_repeat_order_and_move_a_job(operator, owner):
     _act(operator, job, "cancel")
     job.refresh_from_db()
     assert job.state == State.CANCELLED
+    audited = [shown.entry for shown in operator.get(f"{LIST}{job.pk}/change/").context["audited"]]
+    assert len(audited) >= 3 and {entry.actor_name for entry in audited} == {"op@example.org"}
     failed = make_job(owner, state=State.FAILED, reason="LOST")
     assert "Run it again for its owner" in _page(operator, failed)
     _act(operator, failed, "run_again")
