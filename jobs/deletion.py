@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import F, Value
+from django.db.models import Count, F, Q, Value
 from django.db.models.functions import Replace
 from django.utils.translation import gettext_lazy as _
 
@@ -11,6 +11,7 @@ from accounts.models import User
 
 from . import lifecycle
 from .models import (
+    ACTIVE_STATES,
     CubeRecord,
     EngineLook,
     IdempotencyKey,
@@ -35,15 +36,19 @@ def stop(user: User) -> int:
 
 def foresee(user: User) -> list[Foreseen]:
     jobs = Job.objects.owned_by(user)
-    cubes = jobs.filter(state=State.SUCCEEDED).count()
+    count = jobs.order_by().aggregate(  # all are read once, however many there are
+        jobs=Count("pk"),
+        active=Count("pk", filter=Q(state__in=ACTIVE_STATES)),
+        cubes=Count("pk", filter=Q(state=State.SUCCEEDED)),
+    )
     return [
-        Foreseen(_("Running and waiting jobs"), jobs.active().count(), _("cancelled first")),
+        Foreseen(_("Running and waiting jobs"), count["active"], _("cancelled first")),
         Foreseen(
-            _("Jobs"), jobs.count(), _("stay without a name: no request, log, picture or output")
+            _("Jobs"), count["jobs"], _("stay without a name: no request, log, picture or output")
         ),
         Foreseen(
             _("Finished cubes"),
-            cubes,
+            count["cubes"],
             _("stay in their stores: delete them there, if they must go"),
         ),
     ]

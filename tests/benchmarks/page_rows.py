@@ -26,6 +26,7 @@ FEW = frozenset(
         "django_q.ormq",
     }
 )
+FEW_EACH = ("webhook", "accesstoken", "expiringunits", "monthlygrant", "noticechoice", "identity")
 AS_USERS = frozenset(
     {
         "accounts.user",
@@ -72,7 +73,9 @@ class Crowd:
         )
         created = f"now() - ({self.jobs} - k) * {BETWEEN}"
         of_job = {"job": f"{FIRST} + k"}
+        spread = {"user": f"{FIRST} + 1 + k %% {self.users}"}  # a person has few of these
         return {
+            **{f"accounts.{name}": spread for name in FEW_EACH},
             "accounts.user_groups": {"user": user, "group": "t.group_id"},
             "accounts.unitsofmonth": {"user": user, "month": "t.month"},
             "accounts.user": {"last_login": "now() - k * interval '1 minute'"},
@@ -88,6 +91,7 @@ class Crowd:
                 "created_at": created,
                 "read_at": f"CASE k %% 100 WHEN 0 THEN NULL ELSE {created} END",
             },
+            "accounts.client": {"owner": spread["user"]},
             "accounts.share": {"owner": owner},
             "services.serviceinstance": {
                 "owner": owner,

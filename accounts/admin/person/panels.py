@@ -43,5 +43,11 @@ def _scopes_of(user: User) -> set[str]:
     """As `permissions_of`, in one query."""
     if not user.is_active or user.is_superuser:
         return set(SCOPES) if user.is_active else set()
-    rows = Permission.objects.filter(Q(user=user) | Q(group__user=user), codename__in=SCOPES)
+    of_roles = Permission.objects.filter(group__in=user.groups.order_by().values("pk"))
+    own = user.user_permissions.order_by()
+    # By keys: a join of all users' permissions and roles has a row for each pair of people.
+    rows = Permission.objects.filter(
+        Q(pk__in=own.values("pk")) | Q(pk__in=of_roles.order_by().values("pk")),
+        codename__in=SCOPES,
+    )
     return set(rows.order_by().values_list("codename", flat=True))
