@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -9,10 +11,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from hubsite.api.pagination import page
+from hubsite.api.pagination import page, query_integer
+from hubsite.refusals import Refused
 
 from ..models import LedgerEntry, User
 from ..roles import hold_user
+from ..units import statement
 from ..units.expiry import expiring_next
 from ..units.ledger import balance_of
 from ..units.notices import is_low
@@ -20,12 +24,15 @@ from . import schema
 from .errors import unknown_client
 from .permissions import ReadsOrOwnsAccount, scopes_of
 from .serializers import (
+    MonthSerializer,
     MovementSerializer,
     MyClientSerializer,
     MySubscriptionSerializer,
     MyUnitsSerializer,
     NameSerializer,
 )
+
+MOST_MONTHS = 60
 
 
 class MeViewSet(ViewSet):
@@ -72,6 +79,14 @@ class MeViewSet(ViewSet):
         part, headers = page(request, LedgerEntry.objects.filter(user=request.user))
         return Response(MovementSerializer(part, many=True).data, headers=headers)
 
+    @schema.list_months
+    def months(self, request: Request) -> Response:
+        today = timezone.now().date()
+        last = _month(request, "until", today)
+        count = query_integer(request, "months", 12, most=MOST_MONTHS)
+        found = statement.months(request.user, min(last, today), count) if count else []
+        return Response(MonthSerializer(reversed(found), many=True).data)
+
     @schema.list_my_subscriptions
     def subscriptions(self, request: Request) -> Response:
         rows = request.user.subscriptions.prefetch_related("events")
@@ -111,6 +126,16 @@ class MyClientViewSet(ViewSet):
         if client is None or not client.revoke():
             raise unknown_client()
         return Response(client_id)
+
+
+def _month(request: Request, name: str, default: date) -> date:
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    try:
+        return statement.parse_month(text)
+    except ValueError:
+        raise Refused("a month such as 2027-01 is expected", field=name) from None
 
 
 def _me(request: Request) -> dict:

@@ -23,6 +23,7 @@ from .errors import (
 from .serializers import (
     ClientCredentialsSerializer,
     MeSerializer,
+    MonthSerializer,
     MovementSerializer,
     MyClientSerializer,
     MySubscriptionSerializer,
@@ -156,6 +157,31 @@ list_movements = extend_schema(
             "reserved_after": 0,
             "job_id": "a9e0ee43efe58a1dbc4d9f9f4a8c1f4c6-0f8fad5b-d9cb-469f",
             "reason": "",
+        },
+    ),
+)
+
+
+list_months = extend_schema(
+    operation_id="list_my_unit_months",
+    summary="My units month by month, newest first",
+    description="`closing` is `opening` and what was granted and corrected, less what was spent "
+    "and expired. Units that are set aside for jobs are part of it.",
+    parameters=[
+        OpenApiParameter("months", int, description="How many months, 0 to 60; 12 if left out."),
+        OpenApiParameter("until", str, description="The newest month, such as 2027-01."),
+    ],
+    responses=MonthSerializer(many=True),
+    examples=_shown(
+        "A month",
+        {
+            "month": "2026-11",
+            "opening": 100,
+            "granted": 500,
+            "spent": 120,
+            "expired": 30,
+            "corrected": 0,
+            "closing": 450,
         },
     ),
 )

@@ -89,6 +89,16 @@ class MyUnitsSerializer(UnitsSerializer):
     monthly = MonthlySerializer(many=True, help_text="Units that come every month.")
 
 
+class MonthSerializer(serializers.Serializer):
+    month = serializers.CharField(source="name", help_text="Such as 2027-01, in UTC.")
+    opening = serializers.IntegerField(help_text="What you had in all at its beginning.")
+    granted = serializers.IntegerField()
+    spent = serializers.IntegerField(help_text="Less what was given back.")
+    expired = serializers.IntegerField()
+    corrected = serializers.IntegerField(help_text="By operators; negative: taken.")
+    closing = serializers.IntegerField(help_text="What you had in all at its end, or have now.")
+
+
 class MovementSerializer(serializers.ModelSerializer):
     at = serializers.DateTimeField(source="created_at")
     job_id = serializers.CharField(source="reference", help_text="The job it was for, or empty.")

@@ -21,6 +21,7 @@ urlpatterns = [
     path("oauth/revoke", RevocationViewSet.as_view({"post": "create"}), name="oauth-revoke"),
     path("users/me", MeViewSet.as_view({"get": "retrieve", "patch": "update"}), name="users-me"),
     path("users/me/units", MeViewSet.as_view({"get": "units"})),
+    path("users/me/units/months", MeViewSet.as_view({"get": "months"})),
     path("users/me/units/history", MeViewSet.as_view({"get": "movements"})),
     path("users/me/subscriptions", MeViewSet.as_view({"get": "subscriptions"})),
     path("users/me/clients", MyClientViewSet.as_view({"get": "list"})),

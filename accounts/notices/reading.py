@@ -18,6 +18,9 @@ from ..models import Notice, User
 SHOWN_UNREAD = 100
 """A larger number of unread notices is shown as `99+`, and not counted further."""
 
+COUNTED = "unread_notices"
+"""The attribute of a request whose view has counted the unread notices already."""
+
 _UNREAD = CompiledQuery(
     lambda user_id: (
         Notice.objects.filter(user_id=user_id, read_at=None)
@@ -35,7 +38,9 @@ def unread_of(user: User) -> int:
 
 def count_shown(request: HttpRequest) -> tuple[str, str] | None:
     """The number of unread notices beside the entry of the navigation, and its word."""
-    unread = unread_of(request.user)
+    unread = getattr(request, COUNTED, None)
+    if unread is None:
+        unread = unread_of(request.user)
     if not unread:
         return None
     return (str(unread) if unread < SHOWN_UNREAD else f"{SHOWN_UNREAD - 1}+"), "unread"

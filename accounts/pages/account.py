@@ -18,6 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from hubsite.configuration.site import hub
+from hubsite.console import quantities
 from hubsite.refusals import Refused
 
 from ..models import Service, Subscription
@@ -145,7 +146,7 @@ def gains_of(subscription: Subscription) -> list[str]:
         found.append(
             gettext("Bought: %(units)s %(unit)s.")
             % {
-                "units": f"{subscription.units:.10g}",
+                "units": quantities.number(subscription.units),
                 "unit": subscription.get_unit_display(),
             }
         )

@@ -9,6 +9,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from hubsite.console import quantities
+
 from ..models import LedgerEntry, User
 from . import purposes
 from .statement import references_of
@@ -65,7 +67,8 @@ def in_words(user: User, entries: Collection[LedgerEntry]) -> list[Movement]:
 
 def signed(number: int) -> str:
     """`+5`, `−5` with a real minus, `0`."""
-    return f"+{number}" if number > 0 else f"\N{MINUS SIGN}{-number}" if number < 0 else "0"
+    shown = quantities.number(abs(number))
+    return f"+{shown}" if number > 0 else f"\N{MINUS SIGN}{shown}" if number < 0 else "0"
 
 
 def _movement(entry: LedgerEntry, known: tuple[purposes.Purpose, Any] | None) -> Movement:
@@ -83,6 +86,6 @@ def _movement(entry: LedgerEntry, known: tuple[purposes.Purpose, Any] | None) ->
 def _why(entry: LedgerEntry, kind: Kind) -> str:
     if kind == Kind.SETTLE and entry.units > -entry.delta_total:
         return _("%(units)s of those that were set aside were not needed.") % {
-            "units": entry.units + entry.delta_total
+            "units": quantities.number(entry.units + entry.delta_total)
         }
     return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -17,7 +18,7 @@ from accounts.models import LedgerEntry, User
 from accounts.units import ledger, statement
 from accounts.units.words import in_words, signed
 from jobs.models import Job
-from tests.accounts.factories import make_user
+from tests.accounts.factories import bearer, make_user
 from tests.jobs.factories import make_job
 from tests.services.factories import make_instance
 
@@ -243,6 +244,42 @@ def test_what_units_went_for_by_kind_and_store(ann):
     text = response.content.decode()
     assert "@cubes" in text and "Other stores" in text and "@of-bob" not in text
     assert signed_in(make_user()).get(reverse("units-use")).status_code == 200
+
+
+def test_months_by_the_api(ann):
+    three_months(ann)
+    headers = bearer(ann)
+
+    def ask(query: str) -> tuple[int, object]:
+        answer = Client().get(f"/api/v2/users/me/units/months?{query}", headers=headers)
+        return answer.status_code, answer.json()
+
+    status, told = ask("until=2026-10&months=2")
+    assert status == 200
+    assert told == [
+        {
+            "month": "2026-10",
+            "opening": 400,
+            "granted": 0,
+            "spent": 15,
+            "expired": 30,
+            "corrected": -5,
+            "closing": 350,
+        },
+        {
+            "month": "2026-09",
+            "opening": 500,
+            "granted": 0,
+            "spent": 100,
+            "expired": 0,
+            "corrected": 0,
+            "closing": 400,
+        },
+    ]
+    assert len(ask("")[1]) == 12 and ask("months=0") == (200, [])
+    for field, wrong in (("until", "2026-13"), ("until", "\x00"), ("months", "61")):
+        status, told = ask(f"{field}={wrong}")
+        assert status in (400, 422) and field in json.dumps(told)
 
 
 def test_csv_has_all_entries_and_no_formula(ann):

@@ -107,13 +107,17 @@ def test_what_to_do_next_depends_on_what_happened():
 def heavy(count: int) -> User:
     """Somebody with so much of everything."""
     user, friend = make_user(permissions=MAY, units=10**6), make_user(permissions=MAY, units=99)
+    services = [make_instance(friend, state=ServiceState.READY) for _ in range(count)]
     for number in range(count):
-        make_job(user, output_data_id=f"a{number}.zarr", state=State.RUNNING, units=1)
+        state = State.RUNNING if number % 2 else State.QUEUED
+        make_job(user, output_data_id=f"a{number}.zarr", state=state, units=1)
         ended(user, f"b{number}.zarr", State.SUCCEEDED)
         make_instance(user, state=ServiceState.READY)
         tell(user, "job.succeeded", str(number), "Ready", "", path="/cubes/")
         theirs = ended(friend, f"c{number}.zarr", State.SUCCEEDED)
         wish = Wish(kinds.kind_of("result"), theirs.job_id, friend)
+        giving.share_with_person(wish, user.email)
+        wish = Wish(kinds.kind_of("service"), services[number].instance_id, friend)
         giving.share_with_person(wish, user.email)
         at = timezone.now() + timedelta(days=number + 1)
         grant_expiring(user, 5, expires_at=at, key=f"{user.pk}:{number}")
