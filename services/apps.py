@@ -48,6 +48,7 @@ class ServicesConfig(AppConfig):
         ticks.on_demand("services.tasks.start_due")
         ticks.on_demand("services.tasks.refresh_due")
         ticks.on_demand("services.tasks.remove_objects", queue=queues.OUTSIDE)
+        ticks.every(5, "services.tasks.follow_logs", queue=queues.OUTSIDE)
         ticks.every(15, "services.tasks.publish_layers", queue=queues.OUTSIDE)
         ticks.every(300, "services.tasks.reconcile_layers", queue=queues.OUTSIDE)
         ticks.housekeeping("services.access.entering.forget_tickets", deletes=True)

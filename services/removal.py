@@ -85,7 +85,8 @@ def keep_log(place: ServicePlace, instance: ServiceInstance, *, wait_s: float) -
         lines = [line.replace("\0", "") for chunk in chunks for line in chunk.lines]
         if lines:
             text = "\n".join(lines[-LOG_LINES:])[-LOG_BYTES:]
-            InstanceDocument.objects.filter(instance=instance).update(log=text)
+            rows = InstanceDocument.objects.filter(instance=instance).exclude(log=text)
+            rows.update(log=text, logged_at=timezone.now())
     except (OperationalError, InterfaceError, EngineUnavailable):
         raise
     except Exception:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import idle, removal, starting
+from . import idle, live_log, removal, starting
 from .geoserver import publishing, reconciling
 from .xcube_server import live
 
@@ -19,6 +19,11 @@ def remove_objects(names: list[str], engine_name: str) -> None:
 def refresh_due() -> None:
     """Tell services that data which they show has changed."""
     live.refresh_due()
+
+
+def follow_logs() -> None:
+    """Copy the logs that someone reads just now."""
+    live_log.follow()
 
 
 def publish_layers() -> None:

@@ -226,6 +226,21 @@ class InstanceDocument(models.Model):
     log = models.TextField(
         blank=True, help_text=_("The last lines of its log, kept after its end.")
     )
+    logged_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("When the log was last copied, and had changed.")
+    )
+    log_wanted_until = models.DateTimeField(
+        null=True, blank=True, help_text=_("Until when the log is copied for someone who reads it.")
+    )
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["log_wanted_until"],
+                condition=Q(log_wanted_until__isnull=False),
+                name="service_log_wanted",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"document of {self.instance_id}"

@@ -30,7 +30,7 @@ from jobs.models import Job
 from jobs.models import State as JobState
 from jobs.pages.timeline import who
 
-from .. import idle, lifecycle
+from .. import idle, lifecycle, live_log
 from ..keeping import keep
 from ..metering import charged_units
 from ..models import OVER_STATES, InstanceDocument, Reason, ServiceInstance, State
@@ -86,6 +86,7 @@ class ServicePage(View):
         instance = own_service(request, instance_id)
         document = InstanceDocument.objects.get(instance=instance)
         instance.document = document
+        live_log.want(instance)
         context = {
             "service": summary(instance),
             "datasets": dataset_ids(document.configuration),
@@ -221,6 +222,7 @@ def viewer_button(request: HttpRequest, *, job: Job) -> dict[str, Any] | None:
 def cursor(user: Any) -> str:
     """What changes when any service of the user's does: for the console's live pages."""
     active = ServiceInstance.objects.owned_by(user).active().listed().order_by("pk")
-    rows = active.values_list("pk", "state", "message", "last_used_at", "kept_until")[:100]
+    told = ("pk", "state", "message", "last_used_at", "kept_until", "document__logged_at")
+    rows = active.values_list(*told)[:100]
     newest = ServiceInstance.objects.owned_by(user).listed().aggregate(newest=Max("pk"))
     return f"{newest['newest']} {list(rows)!r}"

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import LedgerEntry
 from hubsite.engines.following import Follower
-from services import admission, removal, starting, tasks
+from services import admission, live_log, removal, starting, tasks
 from services.following import make_follower
 from services.models import ServiceInstance
 from tests.accounts.factories import make_user
@@ -22,7 +22,7 @@ from tests.services.factories import CONFIGURATION, make_profile
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> ScriptedServices:
     scripted = ScriptedServices()
-    for module in (starting, removal):
+    for module in (starting, removal, live_log):
         monkeypatch.setattr(module, "find_engine", lambda name: scripted)
     return scripted
 
