@@ -1,11 +1,10 @@
-"""What operators do most: see why jobs failed and run them again, grant units, revoke, switch off."""
+"""What operators do most: find out why jobs failed, grant units, revoke a token, switch off."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
