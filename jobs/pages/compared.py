@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from accounts.units import ledger
-from hubsite.templatetags.console import duration, size
+from hubsite.templatetags.console import duration, number, size
 
 from ..models import CubeRecord, Job, JobDocument
 
@@ -43,8 +43,8 @@ def rows_of(job: Job, document: JobDocument | None, record: CubeRecord | None) -
         ),
         Row(
             _("Units"),
-            f"{job.units:,}",
-            "" if charged is None else f"{charged:,}",
+            number(job.units),
+            "" if charged is None else number(charged),
             _("Reserved when it was submitted; charged in the end."),
         ),
         Row(
@@ -69,4 +69,4 @@ def _number(values: Any, name: str) -> int | None:
 
 
 def _counted(count: int | None) -> str:
-    return "" if count is None else f"{count:,}"
+    return "" if count is None else number(count)

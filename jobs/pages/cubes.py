@@ -10,7 +10,6 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
-from django.db.models.fields.json import KT
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
@@ -55,7 +54,7 @@ class CubesPage(View):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         asked, faults = filters.read(request.GET)
-        found = filters.find(_with_inputs(request.user), asked, most=ON_A_PAGE)
+        found = filters.find(Job.objects.owned_by(request.user).listed(), asked, most=ON_A_PAGE)
         pictures = thumbnails(found.jobs)
         shown = [{**summary(job), "picture": pictures.get(job.pk)} for job in found.jobs]
         after = found.goes_on_after
@@ -77,18 +76,6 @@ class CubesPage(View):
         return render(request, "jobs/cubes.html", context)
 
 
-def _with_inputs(user: Any) -> Any:
-    """The user's jobs, each with the name of the first dataset that it reads."""
-    return (
-        Job.objects.owned_by(user)
-        .listed()
-        .annotate(
-            one_input=KT("document__request__input_config__data_id"),
-            first_input=KT("document__request__input_configs__0__data_id"),
-        )
-    )
-
-
 def _state_chips(asked: filters.Filters) -> list[tuple[str, Any, bool]]:
     """For the chips above the list: the URL's query, the words, and whether it is chosen."""
     rest = {"without": ("state",)}
@@ -100,9 +87,9 @@ def _state_chips(asked: filters.Filters) -> list[tuple[str, Any, bool]]:
 
 
 def _store_names(asked: filters.Filters) -> list[tuple[str, str]]:
-    """The stores to choose from: those of the hub that are written to, and the chosen one."""
+    """The stores to choose from: those of the hub, and the chosen one."""
     try:
-        known = {f"@{store.name}": store.title for store in load_catalogue() if store.writable}
+        known = {f"@{store.name}": store.title for store in load_catalogue()}
     except StoresFileError:
         known = {}
     if asked.store:
@@ -228,7 +215,7 @@ def summary(job: Job) -> dict[str, Any]:
     return {
         "job": job,
         "name": job.output_data_id,
-        "input": getattr(job, "one_input", None) or getattr(job, "first_input", None),
+        "input": job.input_data_id,
         "state": wording.STATE_WORDS[job.state],
         "sign": wording.END_SIGNS.get(job.state, ""),
         "icon": ICONS.get(job.state, "favicon-busy.svg"),

@@ -11,11 +11,11 @@ from django.http import QueryDict
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from jobs.models import Job, JobDocument, State
+from jobs.models import Job, State
 from jobs.pages import filters
 from jobs.pages.filters import Filters
 from tests.accounts.factories import make_user
-from tests.jobs.factories import cubegen_request, make_job
+from tests.jobs.factories import make_job
 
 pytestmark = pytest.mark.django_db
 
@@ -40,28 +40,23 @@ def names(user, query: str, most: int = 25) -> list[str]:
 def three(user):
     """Three jobs: their names, states, stores, days and datasets."""
     rows = (
-        (
-            "a-sst.zarr",
-            State.SUCCEEDED,
-            "@cubes",
-            0,
-            {"input_config": {"data_id": "North-Sea.zarr"}},
-        ),
-        ("b-chl.zarr", State.FAILED, "@other", 1, {"input_configs": [{"data_id": "baltic"}]}),
-        ("c-sst.nc", State.RUNNING, "@cubes", 2, {"input_configs": [{}, {"data_id": "north.nc"}]}),
+        ("a-sst.zarr", State.SUCCEEDED, "@cubes", "@sea", "North-Sea.zarr"),
+        ("b-chl.zarr", State.FAILED, "@other", "@ice", "baltic"),
+        ("c-sst.nc", State.RUNNING, "@cubes", "@ice", "north.nc"),
     )
-    for name, state, store, day, request in rows:
-        job = make_job(
+    for day, (name, state, store, from_store, data_id) in enumerate(rows):
+        make_job(
             user,
             state=state,
             output_data_id=name,
             output_store=store,
+            input_store=from_store,
+            input_data_id=data_id,
             created_at=MAY + timedelta(days=day),
             units=10 - day,
             started_at=MAY if state == State.SUCCEEDED else None,
             finished_at=MAY + timedelta(hours=1) if state == State.SUCCEEDED else None,
         )
-        JobDocument.objects.filter(job=job).update(request=request)
 
 
 FOUND = (
@@ -70,6 +65,7 @@ FOUND = (
     ("state=running", "c"),
     ("state=active", "c"),
     ("store=%40cubes", "ca"),
+    ("store=%40ice", "cb"),  # also that they read from
     ("text=SST", "ca"),
     ("text=north", "ca"),  # the datasets that they read
     ("text=baltic&state=failed", "b"),
@@ -189,7 +185,7 @@ def test_statements_do_not_grow_and_have_no_offset(user, query):
     counts = []
     for _ in range(2):
         for _ in range(15):
-            JobDocument.objects.filter(job=make_job(user)).update(request=cubegen_request())
+            make_job(user)
         jobs = Job.objects.owned_by(user).listed()
         with CaptureQueriesContext(
             connection,
