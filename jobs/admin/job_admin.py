@@ -154,6 +154,7 @@ class JobAdmin(Columns, Actions, Documents, ReadOnlyAdmin):
     ) -> HttpResponse:
         job = options.get("obj")
         if job is not None:
+            context["title"] = job.output_data_id
             context.update(
                 job_page.about(request, job, may_act=self.has_operate_permission(request))
             )
