@@ -142,6 +142,19 @@ KNOWN_ERRORS: tuple[KnownError, ...] = (
         _("Look under “Data” at what the store holds. Upper and lower case make a difference."),
     ),
     _row(
+        "damaged",
+        r"\b(?:blosc|zstd|lz4) decompression(?: error)?:|while decompressing data"
+        r"|checksums? .{0,80}(?:do|does|did) not match|has been corrupted|Corrupt input data"
+        r"|before the end-of-stream marker|Not a gzipped file|Invalid data stream"
+        r"|Input format not supported by decoder",
+        Fault.STORE,
+        _("A part of the dataset is damaged: its compressed data cannot be read."),
+        _(
+            "Choose an area or times without the damaged part, or another dataset, and tell the "
+            "operators of the hub which one it was."
+        ),
+    ),
+    _row(
         "format",
         r"Unknown file format|not a valid (?:NetCDF|HDF5|Zarr)|Failed to open dataset"
         r"|did not find a match in any of xarray's|unrecognized engine",

@@ -77,6 +77,21 @@ REAL = (
     ),
     ('Unknown data store "nix" (may be due to missing xcube plugin)', "store-unknown"),
     ("connections to 127.0.0.1 are not allowed", "not-allowed"),
+    ("error during blosc decompression: -1", "damaged"),
+    ("Error -3 while decompressing data: incorrect header check", "damaged"),
+    ("Compressed file ended before the end-of-stream marker was reached", "damaged"),
+    ("Zstd decompression error: b'Data corruption detected'", "damaged"),
+    ("LZ4 decompression error: -6", "damaged"),
+    (OPEN + "Invalid data stream", "damaged"),
+    ("Corrupt input data", "damaged"),
+    (
+        "Stored and computed crc32 checksum do not match. Stored: 443628231. Computed: 3571537460.",
+        "damaged",
+    ),
+    (
+        "The fletcher32 checksum of the data (4026541056) did not match the expected checksum (9).",
+        "damaged",
+    ),
     ("No space left in the output store or on this machine.", "disk-full"),
 )
 DOCUMENTED = (
