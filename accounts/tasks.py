@@ -16,14 +16,17 @@ from .units import expiry, monthly, notices
 
 
 def register_in_geodb() -> int:
+    """Tell geoDB of new and changed subscribers."""
     return geodb_registration.register_due()
 
 
 def delete_expired_tokens() -> int:
+    """Delete tokens that expired or were revoked some time ago."""
     return hub_tokens.delete_expired_tokens()
 
 
 def delete_device_requests() -> int:
+    """Delete requests of programs for a token that are over."""
     return device_flow.delete_expired()
 
 
@@ -33,10 +36,12 @@ def delete_expired_sessions() -> int:
 
 
 def grant_monthly_units() -> int:
+    """Grant the units that come every month."""
     return monthly.grant_due()
 
 
 def expire_units() -> int:
+    """Take units that have expired."""
     return expiry.expire_due()
 
 
@@ -47,6 +52,7 @@ def notify_of_low_units() -> int:
 
 
 def notify_of_expiring_units() -> int:
+    """Tell users whose units expire soon."""
     return notices.notify_expiring()
 
 
@@ -57,13 +63,16 @@ def send_mails() -> int:
 
 
 def send_webhooks() -> int:
+    """Decide what is sent of new notices, and call the webhooks that are due."""
     sorting.sort_new()
     return sending.send_due()
 
 
 def delete_persons() -> int:
+    """Go on deleting persons whose work is being ended."""
     return deletion_queue.go_on()
 
 
 def forget_notices() -> int:
+    """Delete old notices."""
     return reading.forget_old()

@@ -11,14 +11,34 @@ class HubsiteConfig(AppConfig):
     def ready(self) -> None:
         from . import checks
         from .audit import admin_log, presenting
-        from .console import navigation, slots
+        from .configuration.in_force_page import settings_page
+        from .console import admin_pages, navigation, slots
+        from .console.admin_pages import AdminPage
         from .console.navigation import Entry
         from .coordination import queues, ticks
         from .health import dashboard, metrics, parts, site
+        from .health.queue_page import queue_page
 
         navigation.register(Entry(_("Docs"), "docs", 80))
         navigation.register(Entry(_("Admin"), "admin:index", 90, navigation.staff))
         slots.fill("dashboard", "hubsite/dashboard.html", dashboard.of_parts)
+        slots.fill("dashboard", "hubsite/admin_pages.html", admin_pages.of_dashboard)
+        for page in (
+            AdminPage(
+                "queue",
+                _("Task queue"),
+                _("Is the background work healthy? What is late, what has failed?"),
+                queue_page,
+            ),
+            AdminPage(
+                "settings",
+                _("Settings in force"),
+                _("Every setting, its value, and where it is from."),
+                settings_page,
+            ),
+        ):
+            admin_pages.register(page)
+        slots.fill("admin-job", "hubsite/audit/of_job.html", presenting.of_job)
         slots.fill("person", "hubsite/audit/of_person.html", presenting.of_person)
         site.register()
         metrics.register(metrics.of_parts, kept_s=parts.KEPT_S)

@@ -5,9 +5,10 @@ from django.contrib import admin
 from django.templatetags.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView
+from django_q.models import Failure, OrmQ, Schedule, Success
 
 from .api.information import InformationViewSet
-from .console import changes, filter_actions, home, language, manual, overview
+from .console import admin_pages, changes, filter_actions, home, language, manual, overview
 from .health import metrics, probes
 
 admin.site.site_header = "xcube-hub"
@@ -15,6 +16,8 @@ admin.site.site_title = "xcube-hub"
 admin.site.site_url = f"{settings.PUBLIC_PATH}/"
 admin.site.index_title = "Operate the hub"
 admin.site.enable_nav_sidebar = False  # tables need the width
+for model in (Failure, OrmQ, Schedule, Success):
+    admin.site.unregister(model)  # health/queue_page.py says in words how the queue is
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -36,6 +39,7 @@ urlpatterns = [
     path("", include("services.urls")),
     path("", include("jobs.urls")),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", include(admin_pages.paths())),
     path("admin/", admin.site.urls),
     path("health/live", probes.live),
     path("health/ready", probes.ready, name="health-ready"),

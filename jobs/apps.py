@@ -14,7 +14,8 @@ class JobsConfig(AppConfig):
         from accounts.leaks import finding
         from accounts.notices import kinds
         from accounts.units import purposes
-        from hubsite.console import changes, navigation, saved_filters, slots
+        from hubsite.console import admin_pages, changes, navigation, saved_filters, slots
+        from hubsite.console.admin_pages import AdminPage
         from hubsite.console.navigation import Entry
         from hubsite.console.overview import Panel
         from hubsite.console.overview import register as register_panel
@@ -38,6 +39,8 @@ class JobsConfig(AppConfig):
         from .discovery import keeping
         from .following import make_follower
         from .models import Job
+        from .operators.engines_page import engines_page
+        from .operators.stores_page import stores_page
         from .pages import cubes, offer, overview, shared, use_by_store
         from .results import sharing
 
@@ -89,4 +92,20 @@ class JobsConfig(AppConfig):
         keeping.listen()
         health.register()
         draining.when_resumed(suspending.launch_waiting)
+        admin_pages.register(
+            AdminPage(
+                "engines",
+                _("Engines"),
+                _("Places and who holds them; let an engine take no new work."),
+                engines_page,
+            )
+        )
+        admin_pages.register(
+            AdminPage(
+                "stores",
+                _("Data stores"),
+                _("Whether each answers, its prices, how many data sets it holds."),
+                stores_page,
+            )
+        )
         metrics.register()

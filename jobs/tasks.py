@@ -26,6 +26,7 @@ def remove_soon(jobs: Iterable[Job]) -> None:
 
 
 def launch_due() -> None:
+    """Launch the jobs that wait, as many as there are free places."""
     launching.launch_due()
 
 

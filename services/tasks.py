@@ -8,6 +8,7 @@ from .xcube_server import live
 
 
 def start_due() -> None:
+    """Start the services that wait, and tell engines what their services shall do."""
     starting.start_due()
 
 

@@ -5,6 +5,7 @@ from django.urls import path
 from .device_views import DeviceViewSet, RevocationViewSet
 from .me_views import MeViewSet, MyClientViewSet
 from .notice_views import NoticeViewSet, PreferencesViewSet
+from .operator_views import OperatorAuditViewSet, OperatorUserViewSet
 from .personal_token_views import PersonalTokenViewSet
 from .share_views import GivenShareViewSet, HeldShareViewSet
 from .subscription_views import SubscriptionViewSet
@@ -54,6 +55,13 @@ urlpatterns = [
     path("shares/roles", GivenShareViewSet.as_view({"get": "roles"})),
     path("shares/<int:share_id>", GivenShareViewSet.as_view({"delete": "withdraw"})),
     path("shares/<int:share_id>/openings", GivenShareViewSet.as_view({"get": "openings"})),
+    path("operator/users", OperatorUserViewSet.as_view({"get": "list"})),
+    path(
+        "operator/users/<slug:user_id>",
+        OperatorUserViewSet.as_view({"get": "retrieve", "patch": "update"}),
+    ),
+    path("operator/users/<slug:user_id>/units", OperatorUserViewSet.as_view({"post": "units"})),
+    path("operator/audit", OperatorAuditViewSet.as_view({"get": "list"})),
     path("shared-with-me", HeldShareViewSet.as_view({"get": "list"})),
     path("shared-with-me/<int:share_id>", HeldShareViewSet.as_view({"delete": "leave"})),
 ]

@@ -30,6 +30,7 @@ TAGS = {
     "Accounts": "How a program signs in, who it is, and what it may spend.",
     "Notices": "What the hub tells a user, in the portal, by e-mail and by webhooks.",
     "Subscriptions": "How the marketplace makes, changes and ends subscriptions of users.",
+    "Operating": "Jobs, users, units and engines of the whole hub, and who did what.",
     "Service": "What this hub is, and whether its services are open.",
     "Runs": "Where a run reports to the hub. Not for users.",
 }
@@ -37,6 +38,7 @@ _TAGS_BY_PATH = {
     "cubegens": "Cube generation",
     "notices": "Notices",
     "oauth": "Accounts",
+    "operator": "Operating",
     "stores": "Data stores",
     "users": "Accounts",
     "webhooks": "Notices",

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from .operator_views import OperatorEngineViewSet, OperatorJobViewSet
 from .quicklook_views import QuickLookViewSet
 from .result_views import CatalogueViewSet, ResultViewSet
 from .run_views import RunViewSet
@@ -39,6 +40,23 @@ urlpatterns = [
     path("cubegens/<slug:job_id>/result", ResultViewSet.as_view({"get": "retrieve"})),
     path("cubegens/<slug:job_id>/result/stac", ResultViewSet.as_view({"get": "item"})),
     path("cubegens/<slug:job_id>/result/zip", ResultViewSet.as_view({"get": "zip"})),
+    path("operator/jobs", OperatorJobViewSet.as_view({"get": "list"})),
+    path("operator/jobs/<slug:job_id>", OperatorJobViewSet.as_view({"get": "retrieve"})),
+    path("operator/jobs/<slug:job_id>/cancel", OperatorJobViewSet.as_view({"post": "cancel"})),
+    path(
+        "operator/jobs/<slug:job_id>/run-again", OperatorJobViewSet.as_view({"post": "run_again"})
+    ),
+    path("operator/jobs/<slug:job_id>/priority", OperatorJobViewSet.as_view({"post": "priority"})),
+    path("operator/jobs/<slug:job_id>/engine", OperatorJobViewSet.as_view({"post": "engine"})),
+    path(
+        "operator/jobs/<slug:job_id>/charge-back",
+        OperatorJobViewSet.as_view({"post": "charge_back"}),
+    ),
+    path("operator/engines", OperatorEngineViewSet.as_view({"get": "list"})),
+    path("operator/engines/<slug:engine>/drain", OperatorEngineViewSet.as_view({"post": "drain"})),
+    path(
+        "operator/engines/<slug:engine>/resume", OperatorEngineViewSet.as_view({"post": "resume"})
+    ),
     path("stac", CatalogueViewSet.as_view({"get": "root"}), name="stac"),
     path("stac/shared", CatalogueViewSet.as_view({"get": "shared"})),
     path("stac/shared/<int:page>", CatalogueViewSet.as_view({"get": "shared_page"})),

@@ -92,6 +92,7 @@ class World:
             "database": "land",
             "collection": "use",
             "subscription_id": self.owner.user_id,
+            "engine": "local",
             "key": "edc",
             "object_id": self._object_id(endpoint),
             "id": str(self.owner.pk),

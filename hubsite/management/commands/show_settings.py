@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import CommandParser
 
+from hubsite.configuration.in_force import InForce, settings_in_force
 from hubsite.configuration.page import markdown
 from hubsite.configuration.table import SETTINGS, WITHOUT_MEANING
 from hubsite.management.command import HubCommand
 from hubsite.management.output import Column, Output
-
-STARS = "********"
-
 
 WIDE = 150
 """On a narrower terminal the value is below the setting's name."""
@@ -42,21 +38,17 @@ class Command(HubCommand):
         if options["markdown"]:
             out.raw(markdown(SETTINGS, WITHOUT_MEANING), ending="")
         elif options["json"]:
-            out.json([_as_document(setting) for setting in SETTINGS])
+            out.json([_as_document(setting) for setting in settings_in_force()])
         elif out.is_terminal:
             for section in dict.fromkeys(setting.section for setting in SETTINGS):
-                rows = [_row(setting) for setting in SETTINGS if setting.section == section]
+                rows = [_row(it) for it in settings_in_force() if it.section == section]
                 if out.width < WIDE:
                     out.table(NARROW_COLUMNS, map(_narrow, rows), title=section)
                 else:
                     out.table(COLUMNS, rows, title=section)
                 out.line()
         else:
-            out.table(COLUMNS, [_row(setting) for setting in SETTINGS])
-
-
-def _row(setting: Any) -> tuple[str, str, str, str]:
-    return setting.name, _shown(setting), _origin(setting.name), setting.help
+            out.table(COLUMNS, [_row(setting) for setting in settings_in_force()])
 
 
 def _narrow(row: tuple[str, str, str, str]) -> tuple[str, str]:
@@ -64,35 +56,15 @@ def _narrow(row: tuple[str, str, str, str]) -> tuple[str, str]:
     return f"{name}\n  {value or '(empty)'}\n  {origin}\n", meaning
 
 
-def _as_document(setting: Any) -> dict[str, str]:
-    name, value, origin, meaning = _row(setting)
+def _row(setting: InForce) -> tuple[str, str, str, str]:
+    return setting.name, setting.value, setting.origin, setting.meaning
+
+
+def _as_document(setting: InForce) -> dict[str, str]:
     return {
-        "name": name,
-        "value": value,
-        "from": origin,
+        "name": setting.name,
+        "value": setting.value,
+        "from": setting.origin,
         "section": setting.section,
-        "meaning": meaning,
+        "meaning": setting.meaning,
     }
-
-
-def _shown(setting: Any) -> str:
-    """The present value as it would be written in `.env`; secrets are never shown."""
-    value = settings.HUB[setting.name]
-    if setting.secret:
-        return STARS if value else ""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, dict):
-        return ",".join(f"{key}={item}" for key, item in value.items())
-    if isinstance(value, list):
-        is_json = any(isinstance(item, dict) for item in value)
-        return json.dumps(value) if is_json else ",".join(value)
-    return str(value)
-
-
-def _origin(name: str) -> str:
-    if name in settings.HUB_FORMER_NAMES:
-        return f"{settings.HUB_FORMER_NAMES[name]} (former name)"
-    return "environment" if name in settings.HUB_GIVEN else "default"

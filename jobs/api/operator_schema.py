@@ -1,0 +1,198 @@
+"""The OpenAPI description of the operators' endpoints of jobs and engines."""
+
+from __future__ import annotations
+
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+
+from accounts.api.operator_schema import IDEMPOTENCY_KEY, NEEDS, READS, key_used
+from hubsite.api.keyset import KEYSET
+from hubsite.api.schema import problem_responses
+from hubsite.engines import NAMES
+from hubsite.refusals import Kind, Refused
+
+from ..models import Reason, State
+from .operator_serializers import (
+    ChangedSerializer,
+    ChargeBackSerializer,
+    ChargedBackSerializer,
+    EngineSerializer,
+    MessageSerializer,
+    OperatorEngineSerializer,
+    OperatorJobSerializer,
+    PrioritySerializer,
+)
+
+
+def no_job() -> Refused:
+    return Refused("There is no job of this id.", kind=Kind.NOT_FOUND)
+
+
+def not_failed() -> Refused:
+    return Refused(
+        "Only a job that failed, and was not submitted again, runs again.", kind=Kind.CONFLICT
+    )
+
+
+def not_charged() -> Refused:
+    return Refused("the job was charged 12 units", field="units", kind=Kind.CONFLICT)
+
+
+def no_engine() -> Refused:
+    return Refused("one of local, kubernetes is expected", field="engine", kind=Kind.NOT_FOUND)
+
+
+JOB_ID = OpenApiParameter("job_id", str, OpenApiParameter.PATH)
+ENGINE = OpenApiParameter("engine", {"type": "string", "enum": list(NAMES)}, OpenApiParameter.PATH)
+_ID = "a9e0ee43efe58a1dbc4d9f9f4a8c1f4c6-0f8fad5b-d9cb-469f"
+_JOB = {
+    "job_id": _ID,
+    "owner": {"user_id": "a9e0ee43efe58a1dbc4d9f9f4a8c1f4c6", "email": "ann@example.org"},
+    "client_id": "",
+    "state": "FAILED",
+    "reason": "OUT_OF_MEMORY",
+    "message": "Needed more memory than a run may use.",
+    "units": 12,
+    "engine": "local",
+    "priority": "normal",
+    "input_store": "@demo",
+    "input_data_id": "demo.zarr",
+    "output_store": "@results",
+    "output_data_id": "sst-2026.zarr",
+    "is_live": False,
+    "retry_of": None,
+    "created_at": "2026-11-26T12:00:00Z",
+    "launched_at": "2026-11-26T12:00:02Z",
+    "started_at": "2026-11-26T12:00:03Z",
+    "finished_at": "2026-11-26T12:04:00Z",
+}
+_ENGINE = {
+    "engine": "local",
+    "answers": True,
+    "problem": "",
+    "since": "2026-11-26T08:00:00Z",
+    "places": 4,
+    "taken": 3,
+    "waiting": 20,
+    "is_drained": False,
+    "message": "",
+    "drained_since": None,
+}
+
+
+def _shown(name: str, value: object) -> OpenApiExample:
+    return OpenApiExample(name, value=value, response_only=True, status_codes=["200"])
+
+
+def _asked(name: str, value: object) -> OpenApiExample:
+    return OpenApiExample(name, value=value, request_only=True)
+
+
+_CHANGED = _shown("Done", {"changed": True})
+
+list_jobs = extend_schema(
+    operation_id="list_all_jobs",
+    summary="All jobs",
+    description=f"Jobs of all users, newest first. {READS}",
+    parameters=[
+        OpenApiParameter("state", {"type": "string", "enum": State.values}),
+        OpenApiParameter("reason", {"type": "string", "enum": Reason.values}),
+        OpenApiParameter("owner", str, description="The id or the whole e-mail of a user."),
+        OpenApiParameter("engine", {"type": "string", "enum": list(NAMES)}),
+        OpenApiParameter("input_store", str, description="What it reads from, e.g. `@demo`."),
+        OpenApiParameter("output_store", str),
+        OpenApiParameter(
+            "failures",
+            {"type": "string", "enum": ["open"]},
+            description="Only those that failed and were not submitted again.",
+        ),
+        OpenApiParameter("since", str, description="Submitted since this date or time (UTC)."),
+        OpenApiParameter("until", str, description="Submitted before it; a day is included."),
+        *KEYSET,
+    ],
+    responses=OperatorJobSerializer(many=True),
+    examples=[_shown("A job that failed", _JOB)],
+)
+get_job = extend_schema(
+    operation_id="get_any_job",
+    summary="One job",
+    description=READS,
+    parameters=[JOB_ID],
+    responses={200: OperatorJobSerializer, **problem_responses(no_job())},
+    examples=[_shown("A job that failed", _JOB)],
+)
+cancel_job = extend_schema(
+    operation_id="cancel_any_job",
+    summary="Cancel a job",
+    description=f"As its owner would. {NEEDS}",
+    parameters=[JOB_ID],
+    request=None,
+    responses={200: ChangedSerializer, **problem_responses(no_job())},
+    examples=[_CHANGED],
+)
+run_again = extend_schema(
+    operation_id="rerun_any_job",
+    summary="Run a failed job again",
+    description=f"The worker submits it within a minute, in its owner's name. {NEEDS}",
+    parameters=[JOB_ID],
+    request=None,
+    responses={200: ChangedSerializer, **problem_responses(no_job(), not_failed())},
+    examples=[_CHANGED],
+)
+set_priority = extend_schema(
+    operation_id="change_priority_of_job",
+    summary="Change the priority of a waiting job",
+    description=f"A job that does not wait any more stays as it is. {NEEDS}",
+    parameters=[JOB_ID],
+    request=PrioritySerializer,
+    responses={200: ChangedSerializer, **problem_responses(no_job())},
+    examples=[_asked("Before all others", {"priority": "urgent"}), _CHANGED],
+)
+move_job = extend_schema(
+    operation_id="move_any_job",
+    summary="Let another engine run a waiting job",
+    description=f"A job that was launched is cancelled and run again instead. {NEEDS}",
+    parameters=[JOB_ID],
+    request=EngineSerializer,
+    responses={200: ChangedSerializer, **problem_responses(no_job())},
+    examples=[_asked("To the cluster", {"engine": "kubernetes"}), _CHANGED],
+)
+charge_back = extend_schema(
+    operation_id="refund_any_job",
+    summary="Give back units of a job",
+    description=f"At most what it was charged, in all. {NEEDS}",
+    parameters=[JOB_ID, IDEMPOTENCY_KEY],
+    request=ChargeBackSerializer,
+    responses={
+        200: ChargedBackSerializer,
+        **problem_responses(no_job(), not_charged(), key_used()),
+    },
+    examples=[
+        _asked("All of it", {"units": 12, "reason": "the input was broken"}),
+        _shown("Given back", {"units": 12, "charged": 0}),
+    ],
+)
+list_engines = extend_schema(
+    operation_id="list_engines",
+    summary="All engines",
+    description=READS,
+    responses=OperatorEngineSerializer(many=True),
+    examples=[_shown("This machine", _ENGINE)],
+)
+drain_engine = extend_schema(
+    operation_id="drain_engine",
+    summary="Let an engine take no new work",
+    description=f"What it runs goes on to its end; work for it waits. {NEEDS}",
+    parameters=[ENGINE],
+    request=MessageSerializer,
+    responses={200: ChangedSerializer, **problem_responses(no_engine())},
+    examples=[_asked("Maintenance", {"message": "Maintenance until 14:00."}), _CHANGED],
+)
+resume_engine = extend_schema(
+    operation_id="resume_engine",
+    summary="Let a drained engine take work again",
+    description=NEEDS,
+    parameters=[ENGINE],
+    request=None,
+    responses={200: ChangedSerializer, **problem_responses(no_engine())},
+    examples=[_CHANGED],
+)
