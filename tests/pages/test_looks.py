@@ -16,7 +16,9 @@ from accounts.sharing import giving, kinds
 from accounts.sharing.giving import Wish
 from accounts.sharing.secrets import hash_of
 from accounts.tokens import device_flow
+from hubsite import audit
 from hubsite.console import home
+from hubsite.engines import draining
 from hubsite.health import parts
 from jobs.models import Job
 from services.models import ServiceInstance, ServiceProfile
@@ -53,7 +55,9 @@ ADMIN_LISTS = (
     "accounts_webhook",
     "accounts_webhookdelivery",
     "services_layer",
+    "hubsite_auditentry",
 )
+ADMIN_PAGES = ("engines", "stores", "queue", "settings")
 
 
 def test_pages_for_everybody(looks: Looks):
@@ -244,6 +248,9 @@ def test_the_admin(looks: Looks, session_of: SessionOf):
     make_client(ann, name="A notebook of Ann's")
     make_layers(ann)
     instance = ServiceInstance.objects.filter(owner=ann).first()
+    long = "a-name-without-any-blank-" * 8
+    audit.record("job.cancelled", actor=operator, on=ann, detail=f"<b>{long}</b>")
+    draining.drain("local", message=long, actor=operator)
     forms = [
         ("user", "accounts_user_change", ann.pk),
         ("job", "jobs_job_change", cube_of_each_state(ann)[4].pk),
@@ -256,6 +263,7 @@ def test_the_admin(looks: Looks, session_of: SessionOf):
         [
             ("admin", "/admin/"),
             *((f"admin-{it}", reverse(f"admin:{it}_changelist")) for it in ADMIN_LISTS),
+            *((f"admin-{it}", reverse(f"admin-{it}")) for it in ADMIN_PAGES),
             ("admin-layers-that-differ", reverse("admin:services_layer_drift")),
             *((f"admin-one-{it}", reverse(f"admin:{url}", args=[pk])) for it, url, pk in forms),
         ],
