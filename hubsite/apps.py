@@ -38,7 +38,6 @@ class HubsiteConfig(AppConfig):
             ),
         ):
             admin_pages.register(page)
-        slots.fill("admin-job", "hubsite/audit/of_job.html", presenting.of_job)
         slots.fill("person", "hubsite/audit/of_person.html", presenting.of_person)
         site.register()
         metrics.register(metrics.of_parts, kept_s=parts.KEPT_S)

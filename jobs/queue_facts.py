@@ -16,7 +16,7 @@ from django.db.models import Count
 
 from hubsite import switches
 from hubsite.compiled_queries import CompiledQuery
-from hubsite.engines import find_engine
+from hubsite.engines import draining, find_engine
 from jobs.settings import hub
 
 from .launching import COOL_DOWN
@@ -40,6 +40,7 @@ class Facts:
     """Why its run has not begun, if the engine said so (`hubsite/engines/base.py`, `Reason`)."""
     is_suspended: bool = False
     is_engine_known: bool = True
+    is_engine_drained: bool = False
     is_engine_away: bool = False
     capacity: int = 0
     placed: int = 0
@@ -91,6 +92,7 @@ class _Engine:
     def __init__(self, name: str, owner_id: int) -> None:
         self._owner_id = owner_id
         self._engine = find_engine(name)
+        self._is_drained = draining.drained(name) is not None
         self._forecast = forecast_of(name)
         self._held: dict[int, int] = dict(_HELD.rows(engine=name))
         is_long = self._forecast is not None and self._forecast.order.waiting > SHORT
@@ -121,6 +123,7 @@ class _Engine:
             state=State.LAUNCHED if is_gone else State.QUEUED,
             is_suspended=switches.suspension(XCUBE_GEN) is not None,
             is_engine_known=self._engine is not None,
+            is_engine_drained=self._is_drained,
             is_engine_away=self._engine is not None and self._is_away,
             capacity=self._engine.runs.capacity if self._engine is not None else 0,
             placed=sum(self._held.values()),

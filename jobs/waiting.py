@@ -30,6 +30,7 @@ class Cause(StrEnum):
 
     SUSPENDED = "SUSPENDED"
     ENGINE_UNKNOWN = "ENGINE_UNKNOWN"
+    ENGINE_DRAINED = "ENGINE_DRAINED"
     ENGINE_AWAY = "ENGINE_AWAY"
     OWN_SHARE = "OWN_SHARE"
     NO_PLACE = "NO_PLACE"
@@ -84,6 +85,8 @@ def why(facts: Facts) -> Cause | None:
         return Cause.SUSPENDED
     if not facts.is_engine_known:
         return Cause.ENGINE_UNKNOWN
+    if facts.is_engine_drained:
+        return Cause.ENGINE_DRAINED
     if facts.is_engine_away:
         return Cause.ENGINE_AWAY
     if facts.is_own_share_used:
@@ -142,6 +145,7 @@ def _in_words(cause: Cause, facts: Facts) -> Waiting:
 _NO_START: dict[Cause, Text] = {
     Cause.SUSPENDED: _("cube generation is suspended"),
     Cause.ENGINE_UNKNOWN: _("this version of the hub does not know where the job should run"),
+    Cause.ENGINE_DRAINED: _("operators let the engine take no new work"),
     Cause.ENGINE_AWAY: _("what runs the jobs does not answer just now"),
 }
 
@@ -153,6 +157,10 @@ _WORDS: dict[Cause, tuple[Text, Text]] = {
     Cause.ENGINE_UNKNOWN: (
         _("This version of the hub does not know where the job should run."),
         _("Tell the operators, or cancel it and submit it again."),
+    ),
+    Cause.ENGINE_DRAINED: (
+        _("Operators let the engine of this job take no new work just now."),
+        _("Nothing to do: it starts when the engine takes work again."),
     ),
     Cause.ENGINE_AWAY: (
         _("What runs the jobs does not answer just now."),

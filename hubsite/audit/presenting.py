@@ -15,7 +15,6 @@ from .actions import ACTIONS
 from .entry import AuditEntry
 from .reading import entries_of
 
-OF_JOB = 20
 OF_PERSON = 6
 
 _PAGES = {"engine": "admin-engines", "store": "admin-stores"}
@@ -46,13 +45,6 @@ def shown(entries: Iterable[AuditEntry]) -> list[Shown]:
         )
         for entry in entries
     ]
-
-
-def of_job(request: HttpRequest, job: Any) -> dict[str, Any] | None:
-    """The panel "Audit" of a job's page in the admin. One query."""
-    if not request.user.reads_hub:
-        return None
-    return {"entries": shown(entries_of(job, most=OF_JOB))}
 
 
 def of_person(request: HttpRequest, person: Any) -> dict[str, Any] | None:

@@ -124,6 +124,7 @@ def test_the_first_cause_that_holds_is_told():
         State.QUEUED,
         is_suspended=True,
         is_engine_known=False,
+        is_engine_drained=True,
         is_engine_away=True,
         placed=9,
         own_placed=9,
@@ -134,7 +135,8 @@ def test_the_first_cause_that_holds_is_told():
     order = [
         ({}, Cause.SUSPENDED),
         ({"is_suspended": False}, Cause.ENGINE_UNKNOWN),
-        ({"is_engine_known": True}, Cause.ENGINE_AWAY),
+        ({"is_engine_known": True}, Cause.ENGINE_DRAINED),
+        ({"is_engine_drained": False}, Cause.ENGINE_AWAY),
         ({"is_engine_away": False}, Cause.OWN_SHARE),
         ({"own_limit": 0}, Cause.NO_PLACE),
         ({"capacity": 11}, Cause.OTHERS_FIRST),

@@ -13,6 +13,7 @@ from hubsite.engines import draining
 from hubsite.refusals import Refused
 from jobs import launching
 from jobs.models import Job, State
+from jobs.waiting import Cause, waiting_of
 from tests.accounts.factories import make_user
 from tests.jobs.engine import ScriptedEngine
 from tests.jobs.factories import make_job
@@ -40,9 +41,11 @@ def test_nothing_is_launched_and_what_runs_goes_on(engine, django_assert_num_que
     assert draining.drain("local", message="Maintenance.", actor=user)
     assert launching.launch_due() == 0
     assert launching.claim_due(engine) == []
+    assert waiting_of(waits).cause is Cause.ENGINE_DRAINED
     runs.refresh_from_db()
     assert runs.state == State.RUNNING
     assert draining.resume("local", actor=user)
+    assert waiting_of(waits).cause is not Cause.ENGINE_DRAINED
     assert launching.launch_due() == 1
     assert Job.objects.get(pk=waits.pk).state == State.LAUNCHED
 
