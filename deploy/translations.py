@@ -6,6 +6,7 @@ empty or marked fuzzy in the catalogue afterwards: translate it, then run this a
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -13,8 +14,27 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+NAMES = ROOT / "hubsite" / "translations" / "listed_names.py"
 CATALOGUE = Path("de") / "LC_MESSAGES" / "django.po"
 NOT_PAGES = ["build", "deploy", "docs", "tests", "var", "jobs/runner", "services/edge"]
+
+
+def listed_names() -> str:
+    """The module that shows xgettext the names of models and fields."""
+    from django.contrib import admin
+
+    from hubsite.translations.model_names import names
+
+    lines = "".join(f"    {_quoted(name)},\n" for name in names(admin.site))
+    return (
+        '"""Names of models and fields, for xgettext. Made by `make translations`."""\n'
+        "\nfrom django.utils.translation import gettext_noop as _\n\n"
+        f"NAMES = (\n{lines})\n"
+    )
+
+
+def _quoted(name: str) -> str:
+    return f"_({json.dumps(name, ensure_ascii=False)})"
 
 
 def collect() -> None:
@@ -59,6 +79,7 @@ def main() -> None:
     import django
 
     django.setup()
+    NAMES.write_text(listed_names(), "utf-8")
     collect()
     compile_all()
 

@@ -18,7 +18,9 @@ class HubsiteConfig(AppConfig):
         from .coordination import queues, ticks
         from .health import dashboard, metrics, parts, site
         from .health.queue_page import queue_page
+        from .translations import model_names
 
+        model_names.translate_names()
         navigation.register(Entry(_("Docs"), "docs", 80))
         navigation.register(Entry(_("Admin"), "admin:index", 90, navigation.staff))
         slots.fill("dashboard", "hubsite/dashboard.html", dashboard.of_parts)

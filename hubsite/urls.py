@@ -4,17 +4,20 @@ from django.conf import settings
 from django.contrib import admin
 from django.templatetags.static import static
 from django.urls import include, path
+from django.utils.translation import gettext_lazy as _
 from django.views.generic import RedirectView
 from django_q.models import Failure, OrmQ, Schedule, Success
 
 from .api.information import InformationViewSet
 from .console import admin_pages, changes, filter_actions, home, language, manual, overview
 from .health import metrics, probes
+from .translations.model_names import translate_columns
 
 admin.site.site_header = "xcube-hub"
 admin.site.site_title = "xcube-hub"
 admin.site.site_url = f"{settings.PUBLIC_PATH}/"
-admin.site.index_title = "Operate the hub"
+admin.site.index_title = _("Operate the hub")
+translate_columns(admin.site)
 admin.site.enable_nav_sidebar = False  # tables need the width
 for model in (Failure, OrmQ, Schedule, Success):
     admin.site.unregister(model)  # health/queue_page.py says in words how the queue is

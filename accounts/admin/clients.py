@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from ..models import AccessToken, Client
 from ..tokens.hub_tokens import revoke_tokens
@@ -21,7 +22,7 @@ class ClientForm(forms.ModelForm):
         choices=scope_choices,
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text="What its tokens may do, as far as the owner may do it too.",
+        help_text=_("What its tokens may do, as far as the owner may do it too."),
     )
 
     class Meta:
@@ -48,12 +49,14 @@ class ClientAdmin(OperatorAdmin):
     def has_change_permission(self, request: HttpRequest, obj=None) -> bool:
         return operates(request) or super().has_change_permission(request, obj)
 
-    @admin.action(description="Revoke the selected clients", permissions=["operate"])
+    @admin.action(description=_("Revoke the selected clients"), permissions=["operate"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Client]) -> None:
         revoked = [client for client in queryset if client.revoke()]
         for client in revoked:
             self.log_change(request, client, "revoked")
-        messages.success(request, f"{len(revoked)} revoked; their tokens are refused.")
+        messages.success(
+            request, _("%(n)s revoked; their tokens are refused.") % {"n": len(revoked)}
+        )
 
 
 @admin.register(AccessToken)
@@ -73,7 +76,7 @@ class AccessTokenAdmin(LeakedPages, ReadOnlyAdmin):
     list_select_related = ["user", "client"]
     search_fields = ["=jti", "user__email"]
 
-    @admin.action(description="Revoke the selected tokens", permissions=["operate"])
+    @admin.action(description=_("Revoke the selected tokens"), permissions=["operate"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[AccessToken]) -> None:
         messages.success(request, f"{revoke_tokens(queryset)} revoked.")
 

@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from ..models import Identity, User
 from ..sign_on.linking import is_privileged, withdraw
@@ -26,10 +27,10 @@ class IdentityForm(forms.ModelForm):
         is_new = user is not None and user != self.instance.user
         if is_new and user.is_service_account:
             raise forms.ValidationError(
-                "This is the account of a machine: nobody signs in with it."
+                _("This is the account of a machine: nobody signs in with it.")
             )
         if is_new and is_privileged(user) and not self.may_link_operators:
-            raise forms.ValidationError("Only a superuser links an account to an operator.")
+            raise forms.ValidationError(_("Only a superuser links an account to an operator."))
         return user
 
 
@@ -74,9 +75,12 @@ class IdentityAdmin(OperatorAdmin):
             withdraw(identity)
         super().delete_queryset(request, queryset)
 
-    @admin.action(description="Refuse the tokens issued until now", permissions=["operate"])
+    @admin.action(description=_("Refuse the tokens issued until now"), permissions=["operate"])
     def refuse_tokens(self, request: HttpRequest, queryset: QuerySet[Identity]) -> None:
         for identity in queryset:
             self.log_change(request, identity, "tokens refused")
         rows = queryset.update(not_before=timezone.now())
-        messages.success(request, f"The tokens of {rows} accounts are refused; new ones are taken.")
+        messages.success(
+            request,
+            _("The tokens of %(n)s accounts are refused; new ones are taken.") % {"n": rows},
+        )

@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from ..models import Notice, NoticeMail, Webhook, WebhookDelivery
 from ..notices import kinds
@@ -57,12 +58,14 @@ class WebhookAdmin(ReadOnlyAdmin):
     list_select_related = ["user"]
     search_fields = ["user__email", "=user__username", "url"]
 
-    @admin.action(description="Switch off", permissions=["operate"])
+    @admin.action(description=_("Switch off"), permissions=["operate"])
     def switch_off(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> None:
         off = queryset.filter(off_at=None).update(
             off_at=timezone.now(), off_reason="An operator switched it off."
         )
-        messages.success(request, f"{off} switched off; their owners can switch them on again.")
+        messages.success(
+            request, _("%(n)s switched off; their owners can switch them on again.") % {"n": off}
+        )
 
 
 @admin.register(WebhookDelivery)
@@ -74,6 +77,6 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
     list_select_related = ["webhook", "notice"]
     search_fields = ["=message_id", "webhook__user__email"]
 
-    @admin.display(description="Kind")
+    @admin.display(description=_("Kind"))
     def kind(self, delivery: WebhookDelivery) -> Any:
         return delivery.notice.kind

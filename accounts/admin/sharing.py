@@ -9,6 +9,7 @@ from django.contrib import messages as said
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from ..models import Share, ShareableRole
 from ..sharing import giving, kinds
@@ -22,7 +23,7 @@ _SUBJECT = re.compile(r"[a-z0-9-]{20,63}")
 class OfKind(admin.SimpleListFilter):
     """The registered kinds. Django's own filter would read every row for them."""
 
-    title = "kind"
+    title = _("kind")
     parameter_name = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list:
@@ -33,15 +34,15 @@ class OfKind(admin.SimpleListFilter):
 
 
 class WithWhom(admin.SimpleListFilter):
-    title = "shared with"
+    title = _("shared with")
     parameter_name = "with"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list:
         return [
-            ("person", "a person"),
-            ("role", "a role"),
-            ("link", "who signs in with a link"),
-            ("public", "whoever has a link"),
+            ("person", _("a person")),
+            ("role", _("a role")),
+            ("link", _("who signs in with a link")),
+            ("public", _("whoever has a link")),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
@@ -58,11 +59,15 @@ class WithWhom(admin.SimpleListFilter):
 
 
 class Validity(admin.SimpleListFilter):
-    title = "validity"
+    title = _("validity")
     parameter_name = "valid"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list:
-        return [("yes", "valid"), ("withdrawn", "withdrawn"), ("expired", "expired")]
+        return [
+            ("yes", _("valid")),
+            ("withdrawn", _("withdrawn")),
+            ("expired", _("expired")),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         match self.value():
@@ -127,11 +132,11 @@ class ShareAdmin(ReadOnlyAdmin):
             return queryset.filter(subject=term), False
         return queryset.none(), False
 
-    @admin.display(description="shared with")
+    @admin.display(description=_("shared with"))
     def with_whom(self, share: Share) -> str:
         return share.with_whom
 
-    @admin.display(description="opened")
+    @admin.display(description=_("opened"))
     def openings(self, share: Share) -> str:
         """The last ones, newest first."""
         rows = share.openings.select_related("user")[:10]
@@ -141,7 +146,7 @@ class ShareAdmin(ReadOnlyAdmin):
         ]
         return "; ".join(lines) or "never"
 
-    @admin.action(description="Withdraw", permissions=["operate"])
+    @admin.action(description=_("Withdraw"), permissions=["operate"])
     def withdraw(self, request: HttpRequest, queryset: QuerySet[Share]) -> None:
         withdrawn = 0
         for share in queryset:

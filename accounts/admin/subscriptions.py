@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from ..models import GeodbRegistration, Service, Subscription, SubscriptionEvent
 from ..models.subscription import check_geodb_guid
@@ -23,7 +24,7 @@ class SubscriptionEventInline(admin.TabularInline):
     fields = readonly_fields = ["at", "kind", "changes", "actor"]
     extra = 0
     can_delete = False
-    verbose_name_plural = "History"
+    verbose_name_plural = _("History")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return True  # whoever may see the subscription may see its history
@@ -46,7 +47,7 @@ class SubscriptionForm(forms.ModelForm):
             check_geodb_guid(guid)
             others = Subscription.objects.filter(service=Service.GEODB, guid=guid)
             if others.exclude(pk=self.instance.pk).exists():
-                raise ValidationError("Another user has this role in geoDB.")
+                raise ValidationError(_("Another user has this role in geoDB."))
         return guid
 
 
@@ -88,7 +89,7 @@ class SubscriptionAdmin(OperatorAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return operates(request)
 
-    @admin.display(description="geoDB")
+    @admin.display(description=_("geoDB"))
     def geodb(self, subscription: Subscription) -> str:
         registration = getattr(subscription, "registration", None)
         return registration.state if registration else ""
@@ -108,7 +109,7 @@ class SubscriptionAdmin(OperatorAdmin):
         if obj.geodb_role:
             register_soon(obj)
 
-    @admin.action(description="End the selected subscriptions", permissions=["operate"])
+    @admin.action(description=_("End the selected subscriptions"), permissions=["operate"])
     def end(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
         ended = 0
         for subscription in queryset.select_related("user"):
@@ -119,7 +120,9 @@ class SubscriptionAdmin(OperatorAdmin):
             ):
                 ended += 1
                 self.log_change(request, subscription, "ended")
-        messages.success(request, f"{ended} ended; what they permitted is withdrawn.")
+        messages.success(
+            request, _("%(n)s ended; what they permitted is withdrawn.") % {"n": ended}
+        )
 
 
 @admin.register(GeodbRegistration)
@@ -130,9 +133,9 @@ class GeodbRegistrationAdmin(ReadOnlyAdmin):
     list_select_related = ["subscription__user"]
     search_fields = ["subscription__user__email", "=subscription__guid"]
 
-    @admin.action(description="Try now", permissions=["operate"])
+    @admin.action(description=_("Try now"), permissions=["operate"])
     def try_now(self, request: HttpRequest, queryset: QuerySet[GeodbRegistration]) -> None:
         waiting = queryset.exclude(state=GeodbRegistration.State.REGISTERED)
         waiting.update(due_at=timezone.now())
         try_soon()
-        messages.success(request, f"{len(waiting)} will be tried now.")
+        messages.success(request, _("%(n)s will be tried now.") % {"n": len(waiting)})

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from hubsite import switches
 from hubsite.health import parts
@@ -22,9 +23,11 @@ from .base import OperatorAdmin, ReadOnlyAdmin, operates
 class SwitchForm(forms.ModelForm):
     end_work = forms.BooleanField(
         required=False,
-        label="End what runs",
-        help_text="End work in progress, too. It is free of charge, and its owners see the "
-        "message. Otherwise it goes on.",
+        label=_("End what runs"),
+        help_text=_(
+            "End work in progress, too. It is free of charge, and its owners see the "
+            "message. Otherwise it goes on."
+        ),
     )
 
     class Meta:
@@ -65,7 +68,7 @@ class SwitchAdmin(OperatorAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    @admin.display(description="Status")
+    @admin.display(description=_("Status"))
     def status(self, switch: Switch) -> str:
         found = next(s for s in parts.look().services if s.name == switch.service)
         return "Suspended" if switch.is_suspended else found.status
@@ -79,7 +82,7 @@ class SwitchAdmin(OperatorAdmin):
             obj.service, message=given["message"], actor=actor, end_work=given["end_work"]
         )
         if given["end_work"]:
-            self.message_user(request, f"Work in progress that was ended: {ended}.")
+            self.message_user(request, _("Work in progress that was ended: %(n)s.") % {"n": ended})
 
 
 @admin.register(SwitchEvent)

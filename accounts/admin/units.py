@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from ..models import ActingEntry, Balance, ExpiringUnits, LedgerEntry, MonthlyGrant
 from ..units.ledger import MAX_UNITS
@@ -24,7 +25,7 @@ class MonthlyGrantForm(forms.ModelForm):
         data = super().clean()
         first, last = data.get("first_month"), data.get("last_month")
         if first and last and last < first:
-            raise forms.ValidationError("The last month lies before the first.")
+            raise forms.ValidationError(_("The last month lies before the first."))
         return data
 
 

@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.html import format_html
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from .. import user_counts
@@ -250,7 +251,7 @@ class UserAdmin(DeletionPages, OperatorAdmin, DjangoUserAdmin):
     )
     def correct_units(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         if not request.POST.get("reason", "").strip():
-            messages.error(request, "Enter the reason: the user sees it.")
+            messages.error(request, _("Enter the reason: the user sees it."))
             return
         self._move_units(request, queryset, ledger.correct, least=-ledger.MAX_UNITS)
 
@@ -259,8 +260,10 @@ class UserAdmin(DeletionPages, OperatorAdmin, DjangoUserAdmin):
         form.fields["action"].choices = [(request.POST["action"], "")]
         units = form.cleaned_data["units"] if form.is_valid() else None
         if units is None or units < least or (units == 0 and move is ledger.correct):
-            least_text = "not 0" if move is ledger.correct else f"at least {least}"
-            messages.error(request, f"Enter a number of units, {least_text}.")
+            wanted = gettext("Enter a number of units, at least %(least)s.") % {"least": least}
+            if move is ledger.correct:
+                wanted = gettext("Enter a number of units other than 0.")
+            messages.error(request, wanted)
             return
         for user in queryset:
             try:
@@ -274,17 +277,28 @@ class UserAdmin(DeletionPages, OperatorAdmin, DjangoUserAdmin):
                 if entry.units != units:
                     raise ledger.IdempotencyKeyReused
             except ledger.InsufficientUnits as error:
-                messages.error(request, f"{user} has {error.available} units in all.")
+                messages.error(
+                    request,
+                    gettext("%(user)s has %(n)s units in all.")
+                    % {"user": user, "n": error.available},
+                )
                 continue
             except ledger.IdempotencyKeyReused:
                 messages.error(
                     request,
-                    f"{user}: this page was sent before, with something else, which counts. Open "
-                    "the list again.",
+                    gettext(
+                        "%(user)s: this page was sent before, with something else, which counts. "
+                        "Open the list again."
+                    )
+                    % {"user": user},
                 )
                 continue
             self.log_change(request, user, f"{move.__name__} {units} processing units")
-            messages.success(request, f"{user}: {ledger.available(user)} units available.")
+            messages.success(
+                request,
+                gettext("%(user)s: %(n)s units available.")
+                % {"user": user, "n": ledger.available(user)},
+            )
 
 
 def _column(name: str, title: Any) -> Any:

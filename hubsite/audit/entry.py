@@ -37,10 +37,10 @@ class AuditEntry(models.Model):
         db_index=False,
         null=True,
         related_name="+",
-        help_text="Who did it, if it was a user of the hub.",
+        help_text=_("Who did it, if it was a user of the hub."),
     )
     actor_name = models.CharField(
-        max_length=MOST_NAME, help_text="E-mail of who did it, or the name at the command line."
+        max_length=MOST_NAME, help_text=_("E-mail of who did it, or the name at the command line.")
     )
     acted_for = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -49,12 +49,12 @@ class AuditEntry(models.Model):
         db_index=False,
         null=True,
         related_name="+",
-        help_text="In whose name an operator acted.",
+        help_text=_("In whose name an operator acted."),
     )
     acted_for_name = models.CharField(max_length=MOST_NAME, blank=True, default="")
     via = models.CharField(max_length=8, choices=Via)
-    action = models.CharField(max_length=40, help_text="One of hubsite/audit/actions.py.")
-    kind = models.CharField(max_length=60, blank=True, default="", help_text="Of the object.")
+    action = models.CharField(max_length=40, help_text=_("One of hubsite/audit/actions.py."))
+    kind = models.CharField(max_length=60, blank=True, default="", help_text=_("Of the object."))
     object_id = models.CharField(max_length=100, blank=True, default="")
     label = models.CharField(max_length=MOST_LABEL, blank=True, default="")
     about = models.ForeignKey(
@@ -64,7 +64,7 @@ class AuditEntry(models.Model):
         db_index=False,
         null=True,
         related_name="+",
-        help_text="The user whose object it is.",
+        help_text=_("The user whose object it is."),
     )
     detail = models.CharField(max_length=MOST_DETAIL, blank=True, default="")
     request_id = models.CharField(max_length=64, blank=True, default="")

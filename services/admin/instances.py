@@ -87,7 +87,7 @@ class ServiceInstanceAdmin(ReadOnlyAdmin):
             },
         ),
         (
-            "Use",
+            _("Use"),
             {
                 "fields": [
                     "last_used_at",
@@ -103,7 +103,7 @@ class ServiceInstanceAdmin(ReadOnlyAdmin):
             },
         ),
         (
-            "Times",
+            _("Times"),
             {
                 "fields": [
                     "created_at",
@@ -118,7 +118,7 @@ class ServiceInstanceAdmin(ReadOnlyAdmin):
             },
         ),
         (
-            "Engine",
+            _("Engine"),
             {
                 "fields": [
                     "engine",
@@ -131,7 +131,7 @@ class ServiceInstanceAdmin(ReadOnlyAdmin):
                 ]
             },
         ),
-        ("Configuration and log", {"fields": ["configuration", "log_tail"]}),
+        (_("Configuration and log"), {"fields": ["configuration", "log_tail"]}),
     ]
 
     def get_fieldsets(self, request: HttpRequest, obj: ServiceInstance | None = None) -> list:
@@ -145,7 +145,9 @@ class ServiceInstanceAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, obj: ServiceInstance | None = None
     ) -> list[str]:
         return [
-            name for _, options in self.get_fieldsets(request, obj) for name in options["fields"]
+            name
+            for _title, options in self.get_fieldsets(request, obj)
+            for name in options["fields"]
         ]
 
     def get_search_results(

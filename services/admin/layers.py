@@ -86,7 +86,7 @@ class LayerAdmin(ReadOnlyAdmin):
         count = operating.repair(queryset)
         for layer in rows:
             self.log_change(request, layer, "repair")
-        messages.success(request, f"{count} will be looked at now.")
+        messages.success(request, _("%(n)s will be looked at now.") % {"n": count})
 
     @admin.action(description=_("Remove from GeoServer"), permissions=["operate"])
     def remove(self, request: HttpRequest, queryset: QuerySet[Layer]) -> None:
@@ -94,7 +94,9 @@ class LayerAdmin(ReadOnlyAdmin):
         for layer in rows:
             layers.remove(layer)
             self.log_change(request, layer, "removed")
-        messages.success(request, f"{len(rows)} will be removed now; the collections stay.")
+        messages.success(
+            request, _("%(n)s will be removed now; the collections stay.") % {"n": len(rows)}
+        )
 
 
 @admin.register(StrayLayer)
@@ -116,4 +118,4 @@ class StrayLayerAdmin(ReadOnlyAdmin):
             else:
                 count += 1
                 self.log_addition(request, layer, "adopted")
-        messages.success(request, f"{count} adopted; each is verified now.")
+        messages.success(request, _("%(n)s adopted; each is verified now.") % {"n": count})

@@ -152,7 +152,9 @@ class ProfileForm(forms.ModelForm):
             (name, f"@{name}: {title}" if title else f"@{name}") for name, title in stores.items()
         ]
         kept = [name for name in self.instance.stores or () if name not in stores]
-        return choices + [(name, f"@{name} (not in the stores file)") for name in kept]
+        return choices + [
+            (name, _("@%(name)s (not in the stores file)") % {"name": name}) for name in kept
+        ]
 
 
 @admin.register(ServiceProfile)
@@ -177,9 +179,9 @@ class ServiceProfileAdmin(OperatorAdmin):
     search_fields = ["name", "title"]
     fieldsets = [
         (None, {"fields": ["name", "kind", "title", "description", "is_enabled", "position"]}),
-        ("What it may use", {"fields": ["cpus", "memory_bytes", "stores", "image"]}),
-        ("How long it lives", {"fields": ["idle_s", "age_s"]}),
-        ("Who may use it, and for how much", {"fields": ["roles", "units_per_hour"]}),
+        (_("What it may use"), {"fields": ["cpus", "memory_bytes", "stores", "image"]}),
+        (_("How long it lives"), {"fields": ["idle_s", "age_s"]}),
+        (_("Who may use it, and for how much"), {"fields": ["roles", "units_per_hour"]}),
     ]
 
     @admin.display(ordering="memory_bytes")

@@ -49,6 +49,10 @@ def test_the_catalogue_holds_what_the_code_says_and_no_more(collected: Path):
     assert "#~" not in KEPT.read_text("utf-8")
 
 
+def test_names_of_models_are_listed_for_the_catalogue():
+    assert translations.NAMES.read_text("utf-8") == translations.listed_names()
+
+
 def test_translations_have_the_placeholders_of_their_texts(collected: Path, tmp_path: Path):
     check = ["msgfmt", "--check-format", "--output-file", tmp_path / "django.mo", collected]
     done = subprocess.run(check, capture_output=True, text=True, check=False)
