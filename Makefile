@@ -62,9 +62,10 @@ endif
 coverage: ## run all tests and measure which lines they reach (takes almost twice as long)
 	@COVERAGE=1 $(MAKE) test
 
-screenshots: $(hub) ## draw every page, 360 to 2000 px, light and dark, into docs/screenshots/
+screenshots: $(hub) ## draw every page, 360 to 2000 px, light and dark, English and German, into docs/screenshots/
 	@mkdir -p docs/screenshots
-	SCREENSHOTS=$(CURDIR)/docs/screenshots $(bin)/python -m pytest -q tests/pages/test_looks.py
+	for language in en de; do SCREENSHOTS=$(CURDIR)/docs/screenshots LOOKS_LANGUAGE=$$language \
+	    $(bin)/python -m pytest -q tests/pages/test_looks.py; done
 
 kubernetes: $(hub) $(xcube) ## build the Kubernetes that tests use (12 minutes on two cores, once)
 	@$(bin)/python -m tests.servers.kubernetes .xcube/bin/python

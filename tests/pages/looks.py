@@ -2,7 +2,7 @@
 
 A page is loaded once, then shown in each width and colour scheme. `faults` has one sentence for
 each thing that is wrong. With `SCREENSHOTS=FOLDER` each look is written there as a picture
-(`make screenshots`).
+(`make screenshots`). `LOOKS_LANGUAGE=de` looks at all of them in German.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ SCHEMES = ("light", "dark")
 HEIGHT = 900
 SEVERE = frozenset({"serious", "critical"})
 _FOLDER = os.environ.get("SCREENSHOTS", "")
+LANGUAGE = os.environ.get("LOOKS_LANGUAGE", "en")
+LOCALES = {"en": "en-GB", "de": "de-DE"}
 
 _WATCH_POLICY = """
 window.brokenPolicies = [];
@@ -93,11 +95,14 @@ class Looks:
     def __init__(self, browser: Browser, base_url: str) -> None:
         self._browser, self._base_url = browser, base_url
         self.faults: list[str] = []
+        self.language = LANGUAGE
 
     def sign_in(self, session: str | None) -> BrowserContext:
         """A browser with this session of the hub, or without any."""
         context = self._browser.new_context(
-            base_url=self._base_url, timezone_id="Europe/Berlin", locale="en-GB"
+            base_url=self._base_url,
+            timezone_id="Europe/Berlin",
+            locale=LOCALES[self.language],
         )
         context.set_default_timeout(PATIENCE_S * 1000)
         context.add_init_script(_WATCH_POLICY)
@@ -127,6 +132,19 @@ class Looks:
             self.faults += [f"{name}: {text}" for text in said if _is_fault(text, status)]
         context.close()
 
+    def see_words(self, session: str | None, pages: Iterable[tuple[str, str]]) -> None:
+        """Look only whether the words of these pages fit: on a phone, and on a wide screen."""
+        context = self.sign_in(session)
+        page = context.new_page()
+        for name, path in pages:
+            page.goto(path, wait_until="load")
+            if (shown := page.evaluate("document.documentElement.lang")) != self.language:
+                self.faults.append(f"{name}: is in {shown!r}")
+            for width in (WIDTHS[0], WIDTHS[-1]):
+                page.set_viewport_size({"width": width, "height": HEIGHT})
+                self.faults += [f"{name} at {width} px: {it}" for it in page.evaluate(_CUT)]
+        context.close()
+
     def assert_fine(self) -> None:
         assert not self.faults, "\n".join([f"{len(self.faults)} faults", *self.faults])
 
@@ -139,7 +157,8 @@ class Looks:
                 if scheme == SCHEMES[0]:  # colours move nothing
                     self.faults += [f"{name} at {width} px: {it}" for it in page.evaluate(_CUT)]
                 if _FOLDER:
-                    path = Path(_FOLDER) / f"{name}-{width}-{scheme}.png"
+                    suffix = "" if self.language == "en" else f"-{self.language}"
+                    path = Path(_FOLDER) / f"{name}-{width}-{scheme}{suffix}.png"
                     page.screenshot(path=path, full_page=True)
         self.faults += [f"{name}: forbidden: {it}" for it in page.evaluate("brokenPolicies")]
         for scheme in reversed(SCHEMES):

@@ -270,3 +270,38 @@ def test_the_admin(looks: Looks, session_of: SessionOf):
     )
     parts.forget()
     looks.assert_fine()
+
+
+def test_german_words_fit(looks: Looks, session_of: SessionOf):
+    """German is longer than English. All pages in German: `make screenshots`."""
+    ann, operator = make_ann(), make_operator()
+    make_layers(ann)
+    looks.language = "de"
+    jobs = {job.state: job for job in cube_of_each_state(ann)}
+    service = ServiceInstance.objects.filter(owner=ann, state=ServiceState.READY).first()
+    looks.see_words(None, [("home", "/"), ("login", "/login/"), ("error", "/nothing-here")])
+    names = ("overview", "account", "units", "units-use", "cubes", "new-cube", "services")
+    names = (*names, "notices", "notice-choices", "webhooks", "shared-list", "device", "own-data")
+    looks.see_words(
+        session_of(ann),
+        [
+            *((name, reverse(name)) for name in names),
+            *((f"cube-{it}", reverse("cube", args=[job.job_id])) for it, job in jobs.items()),
+            ("service", reverse("service", args=[service.instance_id])),
+        ],
+    )
+    job = jobs["FAILED"]
+    looks.see_words(
+        session_of(operator),
+        [
+            ("admin", "/admin/"),
+            ("admin-jobs", reverse("admin:jobs_job_changelist")),
+            ("admin-job", reverse("admin:jobs_job_change", args=[job.pk])),
+            ("admin-users", reverse("admin:accounts_user_changelist")),
+            ("admin-user", reverse("admin:accounts_user_change", args=[ann.pk])),
+            ("admin-services", reverse("admin:services_serviceinstance_changelist")),
+            ("admin-layers-that-differ", reverse("admin:services_layer_drift")),
+        ],
+    )
+    parts.forget()
+    looks.assert_fine()
