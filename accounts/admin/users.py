@@ -262,7 +262,7 @@ class UserAdmin(DeletionPages, OperatorAdmin, DjangoUserAdmin):
         if units is None or units < least or (units == 0 and move is ledger.correct):
             wanted = gettext("Enter a number of units, at least %(least)s.") % {"least": least}
             if move is ledger.correct:
-                wanted = gettext("Enter a number of units other than 0.")
+                wanted = gettext("Enter a number of units, not 0.")
             messages.error(request, wanted)
             return
         for user in queryset:
