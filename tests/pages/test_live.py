@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from jobs.models import Job, State
+from jobs import history
+from jobs.models import Job, JobEvent, State
 from tests.accounts.factories import make_user
 from tests.jobs.factories import make_job
 from tests.patience import PATIENCE_S
@@ -144,3 +147,55 @@ def test_an_unreachable_hub_is_asked_less_and_less(page: Page, job: Job):
     change(job, progress=progress(0.8))
     page.clock.run_for(60_000)
     expect(page.get_by_text("80 % · Writing")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_the_list_of_all_jobs_moves_but_not_under_a_ticked_box(
+    looks: Looks, job: Job, session_of: Callable[[Any], str]
+):
+    operator = make_user("op@example.org", permissions=["operate:hub"], is_staff=True)
+    context = looks.sign_in(session_of(operator))
+    page = context.new_page()
+    page.clock.install()
+    page.goto(reverse("admin:jobs_job_changelist"))
+    rows = page.locator("#result_list tbody tr")
+    expect(rows).to_have_count(1)
+    rows.locator("input").check()
+    make_job(job.owner, output_data_id="second.zarr")
+    told = asked(page)
+    page.clock.run_for(3500)
+    page.wait_for_timeout(100)
+    assert told == [] and rows.count() == 1, "what was chosen stays chosen"
+    rows.locator("input").uncheck()
+    page.locator("h1").click()  # nothing has the focus any more
+    page.clock.run_for(3500)
+    expect(rows).to_have_count(2, timeout=PATIENCE_MS)
+    expect(page.locator("td[data-label]").first).to_be_attached()
+    rows.locator("input").first.check()
+    expect(page.locator(".action-counter")).to_have_text("1 of 2 selected")
+    context.close()
+
+
+def test_charts_are_drawn_from_tables_that_stay_within_reach(
+    looks: Looks, job: Job, session_of: Callable[[Any], str]
+):
+    for minutes in range(3):
+        at = timezone.now() - timedelta(hours=minutes)
+        JobEvent.objects.create(
+            job=job, from_state="RUNNING", to_state="FAILED", at=at, actor="test"
+        )
+    history.count_hours()
+    operator = make_user("op@example.org", permissions=["read:hub"], is_staff=True)
+    context = looks.sign_in(session_of(operator))
+    page = context.new_page()
+    page.goto(reverse("admin:index"))
+    chart = page.get_by_role("figure", name="Jobs that ended")
+    expect(chart.locator("canvas")).to_be_visible()
+    table = chart.get_by_role("table")
+    expect(table).to_be_hidden()
+    chart.get_by_text("As a table").focus()
+    page.keyboard.press("Enter")
+    expect(table.get_by_role("row")).to_have_count(49)
+    expect(table.get_by_role("columnheader", name="failed")).to_be_visible()
+    page.emulate_media(color_scheme="dark")  # it is drawn anew, in other colours
+    expect(chart.locator("canvas")).to_have_count(1)
+    context.close()
