@@ -74,6 +74,23 @@ def test_the_list_moves_by_itself(page: Page, job: Job):
     assert page.evaluate("window.isTheSamePage")  # never loaded anew
 
 
+def test_the_overview_moves_by_itself_and_then_has_the_result(page: Page, job: Job):
+    page.goto(reverse("overview"))
+    page.evaluate("window.isTheSamePage = true")
+    expect(page.locator("progress")).to_have_attribute("value", "20")
+    change(job, progress=progress(0.7))
+    page.clock.run_for(3500)
+    expect(page.locator("progress")).to_have_attribute("value", "70", timeout=PATIENCE_MS)
+    change(job, state=State.SUCCEEDED, is_live=False, finished_at=timezone.now())
+    for _ in range(3):  # the answers before this one may still be on their way
+        page.clock.run_for(3500)
+        page.wait_for_timeout(100)
+    expect(page.locator(".result")).to_have_text("sea.zarr", timeout=PATIENCE_MS)
+    expect(page.get_by_role("link", name="Look at sea.zarr")).to_be_visible()
+    expect(page.locator("progress")).to_have_count(0)
+    assert page.evaluate("window.isTheSamePage")
+
+
 def test_what_is_new_appears_and_the_keyboard_keeps_its_place(page: Page, job: Job):
     page.goto(reverse("cubes"))
     page.get_by_role("link", name="sea.zarr").focus()
