@@ -12,16 +12,19 @@ class AccountsConfig(AppConfig):
         from hubsite.console.overview import Panel
         from hubsite.console.overview import register as register_panel
         from hubsite.coordination import queues, ticks
+        from hubsite.web import serving_began
 
         from . import checks, metrics, people_board  # noqa: F401  (registers the checks)
         from .leaks import kinds as leaks
         from .notices import kinds, reading
         from .pages import overview, sharing
         from .sharing import waiting
+        from .tokens import last_use
         from .units import dashboard
 
         metrics.register()
         leaks.register()
+        serving_began.call(last_use.begin)
         kinds.register(
             kinds.UNITS_LOW,
             kinds.UNITS_EXPIRE,

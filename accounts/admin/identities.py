@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -12,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from ..models import Identity, User
 from ..sign_on.linking import is_privileged, withdraw
 from .base import OperatorAdmin
+from .providers import ProviderPages
 
 
 class IdentityForm(forms.ModelForm):
@@ -35,7 +38,7 @@ class IdentityForm(forms.ModelForm):
 
 
 @admin.register(Identity)
-class IdentityAdmin(OperatorAdmin):
+class IdentityAdmin(ProviderPages, OperatorAdmin):
     """Accounts at identity providers. One without a user waits: choose its user."""
 
     form = IdentityForm
@@ -47,6 +50,9 @@ class IdentityAdmin(OperatorAdmin):
     autocomplete_fields = ["user"]
     fields = ["issuer", "subject", "email", "user", "not_before", "created_at", "last_login_at"]
     readonly_fields = ["issuer", "subject", "email", "created_at", "last_login_at"]
+
+    def get_urls(self) -> list[Any]:
+        return [*self.provider_urls(), *super().get_urls()]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -232,7 +232,7 @@ class UserAdmin(DeletionPages, OperatorAdmin, DjangoUserAdmin):
         if user is not None and self.has_view_permission(request, user):
             more |= panels.of_person(request, user)
             more["may_change"] = self.has_change_permission(request, user)
-            more["title"] = user.email
+            more |= {"title": user.email, "subtitle": ""}
             more.setdefault("units_form", UnitsForm())
             more.setdefault("switch_form", SwitchOffForm())
         return super().change_view(request, object_id, form_url, more)

@@ -53,7 +53,11 @@ def _of_client(row: Client, word: str, is_secret: bool) -> Found:
         is_valid=row.revoked_at is None,
         owner=row.owner,
         permits=meanings(permissions_of(row.owner).intersection(row.scopes)),
-        facts=[(_("Made"), row.created_at), (_("Client id"), row.client_id)],
+        facts=[
+            (_("Made"), row.created_at),
+            (_("Last used"), row.last_used_at or _("never, as far as the hub knows")),
+            (_("Client id"), row.client_id),
+        ],
         next_steps=[_("Its page can also replace the secret, if the program must go on.")],
         key="" if row.revoked_at else str(row.pk),
         button=_("Revoke this client and its tokens"),

@@ -138,6 +138,7 @@ def _of_row(row: AccessToken, word: str, claims: Mapping[str, Any] | None = None
         facts=[
             (_("Made"), row.issued_at),
             (_("Valid until"), row.expires_at),
+            (_("Last used"), row.last_used_at or _("never, as far as the hub knows")),
             (_("jti"), row.jti),
         ],
         next_steps=steps,

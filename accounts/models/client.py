@@ -34,6 +34,9 @@ class Client(models.Model):
         help_text=_("What its tokens may do, as far as the owner may do it too."),
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    last_used_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text=_("When one of its tokens was used last.")
+    )
     revoked_at = models.DateTimeField(
         null=True,
         blank=True,
@@ -91,6 +94,9 @@ class AccessToken(models.Model):
     issued_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(db_index=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text=_("To a minute; empty: never.")
+    )
 
     class Meta:
         ordering = ["-pk"]

@@ -61,6 +61,9 @@ class Publisher:
         self._is_loaded = False
         self._tried_at = -RETRY_AFTER_S
         self._is_down = False
+        self.failed_at: datetime | None = None
+        self.error = ""
+        """Why the last attempt of this process failed; empty if it did not."""
         self._fetching: threading.Thread | None = None
         self._lock = threading.Lock()
         self._waiting = threading.BoundedSemaphore(MOST_WAITING)
@@ -147,8 +150,10 @@ class Publisher:
             metadata, jwks = fetch(self.provider)
             self.keep(metadata, jwks, time.time())
             self._is_down = False
+            self.failed_at, self.error = None, ""
         except ProviderUnavailable as error:
             self._is_down = True
+            self.failed_at, self.error = datetime.now(UTC), str(error)
             logger.warning("%s", error)
             return
         try:

@@ -26,6 +26,7 @@ from hubsite import audit
 from ..models import AccessToken, Client, Service, Subscription, User
 from ..models.user_ids import user_id_of
 from ..roles import permissions_of
+from . import last_use
 from .lookup import find_token
 from .signing_keys import signing_keys
 
@@ -143,6 +144,7 @@ def verify_token(text: str) -> Principal:
         raise InvalidToken("The token has been revoked")
     if not row.user.is_active:
         raise InvalidToken("The account of this token is inactive")
+    last_use.note(jti)
     return Principal(
         user=row.user,
         scopes=row.held & row.scopes,

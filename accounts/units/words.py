@@ -59,6 +59,11 @@ class Movement:
         return self.entry.delta_total > 0
 
 
+def word_of(entry: LedgerEntry) -> str:
+    """What an entry is, without what it was for; costs no query."""
+    return _(_BARE[Kind(entry.kind)])
+
+
 def in_words(user: User, entries: Collection[LedgerEntry]) -> list[Movement]:
     """The entries as lists show them. A query for each kind of what they were for."""
     known = purposes.described(user, references_of(entries))

@@ -44,4 +44,7 @@ class Handler(WSGIHandler):
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hubsite.settings")
 django.setup(set_prefix=False)  # as get_wsgi_application does
 
+from .serving_began import began  # noqa: E402 - after the settings are there
+
+began()
 application = Handler()

@@ -9,9 +9,10 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
-from ...models import AccessToken, ActingEntry, Balance, ExpiringUnits, LedgerEntry, Share, User
+from ...models import AccessToken, Balance, ExpiringUnits, LedgerEntry, Share, User
 from ...role_words import meanings
 from ...scopes import SCOPES
+from ...units.words import word_of
 from ..base import operates
 
 SHOWN = 6
@@ -29,13 +30,15 @@ def of_person(request: HttpRequest, user: User) -> dict[str, Any]:
         "expiring": ExpiringUnits.objects.filter(
             user=user, closed_at=None, remaining__gt=0
         ).order_by("expires_at")[:SHOWN],
-        "entries": LedgerEntry.objects.filter(user=user).select_related("actor")[:SHOWN],
+        "entries": [
+            (entry, word_of(entry))
+            for entry in LedgerEntry.objects.filter(user=user).select_related("actor")[:SHOWN]
+        ],
         "subscriptions": list(user.subscriptions.all()),
         "identities": list(user.identities.all()[:SHOWN]),
         "tokens": list(tokens.select_related("client")[:SHOWN]),
         "clients": list(user.clients.all()[:SHOWN]),
         "shares": list(Share.objects.filter(owner=user).valid().select_related("role")[:SHOWN]),
-        "acting": list(ActingEntry.objects.filter(user=user).select_related("operator")[:SHOWN]),
     }
 
 

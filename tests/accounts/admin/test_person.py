@@ -89,7 +89,7 @@ def test_the_page_shows_all_that_is_the_users_with_few_queries(
         page = browser.get(page_of(ann)).content.decode()
     for shown in (
         f"<strong>{ledger.available(ann)}</strong> available", "7 expire on", "notebook", "https://id.example.org",
-        f"X-Act-For: {ann.user_id}", "<strong>3</strong> waiting or running", "/api/v2/me",
+        f"X-Act-For: {ann.user_id}", "<strong>3</strong> waiting or running",
         "may generate cubes, and start services", "Delete the person", "for the test",
     ):  # fmt: skip
         assert shown in page, shown
