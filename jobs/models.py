@@ -265,6 +265,11 @@ class Job(models.Model):
                 condition=Q(hidden_at=None),
                 name="job_owner_created",  # where the days begin that someone looks for
             ),
+            models.Index(
+                fields=["owner", "state", "-id"],
+                condition=Q(hidden_at=None),
+                name="job_owner_state",  # somebody's few failed ones among a hundred thousand
+            ),
             models.Index(fields=["state", "-id"], name="job_state"),
             models.Index(fields=["reason", "-id"], condition=~Q(reason=""), name="job_reason"),
             models.Index(fields=["id"], condition=Q(is_live=True), name="job_live"),

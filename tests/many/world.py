@@ -83,7 +83,7 @@ def _spend(owner: User, operator: User, share_id: str) -> None:
     now = timezone.now()
     grant = LedgerEntry.objects.filter(user=owner, kind="grant").first()
     ExpiringUnits.objects.create(
-        user=owner, grant=grant, expires_at=now + timedelta(days=9), remaining=5, counted_to=0
+        user=owner, grant=grant, expires_at=now + timedelta(days=9), remaining=5, counted_to=10**12
     )
     MonthlyGrant.objects.create(user=owner, units=100, first_month=now.date())
     ActingEntry.objects.create(operator=operator, user=owner, method="GET", path="/api/v2/cubegens")
