@@ -76,7 +76,6 @@ class Visitors:
         else:
             answer = browser.get(visit.path, headers=headers)
         content = next(iter(answer), b"") if answer.streaming else answer.content
-        answer.close()
         answer.shown = content.decode(errors="replace")
         return answer
 
