@@ -10,7 +10,7 @@ from django.db import OperationalError
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import LedgerEntry, Share
+from accounts.models import LedgerEntry, Role, Share
 from accounts.notices.links import unsubscribe_link
 from accounts.sharing import giving, kinds
 from accounts.sharing.giving import Wish
@@ -245,7 +245,7 @@ def test_pages_of_errors(looks: Looks, session_of: SessionOf, monkeypatch: pytes
 def test_the_admin(looks: Looks, session_of: SessionOf):
     ann, operator = make_ann(), make_operator()
     make_mallory(ann)
-    make_client(ann, name="A notebook of Ann's")
+    client, _ = make_client(ann, name="A notebook of Ann's")
     make_layers(ann)
     instance = ServiceInstance.objects.filter(owner=ann).first()
     long = "a-name-without-any-blank-" * 8
@@ -257,6 +257,9 @@ def test_the_admin(looks: Looks, session_of: SessionOf):
         ("service", "services_serviceinstance_change", instance.pk),
         ("profile", "services_serviceprofile_change", ServiceProfile.objects.first().pk),
         ("ledger", "accounts_ledgerentry_change", LedgerEntry.objects.first().pk),
+        ("person", "accounts_user_person", ann.pk),
+        ("role", "accounts_role_change", Role.objects.get(name="operator").pk),
+        ("client", "accounts_client_change", client.pk),
     ]
     looks.see(
         session_of(operator),
@@ -265,6 +268,8 @@ def test_the_admin(looks: Looks, session_of: SessionOf):
             *((f"admin-{it}", reverse(f"admin:{it}_changelist")) for it in ADMIN_LISTS),
             *((f"admin-{it}", reverse(f"admin-{it}")) for it in ADMIN_PAGES),
             ("admin-layers-that-differ", reverse("admin:services_layer_drift")),
+            ("admin-leaked", reverse("admin:accounts_leaked")),
+            ("admin-providers", reverse("admin:accounts_providers")),
             *((f"admin-one-{it}", reverse(f"admin:{url}", args=[pk])) for it, url, pk in forms),
         ],
     )
