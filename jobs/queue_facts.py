@@ -7,12 +7,13 @@ owner's part is counted, and the place comes from the worker's latest forecast.
 from __future__ import annotations
 
 import bisect
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count
+from django.utils import timezone
 
 from hubsite import switches
 from hubsite.compiled_queries import CompiledQuery
@@ -94,7 +95,8 @@ class _Engine:
         self._engine = find_engine(name)
         self._is_drained = draining.drained(name) is not None
         self._forecast = forecast_of(name)
-        self._held: dict[int, int] = dict(_HELD.rows(engine=name))
+        self._runs = list(_RUNS.rows(engine=name))
+        self._held = Counter(owner for owner, _ in self._runs)
         is_long = self._forecast is not None and self._forecast.order.waiting > SHORT
         line = [] if is_long else list(_LINE.rows(engine=name, cool_down=_cool_down(name)))
         self._is_short = not is_long and len(line) <= SHORT
@@ -110,7 +112,7 @@ class _Engine:
         forecast, found, place, is_exact = self._forecast, None, None, True
         if forecast is not None and own_before >= MOST_COUNTED:
             own_before = max(own_before, forecast.order.before(self._owner_id, (priority, pk)))
-        turn = self._held.get(self._owner_id, 0) + own_before + 1
+        turn = self._held[self._owner_id] + own_before + 1
         key = (0 < hub.running_per_user < turn, int(priority), turn, pk)
         if forecast is not None:
             found = forecast.order.find(key)
@@ -126,8 +128,8 @@ class _Engine:
             is_engine_drained=self._is_drained,
             is_engine_away=self._engine is not None and self._is_away,
             capacity=self._engine.runs.capacity if self._engine is not None else 0,
-            placed=sum(self._held.values()),
-            own_placed=self._held.get(self._owner_id, 0),
+            placed=len(self._runs),
+            own_placed=self._held[self._owner_id],
             own_before=own_before,
             own_limit=hub.running_per_user,
             place=place,
@@ -138,13 +140,18 @@ class _Engine:
         )
 
     def _place(self, priority: int, pk: int) -> int:
-        """The place in a short queue: before it come those whose keys are lower."""
+        """The place in a short queue, as launching takes jobs when runs end."""
         waiting = [Waiting(other, owner, "", first) for owner, first, other in self._line]
         if (self._owner_id, priority, pk) not in self._line:
             waiting.append(Waiting(pk, self._owner_id, "", priority))
-        running = [Running(owner, "", 0) for owner, held in self._held.items() for _ in range(held)]
-        order = launch_order(Queue(0, hub.running_per_user, waiting, running, {}))
-        return next(place for place, key in enumerate(order, 1) if key[-1] == pk)
+        now = timezone.now()
+        running = [
+            Running(owner, "", (now - (since or now)).total_seconds())
+            for owner, since in self._runs
+        ]
+        capacity = self._engine.runs.capacity if self._engine is not None else 0
+        queue = Queue(capacity, hub.running_per_user, waiting, running, {})
+        return launch_order(queue).index(pk) + 1
 
     def _has_left(self, priority: int, pk: int) -> bool:
         """Whether the job left the queue after its row was read."""
@@ -167,14 +174,9 @@ def _due(engine: str, cool_down: str) -> Any:
 
 
 _EXAMPLES = {"engine": "<engine>", "cool_down": "<cool-down>"}
-_HELD = CompiledQuery(
+_RUNS = CompiledQuery(
     lambda engine: (
-        Job.objects.on(engine)
-        .placed()
-        .order_by()
-        .values_list("owner_id")
-        .annotate(n=Count("pk"))
-        .values_list("owner_id", "n")
+        Job.objects.on(engine).placed().order_by("pk").values_list("owner_id", "launched_at")
     ),
     engine="<engine>",
 )

@@ -29,7 +29,7 @@ from ..job_rows import find_job
 from ..models import FINAL_STATES, Job, State
 from ..repeating import repetition
 from ..stores.catalogue import StoresFileError, load_catalogue
-from ..waiting import waiting_of
+from ..waiting import waiting_of, waiting_of_each
 from . import compared, filters, log_part, timeline, wording
 from .pictures import folder_of, pictures_of, thumbnails
 from .request_in_words import in_words
@@ -56,7 +56,11 @@ class CubesPage(View):
         asked, faults = filters.read(request.GET)
         found = filters.find(Job.objects.owned_by(request.user).listed(), asked, most=ON_A_PAGE)
         pictures = thumbnails(found.jobs)
-        shown = [{**summary(job), "picture": pictures.get(job.pk)} for job in found.jobs]
+        waits = waiting_of_each([job for job in found.jobs if job.state == State.QUEUED])
+        shown = [
+            {**summary(job), "picture": pictures.get(job.pk), "waiting": waits.get(job.pk)}
+            for job in found.jobs
+        ]
         after = found.goes_on_after
         context = {
             "cubes": shown,

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from .errors import ANY, CONFIDENCE, Errors, Prediction
+from .errors import CONFIDENCE, Errors, Prediction
 from .queue_order import Found, QueueOrder
 from .rows import QueueForecast
 
@@ -90,7 +90,7 @@ def start_of(forecast: Forecast | None, found: Found | None, *, is_new: bool) ->
     if found.start is None:
         return Start(unknown=NO_HISTORY)
     prediction = Prediction(found.turn, found.start, forecast.order.gap_s, is_new)
-    margin = forecast.margins.get(prediction.sort) or forecast.margins.get(ANY)
+    margin = prediction.margin(forecast.margins)
     if margin is None:
         return Start(unknown=FEW_STARTS)
     low, high = prediction.interval(margin)

@@ -7,7 +7,7 @@ jobs cost nothing. Of each kind the latest durations are kept: old habits are fo
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from django.db import transaction
 
@@ -17,6 +17,7 @@ from .rows import LearntDuration, LearntUntil
 LATEST = 60
 FEWEST = 5
 """With fewer durations than these, jobs of the same size, or all jobs, are asked as well."""
+MOST_OF = 0.9
 EVENTS_AT_ONCE = 2_000
 NEVER_BEHIND = 20_000
 """Events that are older than so many later ones are not learnt from."""
@@ -75,6 +76,15 @@ def durations_of(kinds: Iterable[str], known: Mapping[str, list[float]]) -> dict
         candidates = (known.get(kind, []), of_size.get(kind.split(" ", 1)[0], []))
         found[kind] = next((some for some in candidates if len(some) >= FEWEST), of_all)
     return found
+
+
+def is_learnt(kinds: Collection[str], known: Mapping[str, list[float]]) -> bool:
+    """Whether most of these jobs, given by their kinds, are of kinds whose durations are known.
+
+    Before that, predictions are poor in a way that says nothing about later ones.
+    """
+    learnt = sum(len(known.get(kind, ())) >= FEWEST for kind in kinds)
+    return bool(kinds) and learnt >= MOST_OF * len(kinds)
 
 
 def _ended(pks: list[int]) -> dict[tuple[str, str], list[float]]:

@@ -10,6 +10,7 @@ long as the coming hours are like the last ones, however simple the simulation i
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,7 +24,7 @@ LATEST = 200
 OPEN = 10
 """Predictions of one sort that wait for their error at the same time. With more, the latest errors
 would all be of the same hour, and say nothing of the next."""
-OF_EACH = 25
+OF_EACH = 50
 ANY = "any"
 SMALLEST_SCALE_S = 1.0
 Errors = tuple[float, float]
@@ -47,9 +48,16 @@ class Prediction:
     @property
     def sort(self) -> str:
         """What this prediction has in common with others that err alike."""
-        ahead = sum(self.start.middle / self._scale_s >= bound for bound in AHEAD)
         whose = "first" if self.turn == 1 else "later"
-        return f"{'new ' if self.is_new else ''}{whose} {ahead}"
+        return f"{'new ' if self.is_new else ''}{whose} {self._ahead}"
+
+    def margin(self, margins: Mapping[str, Errors]) -> Errors | None:
+        """The margin of this sort, else that of all that are as far ahead, or a little less.
+
+        None if too few errors are known.
+        """
+        sorts = (self.sort, f"{ANY} {self._ahead}", f"{ANY} {self._ahead - 1}")
+        return next((margins[sort] for sort in sorts if sort in margins), None)
 
     def errors(self, waited_s: float) -> Errors:
         """How far below `low` and above `high` the job started that waited for so long."""
@@ -64,6 +72,11 @@ class Prediction:
         return low, max(low, high)
 
     @property
+    def _ahead(self) -> int:
+        """How far ahead the start is: a class of launches before it."""
+        return sum(self.start.middle / self._scale_s >= bound for bound in AHEAD)
+
+    @property
     def _scale_s(self) -> float:
         """Times below this one are noise."""
         return max(SMALLEST_SCALE_S, self.gap_s)
@@ -76,12 +89,12 @@ class Prediction:
 
 
 def margins_of(known: Mapping[str, Sequence[Errors]]) -> dict[str, Errors]:
-    """The margin for each sort of prediction; ANY for sorts of which too few errors are known."""
-    margins = {sort: _margin(errors) for sort, errors in known.items() if len(errors) >= FEWEST}
-    few_of_each = [error for errors in known.values() for error in errors[-OF_EACH:]]
-    if len(few_of_each) >= FEWEST:
-        margins[ANY] = _margin(few_of_each)
-    return margins
+    """The margin for each sort of prediction, and for all that are equally far ahead."""
+    together: dict[str, list[Errors]] = defaultdict(list)
+    for sort, errors in known.items():
+        together[f"{ANY} {sort.rsplit(' ', 1)[-1]}"] += errors[-OF_EACH:]
+    all_sorts = {**known, **together}
+    return {sort: _margin(errors) for sort, errors in all_sorts.items() if len(errors) >= FEWEST}
 
 
 def _margin(errors: Sequence[Errors]) -> Errors:

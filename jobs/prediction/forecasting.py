@@ -20,9 +20,9 @@ from jobs.settings import hub
 
 from ..models import Job, State
 from . import errors
-from .durations import durations_of, kind_of, known, learn
+from .durations import durations_of, is_learnt, kind_of, known, learn
 from .errors import Prediction, margins_of
-from .queue_order import Found, QueueOrder, Range, launch_order, order_of
+from .queue_order import Found, QueueOrder, Range, keys_of, order_of
 from .rows import OpenPrediction, PredictionErrors, QueueForecast
 from .simulation import Queue, Running, Waiting
 
@@ -54,9 +54,11 @@ def forecast(engine: str, *, now: datetime | None = None) -> None:
     queue = queue_of(engine, now)
     order = order_of(queue)
     settle(engine)
-    if last is not None:
-        _open_new(engine, queue, last)
-    _open(queue, order, now)
+    jobs = [job.kind for job in (*queue.waiting, *queue.running)]
+    if is_learnt(jobs, known(engine)):
+        if last is not None:
+            _open_new(engine, queue, last)
+        _open(queue, order, now)
     rows = PredictionErrors.objects.filter(engine=engine).values_list("sort", "errors")
     QueueForecast.objects.update_or_create(
         engine=engine,
@@ -122,7 +124,7 @@ def _open(queue: Queue, order: QueueOrder, now: datetime) -> None:
     """Remember some predictions of this forecast, to learn how wrong they will be."""
     if not queue.durations or not queue.waiting:
         return
-    keys = {key[-1]: key for key in launch_order(queue)}
+    keys = {key[-1]: key for key in keys_of(queue)}
     chosen = random.sample(list(keys), min(OPENED_AT_ONCE, len(keys)))  # noqa: S311
     _remember((pk, _of(order, order.find(keys[pk]), is_new=False), now) for pk in chosen)
 

@@ -1,11 +1,12 @@
 """The order in which an engine's waiting jobs are launched, in a form that fits into one row. Pure.
 
 A job's turn is the number of its owner's jobs that run or were queued before it, itself included
-(`jobs/launching.py`, `choose`). Jobs start by priority, turn and age. So these
-are enough to find a place, also that of a job which is not submitted yet.
+(`jobs/launching.py`, `choose`). Of the jobs that wait at one instant, those are launched first
+whose key is lowest: priority, turn, pk. Turns fall when runs end, so the places of all that wait
+come from a simulation in which all runs take equally long: then the oldest run ends first.
 
-Of a long queue not every job is kept: the first 500, then each that is 1 % further behind. A
-place beyond is found between two of them.
+Of a long queue not every job is kept: the first 500, then each that is 1 % further behind. A job
+between them, or one that is not submitted yet, is found by its key.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .simulation import Queue, Simulated, Waiting, simulate
+from .simulation import NORMAL, Queue, Simulated, Waiting, launched_in_turn, simulate
 
 EXACT = 500
 """So many jobs at the front are kept one by one."""
 FURTHER = 1.01
+MOST_ORDERED = 5_000
+"""Behind so many, jobs are ordered by their keys of now."""
 LONG_LINE = 1000
 EACH = 100
 """Of an owner with more waiting jobs than LONG_LINE, each hundredth is kept."""
@@ -86,18 +89,32 @@ class QueueOrder:
         """The place of a job, and its expected start."""
         marks, turn, pk = self.marks, key[2], key[3]
         for mark in marks:
-            if mark.key[3] == pk:  # its turn may have changed since
+            # Its turn may have changed since; but NEWEST is any job that is not submitted yet.
+            if mark.key[3] == pk and (pk != NEWEST or mark.key == key):
                 return Found(mark.place, True, mark.key[2], mark.start)
         index = bisect.bisect_left(marks, key, key=lambda mark: mark.key)
         before = marks[index - 1] if index else None
         after = marks[index] if index < len(marks) else None
+        if after is None or pk > max(
+            (mark.key[3] for mark in marks if mark.key[3] != NEWEST), default=0
+        ):
+            return self._new(before, key)
         if before is None:
-            return Found(1, True, turn, after.start if after else None)
-        if after is None:
-            return Found(before.place + 1, True, turn, _plus(before.start, self.gap_s))
-        is_exact = after.place - before.place <= 1
-        place = before.place + 1 if is_exact else (before.place + after.place) // 2
-        return Found(place, is_exact, turn, _between(before.start, after.start))
+            return Found(after.place, False, turn, after.start)
+        place = (before.place + after.place) // 2
+        return Found(place, False, turn, _between(before.start, after.start))
+
+    def _new(self, before: Mark | None, key: Key) -> Found:
+        """A job that is newer than the forecast: the last of its turn, and behind a newcomer's."""
+        newcomer = next((mark for mark in self.marks if mark.key[3] == NEWEST), None)
+        if before is None:
+            return Found(1, False, key[2], newcomer.start if newcomer else None)
+        more = max(1, key[2] - before.key[2])  # its owner's jobs that are as new as this one
+        place, start = before.place + more, _plus(before.start, more * self.gap_s)
+        if newcomer is not None and newcomer.start and start:
+            place = max(place, newcomer.place + 1)
+            start = max(start, newcomer.start, key=lambda start: start.middle)
+        return Found(place, False, key[2], start)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -125,19 +142,27 @@ class QueueOrder:
 
 def order_of(queue: Queue, *, seed: int = 0) -> QueueOrder:
     """Simulate the queue, with the job of a newcomer at its end, and keep what is needed of it."""
-    found: list[Simulated] = []
-    if queue.durations:
-        newcomer = Waiting(NEWEST, NO_ONE, next(iter(queue.durations)))
-        queue = replace(queue, waiting=[*queue.waiting, newcomer])
-        found = simulate(queue, seed=seed)
     ordered = launch_order(queue)
-    marks = []
-    for index in _kept(len(ordered)):
-        key = ordered[index]
-        marks.append(Mark(index + 1, key, _start(key[-1], index + 1, found) if found else None))
-    waiting = len(ordered) - bool(found)
-    gap_s = _middle([_gap(one) for one in found]) if found else 0.0
-    return QueueOrder(waiting, gap_s, tuple(marks), _long_lines(queue))
+    keys = {key[-1]: key for key in keys_of(queue)}
+    lines = _long_lines(queue)
+    if not queue.durations:
+        places = [Mark(i + 1, keys[ordered[i]], None) for i in _kept(len(ordered))]
+        return QueueOrder(len(ordered), 0.0, _sorted(places), lines)
+    newcomer = Waiting(NEWEST, NO_ONE, next(iter(queue.durations)))
+    extended = replace(queue, waiting=[*queue.waiting, newcomer])
+    found = simulate(extended, seed=seed)
+    marks = [
+        Mark(index + 1, keys[ordered[index]], _start(ordered[index], index + 1, found))
+        for index in _kept(len(ordered))
+    ]
+    place = launch_order(extended).index(NEWEST) + 1
+    marks.append(Mark(place, (False, NORMAL, 1, NEWEST), _start(NEWEST, place, found)))
+    gap_s = _middle([_gap(one) for one in found])
+    return QueueOrder(len(ordered), gap_s, _sorted(marks), lines)
+
+
+def _sorted(marks: list[Mark]) -> tuple[Mark, ...]:
+    return tuple(sorted(marks, key=lambda mark: mark.key))
 
 
 def _long_lines(queue: Queue) -> dict[int, list[tuple[int, int]]]:
@@ -147,17 +172,30 @@ def _long_lines(queue: Queue) -> dict[int, list[tuple[int, int]]]:
     return {owner: sorted(line)[::EACH] for owner, line in lines.items() if len(line) > LONG_LINE}
 
 
-def launch_order(queue: Queue) -> list[Key]:
-    """The keys of all that wait, as launching would take them if all places became free now."""
+def launch_order(queue: Queue) -> list[int]:
+    """The pks of all that wait, as launching would take them if all runs took equally long."""
+    lasts = max((run.elapsed_s for run in queue.running), default=0.0) + 1.0
+    kinds = {job.kind for job in queue.waiting} | {run.kind for run in queue.running}
+    ordered = launched_in_turn(
+        replace(queue, durations={kind: [lasts] for kind in kinds}), most=MOST_ORDERED
+    )
+    if len(ordered) < len(queue.waiting):
+        known = set(ordered)
+        ordered += [key[-1] for key in keys_of(queue) if key[-1] not in known]
+    return ordered
+
+
+def keys_of(queue: Queue) -> list[Key]:
+    """The keys of all that wait, sorted: the order if all places became free now."""
     turns: dict[int, int] = defaultdict(int)
     for run in queue.running:
         turns[run.owner] += 1
-    ordered = []
+    keys = []
     for job in sorted(queue.waiting, key=lambda job: job.age):
         turns[job.owner] += 1
         turn = turns[job.owner]
-        ordered.append((0 < queue.limit < turn, job.priority, turn, job.pk))
-    return sorted(ordered)
+        keys.append((0 < queue.limit < turn, job.priority, turn, job.pk))
+    return sorted(keys)
 
 
 def _start(pk: int, place: int, found: Sequence[Simulated]) -> Range:
@@ -198,11 +236,9 @@ def _middle(values: Sequence[float]) -> float:
 
 def _kept(count: int) -> list[int]:
     """Indexes of the jobs that are kept, the last one included."""
-    kept = list(range(min(count, EXACT)))
+    kept = set(range(min(count, EXACT))) | {count - 1}
     at = float(EXACT)
     while at < count:
-        kept.append(int(at))
+        kept.add(int(at))
         at *= FURTHER
-    if kept and kept[-1] != count - 1:
-        kept.append(count - 1)
-    return kept
+    return sorted(index for index in kept if 0 <= index < count)

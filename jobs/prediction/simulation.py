@@ -78,15 +78,26 @@ class Simulated:
 
 def simulate(queue: Queue, *, seed: int = 0) -> list[Simulated]:
     """Simulate the launches to come, several times."""
+    lines = _lines_of(queue)
+    chances = (random.Random(f"{seed} {number}") for number in range(TIMES))  # noqa: S311
+    return [_simulate(queue, lines, chance, MOST_LAUNCHES) for chance in chances]
+
+
+def launched_in_turn(queue: Queue, *, most: int) -> list[int]:
+    """The pks of the first `most` jobs in the order in which one simulation launches them."""
+    found = _simulate(queue, _lines_of(queue), random.Random(0), most)  # noqa: S311
+    return list(found.starts)
+
+
+def _lines_of(queue: Queue) -> dict[int, list[Waiting]]:
     lines: dict[int, list[Waiting]] = defaultdict(list)
     for job in sorted(queue.waiting, key=lambda job: job.age):
         lines[job.owner].append(job)
-    chances = (random.Random(f"{seed} {number}") for number in range(TIMES))  # noqa: S311
-    return [_simulate(queue, lines, chance) for chance in chances]
+    return lines
 
 
 def _simulate(
-    queue: Queue, lines: Mapping[int, Sequence[Waiting]], chance: random.Random
+    queue: Queue, lines: Mapping[int, Sequence[Waiting]], chance: random.Random, most: int
 ) -> Simulated:
     world = _World(queue, lines, chance)
     found = Simulated({})
@@ -94,7 +105,7 @@ def _simulate(
         for pk in world.launch():
             found.starts[pk] = found.reached_s = world.now
         found.launched = len(found.starts)
-        if not world.ends or found.launched >= min(len(queue.waiting), MOST_LAUNCHES):
+        if not world.ends or found.launched >= min(len(queue.waiting), most):
             return found
         world.end_one()
 
@@ -112,12 +123,12 @@ class _World:
         self._lines = lines
         self._taken: dict[int, int] = defaultdict(int)
         self._held: dict[int, int] = defaultdict(int)
-        self.ends: list[tuple[float, int]] = []
+        self.ends: list[tuple[float, int, int]] = []
+        self._number = 0  # of runs that end at the same time the older one is first
         for run in queue.running:
             self._held[run.owner] += 1
             left = _left(queue.durations[run.kind], run.elapsed_s, chance)
-            self.ends.append((left, run.owner))
-        heapq.heapify(self.ends)
+            self._will_end(left, run.owner)
         self._free = queue.capacity - len(self.ends)
         # The next job of each owner, by its turn. The turn changes with each launch and end of
         # its owner's: an entry that is out of date stays in the heap and is passed over.
@@ -134,7 +145,7 @@ class _World:
             if job is None or pk != job.pk or turn != self._held[owner] + 1:
                 continue
             takes_s = self._chance.choice(self._durations[job.kind])
-            heapq.heappush(self.ends, (self.now + takes_s, owner))
+            self._will_end(self.now + takes_s, owner)
             self._taken[owner] += 1
             self._held[owner] += 1
             self._free -= 1
@@ -144,10 +155,14 @@ class _World:
 
     def end_one(self) -> None:
         """Let time pass until the next run ends."""
-        self.now, owner = heapq.heappop(self.ends)
+        self.now, _, owner = heapq.heappop(self.ends)
         self._held[owner] -= 1
         self._free += 1
         self._line_up(owner)
+
+    def _will_end(self, at: float, owner: int) -> None:
+        self._number += 1
+        heapq.heappush(self.ends, (at, self._number, owner))
 
     def _next(self, owner: int) -> Waiting | None:
         line, taken = self._lines.get(owner, ()), self._taken[owner]

@@ -1,0 +1,107 @@
+"""Predicts in a simulated world as the worker does, without a database, for thousands of jobs."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict, deque
+
+from jobs.prediction import errors
+from jobs.prediction.durations import LATEST, durations_of, is_learnt
+from jobs.prediction.errors import Prediction, margins_of
+from jobs.prediction.forecasting import AT_ONCE_S, OPENED_AT_ONCE
+from jobs.prediction.queue_order import Key, QueueOrder, order_of
+from jobs.prediction.simulation import Queue, Running, Waiting
+
+from .world import Interval, SimulatedJob
+
+
+class InMemory:
+    """The observer of one engine's world."""
+
+    def __init__(self, *, capacity: int, limit: int, seed: int) -> None:
+        self._capacity, self._limit = capacity, limit
+        self._chance = random.Random(f"observer {seed}")  # noqa: S311
+        self._waiting: dict[int, SimulatedJob] = {}
+        self._running: dict[int, SimulatedJob] = {}
+        self._durations: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=LATEST))
+        self._errors: dict[str, list[errors.Errors]] = defaultdict(list)
+        self._open: dict[int, tuple[Prediction, float, SimulatedJob]] = {}
+        self._fresh: list[SimulatedJob] = []
+        self._order: QueueOrder | None = None
+        self._margins: dict[str, errors.Errors] = {}
+        self._made_s = 0.0
+
+    def submitted(self, job: SimulatedJob) -> None:
+        self._waiting[job.number] = job
+        self._fresh.append(job)
+
+    def launched(self, job: SimulatedJob) -> None:
+        self._running[job.number] = self._waiting.pop(job.number)
+
+    def ended(self, job: SimulatedJob) -> None:
+        del self._running[job.number]
+        self._durations[job.kind].append(job.ended_s - job.launched_s)
+
+    def tick(self, now_s: float) -> None:
+        queue = self._queue(now_s)
+        for number in [n for n in self._open if n not in self._waiting]:
+            prediction, made_s, job = self._open.pop(number)
+            known = self._errors[prediction.sort]
+            known.append(prediction.errors(job.launched_s - made_s))
+            del known[: -errors.LATEST]
+        kinds = [job.kind for job in (*queue.waiting, *queue.running)]
+        learns = is_learnt(kinds, self._durations)
+        if learns and self._order is not None:
+            waited = [
+                job
+                for job in self._fresh
+                if job.launched_s is None or job.launched_s - job.submitted_s > AT_ONCE_S
+            ]
+            for job in self._chance.sample(waited, min(OPENED_AT_ONCE, len(waited))):
+                self._remember(job, self._prediction(job), self._made_s)
+        self._fresh = []
+        self._order, self._made_s = order_of(queue, seed=int(now_s)), now_s
+        if learns:
+            jobs = list(self._waiting.values())
+            for job in self._chance.sample(jobs, min(OPENED_AT_ONCE, len(jobs))):
+                self._remember(job, self._prediction(job), now_s)
+        self._margins = margins_of(self._errors)
+
+    def ask(self, job: SimulatedJob, now_s: float) -> Interval:
+        prediction = self._prediction(job)
+        if prediction is None:
+            return None
+        margin = prediction.margin(self._margins)
+        if margin is None:
+            return None
+        low, high = prediction.interval(margin)
+        return self._made_s + low, self._made_s + high
+
+    def _queue(self, now_s: float) -> Queue:
+        waiting = [Waiting(job.number, job.owner, job.kind) for job in self._waiting.values()]
+        running = [
+            Running(job.owner, job.kind, now_s - job.launched_s) for job in self._running.values()
+        ]
+        kinds = {job.kind for job in waiting} | {run.kind for run in running} | {""}
+        known = {kind: list(seconds) for kind, seconds in self._durations.items()}
+        return Queue(self._capacity, self._limit, waiting, running, durations_of(kinds, known))
+
+    def _key(self, job: SimulatedJob) -> Key:
+        jobs = [*self._running.values(), *self._waiting.values()]
+        own = [other for other in jobs if other.owner == job.owner]
+        turn = max(1, sum(other.number <= job.number for other in own))
+        return (0 < self._limit < turn, 1, turn, job.number)
+
+    def _prediction(self, job: SimulatedJob) -> Prediction | None:
+        if self._order is None:
+            return None
+        found = self._order.find(self._key(job))
+        is_new = job.submitted_s > self._made_s
+        return found.start and Prediction(found.turn, found.start, self._order.gap_s, is_new)
+
+    def _remember(self, job: SimulatedJob, prediction: Prediction | None, made_s: float) -> None:
+        if prediction is None or job.number in self._open:
+            return
+        open_ones = Counter(each.sort for each, *_ in self._open.values())
+        if open_ones[prediction.sort] < errors.OPEN:
+            self._open[job.number] = (prediction, made_s, job)
