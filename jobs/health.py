@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 from django_q.models import OrmQ
 
 from hubsite.coordination.lock import Lock
@@ -34,8 +35,8 @@ def register() -> None:
     parts.offer(
         Service(
             XCUBE_GEN,
-            ready="Cubes can be generated.",
-            unable="Cubes cannot be generated just now.",
+            ready=_("Cubes can be generated."),
+            unable=_("Cubes cannot be generated just now."),
             switched_off=lambda: SUSPENDED if hub.cubegens_silent else None,
             end_work=suspending.end_running,
             on_resume=suspending.launch_waiting,

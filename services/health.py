@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+from django.utils.translation import gettext_noop as _
+
 from hubsite.health import parts
 from hubsite.health.heartbeat import heard
 from hubsite.health.parts import Finding, Part, Service
@@ -21,8 +23,8 @@ def register() -> None:
     parts.offer(
         Service(
             XCUBE_SERVER,
-            ready="Viewers can be opened.",
-            unable="Viewers cannot be opened just now.",
+            ready=_("Viewers can be opened."),
+            unable=_("Viewers cannot be opened just now."),
             end_work=partial(suspending.stop_all, Kind.XCUBE_SERVER),
             on_resume=suspending.start_waiting,
         )
@@ -30,8 +32,8 @@ def register() -> None:
     parts.offer(
         Service(
             CATE,
-            ready="Cate web APIs can be started.",
-            unable="Cate web APIs cannot be started just now.",
+            ready=_("Cate web APIs can be started."),
+            unable=_("Cate web APIs cannot be started just now."),
             switched_off=cate.why_not,
             end_work=partial(suspending.stop_all, Kind.CATE_WEBAPI),
             on_resume=suspending.start_waiting,
