@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.apps import apps
-from django.contrib.admin import AdminSite
-from django.db.models import Model
+from django.contrib.admin import AdminSite, ModelAdmin
+from django.db.models import Field, Model
 from django.forms.utils import pretty_name
 from django.utils.translation import gettext_lazy, override
 
@@ -28,10 +28,15 @@ def translate_names() -> None:
         meta.verbose_name, meta.verbose_name_plural = gettext_lazy(one), gettext_lazy(many)
         for field in meta.fields + meta.many_to_many:
             field.verbose_name = gettext_lazy(_english(field.verbose_name))
+            if isinstance(field.choices, list):
+                field.choices = [(value, gettext_lazy(it)) for value, it in _labels(field)]
 
 
 def translate_columns(site: AdminSite) -> None:
-    """Let the titles of the admin's columns, actions and fields translate, also Django's own."""
+    """Let the titles of the admin's columns, actions and fields translate, and help to search."""
+    for admin in _admins(site):
+        if admin.search_help_text:
+            admin.search_help_text = gettext_lazy(_english(admin.search_help_text))
     for shown in _functions(site):
         text = _english(getattr(shown, "short_description", None) or pretty_name(shown.__name__))
         shown.short_description = gettext_lazy(text)
@@ -46,11 +51,17 @@ def names(site: AdminSite) -> list[str]:
         if model not in site._registry and model not in inlines:
             continue  # it is nowhere shown
         found |= {_english(meta.verbose_name), _english(meta.verbose_name_plural)}
-        found |= {_english(it.verbose_name) for it in meta.fields + meta.many_to_many}
+        for field in meta.fields + meta.many_to_many:
+            found |= {_english(field.verbose_name), *(label for _value, label in _labels(field))}
     for shown in _functions(site):
         text = getattr(shown, "short_description", None) or pretty_name(shown.__name__)
         found.add(_english(text))
+    found |= {_english(admin.search_help_text or "") for admin in _admins(site)}
     return sorted(found - {""})
+
+
+def _admins(site: AdminSite) -> list[ModelAdmin]:
+    return [it for it in site._registry.values() if type(it).__module__.startswith(OURS)]
 
 
 def _functions(site: AdminSite) -> Iterator[Callable[..., Any]]:
@@ -71,6 +82,11 @@ def _functions(site: AdminSite) -> Iterator[Callable[..., Any]]:
 def _models() -> Iterator[type[Model]]:
     for app in OURS:
         yield from apps.get_app_config(app).get_models(include_auto_created=False)
+
+
+def _labels(field: Field) -> list[tuple[Any, str]]:
+    """The field's choices, in English."""
+    return [(value, _english(label)) for value, label in field.flatchoices or ()]
 
 
 def _english(name: object) -> str:
