@@ -13,4 +13,4 @@ class UncountedPaginator(Paginator):
 
     @cached_property
     def count(self) -> int:
-        return self.object_list.order_by()[: self.bound].count()
+        return self.object_list.order_by().values("pk")[: self.bound].count()

@@ -17,8 +17,8 @@ from tests.jobs.factories import make_job
 pytestmark = pytest.mark.django_db
 
 LIST = "/admin/jobs/job/"
-QUERIES_OF_LIST = 9
-"""Session, user, permissions; then how many (bounded), the page, saved filters, and the cursor."""
+QUERIES_OF_LIST = 10
+"""Session, user, permissions, engines; the count (bounded), the page, saved filters, the cursor."""
 
 
 @pytest.fixture
