@@ -22,6 +22,7 @@ def test_everything_is_exact_on_postgresql():
                 "tests/races/notices.py",
                 "tests/races/opening.py",
                 "tests/races/device.py",
+                "tests/hubsite/audit/test_recording.py",
                 "tests/accounts/units/test_ledger_races.py",
             ],
             cwd=CHECKOUT,
