@@ -29,6 +29,8 @@ ANY = "any"
 SMALLEST_SCALE_S = 1.0
 Errors = tuple[float, float]
 """How much too early and too late a job started, as logarithms of ratios; below 0: not at all."""
+MANY = 10
+"""Of an owner with so many jobs, this one is passed by jobs of others that are still to come."""
 AHEAD = (2.0, 8.0, 32.0, 128.0, 512.0)
 """Bounds of what counts as near: launches of the engine before the expected start."""
 
@@ -48,7 +50,7 @@ class Prediction:
     @property
     def sort(self) -> str:
         """What this prediction has in common with others that err alike."""
-        whose = "first" if self.turn == 1 else "later"
+        whose = "first" if self.turn == 1 else "later" if self.turn < MANY else "many"
         return f"{'new ' if self.is_new else ''}{whose} {self._ahead}"
 
     def margin(self, margins: Mapping[str, Errors]) -> Errors | None:

@@ -26,14 +26,14 @@ class InMemory:
         self._durations: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=LATEST))
         self._errors: dict[str, list[errors.Errors]] = defaultdict(list)
         self._open: dict[int, tuple[Prediction, float, SimulatedJob]] = {}
-        self._fresh: list[SimulatedJob] = []
+        self._fresh: list[tuple[SimulatedJob, Prediction | None]] = []
         self._order: QueueOrder | None = None
         self._margins: dict[str, errors.Errors] = {}
         self._made_s = 0.0
 
     def submitted(self, job: SimulatedJob) -> None:
         self._waiting[job.number] = job
-        self._fresh.append(job)
+        self._fresh.append((job, self._prediction(job)))
 
     def launched(self, job: SimulatedJob) -> None:
         self._running[job.number] = self._waiting.pop(job.number)
@@ -53,12 +53,13 @@ class InMemory:
         learns = is_learnt(kinds, self._durations)
         if learns and self._order is not None:
             waited = [
-                job
-                for job in self._fresh
+                (job, prediction)
+                for job, prediction in self._fresh
                 if job.launched_s is None or job.launched_s - job.submitted_s > AT_ONCE_S
             ]
-            for job in self._chance.sample(waited, min(OPENED_AT_ONCE, len(waited))):
-                self._remember(job, self._prediction(job), self._made_s)
+            some = self._chance.sample(waited, min(OPENED_AT_ONCE, len(waited)))
+            for job, prediction in some:
+                self._remember(job, prediction, self._made_s)
         self._fresh = []
         self._order, self._made_s = order_of(queue, seed=int(now_s)), now_s
         if learns:

@@ -21,7 +21,7 @@ def look_into(name: str, *, jobs: int, seed: int, looks_from: int) -> Seen:
 
 @pytest.mark.parametrize("name", WORKLOADS)
 def test_nine_of_ten_intervals_hold(name):
-    """`tests/benchmarks/test_starts.py` holds 10,000 jobs of each world to 90 ± 5 %."""
+    """`tests/benchmarks/test_starts.py` does the same with 10,000 jobs of each world."""
     seen = look_into(name, jobs=1_000, seed=1, looks_from=300)
     assert len(seen.answered) > 400
     assert 0.80 <= seen.coverage <= 0.985
