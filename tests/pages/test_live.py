@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -11,7 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from jobs import history
+from hubsite.engines.base import LogChunk
+from jobs import history, logs
 from jobs.models import Job, JobEvent, State
 from tests.accounts.factories import make_user
 from tests.jobs.factories import make_job
@@ -25,6 +27,10 @@ HIDE = """(isHidden) => {
   document.dispatchEvent(new Event("visibilitychange"));
 }"""
 """Chromium never hides a page that has no window: the page is told so as a browser tells it."""
+TO_THE_END = """() => {
+  const log = document.querySelector("ol.log");
+  return log.scrollHeight - log.scrollTop - log.clientHeight;
+}"""
 
 
 @pytest.fixture
@@ -136,13 +142,41 @@ def test_nothing_new_loads_nothing(page: Page, job: Job):
     assert all("/changes?after=" in url for url in requests)
 
 
-def test_the_title_tells_the_end(page: Page, job: Job):
+def test_title_and_icon_of_a_hidden_tab_tell_the_end(page: Page, job: Job):
     page.goto(reverse("cube", args=[job.job_id]))
-    expect(page).to_have_title("sea.zarr: running · xcube-hub")
+    icon = page.locator("link[rel=icon]")
+    expect(page).to_have_title("20 % sea.zarr: running · xcube-hub")
+    expect(icon).to_have_attribute("href", re.compile("favicon-busy.svg$"))
+    page.evaluate(HIDE, True)
+    requests = asked(page)
     change(job, state=State.FAILED, is_live=False, message="It took too long.")
+    page.clock.run_for(50_000)
+    assert requests == []  # a job that has not ended is asked for once in a minute
+    page.clock.run_for(15_000)
+    expect(page).to_have_title("✗ sea.zarr: failed · xcube-hub", timeout=PATIENCE_MS)
+    expect(icon).to_have_attribute("href", re.compile("favicon-failed.svg$"))
+    del requests[:]
+    page.clock.run_for(300_000)
+    page.wait_for_timeout(200)
+    assert len(requests) <= 1  # after the end nothing is asked: at most what was on its way
+
+
+def test_a_log_follows_the_run_and_leaves_what_someone_types(page: Page, job: Job):
+    logs.append(job.pk, [LogChunk(0, [f"line {number}" for number in range(1, 601)])])
+    path = reverse("cube", args=[job.job_id])
+    page.goto(path)
+    assert page.evaluate(TO_THE_END) < 5
+    page.locator("#log-q").type("some")
+    logs.append(job.pk, [LogChunk(600, ["<b>the next</b>"])])
+    change(job, progress=progress(0.4))
     page.clock.run_for(3500)
-    expect(page).to_have_title("sea.zarr: failed · xcube-hub", timeout=PATIENCE_MS)
-    expect(page.get_by_text("It took too long.")).to_be_visible()
+    expect(page.locator("#L601")).to_contain_text("<b>the next</b>", timeout=PATIENCE_MS)
+    assert page.evaluate(TO_THE_END) < 5
+    expect(page.locator("#log-q")).to_be_focused()
+    expect(page.locator("#log-q")).to_have_value("some")
+    page.goto(f"{path}#L20")  # not among the last lines
+    page.wait_for_url(f"**{path}?line=20#L20", timeout=PATIENCE_MS)
+    expect(page.locator("#L20")).to_be_in_viewport(timeout=PATIENCE_MS)
 
 
 def test_who_was_signed_out_elsewhere_is_led_to_sign_in(page: Page, job: Job):
