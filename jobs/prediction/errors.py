@@ -10,6 +10,7 @@ long as the coming hours are like the last ones, however simple the simulation i
 from __future__ import annotations
 
 import math
+from bisect import insort
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,11 @@ LATEST = 200
 OPEN = 10
 """Predictions of one sort that wait for their error at the same time. With more, the latest errors
 would all be of the same hour, and say nothing of the next."""
+STEP = 0.02
+"""By how much an error beyond the interval changes the level."""
+AIM = 0.04
+"""The share of errors to be exceeded, early and late each: less than a twentieth, since the errors
+of the jobs that still wait are not known yet, and these are the largest."""
 OF_EACH = 50
 ANY = "any"
 SMALLEST_SCALE_S = 1.0
@@ -105,7 +111,25 @@ def _margin(errors: Sequence[Errors]) -> Errors:
 
 
 def _quantile(values: Sequence[float]) -> float:
-    """The value that 95 % of further ones do not exceed, corrected for their small number."""
-    count = len(values)
-    outside = math.floor((1 - CONFIDENCE) / 2 * (count + 1))
-    return sorted(values)[count - max(1, outside)]
+    """The value that 95 % of further ones do not exceed.
+
+    Errors of one hour are alike, so a plain quantile is exceeded too often. Therefore the errors
+    are gone through once more in their order: each that exceeds the quantile of those before it
+    raises the level, each other one lowers it a little (adaptive conformal inference, Gibbs and
+    Candès 2021). The last OPEN ones before it were not known when its prediction was made.
+    """
+    outside = AIM
+    known: list[float] = []
+    for number, value in enumerate(values):
+        if number >= OPEN:
+            insort(known, values[number - OPEN])
+        if len(known) >= FEWEST:
+            outside += STEP * (AIM - (value > _at(known, outside)))
+            outside = min(max(outside, 0.0), 3 * AIM)
+    return _at(sorted(values), outside)
+
+
+def _at(ascending: Sequence[float], outside: float) -> float:
+    """The value that a share of `outside` exceeds, corrected for their small number."""
+    count = len(ascending)
+    return ascending[count - max(1, math.floor(outside * (count + 1)))]
