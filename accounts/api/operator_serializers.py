@@ -37,7 +37,7 @@ class OperatorUserSerializer(serializers.ModelSerializer):
         return sorted(group.name for group in user.groups.all())
 
 
-class UnitsSerializer(serializers.Serializer):
+class OperatorUnitsSerializer(serializers.Serializer):
     total = serializers.IntegerField()
     reserved = serializers.IntegerField()
     available = serializers.IntegerField()
@@ -47,7 +47,7 @@ class OperatorUserDetailSerializer(OperatorUserSerializer):
     """A user with what they have and may do."""
 
     permissions = serializers.ListField(child=serializers.CharField())
-    units = UnitsSerializer()
+    units = OperatorUnitsSerializer()
 
     class Meta(OperatorUserSerializer.Meta):
         fields = [*OperatorUserSerializer.Meta.fields, "permissions", "units"]
@@ -78,7 +78,7 @@ class UnitsChangedSerializer(serializers.Serializer):
     units = serializers.IntegerField()
     reason = serializers.CharField()
     created_at = serializers.DateTimeField()
-    balance = UnitsSerializer()
+    balance = OperatorUnitsSerializer()
 
 
 class AuditEntrySerializer(serializers.ModelSerializer):

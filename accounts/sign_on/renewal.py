@@ -1,9 +1,10 @@
 """Renew browser sessions: the provider confirms each session from time to time.
 
 When a page is opened, the browser is sent to the provider, which sends it back at once, or says
-that the person is no longer signed in. Programs in the browser that only call the API stay
-unconfirmed for one more interval; then their session ends. While the provider is unreachable,
-no one is signed out before the session's own end.
+that the person is no longer signed in. What a page fetches meanwhile stays unconfirmed for one
+more interval; then it is answered as to a stranger until a page confirms the session, which the
+pages of this hub do by loading themselves again. While the provider is unreachable, no one is
+signed out before the session's own end.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.contrib.auth import logout
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
@@ -72,7 +74,7 @@ def _is_by_token(request: HttpRequest) -> bool:
 
 
 def _confirm(request: HttpRequest) -> HttpResponse | None:
-    """End the session, or send the browser to its provider, if it is due."""
+    """End the session, suspend it, or send the browser to its provider, if it is due."""
     session, now = request.session, time.time()
     if SIGNED_IN_AT not in session or _is_sign_on(request):
         return None
@@ -98,7 +100,7 @@ def _confirm(request: HttpRequest) -> HttpResponse | None:
     its = publisher(provider)
     its.current()
     if overdue_s >= hub.session_renewal_s and not its.is_down:
-        logout(request)
+        request.user = AnonymousUser()  # the session stays, for the next page to confirm it
     return None
 
 

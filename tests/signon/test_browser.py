@@ -138,7 +138,7 @@ def test_while_the_provider_is_away_a_page_says_so_and_sessions_go_on(
 ):
     hub(provider_of(edc), XCUBE_HUB_SESSION_RENEWAL_S=1)
     ann = make_person(edc)
-    sign_in(page, ann, at="EDC")
+    sign_in(page, ann, at="EDC", start="/login/?next=/")  # a page that fetches nothing meanwhile
     time.sleep(1.2)
     documents.forget_all()  # as in a process that has just begun
     with server.hanging():
@@ -200,7 +200,7 @@ def test_an_operator_links_an_account_that_waits(hub, edc, make_person, page, cl
     assert changed.status_code == 302, changed.content
     page.get_by_role("link", name="Try again").click()
     page.get_by_role("link", name="Continue with EDC").click()
-    page.wait_for_url(f"{live_server.url}/")
+    page.wait_for_url(f"{live_server.url}/overview/")
     assert who_is_signed_in(page) == "known@example.org"
 
 

@@ -266,6 +266,21 @@ def test_calls_of_the_api_go_unconfirmed_for_one_interval_more(hub, client):
     assert client.get("/api/v2/users/me").status_code == 401
 
 
+@pytest.mark.parametrize("mode", ["cors", "same-origin", "no-cors"])
+def test_what_a_page_fetches_does_not_end_a_session_that_the_next_page_confirms(hub, client, mode):
+    """A page that moves by itself may be open for hours; on 401 it loads itself again."""
+    metadata = {"authorization_endpoint": f"{EDC.issuer}/auth"}
+    documents.publisher(EDC).keep(metadata, {}, time.time())
+    hub(EDC, XCUBE_HUB_SESSION_RENEWAL_S=100)
+    session_by(client, EDC, overdue_s=200)
+    for _ in range(3):
+        answer = client.get("/changes", {"of": "cubes"}, headers={"Sec-Fetch-Mode": mode})
+        assert answer.status_code == 401
+    page = client.get("/overview/", headers={"Sec-Fetch-Mode": "navigate"})
+    assert page.status_code == 302 and page.url.startswith(f"{EDC.issuer}/auth?")
+    assert "prompt=none" in page.url
+
+
 def test_a_session_by_a_provider_that_was_taken_out_ends(hub, client):
     hub(EDC)
     session_by(client, BC, overdue_s=1)
