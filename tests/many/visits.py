@@ -76,6 +76,10 @@ class Visitors:
         else:
             answer = browser.get(visit.path, headers=headers)
         content = next(iter(answer), b"") if answer.streaming else answer.content
+        if answer.streaming:
+            # The test client's generator. Left to the garbage collector it may end while a context
+            # variable is set, which crashes Python 3.11.
+            answer._iterator.close()
         answer.shown = content.decode(errors="replace")
         return answer
 

@@ -128,8 +128,8 @@ def test_every_page_leads_to_pages_below_the_path(proxy, operator):
         found: set[str] = set()
         for url in todo:
             status, end, text = operator.open(url)
-            assert status in (200, 404, 405), (url, status)
-            assert status == 200 or "logout" in url or "revoke" in url, url
+            # Forms are followed too: what takes POST only is the hub's all the same.
+            assert status in (200, 405) or (status == 404 and "revoke" in url), (url, status)
             seen.add(url)
             found |= {
                 urllib.parse.urljoin(end, link).partition("#")[0] for link in Links(text).found
