@@ -41,7 +41,8 @@ def test_a_cube_on_the_hubs_machine(ask, cube, stores, django_assert_num_queries
     assert told["description"] == MADE["description"]
     assert [each["id"] for each in told["open"]] == ["download", "xcube", "xarray", "zarr"]
     assert str(stores) not in json.dumps(told), "no path of the machine is told"
-    with django_assert_num_queries(7):  # three for token and user; job, later job, record, pictures
+    # Six make and check a token; job, later job, record, pictures.
+    with django_assert_num_queries(10):
         result(ask, cube.job)
 
 
