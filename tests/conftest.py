@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import connection
 from whitenoise.middleware import WhiteNoiseMiddleware
 
+from accounts.tokens import last_use
 from hubsite import switches
 from hubsite.audit.changing import changing
 from hubsite.engines import draining
@@ -62,6 +63,12 @@ def tests_may_empty_the_audit() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(operations, "execute_sql_flush", execute_sql_flush)
         yield
+
+
+@pytest.fixture(autouse=True)
+def last_uses_are_not_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once a minute some request writes which tokens were used: no test's, unless it says so."""
+    monkeypatch.setattr(last_use, "_written_at", float("inf"))
 
 
 @pytest.fixture(autouse=True, scope="session")
