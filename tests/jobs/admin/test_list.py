@@ -9,6 +9,7 @@ from django.test import Client
 
 from accounts.admin.paging import UncountedPaginator
 from hubsite.health import heartbeat
+from jobs.admin import job_admin
 from jobs.models import Job, Priority, Rerun, State
 from tests.accounts.factories import make_user
 from tests.jobs.conftest import queued_tasks
@@ -70,6 +71,14 @@ def test_a_row_shows_owner_state_cost_and_output(operator, owner):
     assert "Needed more memory" in text
     assert "42" in text
     assert f"@cubes/{job.output_data_id}" in text
+
+
+def test_a_part_of_a_name_is_looked_for_in_the_newest_jobs_only(operator, owner, monkeypatch):
+    monkeypatch.setattr(job_admin, "SEARCHED", 2)
+    jobs = [make_job(owner, output_data_id=f"north{number}.zarr") for number in range(3)]
+    text = operator.get(LIST, {"q": "north"}).content.decode()
+    assert [job.job_id in text for job in jobs] == [False, True, True]
+    assert jobs[0].job_id in operator.get(LIST, {"q": jobs[0].job_id}).content.decode()
 
 
 @pytest.mark.parametrize("by", ["job_id", "short_id", "email", "user_id", "output"])
