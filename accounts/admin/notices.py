@@ -31,6 +31,7 @@ class KindFilter(admin.SimpleListFilter):
 class NoticeAdmin(ReadOnlyAdmin):
     """What users were told."""
 
+    sortable_by = ()  # no index has another order, and there are millions of rows
     list_display = ["created_at", "user", "kind", "title", "read_at"]
     list_filter = [KindFilter, ("read_at", admin.EmptyFieldListFilter)]
     list_select_related = ["user"]
