@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 
 from django.db.models import QuerySet
 
-from hubsite.spreadsheet import cell
+from hubsite.spreadsheet import csv_lines
 
 from .models import Job
 
@@ -29,17 +28,7 @@ COLUMNS = (
 )
 
 
-class _Line:
-    """What csv's writer writes to: it gives the line back."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
 def lines(jobs: QuerySet[Job]) -> Iterator[str]:
     """CSV (RFC 4180) of at most MOST_ROWS jobs, a line at a time; times in UTC."""
-    writer = csv.writer(_Line())
-    yield writer.writerow([name.replace("owner__email", "owner") for name in COLUMNS])
-    for row in jobs.values_list(*COLUMNS)[:MOST_ROWS].iterator(chunk_size=2000):
-        texts = (value.isoformat() if hasattr(value, "isoformat") else value for value in row)
-        yield writer.writerow([cell(text) for text in texts])
+    titles = [name.replace("owner__email", "owner") for name in COLUMNS]
+    return csv_lines(titles, jobs.values_list(*COLUMNS)[:MOST_ROWS].iterator(chunk_size=2000))

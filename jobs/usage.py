@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from datetime import MAXYEAR, UTC, date, datetime
@@ -13,7 +11,7 @@ from django.db.models.functions import Coalesce, TruncMonth
 
 from accounts.models import LedgerEntry
 from accounts.units import ledger
-from hubsite.spreadsheet import cell
+from hubsite.spreadsheet import csv_lines
 
 from .models import FINAL_STATES, Job, State
 
@@ -90,12 +88,8 @@ def as_documents(rows: Iterable[Usage]) -> list[dict[str, object]]:
 
 def as_csv(rows: Iterable[Usage]) -> str:
     """CSV (RFC 4180) in which no cell is a formula, because users choose their e-mails."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow([field.name for field in fields(Usage)])
-    for row in rows:
-        writer.writerow([cell(value) for value in asdict(row).values()])
-    return out.getvalue()
+    titles = [field.name for field in fields(Usage)]
+    return "".join(csv_lines(titles, (asdict(row).values() for row in rows)))
 
 
 def month(text: str) -> date:

@@ -28,19 +28,7 @@ PARAMETERS = tuple(searching.Search.__dataclass_fields__)
 class AuditAdmin(ReadOnlyAdmin):
     """The list is a page of its own, because Django's counts and pages by offset."""
 
-    fields = readonly_fields = [
-        "at",
-        "actor_name",
-        "acted_for_name",
-        "via",
-        "action",
-        "kind",
-        "object_id",
-        "label",
-        "detail",
-        "request_id",
-        "address",
-    ]
+    fields = readonly_fields = list(export.COLUMNS)
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(self.export)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 
 from django.db.models import QuerySet
 
-from hubsite.spreadsheet import cell
+from hubsite.spreadsheet import csv_lines
 
 from ..models import LedgerEntry
 
@@ -23,16 +22,6 @@ COLUMNS = {
 }
 
 
-class _Line:
-    """What csv's writer writes to: it gives the line back."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
 def lines(entries: QuerySet[LedgerEntry]) -> Iterator[str]:
     """CSV (RFC 4180); times in UTC. No cell is a formula, because reasons are typed by people."""
-    writer = csv.writer(_Line())
-    yield writer.writerow(COLUMNS)
-    for at, *rest in entries.values_list(*COLUMNS.values()).iterator(chunk_size=2000):
-        yield writer.writerow([at.isoformat(), *(cell(value) for value in rest)])
+    return csv_lines(COLUMNS, entries.values_list(*COLUMNS.values()).iterator(chunk_size=2000))

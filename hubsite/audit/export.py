@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 
 from django.db.models import QuerySet
 
-from hubsite.spreadsheet import cell
+from hubsite.spreadsheet import csv_lines
 
 from .entry import AuditEntry
 
@@ -27,16 +26,7 @@ COLUMNS = (
 )
 
 
-class _Line:
-    """What csv's writer writes to: it gives the line back."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
 def lines(entries: QuerySet[AuditEntry]) -> Iterator[str]:
     """CSV (RFC 4180) of the newest MOST_ROWS entries, a line at a time; times in UTC."""
-    writer = csv.writer(_Line())
-    yield writer.writerow(COLUMNS)
-    for row in entries.values_list(*COLUMNS)[:MOST_ROWS].iterator(chunk_size=2000):
-        yield writer.writerow([cell(row[0].isoformat()), *map(cell, row[1:])])
+    rows = entries.values_list(*COLUMNS)[:MOST_ROWS]
+    return csv_lines(COLUMNS, rows.iterator(chunk_size=2000))
