@@ -19,6 +19,7 @@ LEEWAY = 1.5
 """So many times as long as `PART` of the jobs like it took is long; nothing below LEAST is."""
 LEAST = timedelta(minutes=5)
 MOST = 1_000
+"""Running jobs that are looked at, those submitted first."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from hubsite import switches
 from hubsite.compiled_queries import CompiledQuery
-from hubsite.engines import draining, find_engine
+from hubsite.engines import draining, find_engine, run_places
 from jobs.settings import hub
 
 from .launching import COOL_DOWN
@@ -127,7 +127,7 @@ class _Engine:
             is_engine_known=self._engine is not None,
             is_engine_drained=self._is_drained,
             is_engine_away=self._engine is not None and self._is_away,
-            capacity=self._engine.runs.capacity if self._engine is not None else 0,
+            capacity=run_places(self._engine),
             placed=len(self._runs),
             own_placed=self._held[self._owner_id],
             own_before=own_before,
@@ -149,7 +149,7 @@ class _Engine:
             Running(owner, "", (now - (since or now)).total_seconds())
             for owner, since in self._runs
         ]
-        capacity = self._engine.runs.capacity if self._engine is not None else 0
+        capacity = run_places(self._engine)
         queue = Queue(capacity, hub.running_per_user, waiting, running, {})
         return launch_order(queue).index(pk) + 1
 

@@ -108,7 +108,7 @@ def withdraw_link(key: str, by: User) -> Revoked | None:
 
 
 def find_browsers(words: Sequence[str]) -> list[Found]:
-    """Cookies of signed-in browsers. The key that revokes one is a hash of it."""
+    """Session cookies of browsers. The form that revokes one names it by a hash."""
     keys = [word for word in words if len(word) == 32]
     rows = Session.objects.filter(session_key__in=keys, expire_date__gt=timezone.now())
     return [it for row in rows if (it := _of_browser(row))]

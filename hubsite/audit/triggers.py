@@ -1,6 +1,7 @@
 """The triggers by which the database refuses to change or delete entries of the audit.
 
-A migration that makes the table anew (on SQLite each change of a column does) calls `make` again.
+On SQLite, Django changes a column by copying the table into a new one, which has no triggers. So a
+migration that changes a column of the audit must call `make` again.
 """
 
 from __future__ import annotations

@@ -42,6 +42,11 @@ def find_engine(name: str) -> Engine | None:
         return None
 
 
+def run_places(engine: Engine | None) -> int:
+    """How many runs may be in the engine at once; 0 if this version does not know it."""
+    return engine.runs.capacity if engine is not None else 0
+
+
 @cache
 def _warn_once(name: str, why: str) -> None:
     logger.warning("jobs of the engine %r wait: %s", name, why)

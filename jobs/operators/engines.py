@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db.models import Count, Q
 
-from hubsite.engines import NAMES, draining, find_engine
+from hubsite.engines import NAMES, draining, find_engine, run_places
 from hubsite.health.heartbeat import heard
 from jobs.settings import hub
 
@@ -77,7 +77,7 @@ def _status(name: str, drain: draining.Drain | None) -> EngineStatus:
         answers=told.is_alive and not told.problem if told.was_ever else None,
         problem=problem,
         since=told.since,
-        places=engine.runs.capacity if engine is not None else 0,
+        places=run_places(engine),
         drain=drain,
         **counts,
     )

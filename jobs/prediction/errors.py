@@ -2,9 +2,10 @@
 
 The error of a prediction is a ratio: the time that a job really waited to the time that was
 expected. Errors are kept by what makes predictions differ: whether the owner has other jobs
-first, and how far ahead the start is. The interval reaches from the 5 % to the 95 % quantile of
-the latest errors of the same sort (split conformal prediction), so it holds for 90 % of jobs as
-long as the coming hours are like the last ones, however simple the simulation is.
+first, and how far ahead the start is. The interval is as wide as quantiles of the latest errors of
+the same sort say (conformal prediction), and the level of the quantiles follows the errors that
+were larger (see `_quantile`). So it holds for about 90 % of jobs as long as the coming hours are
+like the last ones, however simple the simulation is.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from hubsite.engines import find_engine
+from hubsite.engines import find_engine, run_places
 from jobs.settings import hub
 
 from ..models import Job, State
@@ -89,7 +89,7 @@ def queue_of(engine: str, now: datetime) -> Queue:
     ]
     kinds = {job.kind for job in waiting} | {run.kind for run in running} | {""}
     return Queue(
-        capacity=found.runs.capacity if found is not None else 0,
+        capacity=run_places(found),
         limit=hub.running_per_user,
         waiting=waiting,
         running=running,

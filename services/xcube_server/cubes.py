@@ -55,7 +55,7 @@ def open_cube(user: Any, job: Job) -> tuple[ServiceInstance, str]:
 
 
 def datasets_of(user: Any, jobs: Iterable[Job]) -> list[dict[str, Any]]:
-    """The entries of Datasets for the cubes of these jobs.
+    """What the list `Datasets` of a server's configuration says of these jobs' cubes.
 
     Raises Refused if one of them is not there or cannot be read.
     """

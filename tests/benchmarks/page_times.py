@@ -50,7 +50,7 @@ def start() -> None:
 
 
 def make_people() -> tuple[World, list[Visit]]:
-    """Those who ask, what is theirs, and what they ask for."""
+    """Make users with data of each kind; returns them, and the pages that they ask for."""
     from django.core.management import call_command
 
     from tests.accounts.factories import make_user
