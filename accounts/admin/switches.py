@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from hubsite import switches
@@ -17,6 +17,7 @@ from hubsite.health import parts
 from hubsite.refusals import Refused
 from hubsite.switches import Switch, SwitchEvent
 
+from .actors import NamedActor
 from .base import OperatorAdmin, ReadOnlyAdmin, operates
 
 
@@ -46,18 +47,24 @@ class SwitchForm(forms.ModelForm):
 
 
 @admin.register(Switch)
-class SwitchAdmin(OperatorAdmin):
+class SwitchAdmin(NamedActor, OperatorAdmin):
     """One row for each service of the hub; change it to suspend or resume the service."""
 
     form = SwitchForm
-    list_display = ["service", "status", "message", "since", "actor"]
-    readonly_fields = ["service", "since", "actor"]
-    fields = ["service", "is_suspended", "message", "end_work", "since", "actor"]
+    list_display = ["service", "status", "message", "since", "who"]
+    readonly_fields = ["service", "since", "who"]
+    fields = ["service", "is_suspended", "message", "end_work", "since", "who"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Switch]:
         missing = [Switch(service=name) for name in parts.offered()]
         Switch.objects.bulk_create(missing, ignore_conflicts=True)
         return super().get_queryset(request).filter(service__in=list(parts.offered()))
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        # Each process keeps what it read for two seconds; here the change just made is looked for.
+        switches.forget()
+        parts.forget()
+        return super().changelist_view(request, extra_context)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -86,8 +93,8 @@ class SwitchAdmin(OperatorAdmin):
 
 
 @admin.register(SwitchEvent)
-class SwitchEventAdmin(ReadOnlyAdmin):
+class SwitchEventAdmin(NamedActor, ReadOnlyAdmin):
     """Who suspended and resumed which service, and when."""
 
-    list_display = ["at", "service", "is_suspended", "message", "ended", "actor"]
+    list_display = ["at", "service", "is_suspended", "message", "ended", "who"]
     list_filter = ["service"]

@@ -124,6 +124,7 @@ NAMES = (
     _("View and stop"),
     _("Wake"),
     _("Was not ready in time"),
+    _("Who"),
     _("Who has it"),
     _("Withdraw"),
     _("Worker"),

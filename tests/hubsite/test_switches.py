@@ -162,6 +162,11 @@ class TestCommand:
             service("suspend", "cube_gen", "--message", UNTIL)
 
 
+def row_of(answer, service):
+    (row,) = [row for row in answer.content.decode().split("<tr>") if f">{service}</a>" in row]
+    return row
+
+
 class TestAdmin:
     @pytest.fixture
     def operator(self, client):
@@ -182,6 +187,19 @@ class TestAdmin:
         assert Switch.objects.get(pk="xcube_gen").actor == operator.username
         self.change(client, message=UNTIL)
         assert switches.suspension("xcube_gen") is None
+
+    def test_the_list_shows_what_another_process_changed(self, client, operator):
+        """It does not keep what it read for two seconds, as other pages do; and names the actor."""
+        url = reverse("admin:hubsite_switch_changelist")
+        assert "Suspended" not in row_of(client.get(url), "xcube_gen")
+        for is_suspended in (True, False):
+            Switch.objects.filter(pk="xcube_gen").update(
+                is_suspended=is_suspended, message=UNTIL, actor=operator.username
+            )
+            row = row_of(client.get(url), "xcube_gen")
+            assert ("Suspended" in row) == is_suspended
+            assert operator.email in row and operator.username not in row
+        assert operator.email in self.change(client, message="").content.decode()
 
     @pytest.mark.parametrize("message", ["", "x" * 501, "Back\u202esoon"])
     def test_a_message_is_needed(self, client, operator, message):

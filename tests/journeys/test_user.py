@@ -34,7 +34,7 @@ def test_from_the_sign_on_to_a_shared_cube(hub, visitor):
     page = ann.page
     # She finds a dataset, draws an area, and sees the price change.
     ann.start_counting("/")
-    ann.click(role="link", name="New cube")
+    ann.follow(name="New cube")
     page.get_by_label("Store", exact=True).select_option("@demo")
     page.get_by_label("Dataset").fill("demo.zarr")
     page.get_by_label("Dataset").press("Tab")
@@ -73,7 +73,7 @@ def test_from_the_sign_on_to_a_shared_cube(hub, visitor):
     assert bob.context.request.get(cube).status == 404  # the page of its owner
     # She runs it again with a change, and both pages say so.
     page.goto(cube)
-    ann.click(role="link", name="Run again with changes")
+    ann.follow(name="Run again with changes")
     page.get_by_role("checkbox", name="chl").uncheck()
     page.get_by_role("checkbox", name="sst").check()
     expect(page.get_by_text("What differs from the earlier request")).to_be_visible()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from re import Pattern
+
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Response
 
 from tests.benchmarks.hub import Hub
@@ -33,13 +35,22 @@ class Visitor:
         self.page.locator("#kc-login").click()
         self.page.wait_for_url(f"{self.hub.url}/**")
 
-    def click(self, *, role: str, name: str, within: Locator | None = None) -> None:
+    def click(self, *, role: str, name: str | Pattern[str]) -> None:
         """Click the first thing of this role and name, and count it."""
-        self.click_on((within or self.page).get_by_role(role, name=name).first)  # type: ignore[arg-type]
+        self.click_on(self.page.get_by_role(role, name=name).first)  # type: ignore[arg-type]
 
     def click_on(self, what: Locator) -> None:
         what.click()
         self.clicks += 1
+
+    def follow(self, *, role: str = "link", name: str | Pattern[str]) -> None:
+        """Click what leads to another page, and wait for that page.
+
+        A click alone returns before the hub has answered: what a form asks for is done only when
+        its next page is there.
+        """
+        with self.page.expect_navigation():
+            self.click(role=role, name=name)
 
     def start_counting(self, path: str) -> None:
         """Open a page from which clicks are counted."""
