@@ -22,6 +22,7 @@ from hubsite.audit.changing import changing
 from hubsite.engines import draining
 from hubsite.engines.local import paths
 from hubsite.engines.local.connection import SocketUnavailable, call
+from tests.migrated import copy_database
 from tests.patience import PATIENCE_S
 from tests.servers.missing import missing
 from tests.servers.xcube_forks import XcubeForks
@@ -48,6 +49,19 @@ def read_switches(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     monkeypatch.setattr(switches, "_kept", (float("inf"), {}))
     monkeypatch.setattr(draining, "_kept", (float("inf"), {}))
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """The file is in this run's data folder, which goes with it."""
+    return settings.IS_SQLITE
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Begin with the migrations applied."""
+    if settings.IS_SQLITE:
+        copy_database(Path(settings.DATABASES["default"]["TEST"]["NAME"]))
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests import migrated
 from tests.environment import STORES
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -115,6 +116,7 @@ class Hub(Server):
         (folder / "source").mkdir(parents=True)
         shutil.copytree(demo_cube, folder / "source" / demo_cube.name)
         (folder / "stores.yaml").write_text(STORES)
+        migrated.copy_database(folder / migrated.NAME)
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN)},
             "XCUBE_HUB_DATA_DIR": str(folder),

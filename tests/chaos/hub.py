@@ -16,6 +16,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from tests import migrated
 from tests.servers.ports import free_port
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
@@ -64,7 +65,7 @@ class Hub:
         }
 
     def __enter__(self) -> Hub:
-        self.manage("migrate", "--verbosity", "0")
+        migrated.copy_database(self.folder / migrated.NAME)
         for part in PARTS:
             self._start(part)
         self._keeper.start()

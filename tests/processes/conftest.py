@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import migrated
 from tests.benchmarks.hub import Hub
 
 from .hubprocess import HubProcess
@@ -12,11 +13,18 @@ from .hubprocess import HubProcess
 
 @pytest.fixture(scope="module")
 def start_hub(tmp_path_factory) -> Iterator[Callable[..., HubProcess]]:
-    """Starts hubs, each in a new data folder if none is given, and removes them at the end."""
+    """Starts hubs, each in a new data folder if none is given, and removes them at the end.
+
+    `is_first`: the folder has no database yet.
+    """
     hubs: list[HubProcess] = []
 
-    def start(*arguments: str, data_dir=None, **environment: str) -> HubProcess:
+    def start(
+        *arguments: str, data_dir: Path | None = None, is_first: bool = False, **environment: str
+    ) -> HubProcess:
         data_dir = data_dir or tmp_path_factory.mktemp("hub")
+        if not is_first and "DATABASE_URL" not in environment:
+            migrated.copy_database(data_dir / migrated.NAME)
         hubs.append(HubProcess(data_dir, *arguments, **environment))
         return hubs[-1]
 
@@ -44,7 +52,7 @@ def whole_hub(tmp_path_factory, xcube_python, demo_cube) -> Iterator[Hub]:
 
 @pytest.fixture(scope="module")
 def hub(start_hub) -> HubProcess:
-    """A hub without a runner, ready."""
-    hub = start_hub("--without", "runner", "--port", "0")
+    """A hub without a runner, begun without a database, ready."""
+    hub = start_hub("--without", "runner", "--port", "0", is_first=True)
     hub.wait_for("is ready: ")
     return hub
