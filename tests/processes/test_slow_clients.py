@@ -184,3 +184,29 @@ def test_what_is_dropped_is_bounded(server):
 def test_a_head_that_is_too_large_is_answered_431(server):
     with server.connect(b"GET / HTTP/1.1\r\n" + b"X-A: b\r\n" * 40_000) as client:
         assert client.recv(65536).startswith(b"HTTP/1.1 431 ")
+
+
+WRONG = {
+    b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n": 414,
+    b"GET / HTTP/1.1\r\nX: " + b"a" * 20_000 + b"\r\n\r\n": 431,
+    b"GET / HTTP/1.1\r\n" + b"".join(b"X%d: a\r\n" % n for n in range(101)) + b"\r\n": 431,
+    head("POST", TOKEN, Expect="a banana", Content_Length=2) + b"{}": 417,
+    head("POST", TOKEN, Transfer_Encoding="xchunked", Content_Length=2) + b"{}": 501,
+    head("POST", TOKEN, Transfer_Encoding="chunked", Content_Length=4) + b"0\r\n\r\n": 400,
+    head("POST", TOKEN, Content_Length="+2") + b"{}": 400,
+    head("GET", "/", X="a\0b"): 400,
+    head("GET", "/", X="a\r\n folded"): 400,
+    b"GET /\r\n\r\n": 400,
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n": 400,
+}
+
+
+def test_what_is_no_http_is_answered_in_the_one_shape_of_errors(server):
+    answers = {}
+    for data in WRONG:
+        with server.connect(data) as client:
+            answers[data] = read_all(client)
+    for data, answer in answers.items():
+        line, _, body = answer.partition(b"\r\n\r\n")
+        assert line.startswith(b"HTTP/1.1 %d " % WRONG[data]), (data[:40], answer)
+        assert json.loads(body)["status"] == WRONG[data]

@@ -12,6 +12,7 @@ everything else: parser, WSGI, start, stop, restarts.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import selectors
 import socket
@@ -23,7 +24,7 @@ from typing import Any
 from gunicorn.workers.gthread import ThreadWorker
 
 from ...api.limits import most_body_bytes
-from .answers import HEAD_TOO_LARGE, TOO_BUSY, TOO_SLOW
+from .answers import FAULT, HEAD_TOO_LARGE, TOO_BUSY, TOO_SLOW, answer_to
 from .connection import GRACE_S, HEAD_S, PIECE, Connection, State
 from .head import MOST_HEAD_BYTES, find_head
 
@@ -159,6 +160,20 @@ class Worker(ThreadWorker):
         future.add_done_callback(
             lambda done: self.method_queue.defer(self.finish_request, connection, done)
         )
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """Answer as the API does. Gunicorn's own page needs a socket, and is HTML.
+
+        It is called in a thread, for a request that the parser refused or that failed outside of
+        the application.
+        """
+        answer = answer_to(exc)
+        if answer is None:
+            self.log.exception("Error handling request %s", getattr(req, "uri", "(not read)"))
+        else:
+            self.log.warning("Invalid request from ip=%s: %s", addr[0] if addr else "", exc)
+        with contextlib.suppress(BrokenPipeError):
+            client.sendall(answer or FAULT)
 
     # From the answer to the next request, or to the end
 
