@@ -44,6 +44,9 @@ CUBES = {
     "times backwards": ("decreasing", {"time_range": ["2020-01-02", "2020-01-03"]}, 2),
     "another calendar": ("360-days", {"time_range": ["2020-01-30", "2020-01-31"]}, 1),
     "another calendar, open": ("360-days", {"time_range": ["2020-01-30", None]}, 3),
+    "a day that our calendar lacks": ("30-february", {}, 3),
+    "a year that our calendar lacks": ("year-12020", {}, 3),
+    "rows of all heights": ("uneven", {}, 4),
     "times that are numbers": ("numbers", {}, 4),
     "dimensions in another order": ("lat-lon-time", {}, 4),
     "x before y": ("time-x-y", {}, 4),
@@ -293,6 +296,27 @@ def test_what_is_no_cube_is_refused_by_its_name(ask):
         assert (answer["kind"], answer["field"]) == ("request", "input_config.data_id")
     assert ask(("y2020", "empty"))["field"] == "input_configs[1].data_id"
     assert ask("types", data_id="x.nc")["field"] == "output_config.data_id"
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        ("over-360", {}),
+        ("over-360", {"time_range": ["2020-01-02", None]}),
+        ("uneven", {"bbox": [2, 2, 14, 8], "spatial_res": 3}),
+        ("uneven", {"time_range": ["2020-01-02", "2020-01-02"]}),
+    ],
+)
+def test_pixels_that_xcube_cannot_place_on_a_grid_are_refused(ask, name, config):
+    answer = ask(name, config)
+    assert (answer["kind"], answer["field"]) == ("request", "input_config.data_id")
+    assert "not equally wide" in answer["message"]
+
+
+def test_days_that_our_calendar_lacks_are_told_as_the_last_of_the_month(ask):
+    told = ask("30-february")["result"]["dataset_descriptor"]["time_range"]
+    assert told == ["2020-02-29", "2020-03-01"]
+    assert not ask("year-12020")["result"]["dataset_descriptor"].get("time_range")
 
 
 def test_write_parameters_name_what_is_written(ask):

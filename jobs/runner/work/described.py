@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 from typing import Any
 
@@ -65,11 +66,25 @@ def _time_range(plan: Plan) -> tuple[str, str] | None:
     times = [p.times for p in plan.parts if isinstance(p.times, dated) and len(p.times)]
     if not times:
         return (first, last) if first and last else None
-    if first is None:
-        first = day_of(min(index.min() for index in times))
-    if last is None:
-        last = day_of(max(index.max() for index in times))
-    return first, last
+    first = first or _date(min(index.min() for index in times))
+    last = last or _date(max(index.max() for index in times))
+    return (first, last) if first and last else None
+
+
+def _date(moment: Any) -> str | None:
+    """The day of `moment` as our calendar has it, which knows no 30 February and no year 10000.
+
+    A day that it lacks becomes the month's last one. None if it lacks the month.
+    """
+    year_and_month, _, day = day_of(moment).rpartition("-")
+    for number in (day, "30", "29", "28"):
+        text = f"{year_and_month}-{number}"
+        try:
+            datetime.date.fromisoformat(text)
+        except ValueError:
+            continue
+        return text
+    return None
 
 
 def _time_period(plan: Plan) -> str | None:

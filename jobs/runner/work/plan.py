@@ -137,15 +137,15 @@ def plan(request: dict[str, Any], stores: Any) -> Plan | None:
     area.check_crs(config.crs)
     pieces.check_chunks(config, _SPATIAL)
     several = request.get("input_configs")
-    opened = []
+    opened = {}
     for number, item in enumerate(parsed.input_configs):
         field = f"input_configs[{number}]" if several else "input_config"
         dataset = _open(field, item, config, stores)
         if dataset is None:
             return None
-        opened.append(_decode(field, dataset))
-    _check_names(config.variable_names, [(cube, rest) for cube, _, rest in opened])
-    return _combined(config, [_part(config, *decoded) for decoded in opened])
+        opened[field] = _decode(field, dataset)
+    _check_names(config.variable_names, [(cube, rest) for cube, _, rest in opened.values()])
+    return _combined(config, [_part(field, config, *it) for field, it in opened.items()])
 
 
 def _open(field: str, item: InputConfig, config: CubeConfig, stores: Any) -> Any:
@@ -195,7 +195,7 @@ def _check_names(asked: Iterable[str] | None, opened: list[tuple[xr.Dataset, xr.
         raise refusals.unusable_variables(wanted, usable)
 
 
-def _part(config: CubeConfig, cube: xr.Dataset, gm: Any, rest: xr.Dataset) -> Part:
+def _part(field: str, config: CubeConfig, cube: xr.Dataset, gm: Any, rest: xr.Dataset) -> Part:
     known = {str(name) for name in (*cube.data_vars, *rest.data_vars)}
     usable = {str(name) for name in cube.data_vars}
     area.check(config, gm)
@@ -212,6 +212,8 @@ def _part(config: CubeConfig, cube: xr.Dataset, gm: Any, rest: xr.Dataset) -> Pa
     resized = not gm.is_close(target)
     if resized:
         _check_resampled(cut)
+        if not gm.is_regular:
+            _check_rectified(field, cut, gm, target)
     sizes = {**cut.sizes}
     if resized:
         sizes[x], sizes[y] = target.size
@@ -248,6 +250,28 @@ def _check_resampled(cube: xr.Dataset) -> None:
                 f"{str(name)!r} is of type {variable.dtype} and cannot be resampled; expected "
                 "only variables of numbers, or no other bbox, crs and spatial_res",
             )
+
+
+def _check_rectified(field: str, cube: xr.Dataset, gm: Any, target: Any) -> None:
+    """Let xcube place two images on the target grid, without reading it. Raises RequestError.
+
+    Of a grid whose pixels are not equally wide (longitudes that go on at 0 after 359, steps of
+    all sizes) xcube finds out only in the run whether it can.
+    """
+    sample = strip_cube(cube)
+    image = sample[list(sample.data_vars)[:1]]
+    # Two of each other dimension, because xcube fails with a single step, if there is no more.
+    image = image.isel({d: slice(0, 2) for d in image.dims if d not in gm.xy_dim_names})
+    if not image.data_vars:
+        return
+    try:
+        repairs.resample(image, source_gm=gm, target_gm=target)
+    except (ValueError, LookupError) as error:
+        raise refusals.refuse(
+            f"{field}.data_id",
+            f"its pixels are not equally wide, and xcube cannot place them on another grid "
+            f"({type(error).__name__}: {error})",
+        ) from error
 
 
 def _timeless(config: CubeConfig, rest: xr.Dataset, x: str, y: str) -> int:

@@ -70,8 +70,8 @@ def no_times(asked: Sequence[str | None], first: Any, last: Any, steps: int) -> 
 
 
 def day_of(moment: Any) -> str:
-    """The date of a numpy or cftime moment."""
-    return str(moment)[:10]
+    """The date of a numpy or cftime moment; its year may have more than four digits."""
+    return str(moment).replace("T", " ").partition(" ")[0]
 
 
 def beside(bbox: Sequence[float], data: Sequence[float], crs: str) -> RequestError:
