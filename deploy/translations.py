@@ -15,7 +15,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = ROOT / "hubsite" / "translations" / "listed_names.py"
+SENTENCES = NAMES.with_name("listed_sentences.py")
 CATALOGUE = Path("de") / "LC_MESSAGES" / "django.po"
+_LONGEST_LINE = 100
 NOT_PAGES = ["build", "deploy", "docs", "tests", "var", "jobs/runner", "services/edge"]
 
 
@@ -25,16 +27,43 @@ def listed_names() -> str:
 
     from hubsite.translations.model_names import names
 
-    lines = "".join(f"    {_quoted(name)},\n" for name in names(admin.site))
+    return _module("Names of models and fields", "NAMES", names(admin.site))
+
+
+def listed_sentences() -> str:
+    """The module that has the sentences of the code, for xgettext and for the pages."""
+    from hubsite.translations.collecting import sentences
+
+    return _module("Sentences of the code", "SENTENCES", sentences(ROOT))
+
+
+def _module(what: str, name: str, texts: list[str]) -> str:
+    lines = "".join(map(_marked, texts))
     return (
-        '"""Names of models and fields, for xgettext. Made by `make translations`."""\n'
+        f'"""{what}, for xgettext. Made by `make translations`."""\n'
         "\nfrom django.utils.translation import gettext_noop as _\n\n"
-        f"NAMES = (\n{lines})\n"
+        f"{name} = (\n{lines})\n"
     )
 
 
-def _quoted(name: str) -> str:
-    return f"_({json.dumps(name, ensure_ascii=False)})"
+def _marked(text: str) -> str:
+    """A line of the module, or several if the text is long; formatted as ruff does."""
+    line = f"    _({_quoted(text)}),\n"
+    if len(line) <= _LONGEST_LINE:
+        return line
+    words, pieces = text.split(" "), [""]
+    for number, word in enumerate(words):
+        more = word + " " * (number < len(words) - 1)
+        if len(_quoted(pieces[-1] + more)) > _LONGEST_LINE - 10:
+            pieces.append("")
+        pieces[-1] += more
+    return "    _(\n" + "".join(f"        {_quoted(piece)}\n" for piece in pieces) + "    ),\n"
+
+
+def _quoted(text: str) -> str:
+    if text.count('"') > text.count("'"):
+        return repr(text)
+    return json.dumps(text, ensure_ascii=False)
 
 
 def collect() -> None:
@@ -80,6 +109,7 @@ def main() -> None:
 
     django.setup()
     NAMES.write_text(listed_names(), "utf-8")
+    SENTENCES.write_text(listed_sentences(), "utf-8")
     collect()
     compile_all()
 

@@ -61,10 +61,9 @@ def estimator() -> Finding:
         else:
             reply = call(control_socket(), "GET", "/", timeout_s=ANSWER_WITHIN_S)
     except (SocketUnavailable, remote.EstimatorUnreachable, OSError):
-        who = "The estimator does" if url else "The runner does"
         return Finding(
             False,
-            f"{who} not answer.",
+            "The estimator does not answer." if url else "The runner does not answer.",
             "Look whether it runs, and at its log; without xcube run `make xcube`.",
         )
     if reply.status != 200:

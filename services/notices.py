@@ -42,8 +42,10 @@ def tell_of_step(
 
 def warn_of_age(instance: ServiceInstance, at: datetime) -> None:
     """Warn that it will be stopped at `at` because of its age."""
-    text = f"It will be stopped at {at:%Y-%m-%d %H:%M} UTC, because it reaches the largest age of "
-    text += "its profile. Keep it for longer on its page, or start a new one."
+    text = (
+        f"It will be stopped at {at:%Y-%m-%d %H:%M} UTC, because it reaches the largest age of "
+        "its profile. Keep it for longer on its page, or start a new one."
+    )
     occasion = f"age {at:%Y-%m-%dT%H:%M}"
     _tell(instance, STOPS, "{} will be stopped soon", text, reason=Reason.AGE, occasion=occasion)
 

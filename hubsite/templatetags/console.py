@@ -16,6 +16,7 @@ from hubsite.console import quantities, slots
 from hubsite.console import saved_filters as filters
 from hubsite.console.changes import cursor_of
 from hubsite.refusals import Refused
+from hubsite.translations import sentences
 
 register = template.Library()
 
@@ -68,6 +69,12 @@ def contact() -> SafeString | str:
     href = hub.contact if is_page else f"mailto:{hub.contact}"
     shown = hub.contact.removeprefix("https://") if is_page else hub.contact
     return format_html('<a href="{}">{}</a>', href, shown)
+
+
+@register.filter
+def translated(text: Any) -> str:
+    """A sentence of the code, such as a refusal or an event, in the reader's language."""
+    return sentences.translated(text) if text is not None else ""
 
 
 @register.filter

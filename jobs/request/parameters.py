@@ -230,7 +230,7 @@ WRITE_PARAMS: dict[str, dict[str, Kind]] = {
         ),
         "num_levels": _integer(1, MAX_LEVELS),
         "agg_methods": _AggMethods(
-            "one of " + ", ".join(AGGREGATIONS) + ", or an object of variables and one each",
+            f"one of {', '.join(AGGREGATIONS)}, or an object of variables and one each",
             lambda value: isinstance(value, str) and value in AGGREGATIONS,
             schema={
                 "anyOf": [

@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from django.views import View
 from django.views.decorators.cache import never_cache
 
@@ -159,4 +160,5 @@ def _hidden_parts(document: dict[str, Any]) -> list[str]:
         if f"{part}.{name}" not in SHOWN
     ]
     more = len(document.get("input_configs") or [0]) - 1
-    return parts + ([f"{more} further input{'s' if more > 1 else ''}"] if more else [])
+    further = ngettext("%(n)d further input", "%(n)d further inputs", more) % {"n": more}
+    return parts + ([further] if more else [])

@@ -25,8 +25,10 @@ def unknown_variables(asked: Sequence[str], known: Iterable[str]) -> RequestErro
     """`asked` are the names that no input has."""
     names = ", ".join(_shown(name) for name in asked[:SHOWN_NAMES])
     more = f" and {len(asked) - SHOWN_NAMES} more" if len(asked) > SHOWN_NAMES else ""
-    what = "unknown variable" if len(asked) == 1 else "unknown variables"
-    return refuse("cube_config.variable_names", f"{what} {names}{more}; {_exist(asked[0], known)}")
+    exist = _exist(asked[0], known)
+    if len(asked) == 1:
+        return refuse("cube_config.variable_names", f"unknown variable {names}; {exist}")
+    return refuse("cube_config.variable_names", f"unknown variables {names}{more}; {exist}")
 
 
 def unknown(name: str, known: Iterable[str]) -> str:
@@ -47,7 +49,7 @@ def unusable_variables(asked: Sequence[str], usable: Iterable[str]) -> RequestEr
 
 def _exist(name: str, known: Iterable[str]) -> str:
     names = closest(name, known)
-    return "there are " + ", ".join(map(_shown, names)) if names else "there are none"
+    return f"there are {', '.join(map(_shown, names))}" if names else "there are none"
 
 
 def closest(name: str, known: Iterable[str]) -> list[str]:
