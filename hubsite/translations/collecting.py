@@ -92,6 +92,7 @@ READ_ON_PAGES = (
     "jobs/runner/work/requestcheck.py",
     "jobs/runner/work/writing.py",
     "jobs/suspending.py",
+    "services/access/decisions.py",
     "services/admission.py",
     "services/book.py",
     "services/cate/*.py",

@@ -19,10 +19,11 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.utils import formats
 from django.utils.dateparse import parse_datetime
 from django.utils.safestring import SafeData
-from django.utils.translation import get_language, gettext
+from django.utils.translation import get_language, gettext, override
 
 from .listed_sentences import SENTENCES
 
@@ -45,6 +46,16 @@ def translated(text: Any) -> str:
     if isinstance(shown, SafeData) or not shown or len(shown) > LONGEST or _is_english():
         return shown
     return _translated(shown, _DEEPEST, get_language()) or shown
+
+
+def in_all_languages(text: str) -> dict[str, str]:
+    """`text` in the languages of pages other than English, for a page elsewhere."""
+    found = {}
+    for language, _name in settings.LANGUAGES:
+        if language != "en":
+            with override(language):
+                found[language] = translated(text)
+    return found
 
 
 def _is_english() -> bool:

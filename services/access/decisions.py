@@ -19,6 +19,7 @@ from accounts.tokens.hub_tokens import InvalidToken
 from hubsite.compiled_queries import CompiledQuery
 from hubsite.coordination.failures import TooManyTries
 from hubsite.refusals import Kind, Refused
+from hubsite.translations.sentences import in_all_languages
 from hubsite.web.addresses import absolute_url
 
 from .. import lifecycle
@@ -73,14 +74,17 @@ class Denied(Exception):
 def decide(question: Question) -> dict[str, Any]:
     """The answer to the edge: an address, or why not and where the browser may go instead."""
     try:
-        return _allowed(question)
+        answer = _allowed(question)
     except Denied as denied:
-        return {
+        answer = {
             "allow": False,
             "why": denied.why,
             "message": str(denied),
             "location": absolute_url(reverse("service-open", args=[question.instance])),
         }
+    if answer["message"]:
+        answer["messages"] = in_all_languages(answer["message"])
+    return answer
 
 
 def _allowed(question: Question) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from . import pages
 from .headers import ALWAYS
+from .words import ENGLISH
 
 NO_STORE = "no-store"
 
@@ -23,6 +24,8 @@ class Refusal:
     status: int
     title: str
     detail: str
+    details: Mapping[str, str] = field(default_factory=dict)
+    """What the hub says as `detail`, in other languages."""
     link: str = ""
     """Where a person can go on."""
     link_text: str = ""
@@ -31,7 +34,8 @@ class Refusal:
     closes: bool = False
     """The connection cannot be used any more."""
 
-    def response(self, *, is_page: bool) -> web.Response:
+    def response(self, *, is_page: bool, language: str = ENGLISH) -> web.Response:
+        """A page in `language`, or an answer for a program."""
         headers = {**ALWAYS, "Cache-Control": NO_STORE, **self.headers}
         if self.retry_s:
             headers["Retry-After"] = str(self.retry_s)
@@ -40,9 +44,10 @@ class Refusal:
                 pages.refusal(
                     status=self.status,
                     title=self.title,
-                    detail=self.detail,
+                    detail=self.details.get(language, self.detail),
                     link=self.link,
                     link_text=self.link_text,
+                    language=language,
                 ),
                 status=self.status,
                 headers=headers,

@@ -103,8 +103,10 @@ class States:
             is_awake = bool(decision.address) and decision.state != "ASLEEP"
             is_ready = is_awake and await self._probe(decision.address, place)
             if is_ready or not is_awake or time.monotonic() > give_up_at:
-                told = {"state": decision.state, "is_ready": is_ready}
-                return json_response({**told, "message": decision.message})
+                told = {"state": decision.state, "is_ready": is_ready, "message": decision.message}
+                if decision.messages:
+                    told["messages"] = decision.messages
+                return json_response(told)
             await asyncio.sleep(_PAUSE_S)
 
     async def _probe(self, address: str, place: Place) -> bool:

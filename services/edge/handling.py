@@ -25,6 +25,7 @@ from .proxying import NotReached, Upload
 from .targets import BadTarget, Target, is_closed, is_own, kind_of_use, read_target
 from .upstreams import Upstreams
 from .usage import Exchange, TooMany, Usage
+from .words import language_of
 
 _METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 _SAFE = {"GET", "HEAD"}
@@ -89,16 +90,17 @@ class Edge:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         self.handled += 1
         is_page = _is_page(request)
+        language = _language(request)
         try:
             return await self._answer(request, is_page)
         except Refused as error:
-            response = error.refusal.response(is_page=is_page)
+            response = error.refusal.response(is_page=is_page, language=language)
         except HubUnavailable:
-            response = refusals.HUB_AWAY.response(is_page=is_page)
+            response = refusals.HUB_AWAY.response(is_page=is_page, language=language)
         except BadTarget as error:
             response = Refusal(
                 status=400, title="Not a proper address", detail=f"{error}.", closes=True
-            ).response(is_page=is_page)
+            ).response(is_page=is_page, language=language)
         if request.headers.get("Upgrade") is not None or not request.content.is_eof():
             response.force_close()
         return response
@@ -340,7 +342,7 @@ class Edge:
         if not call.is_page or call.request.method == "HEAD":
             raise Refused(refusals.STARTING)
         return page_response(
-            pages.waiting(state_path=f"{call.place.path}{STATE}"),
+            pages.waiting(state_path=f"{call.place.path}{STATE}", language=_language(call.request)),
             status=503,
             headers={**ALWAYS, "Cache-Control": NO_STORE, "Retry-After": "2"},
         )
@@ -358,6 +360,10 @@ def _is_page(request: web.BaseRequest) -> bool:
     if mode is not None:
         return mode == "navigate"
     return "text/html" in request.headers.get("Accept", "")
+
+
+def _language(request: web.BaseRequest) -> str:
+    return language_of(request.headers.get("Accept-Language", ""))
 
 
 def _redirect(location: str) -> web.Response:

@@ -7,7 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 MOST_ANSWER_BYTES = 256 * 1024
 PAUSE_S = 0.25
 _MOST_TEXT = 2000
+_MOST_LANGUAGES = 10
 
 
 class HubUnavailable(Exception):
@@ -42,6 +43,8 @@ class Allowed:
     session_s: int = 0
     message: str = ""
     """Why it is not ready yet, for the person who waits; empty: it only takes a moment."""
+    messages: Mapping[str, str] = field(default_factory=dict)
+    """The same in other languages than English."""
 
     @property
     def is_ready(self) -> bool:
@@ -53,6 +56,8 @@ class Denied:
     why: str
     """sign_in, forbidden, unknown, stopped, failed, no_units, bad_ticket or busy."""
     message: str
+    messages: Mapping[str, str] = field(default_factory=dict)
+    """The message in other languages than English."""
     location: str
     """The hub's page about the instance; empty if there is none."""
 
@@ -167,12 +172,18 @@ def _decision(answer: Mapping[str, Any], instance: str) -> Decision:
             session=_text(answer, "session"),
             session_s=int(_number(answer, "session_s", 0)),
             message=_text(answer, "message"),
+            messages=_texts(answer, "messages"),
         )
     if answer.get("allow") is False:
         location = _text(answer, "location")
         if urlsplit(location).scheme not in ("", "http", "https"):
             location = ""
-        return Denied(why=_text(answer, "why"), message=_text(answer, "message"), location=location)
+        return Denied(
+            why=_text(answer, "why"),
+            message=_text(answer, "message"),
+            messages=_texts(answer, "messages"),
+            location=location,
+        )
     raise HubUnavailable("its decision is no decision")
 
 
@@ -181,6 +192,13 @@ def _text(answer: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str) or len(value) > _MOST_TEXT:
         raise HubUnavailable(f"{name} is no text, or too long")
     return value
+
+
+def _texts(answer: Mapping[str, Any], name: str) -> dict[str, str]:
+    texts = answer.get(name) or {}
+    if not isinstance(texts, dict) or len(texts) > _MOST_LANGUAGES:
+        raise HubUnavailable(f"{name} is no object, or too large")
+    return {str(language)[:10]: _text(texts, language) for language in texts}
 
 
 def _number(answer: Mapping[str, Any], name: str, default: float) -> float:

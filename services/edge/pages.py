@@ -1,4 +1,7 @@
-"""The pages of the edge: what is wrong, or that a service starts. They load nothing."""
+"""The pages of the edge: what is wrong, or that a service starts. They load nothing.
+
+They are in the reader's language (`words.py`).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import base64
 import hashlib
 from html import escape
 from pathlib import Path
+
+from .words import ENGLISH, said
 
 _HERE = Path(__file__).parent
 _STYLE = (_HERE / "page.css").read_text(encoding="utf-8")
@@ -23,32 +28,49 @@ POLICY = (
 """The content security policy of these pages: their own style and script, by digest."""
 
 
-def refusal(*, status: int, title: str, detail: str, link: str, link_text: str) -> str:
+def refusal(
+    *, status: int, title: str, detail: str, link: str, link_text: str, language: str = ENGLISH
+) -> str:
     """The page that says why something is not shown, and where to go on."""
+    title, detail, link_text = (said(text, language) for text in (title, detail, link_text))
     action = f'<p><a class="button" href="{escape(link)}">{escape(link_text)}</a></p>'
     return _page(
         title,
         f'<p class="code">{status}</p><h1>{escape(title)}</h1><p>{escape(detail)}</p>'
         + (action if link else ""),
+        language=language,
     )
 
 
-def waiting(*, state_path: str) -> str:
+def waiting(*, state_path: str, language: str = ENGLISH) -> str:
     """The page that turns into the service as soon as that answers."""
+    title = said("The service is starting", language)
+    status = said(
+        "It was asleep, or is new. This takes a few seconds; the page then opens by itself.",
+        language,
+    )
+    opens = said("The page opens by itself.", language)
+    still = said(
+        "It is still starting, since {seconds} seconds. The page opens by itself as soon as the "
+        "service answers.",
+        language,
+    )
     body = (
         '<div class="globe" aria-hidden="true"></div>'
-        "<h1>The service is starting</h1>"
-        '<p role="status" id="status">It was asleep, or is new. This takes a few seconds; the page '
-        "then opens by itself.</p>"
+        f"<h1>{escape(title)}</h1>"
+        f'<p role="status" id="status">{escape(status)}</p>'
     )
     head = '<noscript><meta http-equiv="refresh" content="2"></noscript>'
-    script = f'<script data-state="{escape(state_path)}">{_SCRIPT}</script>'
-    return _page("The service is starting", body, head=head, end=script)
+    script = (
+        f'<script data-state="{escape(state_path)}" data-opens="{escape(opens)}" '
+        f'data-still="{escape(still)}">{_SCRIPT}</script>'
+    )
+    return _page(title, body, head=head, end=script, language=language)
 
 
-def _page(title: str, body: str, *, head: str = "", end: str = "") -> str:
+def _page(title: str, body: str, *, language: str, head: str = "", end: str = "") -> str:
     return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<!DOCTYPE html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)} · xcube-hub</title>\n{head}\n<style>{_STYLE}</style>\n</head>\n"
         f"<body>\n<main>{body}</main>\n<footer>xcube-hub</footer>\n{end}\n</body>\n</html>\n"

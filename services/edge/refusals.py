@@ -37,6 +37,7 @@ def refusal_of(denied: Denied) -> Refusal:
         status=status,
         title=title,
         detail=denied.message or detail,
+        details=denied.messages,
         link=denied.location if link_text else "",
         link_text=link_text,
         retry_s=10 if status == 503 else 0,

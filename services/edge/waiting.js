@@ -1,5 +1,6 @@
 "use strict";
-const path = document.currentScript.dataset.state;
+const {state: path, opens, still} = document.currentScript.dataset;
+const language = document.documentElement.lang;
 const since = Date.now();
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 async function wait() {
@@ -17,11 +18,11 @@ async function wait() {
     }
     const seconds = Math.round((Date.now() - since) / 1000);
     const status = document.getElementById("status");
-    if (answer.message) {
-      status.textContent = `${answer.message} The page opens by itself.`;
+    const message = answer.messages?.[language] ?? answer.message;
+    if (message) {
+      status.textContent = `${message} ${opens}`;
     } else if (seconds >= 8) {
-      status.textContent =
-        `It is still starting, since ${seconds} seconds. The page opens by itself as soon as the service answers.`;
+      status.textContent = still.replace("{seconds}", seconds);
     }
     await pause(300);
   }

@@ -124,7 +124,9 @@ def test_an_answer_says_why_the_service_is_not_ready_yet(world, instance):
         state=State.STARTING, message="Waiting for a free place."
     )
     secret = session_of(instance, instance.owner)
-    assert ask(instance, session=secret)["message"] == "Waiting for a free place."
+    answer = ask(instance, session=secret)
+    assert answer["message"] == "Waiting for a free place."
+    assert answer["messages"] == {"de": "Wartet auf einen freien Platz."}
 
 
 def test_a_decision_is_one_query(instance, django_assert_num_queries):
