@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce, TruncMonth
 
 from accounts.models import LedgerEntry
 from accounts.units import ledger
+from hubsite.refusals import Refused
 from hubsite.spreadsheet import csv_lines
 
 from .models import FINAL_STATES, Job, State
@@ -36,7 +37,14 @@ def usage(
     """By e-mail, month and store. `first` and `last` are days in the first and last month.
 
     One query. Units are what was charged and not given back, not what was reserved.
+    Raises Refused if `last` is before `first`.
     """
+    if (
+        first is not None
+        and last is not None
+        and (last.year, last.month) < (first.year, first.month)
+    ):
+        raise Refused("expected no month before the first", field="to")
     jobs = Job.objects.filter(state__in=FINAL_STATES)
     if user is not None:
         jobs = jobs.filter(owner=user)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from ..scopes import OPERATE_HUB, READ_HUB
 from . import searching
+from .keys import KnownKeysSelect, check_filters
 from .paging import UncountedPaginator
 
 
@@ -35,6 +38,15 @@ class OperatorAdmin(admin.ModelAdmin):
         self, request: HttpRequest, queryset: QuerySet, search_term: str
     ) -> tuple[QuerySet, bool]:
         return searching.found(queryset, self.get_search_fields(request), search_term), False
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        check_filters(request.GET)
+        return super().get_changelist_instance(request)
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):
+            options["widget"] = KnownKeysSelect(db_field, self.admin_site)
+        return super().formfield_for_foreignkey(db_field, request, **options)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return reads(request) or super().has_module_permission(request)

@@ -10,7 +10,9 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from accounts.management.arguments import existing_user
 from hubsite.api.serializers import time_text
+from hubsite.management.arguments import count, lines
 from hubsite.management.command import (
     NOTHING_DONE,
     HubCommand,
@@ -81,7 +83,7 @@ class Command(HubCommand):
         listing.add_argument(
             "--state", choices=State.values, type=str.upper, help="only those in this state"
         )
-        listing.add_argument("--limit", type=int, default=20, help="how many (default: 20)")
+        listing.add_argument("--limit", type=count, default=20, help="how many (default: 20)")
         add_json_argument(listing)
 
         show = actions.add_parser("show", help="one job with its events and request")
@@ -94,7 +96,7 @@ class Command(HubCommand):
 
         log = actions.add_parser("logs", help="what the run printed")
         log.add_argument("job_id", metavar="JOB")
-        log.add_argument("--tail", type=int, metavar="N", help="only the last N lines")
+        log.add_argument("--tail", type=lines, metavar="N", help="only the last N lines")
         log.add_argument(
             "--raw",
             action="store_true",
@@ -108,10 +110,10 @@ class Command(HubCommand):
     def _list(self, out: Output, options: dict[str, Any]) -> None:
         jobs = Job.objects.select_related("owner").order_by("-id")
         if options["user"]:
-            jobs = jobs.filter(owner__email__iexact=options["user"])
+            jobs = jobs.filter(owner=existing_user(options["user"]))
         if options["state"]:
             jobs = jobs.filter(state=options["state"])
-        found = list(jobs[: max(0, options["limit"])])
+        found = list(jobs[: options["limit"]])
         if options["json"]:
             out.json([{**job_summary(job), "owner": job.owner.email} for job in found])
             return
@@ -166,11 +168,11 @@ class Command(HubCommand):
     def _logs(self, out: Output, options: dict[str, Any]) -> None:
         if options["raw"] and out.is_terminal:
             raise CommandError("--raw is for pipes and files: a log can take over the terminal.")
-        lines = _log_lines(_job(options["job_id"]), options["tail"])
+        found = _log_lines(_job(options["job_id"]), options["tail"])
         if options["json"]:
-            out.json(list(lines))
+            out.json(list(found))
             return
-        for line in lines:
+        for line in found:
             if options["raw"]:
                 out.raw(line)
             else:
@@ -222,7 +224,7 @@ def _output_of(job: Job) -> str:
 
 def _log_lines(job: Job, tail: int | None) -> Iterator[str]:
     if tail is not None:
-        yield from logs.last_lines(job, tail) if tail > 0 else ()
+        yield from logs.last_lines(job, tail) if tail else ()
         return
     for _, text in logs.lines_from(job, 0, sys.maxsize):
         yield text

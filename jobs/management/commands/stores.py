@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from accounts.models import User
+from hubsite.management.arguments import count
 from hubsite.management.command import NOTHING_DONE, HubCommand, add_json_argument
 from hubsite.management.output import Column, Output
 from hubsite.refusals import Refused
@@ -57,7 +58,7 @@ class Command(HubCommand):
             action.add_argument("--user", metavar="EMAIL", help="whose folder, if each has one")
             add_json_argument(action)
         show.add_argument("--search", default="", metavar="WORDS", help="words of the data id")
-        show.add_argument("--limit", type=int, default=50, help="how many (default: 50)")
+        show.add_argument("--limit", type=count, default=50, help="how many (default: 50)")
 
     def run(self, out: Output, options: dict[str, Any]) -> int | None:
         return getattr(self, f"_{options['action']}")(out, options)
@@ -74,7 +75,7 @@ class Command(HubCommand):
     def _show(self, out: Output, options: dict[str, Any]) -> None:
         view = _view(options)
         found = listing.get(view)
-        limit = max(0, min(options["limit"], 1000))
+        limit = min(options["limit"], 1000)
         part = paging.page(view, found, offset=0, limit=limit, search=options["search"])
         if options["json"]:
             out.json({"total": part.total, "data": entries_shown(part.entries)})

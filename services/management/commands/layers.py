@@ -6,9 +6,11 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from accounts.management.arguments import existing_user
 from accounts.models import User
 from accounts.tokens.hub_tokens import geodb_role_of
 from hubsite.api.serializers import time_text
+from hubsite.management.arguments import count
 from hubsite.management.command import NOTHING_DONE, HubCommand, add_json_argument
 from hubsite.management.output import Column, Output, Styled
 from services.api.layer_presentation import as_record
@@ -66,7 +68,7 @@ class Command(HubCommand):
         listing.add_argument(
             "--stray", action="store_true", help="layers of the GeoServer that have no row"
         )
-        listing.add_argument("--limit", type=int, default=20, help="how many (default: 20)")
+        listing.add_argument("--limit", type=count, default=20, help="how many (default: 20)")
         add_json_argument(listing)
 
         publish = actions.add_parser("publish", help="publish a collection for a user")
@@ -75,26 +77,26 @@ class Command(HubCommand):
         publish.add_argument("--collection", required=True, help="the collection there")
         add_json_argument(publish)
 
-        for name, help_text, count in (
+        for name, help_text, how_many in (
             ("remove", "remove layers; the collections stay", "+"),
             ("verify", "take all steps of layers again, and look at their maps", "*"),
             ("adopt", "make rows for layers that have none", "+"),
         ):
             action = actions.add_parser(name, help=help_text)
-            action.add_argument("layer", nargs=count, metavar="LAYER")
+            action.add_argument("layer", nargs=how_many, metavar="LAYER")
             add_json_argument(action)
 
     def run(self, out: Output, options: dict[str, Any]) -> int | None:
         return getattr(self, f"_{options['action']}")(out, options)
 
     def _list(self, out: Output, options: dict[str, Any]) -> None:
-        most = max(0, options["limit"])
+        most = options["limit"]
         if options["stray"]:
             _show_strays(out, options, list(StrayLayer.objects.all()[:most]))
             return
         rows = Layer.objects.select_related("owner")
         if options["user"]:
-            rows = rows.filter(owner__email__iexact=options["user"])
+            rows = rows.filter(owner=existing_user(options["user"]))
         if options["state"]:
             rows = rows.filter(layer_state=options["state"])
         found = list(rows[:most])

@@ -10,10 +10,12 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from accounts.management.arguments import existing_user
 from accounts.models import User
 from hubsite.api.errors import ApiError
 from hubsite.api.parsing import parse_document
 from hubsite.api.serializers import time_text
+from hubsite.management.arguments import count, lines
 from hubsite.management.command import (
     NOTHING_DONE,
     HubCommand,
@@ -85,7 +87,7 @@ class Command(HubCommand):
         listing.add_argument(
             "--state", choices=State.values, type=str.upper, help="only those in this state"
         )
-        listing.add_argument("--limit", type=int, default=20, help="how many (default: 20)")
+        listing.add_argument("--limit", type=count, default=20, help="how many (default: 20)")
         add_json_argument(listing)
 
         show = actions.add_parser("show", help="one service with its events and configuration")
@@ -110,7 +112,7 @@ class Command(HubCommand):
 
         log = actions.add_parser("logs", help="the last lines that a service printed")
         log.add_argument("instance_id", metavar="SERVICE")
-        log.add_argument("--tail", type=int, metavar="N", help="only the last N lines")
+        log.add_argument("--tail", type=lines, metavar="N", help="only the last N lines")
         log.add_argument(
             "--raw",
             action="store_true",
@@ -124,10 +126,10 @@ class Command(HubCommand):
     def _list(self, out: Output, options: dict[str, Any]) -> None:
         rows = ServiceInstance.objects.select_related("owner", "profile").order_by("-id")
         if options["user"]:
-            rows = rows.filter(owner__email__iexact=options["user"])
+            rows = rows.filter(owner=existing_user(options["user"]))
         if options["state"]:
             rows = rows.filter(state=options["state"])
-        found = list(rows[: max(0, options["limit"])])
+        found = list(rows[: options["limit"]])
         if options["json"]:
             out.json([{**instance_summary(row), "owner": row.owner.email} for row in found])
         elif out.is_terminal and out.width < WIDE:
@@ -206,13 +208,13 @@ class Command(HubCommand):
     def _logs(self, out: Output, options: dict[str, Any]) -> None:
         if options["raw"] and out.is_terminal:
             raise CommandError("--raw is for pipes and files: a log can take over the terminal.")
-        lines = _log_lines(_instance(options["instance_id"]))
+        found = _log_lines(_instance(options["instance_id"]))
         if (tail := options["tail"]) is not None:
-            lines = lines[-tail:] if tail > 0 else []
+            found = found[-tail:] if tail else []
         if options["json"]:
-            out.json(lines)
+            out.json(found)
             return
-        for line in lines:
+        for line in found:
             if options["raw"]:
                 out.raw(line)
             else:

@@ -186,3 +186,18 @@ def test_one_signs_in_to_the_admin_by_email_or_user_id():
         login = reverse("login")
         browser.post(login, {"username": name, "password": "secret phrase"})
         assert browser.get(reverse("admin:accounts_user_changelist")).status_code == 200
+
+
+BEYOND = "9" * 30
+"""More than any database has room for."""
+
+
+def test_what_is_no_key_of_a_row_is_refused_and_no_fault(browser, something):
+    lists = ("ledgerentry", "identity", "noticemail")
+    for url in [reverse(f"admin:accounts_{name}_changelist") for name in lists]:
+        for value in (BEYOND, "x", "\u0663"):
+            assert browser.get(url, {"user": value}).status_code in (200, 302), (url, value)
+    for value in (BEYOND, "-1", "x", "2026-02-30"):
+        answer = browser.post(reverse("admin:accounts_monthlygrant_add"), {"user": value})
+        assert answer.status_code == 200
+        assert b"errorlist" in answer.content

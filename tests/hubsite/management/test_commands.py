@@ -51,6 +51,31 @@ class TestEachCommand:
         assert command.group
 
 
+LISTS = [action for name in ("jobs", "services", "layers") for action in ([name, "list"],)]
+
+
+class TestLists:
+    @pytest.mark.django_db
+    @pytest.mark.parametrize("action", LISTS, ids=" ".join)
+    def test_a_user_that_is_not_there_is_an_error_and_no_empty_list(self, action):
+        with pytest.raises(CommandError, match="no user with the e-mail ann@exmaple.org"):
+            call_command(*action, "--user", "ann@exmaple.org")
+
+    @pytest.mark.parametrize("number", ["-1", "1.5", "9" * 30])
+    @pytest.mark.parametrize(
+        "action",
+        [
+            *([*action, "--limit"] for action in [*LISTS, ["stores", "show", "demo"]]),
+            ["jobs", "logs", "x", "--tail"],
+            ["services", "logs", "x", "--tail"],
+        ],
+        ids=" ".join,
+    )
+    def test_how_many_is_a_number_of_things(self, action, number):
+        with pytest.raises(CommandError, match="expected a whole number from "):
+            call_command(*action[:-1], f"{action[-1]}={number}")
+
+
 class TestHelp:
     def test_lists_the_hubs_own_commands_with_a_line_each(self):
         out = StringIO()

@@ -95,6 +95,7 @@ def test_csv_holds_the_same(user):
         ("?to=", "to"),
         ("?to=%00%00%00%00-01", "to"),
         ("?format=xml", "format"),
+        ("?from=2027-01&to=2026-12", "to"),
     ],
 )
 def test_what_is_no_month_is_named(user, query, field):
@@ -134,7 +135,8 @@ def test_an_email_is_no_formula_in_a_spreadsheet(user):
 
 
 def test_the_report_refuses_what_is_no_month_and_nobody():
-    for arguments in (["--from", "2026"], ["--email", "nobody@example.org"]):
+    reversed = ["--from", "2027-01", "--to", "2026-12"]
+    for arguments in (["--from", "2026"], ["--email", "nobody@example.org"], reversed):
         with pytest.raises(CommandError):
             report(*arguments)
 

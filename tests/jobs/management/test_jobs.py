@@ -45,7 +45,7 @@ class TestJobsCommand:
         assert [job["job_id"] for job in listed] == [failed.job_id, queued.job_id]
         listed = json.loads(jobs("list", "--state", "queued", "--limit", "1", "--json"))
         assert len(listed) == 1
-        assert "No such jobs" in jobs("list", "--user", "nobody@example.org")
+        assert "No such jobs" in jobs("list", "--state", "running")
 
     def test_show_tells_the_life_and_the_request(self, user):
         job = make_job(user, message="Waiting.")

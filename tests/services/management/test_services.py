@@ -55,7 +55,7 @@ class TestList:
         assert listed[0]["owner"] == "ann@example.org"
         listed = json.loads(services("list", "--state", "ready", "--limit", "1", "--json"))
         assert [row["id"] for row in listed] == [ready.instance_id]
-        assert services("list", "--user", "nobody@example.org") == "No such services.\n"
+        assert services("list", "--state", "asleep") == "No such services.\n"
 
     def test_it_takes_one_query_however_many_there_are(self, django_assert_num_queries):
         for number in range(5):
