@@ -15,8 +15,12 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _IPV4_COMPATIBLE = ipaddress.ip_network("::/96")
-_NEVER = [ipaddress.ip_network(n) for n in ("192.0.0.0/24", "64:ff9b:1::/48", "fec0::/10")]
-"""Not public either, but `ipaddress` of Python 3.11 calls some addresses in them global."""
+_NEVER = [
+    ipaddress.ip_network(network)
+    for network in ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "3fff::/20", "fec0::/10")
+]
+"""Not public either, but `ipaddress` of Python 3.11 calls some addresses in them global. In the
+first is a cloud's service for metadata (192.0.0.192)."""
 TRIED_ADDRESSES = 3
 """Of a name with many addresses only so many are tried, because each may hang."""
 

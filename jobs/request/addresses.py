@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import ip_address
 from urllib.parse import urlsplit
+
+from hubsite.reach import Reach
 
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_]([a-z0-9_-]{0,62}))*")
 _PRIVATE_SUFFIXES = (
@@ -22,7 +24,6 @@ _PRIVATE_SUFFIXES = (
     "home.arpa",
     "svc",
 )
-_NAT64 = ip_network("64:ff9b::/96")
 
 
 def endpoint_fault(url: str, *, networks: Sequence[str] = ()) -> str | None:
@@ -56,14 +57,14 @@ def _host_fault(host: str, networks: Sequence[str]) -> str | None:
     if address is not None:
         if getattr(address, "scope_id", None):
             return refused
-        return None if _is_public(address) or _is_opened(address, networks) else refused
+        return None if Reach(networks).allows(str(address)) else refused
     if not _HOST.fullmatch(host):
         return "expected a host name of letters, digits, '-' and '.'"
     if _is_disguised_address(host):
         return "expected an IP address in its usual notation, or a host name"
     if host == "localhost" or host.endswith(".localhost"):
-        loopback = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
-        return None if any(_is_opened(a, networks) for a in loopback) else refused
+        is_open = any(map(Reach(networks).allows, ("127.0.0.1", "::1")))
+        return None if is_open else refused
     is_private = "." not in host or host.endswith(tuple(f".{s}" for s in _PRIVATE_SUFFIXES))
     # If private networks are allowed, the run decides by the address to which the name resolves.
     return refused if is_private and not networks else None
@@ -77,28 +78,3 @@ def _is_disguised_address(host: str) -> bool:
         last = host.rpartition(".")[2]
         return bool(re.fullmatch(r"[0-9]+|0x[0-9a-f]*", last))
     return True
-
-
-def _embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """The IPv4 address that is embedded in an IPv6 address, if there is one."""
-    if isinstance(address, IPv6Address):
-        if address in _NAT64:
-            return IPv4Address(int(address) & 0xFFFFFFFF)
-        inner = address.ipv4_mapped or address.sixtofour
-        if inner is None and address.teredo:
-            inner = address.teredo[1]
-        return inner or address
-    return address
-
-
-def _is_public(address: IPv4Address | IPv6Address) -> bool:
-    return all(
-        a.is_global and not (a.is_multicast or a.is_reserved or a.is_unspecified)
-        for a in {_embedded(address)}
-    )
-
-
-def _is_opened(address: IPv4Address | IPv6Address, networks: Sequence[str]) -> bool:
-    address = _embedded(address)
-    opened = [ip_network(network, strict=False) for network in networks]
-    return any(address.version == net.version and address in net for net in opened)

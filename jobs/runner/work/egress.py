@@ -21,6 +21,13 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _resolve = socket.getaddrinfo
 """Not guarded: it answers which addresses are meant, and opens no connection to them."""
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_IPV4_COMPATIBLE = ipaddress.ip_network("::/96")
+_NEVER = [
+    ipaddress.ip_network(network)
+    for network in ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "3fff::/20", "fec0::/10")
+]
+"""Not public either, but `ipaddress` of Python 3.11 calls some addresses in them global. In the
+first is a cloud's service for metadata (192.0.0.192)."""
 
 
 class Policy:
@@ -47,6 +54,7 @@ class Policy:
             and not inner.is_multicast
             and not inner.is_reserved
             and not inner.is_private
+            and not any(inner in network for network in _NEVER)
         )
 
     def check(self, host: str, port: int | None = None) -> None:
@@ -61,7 +69,9 @@ def _embedded(address: Address) -> Address:
             return address.ipv4_mapped
         if address.sixtofour:
             return address.sixtofour
-        if address in _NAT64:
+        if address.teredo:
+            return address.teredo[1]
+        if address in _NAT64 or (address in _IPV4_COMPATIBLE and int(address) > 1):
             return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address
 

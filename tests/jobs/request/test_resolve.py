@@ -580,6 +580,8 @@ def test_public_endpoints_are_accepted(url):
         "http://10.0.0.1",
         "http://172.16.0.1",
         "http://192.168.1.1",
+        "http://192.0.0.192",
+        "http://[fec0::1]",
         "http://100.64.0.1",
         "http://169.254.169.254",
         "http://224.0.0.1",
