@@ -4,6 +4,7 @@ Most tests of processes, of clusters and of browsers wait; the plain ones comput
 the same time, and the plain ones are nice: whoever has waited goes on at once. A lane runs its
 tiers one after the other, so that each server starts once. The lanes with a cluster begin when
 its programs have been built. Each tier's output is in build/tests/TIER.log, printed when it ends.
+At the end it prints when each tier ran, and how much processor time it took.
 
 With COVERAGE=1 (`make coverage`) it also measures which lines the tests reach.
 """
@@ -18,6 +19,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 LOGS = CHECKOUT / "build" / "tests"
@@ -47,6 +49,19 @@ NICE = {"plain": 5}
 NOT_COVERED = frozenset({"benchmarks", "cluster-benchmarks"})
 
 
+class Ran(NamedTuple):
+    """When a tier ran, in seconds since the beginning of all; what it and its children took."""
+
+    tier: str
+    began: float
+    ended: float
+    processor_s: float
+
+
+_BEGAN = time.monotonic()
+_ran: list[Ran] = []
+
+
 def main() -> int:
     shutil.rmtree(LOGS, ignore_errors=True)
     LOGS.mkdir(parents=True)
@@ -59,6 +74,7 @@ def main() -> int:
         lanes += [beside.submit(run_lane, tiers) for tiers in CLUSTER_LANES]
         failed = [tier for lane in lanes for tier in lane.result()]
     failed += coverage() if COVERAGE else []
+    print_time_line()
     print(f"\nFailed: {', '.join(failed)}" if failed else "\nAll tests passed.", flush=True)
     return 1 if failed else 0
 
@@ -71,12 +87,15 @@ def run_lane(tiers: Sequence[str]) -> list[str]:
 def run(tier: str) -> bool:
     """Run a tier to its end; whether it passed."""
     print(f"The {tier} tests run: {log_of(tier).relative_to(CHECKOUT)}", flush=True)
-    started = time.monotonic()
+    began = time.monotonic() - _BEGAN
     options = ["-m", "pytest", "--color=no", "--durations=15", "--durations-min=5"]
     is_covered = COVERAGE and tier not in NOT_COVERED
     options += [*(["--cov", "--cov-report="] if is_covered else []), *TIERS[tier]]
-    status = start(tier, options, nice=NICE.get(tier, 0), is_covered=is_covered).wait()
-    took = f"{time.monotonic() - started:.0f} s"
+    process = start(tier, options, nice=NICE.get(tier, 0), is_covered=is_covered)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    _ran.append(Ran(tier, began, time.monotonic() - _BEGAN, used.ru_utime + used.ru_stime))
+    took = f"{_ran[-1].ended - began:.0f} s"
     show(tier, f"The {tier} tests {'failed' if status else 'passed'} after {took}")
     return status == 0
 
@@ -103,6 +122,17 @@ def start(
 def show(name: str, title: str) -> None:
     text = log_of(name).read_text(errors="replace").strip()
     print(f"\n======== {title}\n{text}\n======== {title}\n", flush=True)
+
+
+def print_time_line(*, columns: int = 60) -> None:
+    """A line for each tier: whether lanes that are beside each other end at the same time."""
+    whole = max(it.ended for it in _ran)
+    print(f"\n{'':20}{'begins':>7}{'ends':>7}{'processor':>11}")
+    for it in sorted(_ran, key=lambda it: (it.began, -it.ended)):
+        first, last = (round(at / whole * columns) for at in (it.began, it.ended))
+        bar = " " * first + "█" * max(1, last - first)
+        print(f"{it.tier:20}{it.began:5.0f} s{it.ended:5.0f} s{it.processor_s:9.0f} s  {bar}")
+    print(f"{'all':20}{'':7}{whole:5.0f} s{sum(it.processor_s for it in _ran):9.0f} s", flush=True)
 
 
 def log_of(name: str) -> Path:

@@ -71,6 +71,11 @@ class Notice(models.Model):
     def __str__(self) -> str:
         return self.title
 
+    @property
+    def page(self) -> str:
+        """The path as a link: what leads anywhere but to this hub is none."""
+        return self.path if self.path.startswith("/") and self.path[1:2] != "/" else ""
+
 
 class NoticeChoice(models.Model):
     """How a user wants to get notices of one kind; without a row as the kind's default says."""

@@ -137,7 +137,7 @@ class ClusterHub:
         """Wait until so many jobs have ended, and are out of the cluster: the steps of all."""
         printed = self.web.python("-m", "tests.benchmarks.history", str(ended), timeout_s=700)
         jobs = f"/apis/batch/v1/namespaces/{self.namespace}/jobs"
-        until(lambda: not self.cluster.api.items(jobs, limit=1), "end of all Jobs", within_s=180)
+        until(lambda: not self.cluster.api.items(jobs, limit=1), "end of all Jobs")
         return [Step(*step) for step in json.loads(printed)]
 
     def events(self) -> list[Event]:

@@ -18,12 +18,11 @@ from urllib.parse import urlsplit
 
 from tests import migrated
 from tests.environment import STORES
+from tests.patience import PATIENCE_S
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 API = "/api/v2"
 AUDIENCE = "https://hub.example.org/api/v2/"
-READY_WITHIN_S = 90
-STOP_WITHIN_S = 30
 
 # Nothing that configures another hub, or this test run, may reach the measured one.
 _FOREIGN = ("XCUBE_", "CUBEGENS_", "GENERATOR_", "DATABASE_URL", "DJANGO_", "FORWARDED_")
@@ -51,7 +50,7 @@ class Server:
 
     def until_logged(self, pattern: str) -> re.Match[str]:
         """Wait for a line of the log."""
-        deadline = time.monotonic() + READY_WITHIN_S
+        deadline = time.monotonic() + PATIENCE_S
         while not (found := re.search(pattern, self.log.read_text(errors="replace"))):
             self.check_alive()
             if time.monotonic() > deadline:
@@ -91,7 +90,7 @@ class Server:
             return
         self._process.terminate()
         try:
-            self._process.wait(STOP_WITHIN_S)
+            self._process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)  # its parts end with it
             self._process.wait()
@@ -178,7 +177,7 @@ class Hub(Server):
 
     def until_estimates(self, session: Session, request: Any) -> dict[str, Any]:
         """Wait until the runner has imported xcube; the answer to an info request."""
-        deadline = time.monotonic() + READY_WITHIN_S
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             status, answer = session.call("POST", "/cubegens/info", request)
             if status == 200:
@@ -193,7 +192,7 @@ class Session:
     def __init__(self, port: int, token: str = "") -> None:
         self.port = port
         self.token = token
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=180)
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
 
     def another(self) -> Session:
         """The same user on a connection of its own."""

@@ -13,6 +13,8 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+from tests.patience import PATIENCE_S
+
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 
 
@@ -44,10 +46,10 @@ def throughput(
     start = threading.Barrier(connections)
 
     def ask() -> tuple[int, float]:
-        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as connection:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             _exchange(connection, request)
-            start.wait(60)
+            start.wait(PATIENCE_S)
             began, count = time.monotonic(), 0
             while time.monotonic() < began + seconds:
                 _exchange(connection, request)

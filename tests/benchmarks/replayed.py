@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hubsite.engines.local.connection import Reply, call
+from tests.patience import PATIENCE_S
 
 
 class ReplayedEstimates(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
@@ -37,7 +38,7 @@ class ReplayedEstimates(socketserver.ThreadingMixIn, socketserver.UnixStreamServ
         with self._lock:
             self.answered += 1
             if url not in self._replies:
-                self._replies[url] = call(self._runner, method, url, body, timeout_s=60)
+                self._replies[url] = call(self._runner, method, url, body, timeout_s=PATIENCE_S)
             return self._replies[url]
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.jobs.factories import cubegen_request
+from tests.patience import PATIENCE_S
 
 from .hub import CHECKOUT
 from .report import alternate
@@ -79,7 +80,7 @@ def in_process(xcube_python, plain_folder, plain_environment) -> Iterator[Timed]
 
     yield Timed(call)
     process.stdin.close()
-    process.wait(timeout=30)
+    process.wait(timeout=PATIENCE_S)
 
 
 @pytest.fixture
@@ -91,7 +92,8 @@ def by_new_process(xcube_python, plain_folder, plain_environment):
         subprocess.run(
             [xcube_python.parent / "xcube", "gen2", "--info", "--stores", "stores.json",
              "--output", "info.json", "request.json"],
-            cwd=plain_folder, env=plain_environment, check=True, capture_output=True, timeout=120,
+            cwd=plain_folder, env=plain_environment, check=True,
+            capture_output=True, timeout=PATIENCE_S,
         )  # fmt: skip
         return time.perf_counter() - began
 

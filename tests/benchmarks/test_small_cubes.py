@@ -10,6 +10,7 @@ import time
 import pytest
 
 from tests.jobs.factories import cubegen_request
+from tests.patience import PATIENCE_S
 
 from .report import alternate
 
@@ -51,7 +52,8 @@ def cube_by_new_process(xcube_python, plain_folder, plain_environment):
         subprocess.run(
             [xcube_python.parent / "xcube", "gen2", "--stores", "stores.json",
              "--output", "result.json", "request.json"],
-            cwd=plain_folder, env=plain_environment, check=True, capture_output=True, timeout=120,
+            cwd=plain_folder, env=plain_environment, check=True,
+            capture_output=True, timeout=PATIENCE_S,
         )  # fmt: skip
         took = time.perf_counter() - began
         assert (plain_folder / "plain.zarr").is_dir()

@@ -33,7 +33,7 @@ def submit_at_once(session: Session, count: int) -> list[tuple[int, Any]]:
 
     def submit() -> tuple[int, Any]:
         mine = session.another()
-        start.wait(60)
+        start.wait(PATIENCE_S)
         try:
             return until_taken(lambda: mine.call("PUT", "/cubegens", cubegen_request()))
         finally:
@@ -57,7 +57,7 @@ def until_taken(submit: Callable[[], tuple[int, Any]]) -> tuple[int, Any]:
 def cancel_all(hub: Hub, session: Session) -> None:
     """Cancel the user's jobs, and wait until no run is left."""
     assert session.call("DELETE", "/cubegens") == (200, "Success")
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE_S
     while query(hub, "SELECT count(*) FROM jobs_job WHERE is_live")[0][0]:
         assert time.monotonic() < deadline
         time.sleep(0.3)
@@ -66,7 +66,7 @@ def cancel_all(hub: Hub, session: Session) -> None:
 def query(hub: Hub, *statements: str) -> list[tuple]:
     """Look into the database past the hub; all `statements` see one snapshot."""
     path = f"file:{hub.folder / 'hub.sqlite3'}?mode=ro"
-    with contextlib.closing(sqlite3.connect(path, uri=True, timeout=60)) as database:
+    with contextlib.closing(sqlite3.connect(path, uri=True, timeout=PATIENCE_S)) as database:
         database.isolation_level = None
         database.execute("BEGIN")
         return [row for text in statements for row in database.execute(text).fetchall()]

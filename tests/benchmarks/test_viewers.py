@@ -104,7 +104,7 @@ def cold(xcube_python: Path, tmp_path: Path, demo_root: Path):  # noqa: F811
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310
+        with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:  # noqa: S310
             return answer.status == 200
     except OSError:
         return False

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.processes.people import person
 
 from .hub import Hub, Server, cpu_s
@@ -30,7 +31,7 @@ def core_s(server: Server) -> float:
 
 def cost_s(server: Server, port: int, path: str, headers: Mapping[str, str], status: int) -> float:
     """Processor time of one such request, over many on one connection."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     began = core_s(server)
     for _ in range(ASKED):
         connection.request("GET", path, headers=dict(headers))
@@ -52,7 +53,7 @@ def of_rounds(subject: Callable[[], float], baseline: Callable[[], float]) -> Pa
 def test_fifty_watchers_cost_little(report, web: Hub, bare, running_job):
     ann = person(web, "watcher@example.org")
     signed_in = {"Cookie": f"sessionid={ann.session}", "Host": f"localhost:{web.port}"}
-    connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=PATIENCE_S)
     connection.request("GET", "/cubes/", headers=signed_in)
     page = connection.getresponse().read().decode()
     connection.close()

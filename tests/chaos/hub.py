@@ -17,6 +17,7 @@ import urllib.request
 from pathlib import Path
 
 from tests import migrated
+from tests.patience import PATIENCE_S
 from tests.servers.ports import free_port
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
@@ -79,7 +80,7 @@ class Hub:
             process.send_signal(signal.SIGTERM)
         for process in self._processes.values():
             try:
-                process.wait(timeout=15)
+                process.wait(timeout=PATIENCE_S)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
@@ -109,7 +110,7 @@ class Hub:
         if token:
             request.add_header("Authorization", f"Bearer {token}")
         try:
-            with urllib.request.urlopen(request, timeout=60) as response:
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
                 return response.status, json.load(response)
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read() or b"null")
@@ -117,7 +118,7 @@ class Hub:
             raise OSError(str(error)) from error
 
     def wait_until_ready(self) -> None:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             try:
                 if self.call("GET", "/cubegens/version")[0] == 200:

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
+
 from .hub import STORES, Hub
 
 pytestmark = [pytest.mark.chaos, pytest.mark.xcube]
@@ -62,7 +64,7 @@ def submit_all(
     """Submit each job until it is answered, as a client does that gives a key of its own;
     cancel one in eight, at once or a little later."""
     for number in numbers:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + PATIENCE_S
         while number not in accepted:
             assert time.monotonic() < deadline, f"job {number} was never answered"
             try:
@@ -185,7 +187,7 @@ def test_kill_anything(seed: int, tmp_path: Path, xcube_python: Path, demo_cube:
 
 def wait_until_over(hub: Hub) -> dict:
     """What the database holds when every job is final and no run is left."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         facts = json.loads(hub.manage("shell", "-c", FACTS).partition("FACTS")[2])
         open_jobs = [

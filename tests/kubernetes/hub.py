@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.hub import CHECKOUT, STORES, Hub
+from tests.patience import PATIENCE_S
 from tests.servers.kubernetes.access import HubAccess
 
 OBSERVE_WITHOUT_LEASE = """
@@ -63,7 +64,7 @@ class KubernetesHub(Hub):
     def rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
         """What the database holds, read past the hub: a test asks often."""
         file = f"file:{self.folder / 'hub.sqlite3'}?mode=ro"
-        with contextlib.closing(sqlite3.connect(file, uri=True, timeout=30)) as database:
+        with contextlib.closing(sqlite3.connect(file, uri=True, timeout=PATIENCE_S)) as database:
             database.row_factory = sqlite3.Row
             return [dict(row) for row in database.execute(sql, parameters)]
 

@@ -73,7 +73,7 @@ class Load:
 def submit(hub: KubernetesHub, token: str) -> str:
     """Submit one job, as often as it takes under one key, which makes it one job."""
     number = next(_number)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         assert time.monotonic() < deadline, "a submission was never accepted"
         try:

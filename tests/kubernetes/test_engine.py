@@ -13,6 +13,7 @@ import pytest
 
 from hubsite.engines.base import Gone, Outcome, Phase, RunFact
 from hubsite.engines.kubernetes.engine import KubernetesEngine
+from tests.patience import PATIENCE_S
 from tests.servers.kubernetes.access import HubAccess
 from tests.servers.kubernetes.api import until
 from tests.servers.kubernetes.controlplane import Cluster
@@ -270,9 +271,7 @@ def test_a_pod_that_the_namespace_refuses_is_told(
     until(lambda: cluster.api.get(quota).get("status", {}).get("hard"), "the quota")
     engine = make_engine(hub_access, **simulated(run="1s"))
     launch(engine, workload("refused"))
-    told = watch_until(
-        engine, lambda fact: isinstance(fact, RunFact) and bool(fact.message), within_s=40
-    )
+    told = watch_until(engine, lambda fact: isinstance(fact, RunFact) and bool(fact.message))
     assert told.reason == "REJECTED"
     assert "exceeded quota" in told.message
     cluster.api.delete(quota)
@@ -280,7 +279,7 @@ def test_a_pod_that_the_namespace_refuses_is_told(
 
 
 def watch_until(
-    engine: KubernetesEngine, wanted: Callable[[object], bool], *, within_s: float = 20
+    engine: KubernetesEngine, wanted: Callable[[object], bool], *, within_s: float = PATIENCE_S
 ) -> object:
     """The first fact of the engine's watch that is wanted; levels are taken apart."""
     deadline = time.monotonic() + within_s

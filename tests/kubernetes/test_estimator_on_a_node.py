@@ -23,6 +23,7 @@ from jobs.estimates import asking as estimator_module
 from jobs.models import Job
 from tests.accounts.factories import bearer, make_user
 from tests.jobs.factories import cubegen_request, submit
+from tests.patience import PATIENCE_S
 from tests.servers.kubernetes import manifests
 from tests.servers.kubernetes.access import new_namespace
 from tests.servers.kubernetes.api import until
@@ -42,7 +43,6 @@ FILE = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes" / "estimato
 NAME = "xcube-hub-estimator"
 SECRET = "an-estimators-secret-of-the-test-0123456789"
 SCOPES = ("manage:cubegens",)
-STARTS_WITHIN_S = 120
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Deployed:
         until(
             lambda: len(self.addresses()) == replicas == len(self.pods()),
             f"{replicas} estimators",
-            within_s=STARTS_WITHIN_S,
+            within_s=PATIENCE_S,
         )
 
     def pods(self) -> list[Json]:
@@ -216,7 +216,7 @@ def test_a_killed_estimator_is_back_by_itself(
     os.kill(int(killed.name), signal.SIGKILL)
     refuses_both(client, headers, user)
     until(lambda: not deployed.addresses(), "pod that is not ready")
-    until(deployed.addresses, "pod that is ready again", within_s=STARTS_WITHIN_S)
+    until(deployed.addresses, "pod that is ready again", within_s=PATIENCE_S)
     assert deployed.addresses() == [settings.HUB["XCUBE_HUB_ESTIMATOR_URL"]]
     assert submit(client, headers).status_code == 200
     (container,) = deployed.pods()[0]["status"]["containerStatuses"]

@@ -57,7 +57,6 @@ SECRETS = {
     "xcube-hub-edge": {"secret": secrets.token_hex(32)},
     "xcube-hub-stores": {"stores.yaml": "{}"},
 }
-STARTS_WITHIN_S = 90
 
 
 def documents(file: str) -> dict[str, Json]:
@@ -415,7 +414,7 @@ def test_web_lives_at_once_and_is_ready_when_the_worker_has_migrated(
     web = _started("web", stores, tmp_path, more)
     try:
         probes = {kind: container_of("web")[f"{kind}Probe"] for kind in ("liveness", "readiness")}
-        until(lambda: _asked(probes["liveness"], port) == 200, "life", within_s=STARTS_WITHIN_S)
+        until(lambda: _asked(probes["liveness"], port) == 200, "life", within_s=PATIENCE_S)
         assert _asked(probes["readiness"], port) == 503
         bare = {"httpGet": {**probes["liveness"]["httpGet"], "httpHeaders": []}}
         assert _asked(bare, port) == 400  # why the probes need a header
@@ -424,7 +423,7 @@ def test_web_lives_at_once_and_is_ready_when_the_worker_has_migrated(
             until(
                 lambda: _asked(probes["readiness"], port) == 200,
                 "readiness",
-                within_s=STARTS_WITHIN_S,
+                within_s=PATIENCE_S,
             )
         finally:
             worker.process.terminate()
@@ -448,7 +447,7 @@ def _asked(probe: Json, port: int) -> int:
     url = f"http://127.0.0.1:{port}{asked['path']}"
     try:
         with urllib.request.urlopen(
-            urllib.request.Request(url, headers=headers), timeout=10
+            urllib.request.Request(url, headers=headers), timeout=PATIENCE_S
         ) as response:
             return response.status
     except urllib.error.HTTPError as error:

@@ -22,8 +22,6 @@ from .objects import pod
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.node, pytest.mark.xcube]
 
-POD_ENDS_WITHIN_S = 60
-
 
 def run(api: Api, namespace: str, made: dict[str, Any]) -> tuple[dict[str, Any], str]:
     """Run a pod to its end: the container's end, and the log."""
@@ -36,7 +34,7 @@ def run(api: Api, namespace: str, made: dict[str, Any]) -> tuple[dict[str, Any],
             return container["state"].get("terminated")
         return None
 
-    ended = until(end, f"end of {path}", within_s=POD_ENDS_WITHIN_S)
+    ended = until(end, f"end of {path}")
     return ended, api.text(f"{path}/log")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import zlib
 from typing import Any
 
 from django.db import models
@@ -22,6 +24,8 @@ TEXTS = (
     "=HYPERLINK(1)\u202egnp.exe\u2066",
     "W" * 10_000,
 )
+FIRST = int(os.environ.get("HOSTILE_FIRST", "0"))
+"""Each number from 0 to 6 begins other columns with other texts."""
 SHORTEST = 30
 """Shorter columns hold codes."""
 _KEPT = {
@@ -66,7 +70,7 @@ def _is_text(field: models.Field, kept: set[str]) -> bool:
 
 def text_for(key: Any, number: int, longest: int | None) -> str:
     """All of the texts, as far as they fit; which comes first differs. Some are long."""
-    first = (hash(str(key)) + number) % len(TEXTS)
+    first = (zlib.crc32(str(key).encode()) + number + FIRST) % len(TEXTS)
     most = 20_000 if number == 0 else 600
     return "".join((*TEXTS[first:], *TEXTS[:first]))[: min(longest or most, most)]
 

@@ -15,9 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests.patience import PATIENCE_S
+
 CHECKOUT = Path(__file__).resolve().parents[2]
-START_WITHIN_S = 90
-STOP_WITHIN_S = 25
+START_WITHIN_S = STOP_WITHIN_S = PATIENCE_S
 PROGRAMS = {
     "web": r"gunicorn",
     "worker": r"qcluster $",
@@ -68,7 +69,7 @@ class HubProcess:
 
         return self.until(found, f"line {pattern!r}", within_s=within_s)
 
-    def until(self, found: Callable[[], T | None], what: str, *, within_s: float) -> T:
+    def until(self, found: Callable[[], T | None], what: str, *, within_s: float = PATIENCE_S) -> T:
         deadline = time.monotonic() + within_s
         while not (result := found()):
             assert time.monotonic() < deadline, f"no {what} within {within_s} s in:\n{self.output}"
@@ -109,7 +110,7 @@ class HubProcess:
 
 def get(url: str) -> tuple[int, str]:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(url, timeout=30) as response:
+    with opener.open(url, timeout=PATIENCE_S) as response:
         return response.status, response.read().decode()
 
 

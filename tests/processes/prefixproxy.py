@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.patience import PATIENCE_S
+
 _HOP = {"connection", "keep-alive", "transfer-encoding"}
 
 
@@ -39,7 +41,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {n: v for n, v in self.headers.items() if n.lower() not in _HOP}
-        hub = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
+        hub = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=PATIENCE_S)
         try:
             hub.request(self.command, self.path.removeprefix(prefix), body, headers)
             answer = hub.getresponse()

@@ -7,6 +7,8 @@ import re
 import socket
 import time
 
+from tests.patience import PATIENCE_S
+
 from .hubprocess import HubProcess
 
 
@@ -23,12 +25,12 @@ class Server:
         client = socket.socket()
         if reads is not None:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, reads)
-        client.settimeout(60)
+        client.settimeout(PATIENCE_S)
         client.connect(self.address)
         client.sendall(data)
         return client
 
-    def get(self, path: str, *, timeout_s: float = 60) -> tuple[int, float]:
+    def get(self, path: str, *, timeout_s: float = PATIENCE_S) -> tuple[int, float]:
         """Status, and how long it took."""
         connection = http.client.HTTPConnection(*self.address, timeout=timeout_s)
         began = time.monotonic()

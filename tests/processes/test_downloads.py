@@ -16,7 +16,7 @@ from socket import socket
 
 import pytest
 
-from tests.patience import wait_for
+from tests.patience import PATIENCE_S, wait_for
 
 from .hubprocess import CHECKOUT, HubProcess
 from .raw import Server, head
@@ -126,7 +126,7 @@ def test_slow_readers_of_large_cubes_hold_no_thread_and_no_memory(owners):
                 client = stack.enter_context(owner.begin())
                 assert client.recv(12) == b"HTTP/1.1 200"
         assert owners[0].status() == 429
-        assert all(server.get(path, timeout_s=30)[0] == 200 for path in ("/api/v2/", "/login/"))
+        assert all(server.get(path)[0] == 200 for path in ("/api/v2/", "/login/"))
         assert memory_of(server.hub) - before < BIG / 2, "of six downloads of this size each"
     # A client that has gone frees its place.
     wait_for(lambda: owners[0].status() == 200)
@@ -135,7 +135,7 @@ def test_slow_readers_of_large_cubes_hold_no_thread_and_no_memory(owners):
 def test_a_whole_cube_is_sent_and_the_connection_is_used_again(owners):
     owner = owners[1]
     wait_for(lambda: owner.status() == 200)
-    connection = http.client.HTTPConnection(*owner.server.address, timeout=120)
+    connection = http.client.HTTPConnection(*owner.server.address, timeout=PATIENCE_S)
     with contextlib.closing(connection):
         connection.request("GET", owner.path, headers=owner.headers)
         answer = connection.getresponse()

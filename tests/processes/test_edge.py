@@ -9,6 +9,8 @@ import signal
 
 import pytest
 
+from tests.patience import PATIENCE_S
+
 from .hubprocess import START_WITHIN_S
 
 pytestmark = pytest.mark.processes
@@ -18,7 +20,7 @@ INSTANCE = "xaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 def _page(port: int, path: str) -> tuple[int, str]:
     """Status and Location of a page load without a cookie."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     headers = {"Host": f"{INSTANCE}.localhost:{port}", "Accept": "text/html"}
     connection.request("GET", path, headers=headers)
     answer = connection.getresponse()

@@ -13,6 +13,7 @@ import urllib.request
 import pytest
 
 from hubsite.health.heartbeat import STALE_AFTER
+from tests.patience import PATIENCE_S
 from tests.servers.missing import missing
 from tests.servers.postgresql import postgresql_server
 
@@ -27,7 +28,7 @@ def ask(hub: HubProcess, path: str, form: bytes | None = None) -> tuple[int, dic
     base = re.search(r"(http://localhost:\d+)/api/v2 ", hub.output)[1]
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"{base}{path}", data=form, timeout=60) as answer:
+        with opener.open(f"{base}{path}", data=form, timeout=PATIENCE_S) as answer:
             return answer.status, dict(answer.headers), answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, dict(error.headers), error.read().decode()

@@ -15,6 +15,8 @@ from html.parser import HTMLParser
 
 import pytest
 
+from tests.patience import PATIENCE_S
+
 from .hubprocess import CHECKOUT
 from .prefixproxy import prefix_proxy
 
@@ -49,7 +51,7 @@ class Browser:
         data = urllib.parse.urlencode(form).encode() if form else None
         request = urllib.request.Request(url, data, headers)
         try:
-            with self._opener.open(request, timeout=60) as answer:
+            with self._opener.open(request, timeout=PATIENCE_S) as answer:
                 return answer.status, answer.url, answer.read().decode(errors="replace")
         except urllib.error.HTTPError as error:
             return error.code, error.url, error.read().decode(errors="replace")
@@ -60,7 +62,7 @@ def proxy(start_hub):
     with prefix_proxy(PREFIX) as proxy:
         hub = start_hub("--only", "web", "--port", "0", XCUBE_HUB_PUBLIC_URL=proxy.url)
         hub.wait_for("is ready: ")
-        port = hub.until(lambda: _port_of(hub), "port of web", within_s=30)
+        port = hub.until(lambda: _port_of(hub), "port of web")
         proxy.port = port
         proxy.hub = hub
         yield proxy

@@ -7,10 +7,10 @@ import re
 import signal
 import socket
 import subprocess
-import time
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.servers.missing import missing
 
 from .hubprocess import CHECKOUT, START_WITHIN_S, get, listening
@@ -65,9 +65,7 @@ def test_a_part_that_is_killed_comes_back(hub, part):
     os.kill(before, signal.SIGKILL)
     hub.wait_for(f"{part} was ended by SIGKILL; it starts again in 0.5 s")
     hub.until(lambda: hub.part(part) not in (None, before), f"new {part}", within_s=START_WITHIN_S)
-    hub.until(
-        lambda: not {pid for pid, _ in hub.left()} & set(group), "end of its children", within_s=5
-    )
+    hub.until(lambda: not {pid for pid, _ in hub.left()} & set(group), "end of its children")
     hub.until(lambda: _answers(url), "answer of web", within_s=START_WITHIN_S)
 
 
@@ -92,12 +90,12 @@ def test_a_start_right_after_a_kill_waits_for_the_port(start_hub):
     hub = start_hub("--only", "web", "--port", "0")
     url = re.search(r"http://\S+/health/ready", hub.wait_for("is ready: "))[0]
     port = re.search(r":(\d+)/", url)[1]
-    with socket.create_connection(("127.0.0.1", int(port))) as request_under_way:
+    with socket.create_connection(("127.0.0.1", int(port)), PATIENCE_S) as request_under_way:
         request_under_way.sendall(
-            b"POST /api/v2/oauth/token HTTP/1.1\r\nHost: localhost\r\n"
-            b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+            b"POST /api/v2/oauth/token HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
+            b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n"
         )
-        time.sleep(0.5)  # until a thread of web waits for the rest
+        assert request_under_way.recv(100).startswith(b"HTTP/1.1 100 ")  # web waits for the rest
         hub.process.kill()
         hub.end()
         second = start_hub("--only", "web", "--port", port, data_dir=hub.data_dir)

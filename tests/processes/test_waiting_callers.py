@@ -10,12 +10,13 @@ import re
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from statistics import median
 
 import pytest
+
+from tests.patience import PATIENCE_S, wait_for
 
 from .hubprocess import CHECKOUT
 from .raw import Server
@@ -51,7 +52,7 @@ class NeverAnswers(http.server.BaseHTTPRequestHandler):
     over = threading.Event()
 
     def do_POST(self) -> None:
-        self.over.wait(120)
+        self.over.wait(PATIENCE_S)
 
     def log_message(self, *_: object) -> None:
         """Nothing is to be told."""
@@ -100,7 +101,7 @@ def new_tokens(server: Server) -> list[str]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=PATIENCE_S,
     )
     return re.findall(r"TOKEN (\S+)", ran.stdout)
 
@@ -117,7 +118,7 @@ def test_health_answers_while_all_callers_wait_for_a_store(server, capsys):
     def call(token: str) -> None:
         """Ask again and again, as impatient clients do."""
         while not is_over.is_set():
-            connection = http.client.HTTPConnection(*server.address, timeout=90)
+            connection = http.client.HTTPConnection(*server.address, timeout=PATIENCE_S)
             headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
             try:
                 connection.request("POST", "/api/v2/cubegens/info", body, headers)
@@ -137,9 +138,7 @@ def test_health_answers_while_all_callers_wait_for_a_store(server, capsys):
     ]
     for caller in callers:
         caller.start()
-    deadline = time.monotonic() + 60
-    while statuses.total() < CALLERS and time.monotonic() < deadline:
-        time.sleep(0.1)
+    wait_for(lambda: statuses.total() >= CALLERS, "answers to all", pause_s=0.1)
     loaded = sorted(server.get("/health/live")[1] for _ in range(PROBES))
     is_over.set()
     NeverAnswers.over.set()

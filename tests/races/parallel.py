@@ -10,6 +10,8 @@ from typing import Any
 
 from django.db import connection
 
+from tests.patience import PATIENCE_S
+
 
 class Threads:
     """`count` threads. `at_once` gives each at most one call; all calls start together."""
@@ -30,7 +32,7 @@ class Threads:
         gate = threading.Barrier(self.count)  # so that each thread gets one of these
 
         def close() -> None:
-            gate.wait(timeout=60)
+            gate.wait(timeout=PATIENCE_S)
             connection.close()
 
         for closed in [self._pool.submit(close) for _ in range(self.count)]:
@@ -42,7 +44,7 @@ class Threads:
         gate = threading.Barrier(len(calls))
 
         def run(call: Callable[[], Any]) -> Any:
-            gate.wait(timeout=300)
+            gate.wait(timeout=PATIENCE_S)
             try:
                 return call()
             except Exception as error:

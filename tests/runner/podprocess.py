@@ -75,12 +75,12 @@ class Pod:
             )
         return self
 
-    def run(self, workload: Any, *options: str, timeout_s: float = 90) -> dict[str, Any]:
+    def run(self, workload: Any, *options: str, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
         """To its end: what the termination message says, with the exit code as `exited`."""
         self.start(workload, *options)
         return self.end(timeout_s=timeout_s)
 
-    def end(self, *, timeout_s: float = 90) -> dict[str, Any]:
+    def end(self, *, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
         assert self.process
         code = self.process.wait(timeout_s)
         text = self.message.read_bytes()
@@ -113,7 +113,7 @@ class Pod:
 def check_namespaces() -> None:
     probe = ["unshare", *_NAMESPACES, "unshare", "--user", "--map-user=4242", "true"]
     try:
-        subprocess.run(probe, check=True, capture_output=True, timeout=10)
+        subprocess.run(probe, check=True, capture_output=True, timeout=PATIENCE_S)
     except (OSError, subprocess.CalledProcessError) as error:
         missing(f"pods need user namespaces and unshare of util-linux 2.38: {error}")
 

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from jobs.runner.system import linux
 from tests.patience import PATIENCE_S, wait_for
 
 from . import measured
@@ -24,15 +25,15 @@ _numbers = itertools.count()
 
 
 class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path, timeout_s: float = 60):
+    def __init__(self, path: Path, timeout_s: float = PATIENCE_S):
         super().__init__("runner", timeout=timeout_s)
         self._path = path
 
     def connect(self) -> None:
-        self.sock = open_socket(self._path, timeout_s=60)
+        self.sock = open_socket(self._path)
 
 
-def open_socket(path: Path, *, timeout_s: float = 30) -> socket.socket:
+def open_socket(path: Path, *, timeout_s: float = PATIENCE_S) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX)
     sock.settimeout(timeout_s)
     sock.connect(str(path))
@@ -199,6 +200,12 @@ def is_running(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:
         return False
+
+
+def any_zombie(parent: int) -> bool:
+    """Whether a child has ended and nobody has asked how."""
+    stats = [linux.read_stat(pid) for pid in linux.children(parent)]
+    return any(stat and stat.state == "Z" for stat in stats)
 
 
 def kill(pid: int) -> None:

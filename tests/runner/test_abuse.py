@@ -10,14 +10,14 @@ import pytest
 
 from jobs.runner.system import linux
 
-from .runnerprocess import Runner, call, open_socket, standin, wait_for
+from .runnerprocess import Runner, any_zombie, call, open_socket, standin, wait_for
 
 pytestmark = pytest.mark.xcube
 
 
 def exchange(path, data: bytes, *, then_close: bool = True) -> bytes:
     """Send, then (unless the answer needs somebody who listens) end sending, and read all."""
-    with open_socket(path, timeout_s=20) as sock:
+    with open_socket(path) as sock:
         try:
             sock.sendall(data)
             if then_close:
@@ -127,4 +127,4 @@ def test_an_estimator_is_recycled_and_a_killed_one_replaced(runner: Runner):
     assert runner.end_of(runner.launch(standin()))["phase"] == "SUCCEEDED"
     assert call(runner.estimates, "GET", "/versions")[0] == 200
     wait_for(lambda: len(estimators()) == len(before))
-    assert not any(linux.read_stat(pid).state == "Z" for pid in linux.children(runner.process.pid))
+    wait_for(lambda: not any_zombie(runner.process.pid), "end of what has ended")

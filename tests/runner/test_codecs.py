@@ -137,6 +137,8 @@ def test_codecs_of_strangers_are_found_nowhere(xcube_python, old_numcodecs, whic
     path = str(CHECKOUT) if which == "installed" else f"{old_numcodecs}{os.pathsep}{CHECKOUT}"
     command = [xcube_python, "-c", LEFT]
     environment = {**os.environ, "PYTHONPATH": path}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=PATIENCE_S
+    )
     assert done.returncode == 0, done.stderr
     assert "Blosc" in done.stdout

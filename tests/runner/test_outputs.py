@@ -127,7 +127,7 @@ def test_memory_that_runs_out_while_writing(
     stores["demo"]["store_params"]["root"] = str(tmp_path / "large")
     request_body["cube_config"] = {"variable_names": ["chl"]}
     name = runner.launch(cubegen(request_body, stores), memory_bytes=450 << 20)
-    run = runner.end_of(name, timeout_s=120)
+    run = runner.end_of(name)
     assert (run["reason"], run["wrote"]) == ("OUT_OF_MEMORY", True), run
     assert "cube.zarr/.zgroup" in files(out)
     assert remove(runner, name, stores, "cube.zarr")["removed"]

@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import sys
-import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,8 @@ import pytest
 
 from hubsite.engines.kubernetes.pods import NO_PYTHON_EXIT
 from jobs.runner.record.outcome import REFUSED_EXIT
+from jobs.runner.run import bundle
+from jobs.runner.run.supervisor import FOREGROUND_PATIENCE_S
 
 from .podprocess import TOKEN, Hub, Pod
 from .runnerprocess import make_workload, standin, wait_for
@@ -76,7 +77,8 @@ def test_a_failure_is_told_with_its_reason(pod, hub, cubegen):
 
 
 def test_nobody_but_the_supervisor_has_the_token(pod, hub):
-    workload = make_workload(standin(sleep_s=1.5), report=hub.report)
+    seen = pod.scratch / "seen"
+    workload = make_workload(standin(until=str(seen)), report=hub.report)
     pod.start(workload)
     child = pod.child_of(workload["name"])
     wait_for(lambda: hub.reports)
@@ -87,6 +89,7 @@ def test_nobody_but_the_supervisor_has_the_token(pod, hub):
     assert int(Path(f"/proc/{child}/oom_score_adj").read_text()) == 1000
     assert not memory_holds(child, TOKEN.encode())
     assert memory_holds(pod.first, TOKEN.encode()), "else this test looks in the wrong place"
+    seen.touch()
     assert pod.end()["exited"] == 0
 
 
@@ -231,9 +234,13 @@ def test_an_operators_environment_reaches_the_run_where_it_is_kept(pod, tmp_path
         "KUBERNETES_SERVICE_HOST": "10.0.0.1",
         "PATH": f"{folder}:{os.environ['PATH']}",
     }
-    workload = make_workload(standin(spawn=1, sleep_s=0.5), env={"OWN": "workload's"})
+    seen = pod.scratch / "seen"
+    workload = make_workload(standin(spawn=1, until=str(seen)), env={"OWN": "workload's"})
     scratch = pod.scratch / "runs" / workload["name"] / "scratch"
-    assert pod.run(workload, "--keep-environment")["exited"] == 0
+    pod.start(workload, "--keep-environment")
+    wait_for(lambda: "OWN=workload's\n" in pod.log, "environment")
+    seen.touch()
+    assert pod.end()["exited"] == 0
     found = [line for line in pod.log.splitlines() if not line.startswith("xcube-hub")]
     assert found == ["GIVEN=yes", f"HOME={scratch}", "OWN=workload's"]
     assert pod.run(make_workload(standin(spawn=1, sleep_s=0.5)))["exited"] == 0
@@ -245,12 +252,11 @@ class TestStopped:
         """A hub that accepts and says nothing; a run that does not heed SIGTERM."""
         with socket.create_server(("127.0.0.1", 0)) as silent:
             url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
-            workload = make_workload(standin(sleep_s=60, ignore_term=True), report={"url": url})
-            pod.start(workload)
-            pod.child_of(workload["name"])
-            time.sleep(0.5)
+            standin_ = standin(sleep_s=600, ignore_term=True, print_lines=1)
+            pod.start(make_workload(standin_, report={"url": url}))
+            wait_for(lambda: "line 0" in pod.log, "line after SIGTERM is ignored")
             os.kill(pod.first, signal.SIGTERM)
-            end = pod.end(timeout_s=10)
+            end = pod.end(timeout_s=FOREGROUND_PATIENCE_S)
         assert end["exited"] == 128 + signal.SIGKILL
         assert (end["phase"], end["reason"]) == ("FAILED", "STOPPED")
 
@@ -260,7 +266,7 @@ class TestStopped:
             pod.start(make_workload(cubegen, report={"url": url}, code_url=url))
             silent.accept()
             os.kill(pod.first, signal.SIGTERM)
-            end = pod.end(timeout_s=5)
+            end = pod.end(timeout_s=bundle.PATIENCE_S / 2)
         assert end["exited"] == 128 + signal.SIGTERM
         assert (end["phase"], end["reason"]) == ("FAILED", "STOPPED")
 
@@ -269,7 +275,7 @@ class TestStopped:
         pod.start(workload)
         wait_for(lambda: pod.message.read_bytes())
         os.kill(pod.first, signal.SIGTERM)
-        end = pod.end(timeout_s=8)
+        end = pod.end(timeout_s=FOREGROUND_PATIENCE_S)
         assert (end["exited"], end["phase"]) == (0, "SUCCEEDED")
 
 

@@ -54,7 +54,7 @@ def test_begin_updates_and_end(hub):
     reporter.update(state(0.3))
     wait_for(lambda: len(hub.reports) == 2)
     log.feed(b"two\n")
-    reporter.finish(state(1.0))
+    reporter.finish(state(1.0), timeout_s=PATIENCE_S)
     assert [report[3]["sender"] for report in hub.reports] == ["on_begin", "on_update", "on_end"]
     assert {report[1:3] for report in hub.reports} == {("/callback?x=1", "Bearer t")}
     begin, update, end = (report[3] for report in hub.reports)
@@ -72,7 +72,7 @@ def test_lines_not_accepted_are_sent_again_and_the_end_is_retried(hub):
     reporter.start()
     wait_for(lambda: hub.reports)
     log.feed(b"one\n")
-    reporter.finish(state(1.0))
+    reporter.finish(state(1.0), timeout_s=PATIENCE_S)
     ends = [report for report in hub.reports if report[3]["sender"] == "on_end"]
     assert [end[0] for end in ends] == [500, 500, 200]
     assert all(end[3]["output"]["lines"] == ["one"] for end in ends)
@@ -84,7 +84,7 @@ RESULT = {"status": "ok", "message": "Done."}
 def test_the_end_carries_the_result(hub):
     reporter = Reporter(url=hub.url, token="t", log=LogBuffer())
     reporter.start()
-    reporter.finish(state(1.0), result=RESULT)
+    reporter.finish(state(1.0), result=RESULT, timeout_s=PATIENCE_S)
     begin, end = (report[3] for report in hub.reports)
     assert "result" not in begin
     assert end["result"] == RESULT
@@ -94,7 +94,7 @@ def test_a_refused_result_is_left_out_and_the_end_told(hub):
     hub.answers += [200, 400, 200]
     reporter = Reporter(url=hub.url, token="t", log=LogBuffer())
     reporter.start()
-    reporter.finish(state(1.0), result=RESULT)
+    reporter.finish(state(1.0), result=RESULT, timeout_s=PATIENCE_S)
     ends = [report for report in hub.reports if report[3]["sender"] == "on_end"]
     assert [(end[0], "result" in end[3]) for end in ends] == [(400, True), (200, False)]
 
@@ -103,7 +103,7 @@ def test_a_refused_end_is_not_repeated(hub):
     hub.answers += [200, 401, 200]
     reporter = Reporter(url=hub.url, token="t", log=LogBuffer(), patience_s=30)
     reporter.start()
-    reporter.finish(state(1.0))
+    reporter.finish(state(1.0), timeout_s=PATIENCE_S)
     assert [report[0] for report in hub.reports] == [200, 401]
 
 
@@ -111,7 +111,7 @@ def test_patience_outlasts_more_refusals_than_three(hub):
     hub.answers += [200, 503, 503, 503, 429]
     reporter = Reporter(url=hub.url, token="t", log=LogBuffer(), patience_s=30)
     reporter.start()
-    reporter.finish(state(1.0), result=RESULT)
+    reporter.finish(state(1.0), result=RESULT, timeout_s=PATIENCE_S)
     assert [report[0] for report in hub.reports] == [200, 503, 503, 503, 429, 200]
     assert hub.reports[-1][3]["result"] == RESULT
 
@@ -130,7 +130,7 @@ def test_whatever_a_run_says_is_reported_as_strict_json(hub):
     reporter.start()
     log.feed(b"nul \0 and \xed\xa0\x80\n")
     error = ["ValueError", "\ud800\0", [float("nan")]]
-    reporter.finish({**state(1.0, "x\udfff"), "error": error})
+    reporter.finish({**state(1.0, "x\udfff"), "error": error}, timeout_s=PATIENCE_S)
     end = hub.reports[-1][3]
     assert end["sender"] == "on_end"
     assert end["state"]["label"] == "x\ufffd"
@@ -142,10 +142,11 @@ def test_whatever_a_run_says_is_reported_as_strict_json(hub):
 def test_nothing_new_is_not_reported(hub):
     reporter = Reporter(url=hub.url, token="t", log=LogBuffer())
     reporter.start()
+    wait_for(lambda: hub.reports)
     reporter.update({**start_state(), "progress": 0.005})
     time.sleep(1.3)
     assert [report[3]["sender"] for report in hub.reports] == ["on_begin"]
-    reporter.finish(state(1.0))
+    reporter.finish(state(1.0), timeout_s=PATIENCE_S)
 
 
 def test_refused_connections_do_not_hold_up():

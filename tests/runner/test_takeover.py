@@ -21,10 +21,10 @@ pytestmark = pytest.mark.xcube
 
 def test_a_killed_zygote_is_replaced_and_runs_go_on(own_runner: Runner, tmp_path: Path):
     runner = own_runner.start()
-    going_on = runner.launch(standin(append=str(tmp_path / "a"), line="x", sleep_s=25))
+    going_on = runner.launch(standin(append=str(tmp_path / "a"), line="x", sleep_s=600))
     ends_alone = runner.launch(standin(append=str(tmp_path / "b"), line="x", sleep_s=2))
-    to_delete = runner.launch(standin(sleep_s=60))
-    lost = runner.launch(standin(sleep_s=60))
+    to_delete = runner.launch(standin(sleep_s=600))
+    lost = runner.launch(standin(sleep_s=600))
     pids = {name: runner.pids_of(name) for name in (going_on, ends_alone, to_delete, lost)}
     version = runner.list()["version"]
     estimators = [p for p in linux.children(runner.process.pid) if p not in dict(pids.values())]
@@ -47,7 +47,7 @@ def test_a_killed_zygote_is_replaced_and_runs_go_on(own_runner: Runner, tmp_path
     assert not is_running(pids[lost][1])
     assert [(tmp_path / file).read_text() for file in "abc"] == ["x\n"] * 3
 
-    second = runner.command("serve", "--socket", "/tmp/x1", "--estimate-socket", "/tmp/x2")
+    second = serve_again(runner)
     assert runner.terminate() == 0
     assert not runner.control.exists()
     assert kill_when_ready(second) is None
@@ -63,6 +63,12 @@ def prepare_unclaimed(runner: Runner, tmp_path: Path) -> str:
     return workload["name"]
 
 
+def serve_again(runner: Runner) -> subprocess.Popen:
+    """A second one on the same folder, at sockets of its own."""
+    sockets = (str(runner.root / "second.sock"), str(runner.root / "second-estimates.sock"))
+    return runner.command("serve", "--socket", sockets[0], "--estimate-socket", sockets[1])
+
+
 def kill_when_ready(process: subprocess.Popen) -> int | None:
     """The second runner was waiting for the lock, and takes over when the first has gone."""
     time.sleep(1)
@@ -73,7 +79,7 @@ def kill_when_ready(process: subprocess.Popen) -> int | None:
 
 
 def test_a_second_runner_on_the_same_folder_gives_up(runner: Runner):
-    second = runner.command("serve", "--socket", "/tmp/x1", "--estimate-socket", "/tmp/x2")
+    second = serve_again(runner)
     assert second.wait(PATIENCE_S) == 1
     assert "another runner owns" in runner.log.read_text()
 
@@ -101,7 +107,7 @@ class TestForeground:
         assert "name: must be" in own_runner.log.read_text()
 
     def test_sigterm_stops_it(self, own_runner: Runner, workload_file: Path):
-        workload = make_workload(standin(sleep_s=60))
+        workload = make_workload(standin(sleep_s=600))
         workload_file.write_text(json.dumps(workload))
         process = own_runner.command("run", "--allow-standins", "--workload", str(workload_file))
         _, child = own_runner_pids(own_runner, workload["name"])

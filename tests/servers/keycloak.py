@@ -22,6 +22,8 @@ from typing import Any
 
 import requests
 
+from tests.patience import PATIENCE_S
+
 from .missing import missing
 from .ports import free_port
 
@@ -102,12 +104,14 @@ class Keycloak:
                     "username": ADMIN,
                     "password": ADMIN_PASSWORD,
                 },
-                timeout=30,
+                timeout=PATIENCE_S,
             )
             answer.raise_for_status()
             self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
             self._token_ends_at = time.monotonic() + 30
-        answer = self._http.request(method, f"{self.url}/admin/realms{path}", timeout=60, **options)
+        answer = self._http.request(
+            method, f"{self.url}/admin/realms{path}", timeout=PATIENCE_S, **options
+        )
         assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer
 
@@ -270,7 +274,7 @@ class Realm:
                 "password": password,
                 "scope": "openid email",
             },
-            timeout=30,
+            timeout=PATIENCE_S,
         )
         assert answer.ok, answer.text
         return answer.json()
@@ -306,7 +310,7 @@ def keycloak() -> Iterator[Keycloak]:
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            process.wait(timeout=20)
+            process.wait(timeout=PATIENCE_S)
             log.close()
 
 

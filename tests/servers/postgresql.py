@@ -18,6 +18,8 @@ from typing import Any
 
 import psycopg
 
+from tests.patience import PATIENCE_S
+
 from .missing import missing
 from .ports import free_port
 
@@ -75,7 +77,7 @@ def postgresql_server(*, syncs_commits: bool = False) -> Iterator[str]:
     finally:
         if server is not None:
             server.send_signal(signal.SIGINT)  # a fast shutdown
-            server.wait(timeout=30)
+            server.wait(timeout=PATIENCE_S)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -110,7 +112,7 @@ def _own(folder: Path, account: dict[str, Any]) -> None:
 
 
 def _wait(server: subprocess.Popen, url: str, log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         if server.poll() is not None:
             raise RuntimeError(f"PostgreSQL ended: {log.read_text(errors='replace')[-2000:]}")

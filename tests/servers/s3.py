@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.patience import PATIENCE_S
+
 from .missing import missing
 from .ports import free_port
 
@@ -33,16 +35,16 @@ def s3_server(*buckets: str) -> Iterator[str]:
         _wait(url)
         for bucket in buckets:
             urllib.request.urlopen(
-                urllib.request.Request(f"{url}/{bucket}", method="PUT"), timeout=10
+                urllib.request.Request(f"{url}/{bucket}", method="PUT"), timeout=PATIENCE_S
             ).close()
         yield url
     finally:
         server.terminate()
-        server.wait(timeout=10)
+        server.wait(timeout=PATIENCE_S)
 
 
 def _wait(url: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         try:
             urllib.request.urlopen(url, timeout=2).close()

@@ -16,13 +16,14 @@ from accounts.roles import permission_rows
 from accounts.scopes import ROLES
 from accounts.sign_on import documents
 from accounts.sign_on.providers import Provider
+from tests.patience import PATIENCE_S
 from tests.servers.browser import chromium
 from tests.servers.keycloak import Keycloak, Realm, keycloak
 
 AUDIENCE = "https://hub.example.org/api/v2/"
 CLIENT, SECRET = "xcube-hub", "a-secret-of-the-hub"
 PASSWORD = "correct horse"
-PATIENCE_MS = 60_000
+PATIENCE_MS = PATIENCE_S * 1000
 
 _numbers = itertools.count(1)
 

@@ -6,6 +6,7 @@ import re
 import time
 
 import pytest
+from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 
 from accounts.models import Identity, User
@@ -15,9 +16,19 @@ from tests.accounts.factories import make_user
 from .conftest import fill_in, provider_of, sign_in
 
 
+def key_of(page) -> str:
+    return next(it["value"] for it in page.context.cookies() if it["name"] == "sessionid")
+
+
 def session_of(page):
-    cookie = next(item for item in page.context.cookies() if item["name"] == "sessionid")
-    return Session.objects.get(session_key=cookie["value"]).get_decoded()
+    return Session.objects.get(session_key=key_of(page)).get_decoded()
+
+
+def let_pass(page, name: str, seconds: float) -> None:
+    """Let this instant of the browser's session be so long ago."""
+    session = SessionStore(key_of(page))
+    session[name] = time.time() - seconds
+    session.save()
 
 
 def who_is_signed_in(page) -> str | None:
@@ -81,11 +92,11 @@ def test_signing_out_signs_out_at_the_provider_too(hub, edc, make_person, page):
 
 
 def test_a_session_that_lives_on_at_the_provider_is_renewed_unseen(hub, edc, make_person, page):
-    hub(provider_of(edc), XCUBE_HUB_SESSION_RENEWAL_S=1)
+    hub(provider_of(edc))
     ann = make_person(edc)
     sign_in(page, ann, at="EDC")
     before = session_of(page)
-    time.sleep(3)  # more than two intervals
+    let_pass(page, renewal.RENEW_AT, 1e5)  # more than two intervals
     page.goto("/?after=a-second")
     assert page.url.endswith("/?after=a-second")
     assert who_is_signed_in(page) == ann.email
@@ -95,11 +106,11 @@ def test_a_session_that_lives_on_at_the_provider_is_renewed_unseen(hub, edc, mak
 
 
 def test_a_session_that_ended_at_the_provider_ends_here(hub, edc, make_person, page):
-    hub(provider_of(edc), XCUBE_HUB_SESSION_RENEWAL_S=1)
+    hub(provider_of(edc))
     ann = make_person(edc)
     sign_in(page, ann, at="EDC")
     edc.end_sessions(ann.subject)
-    time.sleep(1.2)
+    let_pass(page, renewal.RENEW_AT, 1)
     page.goto("/?where=i-was")
     assert "Your session has ended" in page.locator("[role=status]").inner_text()
     assert who_is_signed_in(page) is None
@@ -109,21 +120,22 @@ def test_a_session_that_ended_at_the_provider_ends_here(hub, edc, make_person, p
 
 
 def test_a_session_ends_after_its_lifetime_whatever_the_provider_says(hub, edc, make_person, page):
-    hub(provider_of(edc), XCUBE_HUB_SESSION_LIFETIME_S=1)
+    hub(provider_of(edc))
     ann = make_person(edc)
     sign_in(page, ann, at="EDC")
-    time.sleep(1.2)
+    assert who_is_signed_in(page) == ann.email
+    let_pass(page, renewal.SIGNED_IN_AT, 1e9)
     page.goto("/")
     assert who_is_signed_in(page) is None
 
 
 def test_keys_change_during_a_session(hub, make_realm, make_person, page):
     realm = make_realm("rotating")
-    hub(provider_of(realm), XCUBE_HUB_SESSION_RENEWAL_S=1)
+    hub(provider_of(realm))
     ann = make_person(realm)
     sign_in(page, ann, at="ROTATING")
     realm.rotate_keys()
-    time.sleep(1.2)
+    let_pass(page, renewal.RENEW_AT, 1)
     page.goto("/")  # renewed with a token by the new key
     assert who_is_signed_in(page) == ann.email
     realm.sign_with_es256()
@@ -136,10 +148,10 @@ def test_keys_change_during_a_session(hub, make_realm, make_person, page):
 def test_while_the_provider_is_away_a_page_says_so_and_sessions_go_on(
     hub, server, edc, make_person, page, chrome, live_server
 ):
-    hub(provider_of(edc), XCUBE_HUB_SESSION_RENEWAL_S=1)
+    hub(provider_of(edc))
     ann = make_person(edc)
-    sign_in(page, ann, at="EDC", start="/login/?next=/")  # a page that fetches nothing meanwhile
-    time.sleep(1.2)
+    sign_in(page, ann, at="EDC", start="/login/?next=/")  # a page that fetches nothing
+    let_pass(page, renewal.RENEW_AT, 1)
     documents.forget_all()  # as in a process that has just begun
     with server.hanging():
         page.goto("/")

@@ -1,8 +1,8 @@
 """A run that does nothing useful: for tests of what happens around a run.
 
 Only where `serve --allow-standins` was given. Payload: append, line, sleep_s,
-exit_code, allocate_bytes, print_lines, signal, spawn (seconds a grandchild
-of another session sleeps), ignore_term.
+until (a file that it waits for), exit_code, allocate_bytes, print_lines,
+signal, spawn (seconds a grandchild of another session sleeps), ignore_term.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ def perform(payload: dict[str, Any]) -> int:
     memory = bytearray(payload.get("allocate_bytes", 0))
     memory[::4096] = b"x" * len(memory[::4096])
     time.sleep(payload.get("sleep_s", 0))
+    while payload.get("until") and not os.path.exists(payload["until"]):
+        time.sleep(0.02)
     if payload.get("signal"):
         if payload["signal"] != signal.SIGKILL:
             signal.signal(payload["signal"], signal.SIG_DFL)

@@ -8,6 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from tests.patience import PATIENCE_S
+
 CONFIGURATION = """
 version = 2
 root = "{root}"
@@ -67,7 +69,7 @@ def import_images(archive: Path, *, root: Path, state: Path) -> None:
             umask=0o022,
         )
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_S
         while not answers(state):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"containerd did not start: {(state / 'log').read_text()}")
@@ -76,7 +78,7 @@ def import_images(archive: Path, *, root: Path, state: Path) -> None:
         subprocess.run(command, check=True, capture_output=True)
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
+        process.wait(timeout=PATIENCE_S)
 
 
 def copy_root(unpacked: Path, root: Path) -> None:

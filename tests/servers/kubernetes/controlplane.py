@@ -11,6 +11,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from tests.patience import PATIENCE_S
 from tests.servers.ports import free_port
 
 from .api import Api, write_kubeconfig
@@ -216,7 +217,7 @@ class ControlPlane(Cluster):
         request = urllib.request.Request(
             f"{self._etcd_url}/v3/{path}", data=json.dumps(body).encode(), method="POST"
         )
-        with urllib.request.urlopen(request, timeout=30) as response:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
             return json.load(response)
 
 

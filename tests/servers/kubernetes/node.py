@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.patience import PATIENCE_S
+
 from . import containerd, controlplane, network
 from .controlplane import ControlPlane
 from .images import PAUSE, copy_images, images_cache
@@ -217,7 +219,7 @@ def _kill_containers(folder: Path) -> None:
                 command = (process / "cmdline").read_bytes()
                 if b"containerd-shim" in command and str(folder).encode() in command:
                     os.kill(int(process.name), signal.SIGKILL)
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + PATIENCE_S
     while pids := _pids_in_cgroups(folder.name):
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):

@@ -21,9 +21,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.patience import PATIENCE_S
+
 CHECKOUT = Path(__file__).resolve().parents[3]
-END_WITHIN_S = 15
-GUARD_ENDS_WITHIN_S = 60
+END_WITHIN_S = PATIENCE_S
+GUARD_ENDS_WITHIN_S = PATIENCE_S
 
 
 class Ended(Exception):
@@ -90,7 +92,7 @@ class Processes:
         if child := self._children.pop(name, None):
             child.wait(timeout=END_WITHIN_S)
 
-    def until(self, ready: Callable[[], bool], what: str, *, within_s: float = 90) -> None:
+    def until(self, ready: Callable[[], bool], what: str, *, within_s: float = PATIENCE_S) -> None:
         """Wait until it is so; Ended if meanwhile one of the processes ended by itself."""
         deadline = time.monotonic() + within_s
         while not ready():
