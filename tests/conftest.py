@@ -24,8 +24,8 @@ from hubsite.engines.local import paths
 from hubsite.engines.local.connection import SocketUnavailable, call
 from tests.migrated import copy_database
 from tests.patience import PATIENCE_S
+from tests.servers import forks
 from tests.servers.missing import missing
-from tests.servers.xcube_forks import XcubeForks
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -115,15 +115,15 @@ def xcube_python() -> Path:
 
 
 @pytest.fixture(scope="session")
-def xcube_forks(xcube_python: Path) -> Iterator[XcubeForks]:
+def xcube_forks(xcube_python: Path) -> Iterator[forks.Forks]:
     """Runs scripts that need xcube, in forks: cheaper than a process for each."""
-    forks = XcubeForks(xcube_python)
-    yield forks
-    forks.close()
+    xcube = forks.xcube_forks(xcube_python)
+    yield xcube
+    xcube.close()
 
 
 @pytest.fixture(scope="session")
-def demo_cube(xcube_forks: XcubeForks) -> Path:
+def demo_cube(xcube_forks: forks.Forks) -> Path:
     """A small global cube in `@demo` and `@free`: 6 days, 36 x 18 pixels, 2 variables."""
     path = settings.DATA_DIR / "source" / "demo.zarr"
     if not path.exists():

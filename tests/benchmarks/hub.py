@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from tests import migrated
 from tests.environment import STORES
 from tests.patience import PATIENCE_S
+from tests.servers.forks import HubCommands
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 API = "/api/v2"
@@ -125,6 +126,7 @@ class Hub(Server):
             "XCUBE_HUB_OAUTH_AUD": AUDIENCE,  # of web, and of commands that make tokens
             **(settings or {}),
         }
+        self._commands = HubCommands(self.environment)
         argv = [sys.executable, "manage.py", "start", "--address", "127.0.0.1", "--port", "0"]
         if only:
             argv += ["--only", ",".join(only)]
@@ -144,17 +146,11 @@ class Hub(Server):
 
     def python(self, *arguments: str, timeout_s: float = 300) -> str:
         """Run Python with the hub's own configuration; returns what it prints."""
-        done = subprocess.run(
-            [sys.executable, *arguments],
-            cwd=CHECKOUT,
-            env={**self.environment, "DJANGO_SETTINGS_MODULE": "hubsite.settings"},
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-        )
-        if done.returncode:
-            raise RuntimeError(f"{' '.join(arguments)}: {done.stderr}")
-        return done.stdout
+        return self._commands.run(*arguments, timeout_s=timeout_s)
+
+    def stop(self) -> None:
+        self._commands.close()
+        super().stop()
 
     def new_user(self, email: str, *, units: int = 1_000_000) -> Session:
         """A user with a client, signed in."""

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tests import migrated
 from tests.patience import PATIENCE_S
+from tests.servers.forks import HubCommands
 from tests.servers.ports import free_port
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
@@ -64,6 +65,7 @@ class Hub:
             "XCUBE_HUB_PROCESS_LIMIT": "100000",
             "CHAOS_FILE": str(self.ran),
         }
+        self._commands = HubCommands(self.environment)
 
     def __enter__(self) -> Hub:
         migrated.copy_database(self.folder / migrated.NAME)
@@ -75,6 +77,7 @@ class Hub:
 
     def __exit__(self, *exc: object) -> None:
         self._is_closing = True
+        self._commands.close()
         self._keeper.join()
         for process in self._processes.values():
             process.send_signal(signal.SIGTERM)
@@ -88,14 +91,7 @@ class Hub:
 
     def manage(self, *args: str) -> str:
         """Run a management command; its output."""
-        return subprocess.run(
-            [sys.executable, "manage.py", *args],
-            cwd=CHECKOUT,
-            env=self.environment,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
+        return self._commands.run("manage.py", *args)
 
     def call(
         self, method: str, path: str, token: str = "", body: object = None, **headers: str

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from tests.patience import PATIENCE_S, wait_for
+from tests.patience import wait_for
+from tests.servers.forks import HubCommands
 from tests.servers.silent import SilentServer, silent_server
 
-from .hubprocess import CHECKOUT, HubProcess
+from .hubprocess import HubProcess
 
 pytestmark = pytest.mark.processes
 
@@ -93,20 +92,11 @@ class World:
     geodb: SilentServer
     mail: SilentServer
     geoserver: SilentServer
-    environment: dict[str, str]
+    commands: HubCommands
 
     def run(self, code: str) -> str:
         """Python code beside the hub, on its database."""
-        done = subprocess.run(
-            [sys.executable, "-c", SETUP + code],
-            cwd=CHECKOUT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        return self.commands.run("-c", SETUP + code)
 
     def tell(self) -> dict[str, Any]:
         return json.loads(self.run(TELL))
@@ -135,7 +125,9 @@ def world(start_hub, tmp_path) -> Iterator[World]:
             "XCUBE_HUB_DOTENV": os.devnull,
             **settings,
         }
-        yield World(hub, geodb, mail, geoserver, environment)
+        commands = HubCommands(environment)
+        yield World(hub, geodb, mail, geoserver, commands)
+        commands.close()
         hub.process.terminate()
         hub.end()
 

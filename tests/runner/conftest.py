@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers.xcube_forks import XcubeForks
+from tests.servers.forks import Forks
 
 from .runnerprocess import Runner
 
@@ -39,14 +39,14 @@ def own_runner(xcube_python: Path) -> Iterator[Runner]:
 
 
 @pytest.fixture(scope="session")
-def demo_root(xcube_forks: XcubeForks, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def demo_root(xcube_forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("demo")
     xcube_forks.run("-c", DEMO, root / "demo.zarr")
     return root
 
 
 @pytest.fixture(scope="session")
-def odd_root(xcube_forks: XcubeForks, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def odd_root(xcube_forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Odd but legal datasets, as `written.py` makes them."""
     root = tmp_path_factory.mktemp("odd")
     xcube_forks.run("file", WRITTEN, "make", root)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers.xcube_forks import XcubeForks
+from tests.servers.forks import Forks
 
 from .conftest import WRITTEN
 from .runnerprocess import Runner, wait_for
@@ -59,7 +59,7 @@ def places(odd_root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 
 
 @pytest.fixture(scope="module")
-def pyramids(runner: Runner, xcube_forks: XcubeForks, places: dict[str, Any]) -> dict[str, Any]:
+def pyramids(runner: Runner, xcube_forks: Forks, places: dict[str, Any]) -> dict[str, Any]:
     """By case: the estimate's answer, the end of the run, and what was written."""
     answers, payloads, names = {}, {}, []
     for number, (name, (inputs, config, params)) in enumerate(CASES.items()):

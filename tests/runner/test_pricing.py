@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers.xcube_forks import XcubeForks
+from tests.servers.forks import Forks
 
 from .runnerprocess import CHECKOUT, Runner
 
@@ -132,7 +132,7 @@ def ask(runner: Runner, stores: dict[str, Any]) -> Callable[..., dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def cubes(
-    runner: Runner, xcube_forks: XcubeForks, stores: dict[str, Any]
+    runner: Runner, xcube_forks: Forks, stores: dict[str, Any]
 ) -> dict[str, tuple[dict[str, Any], list[int]]]:
     """All the cubes, made by runs that were admitted at their price: the estimate's answer, and
     [images, width, height, steps] of what was written."""

@@ -14,7 +14,7 @@ import pytest
 from jobs import quicklooks
 from jobs.runner.system import linux
 from tests.patience import wait_for
-from tests.servers.xcube_forks import XcubeForks
+from tests.servers.forks import Forks
 
 from .podprocess import Hub
 from .runnerprocess import Runner
@@ -119,7 +119,7 @@ F = [
 
 
 @pytest.fixture(scope="module")
-def made(xcube_forks: XcubeForks, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def made(xcube_forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     root = tmp_path_factory.mktemp("looked") / "cubes"
     done = xcube_forks.run("file", LOOKED, root)
     return json.loads(done.stdout.splitlines()[-1])["made"]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.xcube_forks import XcubeForks
+from tests.servers.forks import Forks
 
 from .runnerprocess import is_running, wait_for
 from .viewerclient import TILE, Viewers, fetch, ids, json_of, workload
@@ -45,7 +45,7 @@ def shown(viewers: Viewers, demo_root: Path) -> Iterator[dict]:
 
 
 @pytest.fixture
-def cubes(tmp_path: Path, xcube_forks: XcubeForks):
+def cubes(tmp_path: Path, xcube_forks: Forks):
     """Makes cubes of one value below a folder, each in place of an earlier one."""
 
     def make(name: str, value: float) -> Path:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers.xcube_forks import XcubeForks
+from tests.servers.forks import Forks
 
 from .runnerprocess import Runner, call, wait_for
 
@@ -30,7 +30,7 @@ xarray.testing.assert_identical(one, two)
 """
 
 
-def plain_gen2(xcube: XcubeForks, folder: Path, stores: Any, request: Any, *options: str) -> Any:
+def plain_gen2(xcube: Forks, folder: Path, stores: Any, request: Any, *options: str) -> Any:
     """What `xcube gen2` itself writes as its result."""
     folder.mkdir(exist_ok=True)
     for name, content in (("stores", stores), ("request", request)):

@@ -20,7 +20,7 @@ from jobs.request import parse_request
 from tests.accounts.factories import bearer, make_user
 from tests.api_document import answer_faults, api_document, faults, request_faults
 from tests.jobs.factories import cubegen_request, make_job
-from tests.servers.xcube_forks import XcubeForks
+from tests.servers.forks import Forks
 
 RECORDED = Path(__file__).resolve().parents[2] / "recorded"
 CLIENT = json.loads((RECORDED / "client.json").read_text())["exchanges"]
@@ -154,7 +154,7 @@ for kind, body in json.loads(sys.argv[1]):
 """
 
 
-def parsed_by_xcube(forks: XcubeForks, *answers: tuple[str, Any]) -> list[str]:
+def parsed_by_xcube(forks: Forks, *answers: tuple[str, Any]) -> list[str]:
     """What xcube's own classes make of `answers`: the message that a user would read."""
     done = forks.run("-c", PARSE, json.dumps(answers))
     return done.stdout.split("\n")[:-1]

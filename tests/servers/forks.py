@@ -1,22 +1,26 @@
-"""Runs Python in the xcube environment in forks of one process that has imported xcube.
+"""Runs Python in forks of one process that has imported what takes seconds of processor time.
 
-To import xcube takes seconds of processor time. A test that only makes, opens or compares cubes
-takes a fork. Nothing of the hub's runner is imported before the fork: it is plain xcube.
+xcube: for a test that only makes, opens or compares cubes. Nothing of the hub's runner is imported
+before the fork: it is plain xcube. The hub: for its commands, on the data of a hub that runs.
 """
 
 from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import tempfile
+import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tests.patience import PATIENCE_S
 
+CHECKOUT = Path(__file__).resolve().parents[2]
 SERVER = """
 import json, os, runpy, signal, sys, traceback
-import xcube.cli.main, xcube.core.gen2.local.generator, xcube.core.new, xcube.core.store
+exec(sys.argv[1])
 
 def run(ask):
     os.chdir(ask["cwd"])
@@ -55,18 +59,32 @@ for line in sys.stdin:
 """
 
 
-class XcubeForks:
+XCUBE = """
+import xcube.cli.main, xcube.core.gen2.local.generator, xcube.core.new, xcube.core.store
+"""
+HUB = """
+import django
+django.setup()
+import django.core.management.commands.shell
+"""
+
+
+class Forks:
     """`run` is as `subprocess.run` of that Python, with the output as text."""
 
-    def __init__(self, python: Path | str) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="xcube-forks-")
+    def __init__(
+        self, python: Path | str, imports: str, *, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="xcube-hub-forks-")
+        self._one_at_a_time = threading.Lock()
         self._process = subprocess.Popen(
-            [str(python), "-c", SERVER],
+            [str(python), "-c", SERVER, imports],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             bufsize=1,
             cwd="/",
+            env=None if environment is None else dict(environment),
         )
 
     def run(
@@ -79,6 +97,18 @@ class XcubeForks:
         timeout_s: float = PATIENCE_S,
     ) -> subprocess.CompletedProcess[str]:
         """`kind`: `-c` (code), `-m` (a module) or `file`. Raises AssertionError if it fails."""
+        with self._one_at_a_time:
+            return self._run(kind, what, arguments, cwd, check, timeout_s)
+
+    def _run(
+        self,
+        kind: str,
+        what: str | Path,
+        arguments: tuple[Any, ...],
+        cwd: str | Path,
+        check: bool,
+        timeout_s: float,
+    ) -> subprocess.CompletedProcess[str]:
         out, err = (Path(self._folder.name) / name for name in ("out", "err"))
         for file in (out, err):
             file.unlink(missing_ok=True)
@@ -92,7 +122,7 @@ class XcubeForks:
         }
         self._process.stdin.write(json.dumps(asked) + "\n")
         answer = self._process.stdout.readline()
-        assert answer, "the process that has xcube has ended"
+        assert answer, "the process that forks has ended"
         texts = [file.read_text(errors="replace") if file.exists() else "" for file in (out, err)]
         done = subprocess.CompletedProcess([kind, str(what)], int(answer), *texts)
         assert done.returncode == 0 or not check, done.stderr[-4000:]
@@ -102,3 +132,38 @@ class XcubeForks:
         self._process.stdin.close()
         self._process.wait(PATIENCE_S)
         self._folder.cleanup()
+
+
+def xcube_forks(python: Path | str) -> Forks:
+    """Of the xcube environment."""
+    return Forks(python, XCUBE)
+
+
+class HubCommands:
+    """Python with the configuration of a hub that runs: as `python ARGUMENTS` in the checkout.
+
+    The environment is that of the first call.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._forks: Forks | None = None
+
+    def run(self, *arguments: str, timeout_s: float = PATIENCE_S) -> str:
+        """What it prints."""
+        if self._forks is None:
+            environment = {"DJANGO_SETTINGS_MODULE": "hubsite.settings", **self._environment}
+            environment["PYTHONPATH"] = str(CHECKOUT)
+            self._forks = Forks(sys.executable, HUB, environment=environment)
+        if arguments[0] in ("-c", "-m"):
+            kind, what, *rest = arguments
+        else:
+            kind, what, rest = "file", str(CHECKOUT / arguments[0]), list(arguments[1:])
+        done = self._forks.run(kind, what, *rest, cwd=CHECKOUT, check=False, timeout_s=timeout_s)
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(arguments)}: {done.stderr}")
+        return done.stdout
+
+    def close(self) -> None:
+        if self._forks is not None:
+            self._forks.close()
