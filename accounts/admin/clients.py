@@ -29,6 +29,7 @@ from .roles import scope_choices
 
 class ClientForm(forms.ModelForm):
     scopes = forms.MultipleChoiceField(
+        label=_("Scopes"),
         choices=scope_choices,
         required=False,
         widget=forms.CheckboxSelectMultiple,

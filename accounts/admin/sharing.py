@@ -144,7 +144,7 @@ class ShareAdmin(ReadOnlyAdmin):
             f"{row.at:%Y-%m-%d %H:%M} UTC by {row.user.email if row.user else 'the link'}"
             for row in rows
         ]
-        return "; ".join(lines) or "never"
+        return "; ".join(lines) or _("never")
 
     @admin.action(description=_("Withdraw"), permissions=["operate"])
     def withdraw(self, request: HttpRequest, queryset: QuerySet[Share]) -> None:

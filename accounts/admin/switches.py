@@ -16,6 +16,7 @@ from hubsite import switches
 from hubsite.health import parts
 from hubsite.refusals import Refused
 from hubsite.switches import Switch, SwitchEvent
+from hubsite.translations.sentences import translated
 
 from .actors import NamedActor
 from .base import OperatorAdmin, ReadOnlyAdmin, operates
@@ -78,7 +79,7 @@ class SwitchAdmin(NamedActor, OperatorAdmin):
     @admin.display(description=_("Status"))
     def status(self, switch: Switch) -> str:
         found = next(s for s in parts.look().services if s.name == switch.service)
-        return "Suspended" if switch.is_suspended else found.status
+        return translated("Suspended" if switch.is_suspended else found.status)
 
     def save_model(self, request: HttpRequest, obj: Switch, form: ModelForm, change: bool) -> None:
         given, actor = form.cleaned_data, request.user.username

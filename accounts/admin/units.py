@@ -15,7 +15,7 @@ from .base import OperatorAdmin, ReadOnlyAdmin, operates
 
 
 class MonthlyGrantForm(forms.ModelForm):
-    units = forms.IntegerField(min_value=1, max_value=MAX_UNITS)
+    units = forms.IntegerField(min_value=1, max_value=MAX_UNITS, label=_("Units"))
 
     class Meta:
         model = MonthlyGrant

@@ -6,6 +6,7 @@ Only `accounts/units/ledger.py` writes these.
 from __future__ import annotations
 
 from django.conf import settings
+from django.contrib import admin
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -184,6 +185,7 @@ class LedgerEntry(models.Model):
         raise LedgerEntryIsFinal("A ledger entry is never deleted; write a correction.")
 
     @property
+    @admin.display(description=_("done by"))
     def done_by(self) -> str:
         """Who did it, for people; empty if it was the hub itself."""
         return self.actor.email if self.actor else self.actor_name

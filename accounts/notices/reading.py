@@ -8,6 +8,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from accounts.settings import hub
 from hubsite.compiled_queries import CompiledQuery
@@ -43,7 +44,7 @@ def count_shown(request: HttpRequest) -> tuple[str, str] | None:
         unread = unread_of(request.user)
     if not unread:
         return None
-    return (str(unread) if unread < SHOWN_UNREAD else f"{SHOWN_UNREAD - 1}+"), "unread"
+    return (str(unread) if unread < SHOWN_UNREAD else f"{SHOWN_UNREAD - 1}+"), gettext("unread")
 
 
 def cursor(user: Any) -> str:

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_POST
 from hubsite.configuration.site import hub
 from hubsite.console import quantities
 from hubsite.refusals import Refused
+from hubsite.translations.sentences import translated
 
 from ..models import Service, Subscription
 from ..roles import permissions_of
@@ -56,7 +57,7 @@ class TokenForm(forms.Form):
     def __init__(self, *args: Any, held: frozenset[str], **options: Any) -> None:
         super().__init__(*args, **options)
         self.fields["scopes"].choices = [
-            (scope, name) for scope, name in SCOPES.items() if scope in held
+            (scope, translated(name)) for scope, name in SCOPES.items() if scope in held
         ]
 
 

@@ -26,6 +26,7 @@ from typing import Any
 from django.db import models
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from .backoff import Backoff
 from .clock import is_over
@@ -79,12 +80,12 @@ class Delivery(models.Model):
 
     state = models.CharField(max_length=10, choices=State, default=PENDING)
     revision = models.PositiveIntegerField(
-        default=0, help_text="Counts what there is to tell: an answer to an older one is no end."
+        default=0, help_text=_("Counts what there is to tell: an answer to an older one is no end.")
     )
     attempts = models.PositiveIntegerField(default=0)
     due_at = models.DateTimeField(default=timezone.now, db_index=True)
     claimed_until = models.DateTimeField(
-        null=True, blank=True, help_text="A tick is trying, or was stopped in it."
+        null=True, blank=True, help_text=_("A tick is trying, or was stopped in it.")
     )
     error = models.CharField(max_length=500, blank=True, default="")
 

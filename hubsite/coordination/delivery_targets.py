@@ -29,6 +29,7 @@ from typing import Any
 from django.db import models, transaction
 from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from .backoff import Backoff
 from .clock import is_over
@@ -53,12 +54,12 @@ Call = Callable[[], dict[str, Any]]
 class Target(models.Model):
     """Base class: where rows of a delivery are sent, and whether that works."""
 
-    failures = models.PositiveIntegerField(default=0, help_text="Tries that failed in a row.")
+    failures = models.PositiveIntegerField(default=0, help_text=_("Tries that failed in a row."))
     failing_since = models.DateTimeField(
-        null=True, blank=True, help_text="When the first of these failed."
+        null=True, blank=True, help_text=_("When the first of these failed.")
     )
     rests_until = models.DateTimeField(
-        null=True, blank=True, help_text="Nothing is sent before; or it is being tried."
+        null=True, blank=True, help_text=_("Nothing is sent before; or it is being tried.")
     )
     tried_at = models.DateTimeField(null=True, blank=True)
 

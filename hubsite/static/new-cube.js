@@ -16,6 +16,13 @@
   let timer = 0;
   let asking = null;
 
+  // People of some languages write a comma before the decimals.
+  const hasComma = new Intl.NumberFormat(document.documentElement.lang).format(1.5).includes(",");
+
+  function numberOf(text) {
+    return parseFloat(hasComma ? text.replace(",", ".") : text);
+  }
+
   function field(name) {
     return document.getElementById(`id_${name}`);
   }
@@ -141,7 +148,7 @@
   const tools = document.querySelector(".map-tools");
 
   function typedArea() {
-    const sides = SIDES.map((name) => parseFloat(field(name).value));
+    const sides = SIDES.map((name) => numberOf(field(name).value));
     const isArea = sides.every(Number.isFinite) && sides[0] < sides[2] && sides[1] < sides[3];
     return isArea ? sides : null;
   }
@@ -198,7 +205,11 @@
     const map = new OlMap({
       target: place,
       view,
-      controls: [new control.Zoom()],
+      controls: [
+        new control.Zoom({
+          zoomInTipLabel: place.dataset.textZoomIn, zoomOutTipLabel: place.dataset.textZoomOut,
+        }),
+      ],
       layers: [
         new layer.Vector({ source: outline, style: lines }),
         new layer.Vector({ source: extents, style: extentStyle }),
@@ -231,7 +242,8 @@
     }
 
     function digits(side) {
-      return String(Math.round(side * 10000) / 10000);
+      const typed = String(Math.round(side * 10000) / 10000);
+      return hasComma ? typed.replace(".", ",") : typed;
     }
 
     tools.querySelector("[data-draw]").addEventListener("click", () => {

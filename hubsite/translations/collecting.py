@@ -17,9 +17,11 @@ from pathlib import Path
 READ_ON_PAGES = (
     "accounts/notices/choices.py",
     "accounts/notices/mailing.py",
+    "accounts/notices/webhooks/sending.py",
     "accounts/notices/webhooks/targets.py",
     "accounts/pages/*.py",
     "accounts/roles.py",
+    "accounts/scopes.py",
     "accounts/sharing/*.py",
     "accounts/sign_on/backend.py",
     "accounts/sign_on/documents.py",
@@ -38,6 +40,7 @@ READ_ON_PAGES = (
     "hubsite/audit/searching.py",
     "hubsite/console/filter_actions.py",
     "hubsite/console/manual.py",
+    "hubsite/coordination/delivery_targets.py",
     "hubsite/engines/base.py",
     "hubsite/engines/draining.py",
     "hubsite/engines/kubernetes/cluster.py",
@@ -47,6 +50,7 @@ READ_ON_PAGES = (
     "hubsite/health/database_faults.py",
     "hubsite/health/parts.py",
     "hubsite/health/site.py",
+    "hubsite/http_client.py",
     "hubsite/reach.py",
     "hubsite/switches.py",
     "hubsite/visible_text.py",
@@ -88,6 +92,7 @@ READ_ON_PAGES = (
     "jobs/runner/work/pieces.py",
     "jobs/runner/work/plan.py",
     "jobs/runner/work/probe.py",
+    "jobs/runner/work/quicklooks/*.py",
     "jobs/runner/work/refusals.py",
     "jobs/runner/work/requestcheck.py",
     "jobs/runner/work/writing.py",
@@ -96,6 +101,7 @@ READ_ON_PAGES = (
     "services/admission.py",
     "services/book.py",
     "services/cate/*.py",
+    "services/edge/targets.py",
     "services/geoserver/databases.py",
     "services/geoserver/layers.py",
     "services/geoserver/names.py",
@@ -121,7 +127,17 @@ NO_SENTENCES = frozenset(
 _FOR_PROGRAMS = re.compile(
     r"\n|https?://|[a-z]+=|/[a-z-]+;|INSERT|^\S+: must|^cate-|^source |^private, |^<| = |^Traceback"
 )
-SHORT = ("expected {0}", "result", "run", "service", "{0} in {1} {2}.")
+SHORT = (
+    "Error",
+    "Ready",
+    "Suspended",
+    "exists; choose “{0}” to replace it",
+    "expected {0}",
+    "result",
+    "run",
+    "service",
+    "{0} in {1} {2}.",
+)
 """What is too short to be found; nouns that sentences have as a value."""
 NOT_SHOWN = frozenset(
     {

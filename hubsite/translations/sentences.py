@@ -65,18 +65,37 @@ def _is_english() -> bool:
 @functools.lru_cache(maxsize=2000)
 def _translated(text: str, deepest: int, language: str) -> str | None:
     """None if nothing of it is known. `language` is the present one, for what is kept."""
-    exact = gettext(text)
-    if exact != text or not deepest:
-        return exact if exact != text else None
-    if found := _found(text):
-        sentence, values = found
-        heads = sentence.split("{")[: len(values)]
-        shown = [
-            _value(value, deepest - 1, language, is_word=head.endswith(_WORD_AFTER))
-            for head, value in zip(heads, values, strict=True)
-        ]
-        return gettext(sentence).format(*shown)
+    if not deepest:
+        return None
+    if said := _whole(text, deepest, language) or _capitalised(text, deepest, language):
+        return said
     return _in_parts(text, deepest - 1, language) if len(text) <= LONGEST_PARTS else None
+
+
+def _whole(text: str, deepest: int, language: str) -> str | None:
+    """If the text as a whole is a sentence, with or without values."""
+    exact = gettext(text)
+    if exact != text:
+        return exact
+    if not (found := _found(text)):
+        return None
+    sentence, values = found
+    heads = sentence.split("{")[: len(values)]
+    shown = [
+        _value(value, deepest - 1, language, is_word=head.endswith(_WORD_AFTER))
+        for head, value in zip(heads, values, strict=True)
+    ]
+    return gettext(sentence).format(*shown)
+
+
+def _capitalised(text: str, deepest: int, language: str) -> str | None:
+    """If the text is a sentence that was given a capital and a full stop for people."""
+    if not text.endswith("."):
+        return None
+    if said := _whole(text[:-1], deepest, language):
+        return f"{said}."
+    said = _whole(text[:1].lower() + text[1:-1], deepest, language)
+    return f"{said[:1].upper()}{said[1:]}." if said else None
 
 
 def _value(value: str, deepest: int, language: str, *, is_word: bool) -> str:

@@ -62,7 +62,7 @@ class LayerAdmin(ReadOnlyAdmin):
         rows, strays = operating.differing(), StrayLayer.objects.all()
         context = {
             **self.admin_site.each_context(request),
-            "title": "GeoServer layers that differ",
+            "title": _("GeoServer layers that differ"),
             "opts": self.model._meta,
             "rows": rows.select_related("owner")[:MOST_SHOWN],
             "row_count": rows.count(),
@@ -77,7 +77,7 @@ class LayerAdmin(ReadOnlyAdmin):
         return format_html(
             '<span class="state state-{}">{}</span>',
             layer.layer_state,
-            layer.layer_state.title(),
+            layer.get_layer_state_display(),
         )
 
     @admin.action(description=_("Repair: take all steps again and verify"), permissions=["operate"])

@@ -93,11 +93,13 @@ class ProfileForm(forms.ModelForm):
         ),
     )
     stores = forms.MultipleChoiceField(
+        label=_("Stores"),
         required=False,
         widget=forms.CheckboxSelectMultiple,
         help_text=_("Stores that a service may show; none chosen: all that its owner reads."),
     )
     units_per_hour = forms.IntegerField(
+        label=_("Units per hour"),
         min_value=0,
         max_value=MOST_UNITS,
         initial=0,
@@ -107,6 +109,7 @@ class ProfileForm(forms.ModelForm):
         ),
     )
     roles = forms.ModelMultipleChoiceField(
+        label=_("Roles"),
         queryset=Group.objects.order_by("name"),
         required=False,
         widget=forms.CheckboxSelectMultiple,
@@ -117,7 +120,7 @@ class ProfileForm(forms.ModelForm):
         r"^[A-Za-z0-9][A-Za-z0-9._/:@-]*$",
         required=False,
         max_length=255,
-        error_messages={"invalid": "Expected the name of an image, such as host/name:tag."},
+        error_messages={"invalid": _("Expected the name of an image, such as host/name:tag.")},
         help_text=_(
             "In a cluster; empty: the image of the hub's runs, or for Cate XCUBE_HUB_CATE_IMAGE."
         ),
@@ -126,7 +129,7 @@ class ProfileForm(forms.ModelForm):
     class Meta:
         model = ServiceProfile
         fields = "__all__"  # noqa: DJ007 - the fieldsets choose
-        labels = {"cpus": "Processor cores", "is_enabled": "Offered"}
+        labels = {"cpus": _("Processor cores"), "is_enabled": _("Offered")}
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

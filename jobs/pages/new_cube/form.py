@@ -17,7 +17,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from hubsite.console.typed_numbers import NumberField
 from hubsite.refusals import FieldError
+from hubsite.translations.sentences import translated
 
 from ...stores.catalogue import Store
 
@@ -65,12 +67,12 @@ class NewCubeForm(forms.Form):
     store = forms.ChoiceField(label=_("Store"))
     dataset = forms.CharField(label=_("Dataset"), max_length=500)
     variables = VariablesField(label=_("Variables"), required=False)
-    x1 = forms.FloatField(label=_("West"), required=False)
-    y1 = forms.FloatField(label=_("South"), required=False)
-    x2 = forms.FloatField(label=_("East"), required=False)
-    y2 = forms.FloatField(label=_("North"), required=False)
+    x1 = NumberField(label=_("West"), required=False)
+    y1 = NumberField(label=_("South"), required=False)
+    x2 = NumberField(label=_("East"), required=False)
+    y2 = NumberField(label=_("North"), required=False)
     crs = forms.CharField(label=_("Coordinate system"), max_length=200, required=False)
-    resolution = forms.FloatField(label=_("Resolution"), required=False, min_value=0)
+    resolution = NumberField(label=_("Resolution"), required=False, min_value=0)
     since = forms.DateField(label=_("From"), required=False)
     until = forms.DateField(label=_("To"), required=False)
     period = forms.CharField(label=_("Time step"), max_length=10, required=False)
@@ -144,10 +146,10 @@ class NewCubeForm(forms.Form):
                 message = f"a cube of this name {message}".replace(
                     "set output_config.replace to true", f"choose “{self['replace'].label}”"
                 )
-            self.add_error(field, _sentence(message))
+            self.add_error(field, _sentence(translated(message)))
             placed = True
         if not placed:
-            self.add_error(None, _sentence(otherwise))
+            self.add_error(None, _sentence(translated(otherwise)))
 
 
 def field_of(path: str) -> str | None:

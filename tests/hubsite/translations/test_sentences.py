@@ -33,6 +33,7 @@ SAID = {
     "'a b.zarr' in @cubes is being written by another job.": (
         "'a b.zarr' in @cubes wird gerade von einem anderen Auftrag geschrieben."
     ),
+    "Expected a number greater than 0.": "Erwartet: eine Zahl größer als 0.",
     # words of the code, and what someone else wrote
     "The run used more memory than it may.": "Mehr Arbeitsspeicher gebraucht als erlaubt (Lauf).",
     "An operator stopped it: moving house": "Ein Betreiber hat ihn gestoppt: moving house",

@@ -24,7 +24,7 @@ NAMES = re.compile(
     r"xcube-hub|xcube|Python|curl|JSON|STAC|CSV|API|OpenAPI|UTC|Zarr|geoDB|WMS|GeoServer|Cate|\b(id|px|h|s)\b"
 )
 """Names that are the same in each language."""
-_VOID = frozenset({"meta", "link", "input", "img", "br", "hr", "wbr", "col", "source"})
+VOID = frozenset({"meta", "link", "input", "img", "br", "hr", "wbr", "col", "source"})
 
 
 def unmarked(path: Path) -> Iterator[str]:
@@ -56,7 +56,7 @@ class _Page(HTMLParser):
         self._open: list[str] = []
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        if tag not in _VOID:
+        if tag not in VOID:
             self._open.append(tag)
         given = dict(attributes)
         if tag == "meta" and given.get("name") != "description":

@@ -358,3 +358,24 @@ def test_the_page_says_that_cube_generation_is_suspended(browser, monkeypatch):
     why = switches.Suspension(None, "The store moves <b>until noon</b>.")
     monkeypatch.setattr(switches, "_kept", (float("inf"), {XCUBE_GEN: why}))
     assert "The store moves &lt;b&gt;until noon&lt;/b&gt;." in text(browser.get("/cubes/new/"))
+
+
+def test_a_german_page_takes_and_shows_a_comma(browser, estimates):
+    german = {"headers": {"Accept-Language": "de"}}
+    said = {"x1": "1,5", "y1": "50,25", "x2": "5.5", "y2": "52", "resolution": "0,25"}
+    page = text(browser.post("/cubes/new/price", {**SAID, **said}, **german))
+    assert estimates[-1]["cube_config"]["bbox"] == [1.5, 50.25, 5.5, 52]
+    assert estimates[-1]["cube_config"]["spatial_res"] == 0.25
+    assert "50.25," in page  # what is copied is for programs
+    page = text(browser.get("/cubes/new/?x1=1.5&y1=50.25&x2=5&y2=52", **german))
+    assert 'value="1,5"' in page and 'value="50,25"' in page and 'value="5"' in page
+    page = text(browser.post("/cubes/new/price", {**SAID, "x1": "1,5"}, **german))
+    assert "Geben Sie alle vier Seiten des Ausschnitts an, oder keine." in page
+
+
+def test_refusals_are_german_beside_their_field(browser, estimates):
+    german = {"headers": {"Accept-Language": "de"}}
+    page = text(browser.post("/cubes/new/price", {**SAID, "dataset": "../secret"}, **german))
+    assert "Erwartet wird ein Pfad ohne Teile" in page
+    page = text(browser.post("/cubes/new/price", {**SAID, "period": "daily"}, **german))
+    assert "Erwartet: eine Zahl von Tagen, Wochen" in page

@@ -106,8 +106,11 @@ class Maker:
         shown = self._shown(variable)
         found, looked_at = self._fullest(variable, shown)
         if found is None or not found.is_valid.any():
-            where = f"the {looked_at} time steps" if looked_at > 1 else "what"
-            return {"note": f"No data was found in {where} that were looked at."}
+            if looked_at > 1:
+                return {
+                    "note": f"No data was found in the {looked_at} time steps that were looked at."
+                }
+            return {"note": "No data was found in what was looked at."}
         look = self._places(variable, found.fixed)
         if not found.window.is_whole:
             look["note"] = "Only a part of it is shown: all of it is too large for a picture."
