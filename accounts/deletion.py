@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
-from django.db.models import F, Q, Value
+from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Replace
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from hubsite import audit
+from hubsite.bounded_count import MOST, count_up_to
 from hubsite.console import saved_filters
+from hubsite.console.quantities import number
 
 from .models import (
     ActingEntry,
@@ -58,6 +60,16 @@ class Foreseen:
     count: int
     becomes: str | Promise
 
+    @property
+    def shown(self) -> str:
+        """The count in words; `10,000+` if there are more than anybody wants to count."""
+        return f"{number(MOST)}+" if self.count > MOST else number(self.count)
+
+
+def counted(rows: QuerySet) -> int:
+    """How many rows, for `Foreseen`: a little more than is shown, if they are very many."""
+    return count_up_to(rows, MOST + 1)
+
 
 @dataclass(frozen=True)
 class _Other:
@@ -86,24 +98,26 @@ def also(
 def foresee(user: User) -> list[Foreseen]:
     """What deleting this person would do now: of each kind how many, and what becomes of them."""
     goes = _("deleted")
-    told = user.notices.count() + user.webhooks.count()
-    shares = Share.objects.filter(Q(owner=user) | Q(user=user)).count()
+    told = counted(user.notices.all()) + counted(user.webhooks.all())
+    held = Share.objects.filter(user=user).exclude(owner=user)
+    given = Share.objects.filter(owner=user)
+    shares = given.values("pk").order_by().union(held.values("pk").order_by(), all=True)
     found = [line for other in _others for line in other.foresee(user)]
     return [
         *found,
-        Foreseen(_("Identities"), user.identities.count(), goes),
-        Foreseen(_("Tokens"), user.access_tokens.count(), _("deleted; refused at once")),
-        Foreseen(_("Clients"), user.clients.count(), _("deleted; refused at once")),
+        Foreseen(_("Identities"), counted(user.identities.all()), goes),
+        Foreseen(_("Tokens"), counted(user.access_tokens.all()), _("deleted; refused at once")),
+        Foreseen(_("Clients"), counted(user.clients.all()), _("deleted; refused at once")),
         Foreseen(
             _("Subscriptions"),
-            user.subscriptions.count(),
+            counted(user.subscriptions.all()),
             _("ended; service and times stay without a name"),
         ),
-        Foreseen(_("Shares given and held"), shares, goes),
+        Foreseen(_("Shares given and held"), shares[: MOST + 1].count(), goes),
         Foreseen(_("Notices and webhooks"), told, goes),
         Foreseen(
             _("Ledger entries"),
-            user.ledger_entries.count(),
+            counted(user.ledger_entries.all()),
             _("stay, under a random id: units, times and reasons"),
         ),
     ]

@@ -129,7 +129,11 @@ if IS_SQLITE:
     }
     _database["CONN_MAX_AGE"] = None
 else:
-    _database.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+    _options = _database.setdefault("OPTIONS", {})
+    _options.setdefault("connect_timeout", 5)
+    # PostgreSQL compiles statements that it thinks are long. Ours are short, if indexes are used,
+    # but it compiled some of 25 ms for more than a second.
+    _options.setdefault("options", "-c jit=off")
     _database["CONN_MAX_AGE"] = 60
     _database["CONN_HEALTH_CHECKS"] = True
 DATABASES = {"default": _database}

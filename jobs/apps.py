@@ -79,7 +79,7 @@ class JobsConfig(AppConfig):
         slots.fill("dashboard", "jobs/dashboard.html", dashboard.of_jobs)
         finding.register(leaks.RUN, leaks.find, leaks.revoke)
         slots.fill("person", "jobs/person.html", person.of_person)
-        user_counts.register("running", _("Jobs running"), Job.objects.active)
+        user_counts.register("running", _("Jobs running"), Job.objects.live_and_active)
         slots.fill("overview-actions", "jobs/new_cube_button.html", overview.actions)
         register_panel(Panel("cubes", "jobs/overview.html", overview.cubes_panel, position=10))
         purposes.register(spending.PURPOSE)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from django.db.models import Count, F, Q, Value
+from django.db.models import F, Value
 from django.db.models.functions import Replace
 from django.utils.translation import gettext_lazy as _
 
 from accounts.deletion import DELETED, Foreseen, StillBusy
 from accounts.models import User
 
-from . import lifecycle
+from . import lifecycle, usage
 from .models import (
-    ACTIVE_STATES,
     CubeRecord,
     EngineLook,
     IdempotencyKey,
@@ -20,7 +19,6 @@ from .models import (
     JobEvent,
     JobLog,
     QuickLook,
-    State,
     StoreListing,
 )
 from .tasks import remove_soon
@@ -36,19 +34,18 @@ def stop(user: User) -> int:
 
 def foresee(user: User) -> list[Foreseen]:
     jobs = Job.objects.owned_by(user)
-    count = jobs.order_by().aggregate(  # all are read once, however many there are
-        jobs=Count("pk"),
-        active=Count("pk", filter=Q(state__in=ACTIVE_STATES)),
-        cubes=Count("pk", filter=Q(state=State.SUCCEEDED)),
-    )
+    active = jobs.live_and_active().count()
+    ended = usage.ended(user)
     return [
-        Foreseen(_("Running and waiting jobs"), count["active"], _("cancelled first")),
+        Foreseen(_("Running and waiting jobs"), active, _("cancelled first")),
         Foreseen(
-            _("Jobs"), count["jobs"], _("stay without a name: no request, log, picture or output")
+            _("Jobs"),
+            active + ended.jobs,
+            _("stay without a name: no request, log, picture or output"),
         ),
         Foreseen(
             _("Finished cubes"),
-            count["cubes"],
+            ended.succeeded,
             _("stay in their stores: delete them there, if they must go"),
         ),
     ]

@@ -27,6 +27,7 @@ from hubsite.coordination.wake_up import wake_up
 
 from . import notices, output_changes
 from .models import FINAL_STATES, Job, JobDocument, JobEvent, Reason, State
+from .usage import count_end
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +100,7 @@ def move(
             what = "job.cancelled" if to == State.CANCELLED else "job.ended"
             audit.record(what, actor=actor, on=job, detail=message)
         if to in FINAL_STATES:
+            count_end(job, to, fields["finished_at"])
             if to != State.CANCELLED or origin == State.QUEUED:
                 _bill(job, is_paid=is_paid, usage=fields.get("usage"))
             # Otherwise its run may have begun, or even ended; then `close` bills it.

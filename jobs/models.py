@@ -85,6 +85,10 @@ class JobQuerySet(models.QuerySet["Job"]):
     def active(self) -> JobQuerySet:
         return self.filter(state__in=ACTIVE_STATES)
 
+    def live_and_active(self) -> JobQuerySet:
+        """The same jobs, which are all live, found by the small index of live jobs."""
+        return self.active().filter(is_live=True)
+
     def on(self, engine: str) -> JobQuerySet:
         """Jobs that the engine of that name runs, or will run."""
         return self.filter(engine=engine)
@@ -282,6 +286,17 @@ class Job(models.Model):
                 condition=Q(is_live=True) & ~Q(state=State.QUEUED),
                 name="job_placed",  # places are counted at each launch, however many jobs wait
             ),
+            # Live jobs are counted by it alone: a hundred among a million are read in a moment.
+            models.Index(
+                fields=["engine", "state", "owner"],
+                condition=Q(is_live=True),
+                name="job_live_counted",
+            ),
+            models.Index(
+                fields=["owner", "-finished_at", "-id"],
+                condition=Q(hidden_at=None, state=State.SUCCEEDED),
+                name="job_owner_cubes",  # a catalogue's months
+            ),
             models.Index(fields=["output_claim", "-id"], name="job_output"),
             models.Index(fields=["input_store", "input_data_id", "-id"], name="job_input"),
             models.Index(fields=["created_at"], name="job_created"),
@@ -418,6 +433,38 @@ class JobHour(models.Model):
 
     def __str__(self) -> str:
         return f"{self.hour:%Y-%m-%d %H:00}"
+
+
+class JobMonth(models.Model):
+    """A user's jobs that ended in one month (UTC), with output in one store: how many, what cost.
+
+    `jobs/usage.py` adds to it in the transaction of each end and each charge.
+    """
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="job_months",
+        db_index=False,  # the constraint's index is used
+    )
+    month = models.DateField(help_text=_("Its first day."))
+    store = models.CharField(max_length=200, help_text=_("Where the cubes were to be written."))
+    succeeded = models.BigIntegerField(default=0)
+    failed = models.BigIntegerField(default=0)
+    cancelled = models.BigIntegerField(default=0)
+    units = models.BigIntegerField(
+        default=0, help_text=_("What these jobs were charged, less what was given back.")
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "month", "store"], name="one_sum_of_jobs_per_month"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.store} in {self.month:%Y-%m}"
 
 
 class JobLog(models.Model):

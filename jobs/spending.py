@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.units.purposes import Purpose, Subject
 
+from . import usage
 from .models import Job
 
 
@@ -28,5 +28,4 @@ def describe(user: Any, references: Collection[str]) -> dict[str, Subject]:
     }
 
 
-IS_JOB = ~Q(reference="") & ~Q(reference__contains=":")
-PURPOSE = Purpose("cubes", _("Cube generation"), is_job_id, IS_JOB, describe)
+PURPOSE = Purpose("cubes", _("Cube generation"), is_job_id, describe, note_charge=usage.note_charge)

@@ -1,20 +1,43 @@
-"""Usage: jobs and processing units by user, month of their end, and output store."""
+"""Usage: jobs and processing units by user, month of their end, and output store.
+
+The sums are kept (`JobMonth`), so that they are read in a moment however many jobs there are.
+Each end of a job and each charge adds to them in its own transaction: what is killed before its
+commit has changed neither the job nor the sums. `manage.py recount_usage` counts anew.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
-from datetime import MAXYEAR, UTC, date, datetime
+from datetime import UTC, date, datetime
 
-from django.db.models import BigIntegerField, Case, Count, F, OuterRef, Q, Subquery, Sum, When
+from django.db import IntegrityError, transaction
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    Count,
+    DateField,
+    F,
+    OuterRef,
+    Q,
+    Subquery,
+    Sum,
+    When,
+)
 from django.db.models.functions import Coalesce, TruncMonth
 
-from accounts.models import LedgerEntry
-from accounts.units import ledger
+from accounts.models import LedgerEntry, User
+from accounts.units import ledger, month_sums
 from hubsite.refusals import Refused
 from hubsite.spreadsheet import csv_lines
 
-from .models import FINAL_STATES, Job, State
+from .models import FINAL_STATES, Job, JobMonth, State
+
+_COLUMNS = {
+    State.SUCCEEDED: "succeeded",
+    State.FAILED: "failed",
+    State.CANCELLED: "cancelled",
+}
 
 
 @dataclass(frozen=True)
@@ -45,49 +68,110 @@ def usage(
         and (last.year, last.month) < (first.year, first.month)
     ):
         raise Refused("expected no month before the first", field="to")
-    jobs = Job.objects.filter(state__in=FINAL_STATES)
+    rows = JobMonth.objects.order_by("owner__email", "month", "store")
     if user is not None:
-        jobs = jobs.filter(owner=user)
+        rows = rows.filter(owner=user)
     if first is not None:
-        jobs = jobs.filter(finished_at__gte=datetime(first.year, first.month, 1, tzinfo=UTC))
+        rows = rows.filter(month__gte=first.replace(day=1))
     if last is not None:
-        jobs = jobs.filter(finished_at__lt=_month_after(last))
+        rows = rows.filter(month__lte=last)
+    return [
+        Usage(email, f"{month:%Y-%m}", store, sum(numbers), *numbers, units)
+        for email, month, store, *numbers, units in rows.values_list(
+            "owner__email", "month", "store", *_COLUMNS.values(), "units"
+        )
+    ]
+
+
+@dataclass(frozen=True)
+class Ended:
+    jobs: int
+    succeeded: int
+
+
+def ended(user: User) -> Ended:
+    """How many jobs of the user have ended, and how many of them well. One query."""
+    rows = JobMonth.objects.filter(owner=user)
+    sums = rows.aggregate(**{name: Sum(name, default=0) for name in _COLUMNS.values()})
+    return Ended(sum(sums.values()), sums["succeeded"])
+
+
+def count_end(job: Job, to: State, finished_at: datetime) -> None:
+    """Add a job that ends to the sums. Call it in the transaction that ends it, before its bill."""
+    month = finished_at.astimezone(UTC).date().replace(day=1)
+    key = {"owner_id": job.owner_id, "month": month, "store": job.output_store}
+    column = _COLUMNS[to]
+    rows = JobMonth.objects.filter(**key)
+    if rows.update(**{column: F(column) + 1}):
+        return
+    try:
+        with transaction.atomic():
+            JobMonth.objects.create(**key, **{column: 1})
+    except IntegrityError:  # another job made the row meanwhile
+        rows.update(**{column: F(column) + 1})
+
+
+def note_charge(reference: str, units: int) -> None:
+    """Add what a job was charged to the month of its end (negative: was given back)."""
+    job = Job.objects.filter(job_id=reference).order_by()
+    month = TruncMonth("finished_at", output_field=DateField(), tzinfo=UTC)
+    JobMonth.objects.filter(
+        owner=Subquery(job.values("owner")),
+        store=Subquery(job.values("output_store")),
+        month=Subquery(job.annotate(month=month).values("month")),
+    ).update(units=F("units") + units)
+
+
+def recount(user: User) -> int:
+    """Count the user's sums anew from jobs and ledger; returns how many were wrong, also of units.
+
+    The sums are locked, and so is the balance: ends and charges meanwhile wait, and add to what
+    is counted here.
+    """
+    with transaction.atomic():
+        ledger.locked_balance(user)
+        wrong = month_sums.recount(user)
+        rows = JobMonth.objects.filter(owner=user).select_for_update()
+        kept = {(row.month, row.store): row for row in rows.order_by("pk")}
+        for (month, store), numbers in _counted(user).items():
+            row = kept.pop((month, store), None) or JobMonth(owner=user, month=month, store=store)
+            if row.pk and all(getattr(row, name) == n for name, n in numbers.items()):
+                continue
+            for name, number in numbers.items():
+                setattr(row, name, number)
+            row.save()
+            wrong += 1
+        JobMonth.objects.filter(pk__in=[row.pk for row in kept.values()]).delete()
+    return wrong + len(kept)
+
+
+def _counted(user: User) -> dict[tuple[date, str], dict[str, int]]:
+    """The sums as jobs and ledger have them, by month and store. It reads all jobs of the user."""
     charged = (
         LedgerEntry.objects.filter(reference=OuterRef("job_id"), kind__in=ledger.CHARGES)
         .order_by()
         .values("reference")
         .annotate(sum=Sum("delta_total"))
     )
+    month = TruncMonth("finished_at", output_field=DateField(), tzinfo=UTC)
+    jobs = Job.objects.filter(owner=user, state__in=FINAL_STATES, finished_at__isnull=False)
     rows = (
         jobs.annotate(
-            month=TruncMonth("finished_at", tzinfo=UTC),
+            month=month,
             charged=Subquery(charged.values("sum"), output_field=BigIntegerField()),
         )
-        .order_by("owner__email", "month", "output_store")
-        .values_list("owner__email", "month", "output_store")
+        .order_by()
+        .values("month", "output_store")
         .annotate(
-            jobs=Count("pk"),
-            succeeded=_number_of(State.SUCCEEDED),
-            failed=_number_of(State.FAILED),
-            cancelled=_number_of(State.CANCELLED),
+            **{name: _number_of(state) for state, name in _COLUMNS.items()},
             units=Coalesce(Sum(-F("charged")), 0, output_field=BigIntegerField()),
         )
     )
-    return [
-        Usage(email, f"{month:%Y-%m}", store, *numbers) for email, month, store, *numbers in rows
-    ]
+    return {(row.pop("month"), row.pop("output_store")): row for row in rows}
 
 
 def _number_of(state: State) -> Count:
     return Count(Case(When(Q(state=state), then=1)))
-
-
-def _month_after(day: date) -> datetime:
-    if (day.year, day.month) == (MAXYEAR, 12):
-        return datetime.max.replace(tzinfo=UTC)
-    if day.month == 12:
-        return datetime(day.year + 1, 1, 1, tzinfo=UTC)
-    return datetime(day.year, day.month + 1, 1, tzinfo=UTC)
 
 
 def as_documents(rows: Iterable[Usage]) -> list[dict[str, object]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from django.utils.translation import gettext_lazy as _
 
-from accounts.deletion import Foreseen, StillBusy
+from accounts.deletion import Foreseen, StillBusy, counted
 from accounts.models import User
 from hubsite.engines import find_engine
 
@@ -36,8 +36,10 @@ def stop(user: User) -> int:
 def foresee(user: User) -> list[Foreseen]:
     instances = ServiceInstance.objects.owned_by(user)
     return [
-        Foreseen(_("Running services"), instances.live().count(), _("stopped first")),
-        Foreseen(_("Services"), instances.count(), _("stay without a title, configuration or log")),
+        Foreseen(_("Running services"), counted(instances.live()), _("stopped first")),
+        Foreseen(
+            _("Services"), counted(instances), _("stay without a title, configuration or log")
+        ),
     ]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -33,5 +32,4 @@ def describe(user: Any, references: Collection[str]) -> dict[str, Subject]:
     return {reference: known[its] for reference, its in id_of.items() if its in known}
 
 
-IS_BLOCK = Q(reference__contains=":")
-PURPOSE = Purpose("services", _("Services"), is_block, IS_BLOCK, describe)
+PURPOSE = Purpose("services", _("Services"), is_block, describe)

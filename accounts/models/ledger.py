@@ -62,7 +62,7 @@ class LedgerEntryQuerySet(models.QuerySet):
 
 
 class UnitsOfMonth(models.Model):
-    """What a user was granted and charged in a calendar month (UTC): sums of the ledger.
+    """A user's units of one calendar month (UTC) and purpose: sums of the ledger.
 
     The ledger adds to it in the transaction of each movement, so a month of a million entries is
     told without reading them.
@@ -75,14 +75,27 @@ class UnitsOfMonth(models.Model):
         db_index=False,  # the constraint's index is used
     )
     month = models.DateField(help_text=_("Its first day."))
+    purpose = models.CharField(
+        max_length=20,
+        default="",
+        blank=True,
+        help_text=_("What was charged for; empty: grants, and what belongs to no purpose."),
+    )
     charged = models.BigIntegerField(default=0, help_text=_("Less what was given back."))
     granted = models.BigIntegerField(default=0)
+    expired = models.BigIntegerField(default=0)
+    corrected = models.BigIntegerField(default=0, help_text=_("By operators; may be negative."))
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["user", "month"], name="one_sum_of_units_per_month")
+            models.UniqueConstraint(
+                fields=["user", "month", "purpose"], name="one_sum_of_units_per_purpose"
+            )
         ]
-        indexes = [models.Index(fields=["month", "-charged"], name="units_of_month_most")]
+        indexes = [
+            # The sums of all users are added up by it alone.
+            models.Index(fields=["month", "user", "charged", "granted"], name="units_of_month_sums")
+        ]
 
     def __str__(self) -> str:
         return f"{self.charged} in {self.month:%Y-%m}"
@@ -155,6 +168,12 @@ class LedgerEntry(models.Model):
             models.Index(
                 fields=["user", "created_at", "kind", "delta_total"], name="ledger_user_time"
             ),
+            models.Index(
+                fields=["user", "-created_at", "-id"],
+                condition=~Q(kind__in=["reserve", "release"]),
+                name="ledger_user_moved",  # the newest that are no holds, also if most are
+            ),
+            models.Index(fields=["kind", "-id"], name="ledger_kind"),
         ]
         constraints = [
             models.CheckConstraint(

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.contrib.auth.models import Group
 from django.db import transaction
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, Q, Subquery
 from django.urls import reverse
 from django.utils import timezone
 
@@ -137,7 +137,11 @@ def shared_with(user: User) -> ShareQuerySet:
     """What others share with this user now, as a person or by a role, newest first."""
     if not user.is_active:
         return Share.objects.none()
-    rows = Share.objects.filter(kinds.is_living()).valid().held_by(user)
+    # Roles are looked up first: so both kinds of shares are found by an index, however many
+    # there are.
+    roles = ShareableRole.objects.filter(role__user=user).order_by().values_list("role", flat=True)
+    of_user = Q(user=user) | Q(role__in=list(roles))
+    rows = Share.objects.filter(kinds.is_living(), of_user).valid()
     return rows.exclude(owner=user).select_related("owner", "role")
 
 

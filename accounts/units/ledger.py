@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from django.db import IntegrityError, transaction
 from django.db.models import BigIntegerField, F, Q, QuerySet, Sum, Value
@@ -20,7 +19,8 @@ from django.utils import timezone
 from hubsite import audit
 from hubsite.compiled_queries import CompiledQuery
 
-from ..models import Balance, LedgerEntry, UnitsOfMonth, User
+from ..models import Balance, LedgerEntry, User
+from . import month_sums, purposes
 
 MAX_UNITS = 10**12  # per movement, so that sums stay far below a BIGINT
 
@@ -257,7 +257,7 @@ def _move(
             required=abs(units), available=balance.available if reserved else balance.total
         )
     now = timezone.now()
-    _add_to_month(user, kind, total, now)
+    month_sums.add(user, kind, total, now, reference)
     if kind in _ACTIONS and actor not in (None, audit.HUB):
         audit.record(
             _ACTIONS[kind],
@@ -265,7 +265,7 @@ def _move(
             on=user,
             detail=", ".join(filter(None, (f"{units:+d}", reference, reason))),
         )
-    return LedgerEntry.objects.create(
+    entry = LedgerEntry.objects.create(
         user=user,
         kind=kind,
         units=units,
@@ -281,18 +281,9 @@ def _move(
         actor_name=actor[:100] if isinstance(actor, str) else "",
         created_at=now,
     )
-
-
-def _add_to_month(user: User, kind: Kind, total: int, at: datetime) -> None:
-    """Add a movement to the sums of its month. The user's balance is locked."""
-    column = {Kind.GRANT: "granted", Kind.SETTLE: "charged", Kind.REFUND: "charged"}.get(kind)
-    if column is None or not total:
-        return
-    amount = total if column == "granted" else -total
-    month = at.astimezone(UTC).date().replace(day=1)
-    sums = UnitsOfMonth.objects.filter(user=user, month=month)
-    if not sums.update(**{column: F(column) + amount}):
-        UnitsOfMonth.objects.create(user=user, month=month, **{column: amount})
+    if kind in CHARGES and total:
+        purposes.note_charge(reference, -total)
+    return entry
 
 
 def rename(user: User, old: str, new: str) -> None:

@@ -1,6 +1,6 @@
 """What units are spent on: each app registers its own in `AppConfig.ready`.
 
-    purposes.register(Purpose("cubes", _("Cube generation"), is_job_id, IS_JOB, describe_jobs))
+    purposes.register(Purpose("cubes", _("Cube generation"), is_job_id, describe_jobs))
 
 Ledger entries carry a reference. So this room can name the cube or the service behind an entry,
 and knows nothing of either.
@@ -12,8 +12,6 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q
-
 
 @dataclass(frozen=True)
 class Subject:
@@ -23,16 +21,23 @@ class Subject:
     path: str = ""
 
 
+def _nothing(reference: str, units: int) -> None:
+    """Most apps keep no sums of their own."""
+
+
 @dataclass(frozen=True)
 class Purpose:
-    """`is_mine` tells by the form of a reference whether it is of this kind, `condition` the same
-    in a query. `describe` gets the user and references of this kind; it makes one query."""
+    """`is_mine` tells by the form of a reference, which is not empty, whether it is of this kind.
+
+    `describe` gets the user and references of this kind; it makes one query. `note_charge` gets a
+    reference and what it was charged (negative: given back), in the transaction of the movement.
+    """
 
     name: str
     title: Any
     is_mine: Callable[[str], bool]
-    condition: Q
     describe: Callable[[Any, Collection[str]], Mapping[str, Subject]]
+    note_charge: Callable[[str, int], None] = _nothing
 
 
 _purposes: dict[str, Purpose] = {}
@@ -44,6 +49,18 @@ def register(purpose: Purpose) -> None:
 
 def registered() -> tuple[Purpose, ...]:
     return tuple(_purposes.values())
+
+
+def purpose_of(reference: str) -> Purpose | None:
+    """What units of this reference are spent on; None if no app says so."""
+    return next((it for it in _purposes.values() if reference and it.is_mine(reference)), None)
+
+
+def note_charge(reference: str, units: int) -> None:
+    """Say to the app whose reference it is what was charged (negative: given back)."""
+    purpose = purpose_of(reference)
+    if purpose is not None:
+        purpose.note_charge(reference, units)
 
 
 def described(user: Any, references: Collection[str]) -> dict[str, tuple[Purpose, Subject | None]]:

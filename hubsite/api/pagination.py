@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from django.db.models import QuerySet
 from rest_framework.request import Request
 
+from ..bounded_count import MOST, count_up_to
 from .errors import invalid_field
 
 MAX_LIMIT = 1000
@@ -23,10 +24,15 @@ def query_integer(request: Request, name: str, default: int, *, most: int) -> in
 
 
 def page(request: Request, queryset: QuerySet) -> tuple[QuerySet, dict[str, str]]:
-    """The requested part of `queryset`, and the headers to send with it."""
+    """The requested part of `queryset`, and the headers to send with it.
+
+    The total is counted up to `MOST`, but at least to the row after the part: so the link to the
+    next part is there.
+    """
     limit = query_integer(request, "limit", MAX_LIMIT, most=MAX_LIMIT)
     offset = query_integer(request, "offset", 0, most=10**9)
-    headers = page_headers(request, total=queryset.count(), offset=offset, limit=limit)
+    total = count_up_to(queryset, max(MOST, offset + limit + 1))
+    headers = page_headers(request, total=total, offset=offset, limit=limit)
     return queryset[offset : offset + limit], headers
 
 

@@ -16,6 +16,7 @@ from rest_framework.permissions import SAFE_METHODS, IsAuthenticated
 
 from hubsite.refusals import Refused
 
+from ..bounded_count import MOST
 from .errors import PROBLEM, PROBLEMS, ApiError, ErrorShape, shape_of
 from .handlers import as_api_error
 from .pagination import MAX_LIMIT
@@ -80,7 +81,7 @@ PAGE = [
         int,
         OpenApiParameter.HEADER,
         response=[200],
-        description="How many there are in all.",
+        description=f"How many there are in all, counted up to {MOST:,}.",
     ),
     OpenApiParameter(
         "Link",

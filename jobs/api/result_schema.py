@@ -210,7 +210,7 @@ CATALOGUE_EXAMPLE: dict[str, Any] = {
             "rel": "child",
             "href": f"{_STAC}/2026-11",
             "type": JSON,
-            "title": "November 2026 (3 cubes)",
+            "title": "November 2026",
         },
     ],
 }

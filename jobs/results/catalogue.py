@@ -9,16 +9,15 @@ from __future__ import annotations
 import calendar
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
-from django.db.models.functions import TruncMonth
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from accounts.sharing import giving
 from hubsite.refusals import Kind, Refused
 
-from ..models import Job, State
+from ..models import Job, JobMonth, State
 from .cube import placed
 from .rights import RESULT
 from .stac import ITEM, JSON, VERSION
@@ -33,40 +32,41 @@ SHARED = "shared"
 
 
 def listed(user: Any) -> QuerySet[Job]:
-    """Jobs of this user whose cubes are in the catalogue: not deleted, not replaced."""
-    return _with_cubes(Job.objects.owned_by(user))
+    """Jobs of this user whose cubes have a place in the catalogue: made, and not deleted."""
+    return _made(Job.objects.owned_by(user))
 
 
 def shared_with(user: Any) -> QuerySet[Job]:
     """The same of jobs whose results others share with this user."""
     shares = giving.shared_with(user).filter(kind=RESULT).order_by()
     jobs = Job.objects.filter(job_id__in=shares.values("subject"))
-    return _with_cubes(jobs).select_related("owner")
+    return _made(jobs).select_related("owner")
+
+
+def _made(jobs: QuerySet[Job]) -> QuerySet[Job]:
+    """Index `job_owner_cubes` has these, in this order: a catalogue's parts are cut from it."""
+    jobs = jobs.filter(hidden_at=None, state=State.SUCCEEDED, finished_at__isnull=False)
+    return jobs.order_by("finished_at", "pk")
 
 
 def _with_cubes(jobs: QuerySet[Job]) -> QuerySet[Job]:
+    """Those of a few jobs that really made a cube, which no later job replaced."""
     later = Job.objects.filter(
         Q(state=State.SUCCEEDED) | Q(is_live=True) | Q(usage__written_cells__gt=0),
         output_claim=OuterRef("output_claim"),
         pk__gt=OuterRef("pk"),
         started_at__isnull=False,
     )
-    jobs = jobs.filter(hidden_at=None, state=State.SUCCEEDED)
-    jobs = jobs.exclude(finished_at=None).exclude(result__status="warning")
-    return jobs.filter(~Exists(later))
+    return jobs.exclude(result__status="warning").filter(~Exists(later))
 
 
 def root(user: Any, api: str) -> dict[str, Any]:
-    """The catalogue of all cubes of this user; `api` is the API's address. Two queries."""
-    rows = listed(user).annotate(month=TruncMonth("finished_at", tzinfo=UTC))
-    months = rows.order_by("-month").values_list("month").annotate(cubes=Count("pk"))
+    """The catalogue of all cubes of this user; `api` is the API's address. Three queries."""
     children = [
-        _link("child", f"{api}/stac/{month:%Y-%m}", f"{_words(month)} ({_count(cubes)})")
-        for month, cubes in months[:MOST_MONTHS]
+        _link("child", f"{api}/stac/{first:%Y-%m}", _words(first)) for first in _months(user)
     ]
-    if others := shared_with(user).count():
-        title = f"Shared with you ({_count(others)})"
-        children.append(_link("child", f"{api}/stac/{SHARED}", title))
+    if shared_with(user).exists():
+        children.append(_link("child", f"{api}/stac/{SHARED}", "Shared with you"))
     described = {"rel": "service-desc", "href": f"{api}/openapi.json", "type": OPENAPI}
     catalogue = _catalogue(
         "cubes", "Your cubes", "The cubes that you have generated, by month.", f"{api}/stac",
@@ -74,6 +74,23 @@ def root(user: Any, api: str) -> dict[str, Any]:
     )  # fmt: skip
     # So that clients do not warn that they know nothing of this server. There is no search.
     return {**catalogue, "conformsTo": [CORE]}
+
+
+def _months(user: Any) -> list[date]:
+    """The months with cubes that are not deleted, the newest first. One query.
+
+    The kept sums say in which months there were any. Of each, the first moment at which one ended
+    since its begin is looked up: it is in that month, or there is none any more.
+    """
+    since = listed(user).filter(finished_at__gte=OuterRef("month"))
+    rows = JobMonth.objects.filter(owner=user, succeeded__gt=0).order_by("-month")
+    found = rows.values_list("month").distinct()[:MOST_MONTHS]
+    firsts = found.annotate(first=Subquery(since.values("finished_at")[:1]))
+    return [
+        month
+        for month, first in firsts
+        if first is not None and first.astimezone(UTC).date().replace(day=1) == month
+    ]
 
 
 def month(user: Any, api: str, year_and_month: str, page: int | None = None) -> dict[str, Any]:
@@ -96,7 +113,11 @@ def shared(user: Any, api: str, page: int | None = None) -> dict[str, Any]:
 def _part(
     jobs: QuerySet[Job], user: Any, api: str, name: str, title: str, page: int | None
 ) -> dict[str, Any]:
-    """A catalogue of these jobs' cubes, or of its pages if they are many, or one page."""
+    """A catalogue of these jobs' cubes, or of its pages if they are many, or one page.
+
+    A part has so many jobs. Cubes that are replaced later are missing in it, and the others stay
+    in their parts.
+    """
     address, total = f"{api}/stac/{name}", jobs.count()
     if page is None and total > ON_A_PAGE:
         pages = -(-total // ON_A_PAGE)
@@ -108,7 +129,8 @@ def _part(
         start = ((page or 1) - 1) * ON_A_PAGE
         if page is not None and not 0 <= start < total:
             raise _no_such_part()
-        links = _items(jobs.order_by("pk")[start : start + ON_A_PAGE], user, api)
+        part = jobs.values("pk")[start : start + ON_A_PAGE]
+        links = _items(_with_cubes(jobs.filter(pk__in=part)), user, api)
     if page is None:
         return _catalogue(
             name, title, f"Cubes: {title}.", address, links=links, api=api, parent=f"{api}/stac"
@@ -186,9 +208,5 @@ def _limits(year_and_month: str) -> tuple[datetime, datetime]:
     return datetime(year, month_number, 1, tzinfo=UTC), datetime(*following, 1, tzinfo=UTC)
 
 
-def _words(month_start: datetime) -> str:
+def _words(month_start: date) -> str:
     return f"{calendar.month_name[month_start.month]} {month_start.year}"
-
-
-def _count(cubes: int) -> str:
-    return f"{cubes} cube{'' if cubes == 1 else 's'}"

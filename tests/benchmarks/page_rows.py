@@ -13,6 +13,7 @@ from django.db import models
 from tests.many.rows import FIRST
 
 BETWEEN = "interval '30 seconds'"
+MONTH = "CAST(date_trunc('month', now()) - k %% 12 * interval '1 month' AS date)"
 FEW = frozenset(
     {
         "auth.group",
@@ -22,6 +23,7 @@ FEW = frozenset(
         "services.serviceprofile",
         "services.serviceprofile_roles",
         "hubsite.switch",
+        "hubsite.drain",
         "django_q.schedule",
         "django_q.ormq",
     }
@@ -77,7 +79,7 @@ class Crowd:
         return {
             **{f"accounts.{name}": spread for name in FEW_EACH},
             "accounts.user_groups": {"user": user, "group": "t.group_id"},
-            "accounts.unitsofmonth": {"user": user, "month": "t.month"},
+            "accounts.unitsofmonth": {"user": user, "month": MONTH, "purpose": "t.purpose"},
             "accounts.user": {"last_login": "now() - k * interval '1 minute'"},
             "accounts.ledgerentry": {
                 "user": owner,
@@ -99,6 +101,11 @@ class Crowd:
                 "is_live": "k %% 500 = 0",
                 "created_at": created,
                 "kind": "CASE k %% 9 WHEN 0 THEN 'cate_webapi' ELSE 'xcube_server' END",
+            },
+            "jobs.jobmonth": {
+                "owner": f"CASE WHEN k <= 24 THEN {self.heavy} ELSE {spread['user']} END",
+                "month": MONTH,
+                "store": "'@store-' || k",
             },
             "jobs.jobevent": {**of_job, "at": created},
             "jobs.joblog": {**of_job, "first_line": "0"},

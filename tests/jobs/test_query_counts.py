@@ -82,7 +82,7 @@ def test_a_launched_job_takes_two_statements(told: Told) -> None:
 
 @pytest.mark.parametrize(
     ("phase", "count"),
-    [(Phase.PENDING, 0), (Phase.RUNNING, 0), (Phase.SUCCEEDED, 11)],
+    [(Phase.PENDING, 0), (Phase.RUNNING, 0), (Phase.SUCCEEDED, 13)],
 )
 def test_a_recorded_fact_takes_few_statements(
     watching: Follower, told: Told, monkeypatch: pytest.MonkeyPatch, phase: Phase, count: int

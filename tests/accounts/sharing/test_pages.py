@@ -152,7 +152,7 @@ class TestLists:
         for user in (ann, bob):
             client = browser(user)
             client.get("/shared/")
-            with django_assert_num_queries(7):  # session, user, notices, lists, kinds of subjects
+            with django_assert_num_queries(8):  # session, user, notices, roles, lists, kinds
                 client.get("/shared/")
 
 

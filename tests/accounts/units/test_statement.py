@@ -15,9 +15,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import LedgerEntry, User
-from accounts.units import ledger, statement
+from accounts.units import ledger, month_sums, statement
 from accounts.units.words import in_words, signed
-from jobs.models import Job
+from jobs import lifecycle
+from jobs.models import State
 from tests.accounts.factories import bearer, make_user
 from tests.jobs.factories import make_job
 from tests.services.factories import make_instance
@@ -43,6 +44,7 @@ def date_back(entry: LedgerEntry, *day: int) -> None:
     """As if the entry had been made at noon of that day."""
     at = datetime(*day, 12, tzinfo=UTC)
     LedgerEntry._base_manager.filter(pk=entry.pk).update(created_at=at)
+    month_sums.recount(entry.user)
 
 
 def last_entry(user: User) -> LedgerEntry:
@@ -225,10 +227,9 @@ def test_a_statement_is_read_by_its_index(ann):
 def test_what_units_went_for_by_kind_and_store(ann):
     bob = make_user("bob@example.org", units=100)
     ledger.grant(ann, 1000, key="g")
-    for number, store in enumerate(["@cubes", "@cubes", *(f"@s{n}" for n in range(8))]):
-        job = make_job(ann, output_store=store, units=10, output_data_id=f"{number}.zarr")
-        Job.objects.filter(pk=job.pk).update(state="SUCCEEDED", finished_at=timezone.now())
-        ledger.settle(job.job_id)
+    for store in ("@cubes", "@cubes", *(f"@s{n}" for n in range(8))):
+        job = make_job(ann, state=State.RUNNING, output_store=store, units=10)
+        lifecycle.move(job, State.SUCCEEDED, actor="test")
     ledger.refund(job.job_id, 4, key="back", reason="as agreed")
     ledger.reserve(ann, 6, reference="xabc:1", key="block")
     ledger.settle("xabc:1", charged=5)

@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import transaction
 from django.test import Client
 
 from accounts.models import Balance
 from accounts.units import ledger
-from jobs import lifecycle
-from jobs.models import Job, State
+from jobs import lifecycle, usage
+from jobs.models import Job, JobMonth, State
 from tests.accounts.factories import bearer, make_user
 from tests.api_document import answer_faults, faults, operations
 from tests.jobs.factories import make_job
@@ -75,6 +76,61 @@ def test_months_are_chosen(user):
     assert get(user, "?from=2026-11").json() == [NOVEMBER, OWN_STORE]
     assert get(user, "?to=2026-10").json() == [OCTOBER]
     assert get(user, "?from=2026-12&to=2026-12").json() == []
+
+
+def test_units_given_back_go_to_the_month_of_the_jobs_end(user):
+    job = Job.objects.get(finished_at__month=10)
+    ledger.refund(job.job_id, 5, key="again", reason="the store was wrong")
+    ledger.refund(job.job_id, 5, key="again", reason="the store was wrong")
+    assert get(user).json()[0] == {**OCTOBER, "units": 7}
+    assert usage.recount(user) == 0
+
+
+def test_a_job_that_is_cancelled_late_is_counted_once_and_charged_when_its_run_is_over(user):
+    job = Job.objects.get(state=State.RUNNING)
+    before = get(user).json()
+    assert lifecycle.cancel(job, actor="test")
+    assert total(get(user).json(), "cancelled") == total(before, "cancelled") + 1
+    assert total(get(user).json(), "units") == total(before, "units")
+    assert lifecycle.close(job, has_run=True, result_status="ok", wrote=True)
+    assert not lifecycle.close(job, has_run=True, result_status="ok", wrote=True)
+    assert not lifecycle.move(stale(job), State.FAILED, actor="test", reason="LOST")
+    after = get(user).json()
+    assert total(after, "units") == total(before, "units") + 50
+    assert total(after, "jobs") == total(before, "jobs") + 1
+    assert usage.recount(user) == 0
+
+
+def total(rows: list[dict], name: str) -> int:
+    return sum(entry[name] for entry in rows)
+
+
+def stale(job: Job) -> Job:
+    """As a process has it that did not see the end."""
+    job.state = State.RUNNING
+    return job
+
+
+def test_an_end_that_is_undone_leaves_no_trace_in_the_sums(user):
+    before = get(user).json()
+    with pytest.raises(KeyboardInterrupt), transaction.atomic():
+        ended(user, State.SUCCEEDED, month=11)
+        raise KeyboardInterrupt
+    assert get(user).json() == before
+    assert usage.recount(user) == 0
+
+
+def test_sums_that_are_wrong_are_counted_anew(user, capsys):
+    right = get(user).json()
+    JobMonth.objects.filter(store="s3").delete()
+    JobMonth.objects.filter(store="@cubes").update(units=1, failed=7)
+    JobMonth.objects.create(owner=user, month="2025-01-01", store="gone", failed=1)
+    assert get(user).json() != right
+    call_command("recount_usage", "--json", "--email", user.email)
+    assert json.loads(capsys.readouterr().out) == {"corrected": 4}
+    assert get(user).json() == right
+    call_command("recount_usage")
+    assert "Corrected sums: 1." in capsys.readouterr().out  # bob's
 
 
 def test_csv_holds_the_same(user):

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from django.utils import timezone
 
+from jobs import usage
 from jobs.models import Job, JobDocument, State
 from jobs.results import recording
 from jobs.stores.catalogue import load_catalogue, location
@@ -101,6 +102,8 @@ def made(owner: Any, data_id: str = "one.zarr", *, store: str = "@cubes", **fiel
     }
     job = make_job(owner, units=0, **fields)
     recording.keep(job, tells)
+    if job.is_final:
+        usage.count_end(job, job.state, job.finished_at)
     if request is not None:
         JobDocument.objects.filter(job=job).update(request=request)
     return job

@@ -13,7 +13,7 @@ from pystac_client.warnings import FallbackToPystac, NoConformsTo
 
 from accounts.sharing import giving, kinds
 from accounts.sharing.giving import Wish
-from jobs import quicklooks
+from jobs import quicklooks, usage
 from jobs.models import Job, State
 from jobs.results import catalogue
 from jobs.results.rights import RESULT
@@ -158,6 +158,7 @@ def test_pystac_client_opens_the_catalogue_with_a_token(live_server, ada, put, s
     made(make_user("ben@example.org", permissions=["manage:cubegens"]), "bens.zarr")
     old = datetime(2025, 1, 31, 23, 59, 59, tzinfo=UTC)
     Job.objects.filter(output_data_id="two.zarr").update(finished_at=old)
+    usage.recount(ada)
     url = f"{live_server.url}/api/v2/stac"
     with warnings.catch_warnings(action="error", category=NoConformsTo):
         client = StacClient.open(url, headers=bearer(ada))
@@ -190,13 +191,14 @@ def test_each_part_of_the_catalogue_is_valid_and_short(ask, ada, stores, put):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(catalogue, "placed", lambda job: SimpleNamespace())
         Job.objects.bulk_create(rows)
+        usage.recount(ada)
         root = ask("/stac")
         check(root.json())
         children = [link for link in root.json()["links"] if link["rel"] == "child"]
         assert [child["title"] for child in children] == [
-            f"{first.finished_at:%B %Y} (1 cube)",
-            "February 2026 (300 cubes)",
-            "January 2026 (300 cubes)",
+            f"{first.finished_at:%B %Y}",
+            "February 2026",
+            "January 2026",
         ]
         month = ask("/stac/2026-01")
         check(month.json())
@@ -217,7 +219,7 @@ def test_the_catalogue_costs_few_queries(ask, ada, stores, put, django_assert_nu
         made(ada, f"{number}.zarr")
     ask("/stac")
     month = f"{timezone.now():%Y-%m}"
-    for path, count in (("", 2), (f"/{month}", 3), (f"/{month}/1", 2)):
+    for path, count in (("", 3), (f"/{month}", 3), (f"/{month}/1", 2)):
         with django_assert_num_queries(QUERIES_OF_A_TOKEN + count):
             assert ask(f"/stac{path}").status_code == 200
 
@@ -300,7 +302,7 @@ def test_cubes_that_others_share_are_in_the_catalogue_until_the_share_ends(ask, 
         links = check_catalogue(ask("/stac", who)) + check_catalogue(ask("/stac/shared", who))
         return [link["title"] for link in links if link["rel"] in ("child", "item")]
 
-    assert found(ben) == ["Shared with you (2 cubes)", "one.zarr"]
+    assert found(ben) == ["Shared with you", "one.zarr"]
     assert found(eve) == []
     item = ask(f"/cubegens/{cube.job.job_id}/result/stac", ben).json()
     assert [link["href"] for link in item["links"] if link["rel"] == "parent"] == [
