@@ -6,7 +6,7 @@ from pathlib import Path
 
 from accounts.settings import AccountsSettings
 from hubsite.configuration.bounds import LARGEST_INTEGER, LARGEST_NUMBER
-from hubsite.configuration.reading import boolean, comma_list, file, whole_number
+from hubsite.configuration.reading import boolean, comma_list, file, networks, whole_number
 from hubsite.configuration.rooms import setting
 from hubsite.engines.settings import EngineSettings
 
@@ -74,7 +74,7 @@ class JobsSettings(AccountsSettings, EngineSettings):
 
     own_store_networks: list[str] = setting(
         "XCUBE_HUB_OWN_STORE_NETWORKS",
-        comma_list,
+        networks,
         [],
         default_text="none",
     )

@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from hubsite.configuration.bounds import LARGEST_INTEGER
-from hubsite.configuration.reading import boolean, comma_list, whole_number
+from hubsite.configuration.reading import boolean, networks, whole_number
 from hubsite.configuration.rooms import setting
 from hubsite.configuration.site import SiteSettings
-
-
-def networks(text: str) -> list[str]:
-    """A comma-separated list of networks (CIDR)."""
-    found = comma_list(text)
-    for network in found:
-        try:
-            ipaddress.ip_network(network)
-        except ValueError:
-            raise ValueError(f"expected networks such as 10.1.0.0/16, not {network}") from None
-    return found
 
 
 class NoticesSettings(SiteSettings):

@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -99,9 +100,18 @@ def boolean(text: str) -> bool:
 
 
 def url(text: str) -> str:
-    """A URL without a slash at its end."""
+    """A URL without a slash at its end. What it names must be a host, and no password."""
     if not text.startswith(("http://", "https://")):
         raise ValueError("expected a URL that begins with http:// or https://")
+    try:
+        parts = urlsplit(text)
+        is_whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_whole = False
+    if not is_whole or re.search(r"[\s\x00-\x1f\\]", text):
+        raise ValueError("expected a URL with a host, such as https://example.org:8443")
+    if parts.username is not None:
+        raise ValueError("expected a URL without user and password, for which there are settings")
     return text.rstrip("/")
 
 
@@ -145,6 +155,17 @@ def quantity(text: str) -> str:
 
 def comma_list(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def networks(text: str) -> list[str]:
+    """A comma-separated list of networks (CIDR)."""
+    found = comma_list(text)
+    for network in found:
+        try:
+            ip_network(network)
+        except ValueError:
+            raise ValueError(f"expected networks such as 10.1.0.0/16, not {network}") from None
+    return found
 
 
 def one_item(text: str) -> list[str]:

@@ -15,6 +15,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from hubsite import checks
+from hubsite.configuration import reading
 from hubsite.configuration.reading import (
     BASE_DIR,
     ConfigurationError,
@@ -500,3 +501,20 @@ def test_what_our_own_files_set_is_known(folder):
     )
     names = set(given.findall(text)) - {"XCUBE_HUB_HOST"}
     assert unknown_names(dict.fromkeys(names, "x"), known_names()) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["http://", "http://:80", "http://[::1", "http://h:99999", "http://h:0", "https://u:p@h",
+     "http://h h", "http://h\n", "http://h\\@x", "h:80", "ftp://h"],
+)  # fmt: skip
+def test_a_url_names_a_host_and_no_password(text):
+    with pytest.raises(ValueError, match="^expected a URL"):
+        reading.url(text)
+
+
+@pytest.mark.parametrize("text", ["x", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/8 fd00::/8"])
+@pytest.mark.parametrize("name", ["XCUBE_HUB_OWN_STORE_NETWORKS", "XCUBE_HUB_WEBHOOK_NETWORKS"])
+def test_a_network_that_is_none_stops_the_start(name, text):
+    with pytest.raises(ConfigurationError, match=f"{name}.*expected networks"):
+        reading.read(SETTINGS, {name: text})
