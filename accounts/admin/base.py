@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.text import capfirst
 
 from ..scopes import OPERATE_HUB, READ_HUB
 from . import searching
@@ -40,8 +41,12 @@ class OperatorAdmin(admin.ModelAdmin):
         return searching.found(queryset, self.get_search_fields(request), search_term), False
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """A list is called what it lists, not "Select … to change"."""
         check_filters(request.GET)
-        return super().get_changelist_instance(request)
+        shown = super().get_changelist_instance(request)
+        if not shown.is_popup:
+            shown.title = capfirst(self.opts.verbose_name_plural)
+        return shown
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
         if db_field.name in self.get_autocomplete_fields(request):

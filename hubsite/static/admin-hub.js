@@ -22,11 +22,24 @@
   document.getElementById("searchbar")?.setAttribute("aria-label", search?.value ?? "");
 
   // Times are written in UTC (hubsite/formats): show them in the viewer's zone, and UTC on hover.
-  const UTC = /^\s*(?:(\d{4})-(\d\d)-(\d\d)|(\d\d)\.(\d\d)\.(\d{4})) (\d\d:\d\d)(:\d\d)? UTC\s*$/;
+  // They are also in the middle of sentences, as in what a part says of its health.
+  const UTC = /(?:(\d{4})-(\d\d)-(\d\d)|(\d\d)\.(\d\d)\.(\d{4})) (\d\d:\d\d)(:\d\d)? UTC/;
+  const NOT_WORDS = "time[title], pre, code, script, style, textarea, select";
   const page = document.documentElement.lang;
   const language = navigator.languages.find((it) => it.split("-")[0] === page) ?? page;
   const minutes = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
   const seconds = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
+
+  function timeOf(found) {
+    const [text, year, month, day, germanDay, germanMonth, germanYear, clock, rest] = found;
+    const time = document.createElement("time");
+    const date = year ? `${year}-${month}-${day}` : `${germanYear}-${germanMonth}-${germanDay}`;
+    time.dateTime = `${date}T${clock}${rest ?? ":00"}Z`;
+    time.title = text;
+    const at = new Date(time.dateTime);
+    time.textContent = Number.isNaN(at.getTime()) ? text : (rest ? seconds : minutes).format(at);
+    return time;
+  }
 
   function showTimes() {
     for (const time of document.querySelectorAll("#content time[datetime]:not([title])")) {
@@ -34,16 +47,21 @@
       time.title = time.textContent.trim();
       time.textContent = minutes.format(new Date(time.dateTime));
     }
-    for (const place of document.querySelectorAll("#content td, #content th, #content .readonly")) {
-      const found = place.children.length === 0 && UTC.exec(place.textContent);
-      if (!found) continue;
-      const [, year, month, day, germanDay, germanMonth, germanYear, clock, rest] = found;
-      const time = document.createElement("time");
-      const date = `${year ?? germanYear}-${month ?? germanMonth}-${day ?? germanDay}`;
-      time.dateTime = `${date}T${clock}${rest ?? ":00"}Z`;
-      time.title = place.textContent.trim();
-      time.textContent = (rest ? seconds : minutes).format(new Date(time.dateTime));
-      place.replaceChildren(time);
+    const content = document.getElementById("content");
+    if (!content) return;
+    const texts = document.createTreeWalker(content, NodeFilter.SHOW_TEXT);
+    const found = [];
+    while (texts.nextNode()) {
+      const text = texts.currentNode;
+      if (UTC.test(text.data) && !text.parentElement.closest(NOT_WORDS)) found.push(text);
+    }
+    for (let text of found) {
+      for (let time = UTC.exec(text.data); time; time = UTC.exec(text.data)) {
+        const after = text.splitText(time.index);
+        after.data = after.data.slice(time[0].length);
+        after.before(timeOf(time));
+        text = after;
+      }
     }
   }
 

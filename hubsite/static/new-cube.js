@@ -161,10 +161,12 @@
     return ["", "EPSG:4326", "CRS84", "OGC:CRS84", "WGS84"].includes(field("crs").value.trim().toUpperCase());
   }
 
-  // Rings that go around the date line (Fiji) would be drawn across the whole map.
+  // Rings that cross the date line (Fiji) would be drawn across the whole map. The Antarctic's goes
+  // around the pole: its jump at 84.7° south is its lower edge. The file also has all land as one
+  // shape, whose ring of Africa, Asia and Europe cannot be moved like this: only countries are read.
   function mendDateLine(outline, geom) {
     const goesAround = (ring) => ring.some(([lon, lat], at) =>
-      at > 0 && Math.abs(lon - ring[at - 1][0]) > 180 && Math.abs(lat) < 85);
+      at > 0 && Math.abs(lon - ring[at - 1][0]) > 180 && Math.abs(lat) < 84);
     const moved = (ring) => ring.map(([lon, lat]) => [lon < 0 ? lon + 360 : lon, lat]);
     for (const feature of outline.getFeatures()) {
       const shape = feature.getGeometry();
@@ -190,7 +192,7 @@
     });
     const outline = new source.Vector({
       url: place.dataset.outline,
-      format: new format.TopoJSON({ dataProjection: "EPSG:4326" }),
+      format: new format.TopoJSON({ dataProjection: "EPSG:4326", layers: ["countries"] }),
     });
     outline.on("featuresloadend", () => mendDateLine(outline, geom));
     const drawn = new source.Vector();

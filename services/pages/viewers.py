@@ -51,6 +51,7 @@ STATE_WORDS: dict[str, Any] = {
     State.STOPPED: gettext_lazy("Stopped"),
     State.FAILED: gettext_lazy("Failed"),
 }
+EVENT_WORDS: dict[str, Any] = {**STATE_WORDS, State.REQUESTED: gettext_lazy("Requested")}
 STATE_SENTENCES: dict[str, Any] = {
     State.REQUESTED: gettext_lazy("It starts within seconds."),
     State.STARTING: gettext_lazy(
@@ -92,7 +93,11 @@ class ServicePage(View):
             "datasets": dataset_ids(document.configuration),
             "broken": broken_datasets(instance),
             "events": [
-                {"row": event, "who": who(event.actor, request.user.username)}
+                {
+                    "row": event,
+                    "state": EVENT_WORDS.get(event.to_state),
+                    "who": who(event.actor, request.user.username),
+                }
                 for event in instance.events.order_by("-pk")[:50]
             ],
             "log": document.log,

@@ -36,7 +36,7 @@ def text(answer) -> str:
 def test_what_can_be_started_is_shown_with_its_price(browser, ada):
     page = text(browser.get("/services/"))
     assert "For a few cubes." in page and "Free" in page
-    assert "60 units an hour" in page and "8 GB of memory" in page
+    assert "60 units an hour" in page and "Memory: 8 GB" in page
     assert "Sleeps after 30 min without use, stops after 30 days." in page
     assert "/services/new/?profile=large" in page
 
