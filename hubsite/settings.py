@@ -276,11 +276,18 @@ LOGGING = {
     "filters": {
         "faults": {"()": "hubsite.web.log_filters.NotOverload"},
         "secrets": {"()": "hubsite.web.log_filters.WithoutSecrets"},
+        "one line": {"()": "hubsite.web.log_filters.OneLine"},
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "plain",
+            "filters": ["secrets", "one line"],  # of a handler, so they hold for every logger
+        }
+    },
     "root": {"handlers": ["stderr"], "level": _hub.log_level},
     "loggers": {
         "django-q": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
-        "django.request": {"level": "ERROR", "filters": ["faults", "secrets"]},
+        "django.request": {"level": "ERROR", "filters": ["faults"]},
     },
 }

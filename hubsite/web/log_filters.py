@@ -13,6 +13,18 @@ class NotOverload(logging.Filter):
         return getattr(record, "status_code", None) != 503
 
 
+class OneLine(logging.Filter):
+    """Leaves out the traceback of a request that Django refuses as suspicious.
+
+    Whoever sends such requests, with a wrong Host or thousands of parameters, cannot fill the log.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.startswith("django.security"):
+            record.exc_info = record.exc_text = record.stack_info = None
+        return True
+
+
 class WithoutSecrets(logging.Filter):
     """Hides the secrets of links, which are part of paths."""
 

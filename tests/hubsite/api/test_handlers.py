@@ -150,3 +150,13 @@ class TestCors:
     def test_pages_are_not_shared(self, client):
         response = client.get("/", headers={"Origin": "https://cate.example"})
         assert "Access-Control-Allow-Origin" not in response
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "deflate, gzip", "x"])
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded"])
+def test_an_encoded_body_is_refused_and_not_taken_for_wrong_text(client, encoding, content_type):
+    answer = client.post(
+        "/api/v2/oauth/token", b"\x1f\x8b", content_type, headers={"Content-Encoding": encoding}
+    )
+    assert answer.status_code == 415
+    assert "Content-Encoding" in answer.json()["detail"]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import logging
+
+import pytest
+from django.test import Client
 
 from hubsite.web.log_filters import WithoutSecrets
 
@@ -17,3 +21,28 @@ def test_secrets_of_links_do_not_get_into_the_log():
     plain = logging.LogRecord("django.request", logging.ERROR, "", 1, "%(a)s", ({"a": 1},), None)
     assert WithoutSecrets().filter(plain)
     assert plain.getMessage() == "1"
+
+
+@pytest.fixture
+def log(monkeypatch) -> io.StringIO:
+    """What the hub's own handler writes, which Django's set-up made of the settings."""
+    (handler,) = (h for h in logging.getLogger().handlers if type(h) is logging.StreamHandler)
+    written = io.StringIO()
+    monkeypatch.setattr(handler, "stream", written)
+    return written
+
+
+@pytest.mark.parametrize(
+    ("path", "host"),
+    [("/login/", "127.0.0.1%00"), ("/login/?" + "&a" * 2000, "localhost")],
+    ids=["a wrong host", "many parameters"],
+)
+def test_a_suspicious_request_is_one_line(log, path, host):
+    assert Client().get(path, HTTP_HOST=host).status_code == 400
+    assert len(log.getvalue().splitlines()) <= 2
+    assert "Traceback" not in log.getvalue()
+
+
+def test_no_logger_writes_secrets_of_links(log):
+    logging.getLogger("django.security.csrf").warning("Forbidden: %s", f"/shared/{SECRET}/")
+    assert "/shared/…/" in log.getvalue()
