@@ -369,6 +369,18 @@ class Rerun(models.Model):
         return f"rerun of {self.job_id}"
 
 
+class DealtWith(models.Model):
+    """That an operator dealt with a failed job otherwise than by running it again."""
+
+    job = models.OneToOneField(Job, on_delete=models.CASCADE, related_name="dealt_with")
+    note = models.CharField(max_length=300, help_text=_("Why nothing is left to do."))
+    actor = models.CharField(max_length=150, help_text=_("User id of who said so."))
+    at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.job_id} is dealt with"
+
+
 class EngineLook(models.Model):
     """What an engine showed of a job's objects when an operator asked; see `engine_looks.py`."""
 

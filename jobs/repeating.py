@@ -11,7 +11,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 
 from accounts.roles import permissions_of
 from accounts.scopes import PROCESS_CUBEGENS
@@ -19,7 +19,7 @@ from hubsite import audit
 from hubsite.coordination.wake_up import wake_up
 from hubsite.refusals import Kind, Refused
 
-from . import admission
+from . import admission, failures
 from .models import Job, JobDocument, Rerun, State
 
 logger = logging.getLogger(__name__)
@@ -49,18 +49,14 @@ def repetition(user: Any, job: Job, *, actor: str = "") -> admission.Submission:
     )
 
 
-def not_dealt_with(jobs: QuerySet[Job]) -> QuerySet[Job]:
-    """Those of the jobs that failed, and were not submitted again."""
-    retries = Job.objects.filter(retry_of=OuterRef("pk"))
-    return jobs.filter(~Exists(retries.order_by()), state=State.FAILED)
-
-
 def ask_for(jobs: QuerySet[Job], *, actor: str) -> int:
     """Let the worker submit again those of `jobs` that failed and are not dealt with.
 
     `actor` is the operator's user id. Returns how many jobs that are, at most MOST_AT_ONCE.
     """
-    chosen = list(not_dealt_with(jobs).order_by("pk").values_list("pk", flat=True)[:MOST_AT_ONCE])
+    chosen = list(
+        failures.not_dealt_with(jobs).order_by("pk").values_list("pk", flat=True)[:MOST_AT_ONCE]
+    )
     Rerun.objects.filter(job__in=chosen).exclude(refused="").update(refused="", actor=actor)
     Rerun.objects.bulk_create(
         [Rerun(job_id=pk, actor=actor) for pk in chosen], ignore_conflicts=True, batch_size=500

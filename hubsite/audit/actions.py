@@ -41,6 +41,8 @@ ACTIONS: dict[str, str | Promise] = {
     "job.ended": _("Job ended by an operator"),
     "job.hidden": _("Job removed from its owner's list"),
     "job.run_again": _("Failed job to run again"),
+    "job.dealt_with": _("Failed job dealt with"),
+    "job.reopened": _("Failed job not dealt with after all"),
     "job.prioritised": _("Priority of a job changed"),
     "job.moved": _("Job moved to another engine"),
     "instance.requested": _("Service started"),

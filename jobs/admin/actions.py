@@ -5,24 +5,49 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin import helpers
 from django.db.models import QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from hubsite.console.quantities import number
 from hubsite.refusals import Refused
+from hubsite.translations.sentences import translated
 
-from .. import cancelling, job_csv, ordering, repeating
+from .. import cancelling, failures, job_csv, ordering, repeating
+from ..charging_back import charge_back_all
+from ..failures import MOST_OF_NOTE
 from ..models import Job, Priority
 
 Action = Callable[[Any, HttpRequest, QuerySet[Job]], Any]
 
 
+class ActionForm(helpers.ActionForm):
+    """The choice of an action, and the words that two of them need."""
+
+    note = forms.CharField(
+        required=False, max_length=MOST_OF_NOTE, label=_("Reason, to give back or deal with")
+    )
+
+
 class Actions:
     """The actions of the list; a part of `JobAdmin`. Support gets only the export."""
 
-    actions = ["cancel", "run_again", "urgent", "normal", "later", "export"]
+    action_form = ActionForm
+    actions = [
+        "cancel",
+        "run_again",
+        "deal_with",
+        "reopen",
+        "charge_back",
+        "urgent",
+        "normal",
+        "later",
+        "export",
+    ]
 
     def get_actions(self, request: HttpRequest) -> dict[str, tuple[Action, str, str]]:
         """Those above, and "Move to …" for each engine that is followed."""
@@ -56,6 +81,47 @@ class Actions:
                 count,
             ) % {"n": count}
         self._say(request, text, is_done=count)
+
+    @admin.action(description=_("Failures: dealt with, nothing is left"), permissions=["operate"])
+    def deal_with(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
+        """Note why nothing is left to do about the failed ones; they count as dealt with."""
+        try:
+            count = failures.deal_with(
+                _plain(queryset),
+                note=request.POST.get("note", ""),
+                actor=request.user.username,
+            )
+        except Refused as refused:
+            self._say(request, translated(str(refused)), is_done=0)
+            return
+        say = ngettext("%(n)d failure is dealt with.", "%(n)d failures are dealt with.", count)
+        self._say(request, say % {"n": count}, is_done=count)
+
+    @admin.action(description=_("Failures: not dealt with after all"), permissions=["operate"])
+    def reopen(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
+        """Take back that they are dealt with; those submitted again stay so."""
+        count = failures.reopen(_plain(queryset), actor=request.user.username)
+        say = ngettext("%(n)d failure is open again.", "%(n)d failures are open again.", count)
+        self._say(request, say % {"n": count}, is_done=count)
+
+    @admin.action(description=_("Give back all that they cost"), permissions=["operate"])
+    def charge_back(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
+        """Give the owners back what the chosen jobs were charged, with a reason."""
+        try:
+            given = charge_back_all(
+                _plain(queryset), reason=request.POST.get("note", ""), actor=request.user
+            )
+        except Refused as refused:
+            self._say(request, translated(str(refused)), is_done=0)
+            return
+        say = ngettext(
+            "%(units)s units of %(n)d job were given back.",
+            "%(units)s units of %(n)d jobs were given back.",
+            given.jobs,
+        ) % {"units": number(given.units), "n": given.jobs}
+        if not given.is_all:
+            say += " " + gettext("There are more: do it again for the rest.")
+        self._say(request, say, is_done=given.jobs)
 
     @admin.action(description=_("Priority: urgent, before all others"), permissions=["operate"])
     def urgent(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from hubsite.engines import NAMES
 
-from .. import overdue, repeating
+from .. import failures, overdue
 from ..models import ACTIVE_STATES, Job, Priority, Reason, State
 
 MOST_CHARACTERS = 512
@@ -72,17 +72,23 @@ class ReasonFilter(JobFilter):
 
 
 class FailuresFilter(JobFilter):
-    """Failed jobs that no one has submitted again, or that someone has."""
+    """Failed jobs by whether and how somebody has dealt with them."""
 
     title = _("Failures")
     parameter_name = "failures"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("open", gettext("not dealt with")), ("again", gettext("submitted again"))]
+        return [
+            ("open", gettext("not dealt with")),
+            ("again", gettext("submitted again")),
+            ("noted", gettext("dealt with otherwise")),
+        ]
 
     def chosen(self, request: HttpRequest, jobs: QuerySet[Job], value: str) -> QuerySet[Job]:
         if value == "open":
-            return repeating.not_dealt_with(jobs)
+            return failures.not_dealt_with(jobs)
+        if value == "noted":
+            return jobs.filter(state=State.FAILED, dealt_with__isnull=False)
         repeated = Job.objects.filter(retry_of__isnull=False).order_by().values("retry_of")
         return jobs.filter(state=State.FAILED, pk__in=Subquery(repeated))
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.admin.base import ReadOnlyAdmin
 from accounts.admin.paging import UncountedPaginator
 
-from .. import repeating
+from .. import failures, repeating
 from ..models import Job, State
 from . import job_page, one_job
 from .actions import Actions
@@ -141,7 +141,7 @@ class JobAdmin(Columns, Actions, Documents, ReadOnlyAdmin):
         )
         if not is_failures or not changes.result_count or not self.has_operate_permission(request):
             return 0
-        waiting = repeating.not_dealt_with(changes.queryset.order_by()).exclude(rerun__refused="")
+        waiting = failures.not_dealt_with(changes.queryset.order_by()).exclude(rerun__refused="")
         return waiting.values("pk")[: repeating.MOST_AT_ONCE].count()
 
     def get_urls(self) -> list[URLPattern]:

@@ -16,7 +16,7 @@ from hubsite import audit
 from hubsite.audit import presenting
 
 from .. import known_errors, logs, ordering, overdue
-from ..models import EngineLook, Job, State
+from ..models import DealtWith, EngineLook, Job, State
 from ..pages import wording
 from ..pages.cubes import summary
 from ..waiting import waiting_of
@@ -29,14 +29,17 @@ AROUND = timedelta(hours=2)
 
 
 def about(request: HttpRequest, job: Job, *, may_act: bool) -> dict[str, Any]:
-    """The context of the page. At most 13 queries, however much there is."""
+    """The context of the page. At most 14 queries, however much there is."""
     events = list(job.events.order_by("pk")[:MOST_EVENTS])
     entries = list(
         LedgerEntry.objects.filter(reference=job.job_id)
         .select_related("actor", "user")
         .order_by("pk")
     )
-    names = _names({event.actor for event in events})
+    has_failed = job.state == State.FAILED
+    dealt_with = DealtWith.objects.filter(job=job).first() if has_failed else None
+    actors = {event.actor for event in events}
+    names = _names(actors | {dealt_with.actor} if dealt_with else actors)
     log = logs.last_lines(job, LOG_LINES)
     related = _related(job)
     charged = -sum(e.delta_total for e in entries if e.kind in ("settle", "refund"))
@@ -57,7 +60,10 @@ def about(request: HttpRequest, job: Job, *, may_act: bool) -> dict[str, Any]:
         "log": log,
         "is_log_cut": len(log) == LOG_LINES,
         "may_act": may_act,
-        "may_repeat": may_act and job.state == State.FAILED and not _is_again(related),
+        "may_repeat": may_act and has_failed and not _is_again(related),
+        "dealt_with": dealt_with,
+        "who_dealt_with": names.get(dealt_with.actor) if dealt_with else None,
+        "may_deal_with": may_act and has_failed and not dealt_with and not _is_again(related),
         "engines": _others(job) if may_act else [],
         "is_long": job.state == State.RUNNING
         and any(one.pk == job.pk for one in overdue.overdue()),

@@ -12,17 +12,18 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 
 from accounts.units import ledger
-from hubsite.visible_text import hidden_fault
+from hubsite.refusals import Refused
+from hubsite.translations.sentences import translated
 
 from .. import engine_looks
+from ..charging_back import checked_reason
 from ..models import Job
 
-ACTS = ("cancel", "run_again", "urgent", "normal", "later")
-MOST_OF_REASON = 300
+ACTS = ("cancel", "run_again", "deal_with", "reopen", "urgent", "normal", "later")
 
 
 def act(model_admin: Any, request: HttpRequest, pk: int) -> HttpResponse:
-    """Cancel a job, run it again, or change its priority or engine: as in the list."""
+    """Cancel a job, run it again, deal with its failure, change its priority: as in the list."""
     job = _of_post(model_admin, request, pk)
     if isinstance(job, HttpResponse):
         return job
@@ -60,14 +61,13 @@ def refund(model_admin: Any, request: HttpRequest, pk: int) -> HttpResponse:
 
 def _give_back(request: HttpRequest, job: Job) -> str:
     """Do it; returns what is wrong with the form."""
-    reason = " ".join(request.POST.get("reason", "")[: 2 * MOST_OF_REASON].split())
     units, key = request.POST.get("units", "").strip(), request.POST.get("key", "")
     if not units.isdecimal() or not units.isascii() or len(units) > 12 or int(units) < 1:
         return _("Units: a whole number of at least 1 is expected.")
-    if not reason or len(reason) > MOST_OF_REASON:
-        return _("Reason: a text of at most %(n)d characters is expected.") % {"n": MOST_OF_REASON}
-    if told := hidden_fault(reason):
-        return f"{_('Reason')}: {told}"
+    try:
+        reason = checked_reason(request.POST.get("reason", ""))
+    except Refused as refused:
+        return translated(str(refused))
     if len(key) != 32 or not key.isalnum() or not key.isascii():
         return _("This form is not complete: open the page again.")
     try:

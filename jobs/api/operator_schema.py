@@ -17,6 +17,7 @@ from .operator_serializers import (
     ChargedBackSerializer,
     EngineSerializer,
     MessageSerializer,
+    NoteSerializer,
     OperatorEngineSerializer,
     OperatorJobSerializer,
     PrioritySerializer,
@@ -103,7 +104,7 @@ list_jobs = extend_schema(
         OpenApiParameter(
             "failures",
             {"type": "string", "enum": ["open"]},
-            description="Only those that failed and were not submitted again.",
+            description="Only those that failed, and that nobody submitted again or dealt with.",
         ),
         OpenApiParameter("since", str, description="Submitted since this date or time (UTC)."),
         OpenApiParameter("until", str, description="Submitted before it; a day is included."),
@@ -136,6 +137,27 @@ run_again = extend_schema(
     parameters=[JOB_ID],
     request=None,
     responses={200: ChangedSerializer, **problem_responses(no_job(), not_failed())},
+    examples=[_CHANGED],
+)
+deal_with = extend_schema(
+    operation_id="deal_with_failed_job",
+    summary="Note that a failure is dealt with",
+    description=(
+        "For a failed job that shall not run again. It no longer counts as *not dealt with*. A job "
+        f"that did not fail, or is dealt with, stays as it is. {NEEDS}"
+    ),
+    parameters=[JOB_ID],
+    request=NoteSerializer,
+    responses={200: ChangedSerializer, **problem_responses(no_job())},
+    examples=[_asked("Why", {"note": "Its owner made a smaller cube."}), _CHANGED],
+)
+reopen = extend_schema(
+    operation_id="reopen_failed_job",
+    summary="Take back that a failure is dealt with",
+    description=NEEDS,
+    parameters=[JOB_ID],
+    request=None,
+    responses={200: ChangedSerializer, **problem_responses(no_job())},
     examples=[_CHANGED],
 )
 set_priority = extend_schema(

@@ -8,6 +8,7 @@ from accounts.units.ledger import MAX_UNITS
 from hubsite.engines import NAMES
 from hubsite.switches import MOST_CHARACTERS
 
+from ..failures import MOST_OF_NOTE
 from ..models import Job, Priority, Reason, State
 
 PRIORITIES = {priority.name.lower(): priority for priority in Priority}
@@ -59,6 +60,10 @@ class ChangedSerializer(serializers.Serializer):
     """Whether the call changed something; repeated it changes nothing."""
 
     changed = serializers.BooleanField()
+
+
+class NoteSerializer(serializers.Serializer):
+    note = serializers.CharField(max_length=MOST_OF_NOTE, help_text="Why nothing is left to do.")
 
 
 class PrioritySerializer(serializers.Serializer):

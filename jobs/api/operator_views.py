@@ -19,7 +19,7 @@ from hubsite.audit import searching
 from hubsite.engines import NAMES, draining
 from hubsite.refusals import Kind, Refused
 
-from .. import cancelling, ordering, repeating
+from .. import cancelling, failures, ordering, repeating
 from ..models import Job, Reason, State
 from ..operators import engines
 from . import operator_schema as schema
@@ -28,6 +28,7 @@ from .operator_serializers import (
     ChargeBackSerializer,
     EngineSerializer,
     MessageSerializer,
+    NoteSerializer,
     OperatorEngineSerializer,
     OperatorJobSerializer,
     PrioritySerializer,
@@ -59,6 +60,19 @@ class OperatorJobViewSet(ViewSet):
         if not asked:
             raise schema.not_failed()
         return Response({"changed": True})
+
+    @schema.deal_with
+    def deal_with(self, request: Request, job_id: str) -> Response:
+        given = _given(NoteSerializer, request)
+        jobs, actor = _only(_job(job_id)), request.user.username
+        return Response(
+            {"changed": bool(failures.deal_with(jobs, note=given["note"], actor=actor))}
+        )
+
+    @schema.reopen
+    def reopen(self, request: Request, job_id: str) -> Response:
+        changed = failures.reopen(_only(_job(job_id)), actor=request.user.username)
+        return Response({"changed": bool(changed)})
 
     @schema.set_priority
     def priority(self, request: Request, job_id: str) -> Response:
@@ -155,10 +169,10 @@ def _chosen(request: Request) -> QuerySet[Job]:
     if owner := filter_text(request, "owner"):
         named = User.objects.filter(Q(username=owner) | Q(email__iexact=owner))
         jobs = jobs.filter(owner__in=list(named.values_list("pk", flat=True)[:2]))
-    if failures := filter_text(request, "failures"):
-        if failures != "open":
+    if wanted := filter_text(request, "failures"):
+        if wanted != "open":
             raise Refused("open is expected", field="failures")
-        jobs = repeating.not_dealt_with(jobs)
+        jobs = failures.not_dealt_with(jobs)
     times = searching.read({name: filter_text(request, name) for name in ("since", "until")})
     if times.since is not None:
         jobs = jobs.filter(created_at__gte=times.since)

@@ -46,6 +46,10 @@ urlpatterns = [
     path(
         "operator/jobs/<slug:job_id>/run-again", OperatorJobViewSet.as_view({"post": "run_again"})
     ),
+    path(
+        "operator/jobs/<slug:job_id>/dealt-with",
+        OperatorJobViewSet.as_view({"put": "deal_with", "delete": "reopen"}),
+    ),
     path("operator/jobs/<slug:job_id>/priority", OperatorJobViewSet.as_view({"post": "priority"})),
     path("operator/jobs/<slug:job_id>/engine", OperatorJobViewSet.as_view({"post": "engine"})),
     path(

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Exists, Min, OuterRef
+from django.db.models import Count, Min
 from django.http import HttpRequest
 from django.utils import timezone
 
 from jobs.settings import hub
 
-from .. import overdue
+from .. import failures, overdue
 from ..history import Waits
 from ..models import EngineLook, Job, JobEvent, Reason, State
 from . import charts, widgets
@@ -122,18 +122,17 @@ def _engines(rows: list[tuple[str, str, int]], waits: dict[str, Waits]) -> list[
 
 def _failures(now: datetime) -> list[Failure]:
     """Of the last days, the most frequent first."""
-    retries = Job.objects.filter(retry_of=OuterRef("pk")).order_by()
     rows = (
         Job.objects.filter(state=State.FAILED)
         .order_by("-pk")
-        .values_list("reason", "created_at", Exists(retries))[:LATEST]
+        .values_list("reason", "created_at", failures.is_dealt_with())[:LATEST]
     )
     counts: Counter[str] = Counter()
     opened: Counter[str] = Counter()
-    for reason, created, is_repeated in rows:
+    for reason, created, is_settled in rows:
         if created >= now - timedelta(days=DAYS):
             counts[reason] += 1
-            opened[reason] += not is_repeated
+            opened[reason] += not is_settled
     titles = dict(Reason.choices)
     return [
         Failure(reason, titles.get(reason, reason), count, opened[reason])

@@ -9,6 +9,7 @@ from typing import Any
 from django.test import Client
 
 from accounts.units import ledger
+from jobs import lifecycle
 from jobs.models import Job, JobDocument, JobEvent, State, new_job_id
 
 _numbers = itertools.count()
@@ -68,4 +69,11 @@ def make_job(owner: Any, *, state: str = State.QUEUED, units: int = 1, **fields:
     )
     JobDocument.objects.create(job=job, request=cubegen_request(f"{job_id}.zarr"))
     JobEvent.objects.create(job=job, to_state=State.QUEUED, actor=owner.username)
+    return job
+
+
+def charged(owner: Any, units: int = 40) -> Job:
+    """A job that succeeded and was charged its price."""
+    job = make_job(owner, state=State.RUNNING, units=units)
+    lifecycle.move(job, State.SUCCEEDED, actor="test")
     return job

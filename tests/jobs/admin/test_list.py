@@ -8,12 +8,16 @@ import pytest
 from django.test import Client
 
 from accounts.admin.paging import UncountedPaginator
+from accounts.models import LedgerEntry
+from accounts.units import ledger
+from hubsite.audit import AuditEntry
 from hubsite.health import heartbeat
+from jobs import charging_back
 from jobs.admin import job_admin
-from jobs.models import Job, Priority, Rerun, State
+from jobs.models import DealtWith, Job, Priority, Rerun, State
 from tests.accounts.factories import make_user
 from tests.jobs.conftest import queued_tasks
-from tests.jobs.factories import make_job
+from tests.jobs.factories import charged, make_job
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +29,7 @@ QUERIES_OF_LIST = 10
 @pytest.fixture
 def operator() -> Client:
     client = Client()
-    client.force_login(make_user(permissions=["operate:hub"], is_staff=True))
+    client.force_login(make_user("op@example.org", permissions=["operate:hub"], is_staff=True))
     return client
 
 
@@ -152,8 +156,8 @@ def test_a_filter_that_means_nothing_finds_nothing_and_breaks_nothing(operator, 
     assert told == query.startswith(("since", "until"))
 
 
-def _act(client: Client, action: str, *jobs: Job, query: str = "") -> str:
-    chosen = {"action": action, "_selected_action": [job.pk for job in jobs]}
+def _act(client: Client, action: str, *jobs: Job, query: str = "", note: str = "") -> str:
+    chosen = {"action": action, "_selected_action": [job.pk for job in jobs], "note": note}
     return client.post(f"{LIST}{query}", chosen, follow=True).content.decode()
 
 
@@ -171,6 +175,51 @@ def test_all_failures_of_a_filter_run_again_by_one_click_and_are_seen_dealt_with
     for job in failed:
         make_job(owner, retry_of=job)  # as the worker does
     assert _listed(operator, query[1:]) == []
+
+
+def test_failures_are_dealt_with_otherwise_and_opened_again(operator, owner):
+    failed = [make_job(owner, state=State.FAILED, reason="LOST") for _ in range(3)]
+    again = make_job(owner, state=State.FAILED, reason="LOST")
+    fine = make_job(owner, retry_of=again, state=State.SUCCEEDED)
+    assert "why nothing is left" in _act(operator, "deal_with", *failed)
+    _act(operator, "deal_with", *failed, note="ok\u202e")
+    _act(operator, "deal_with", *failed, note="x" * 301)
+    assert not DealtWith.objects.exists()
+    told = _act(operator, "deal_with", *failed[:2], again, fine, note=" Their  owner\nknows. ")
+    assert "2 failures are dealt with." in told
+    assert set(DealtWith.objects.values_list("job", "note")) == {
+        (job.pk, "Their owner knows.") for job in failed[:2]
+    }
+    assert _listed(operator, "failures=open") == [failed[2].pk]
+    assert _listed(operator, "failures=noted") == [failed[1].pk, failed[0].pk]
+    assert AuditEntry.objects.filter(action="job.dealt_with").count() == 1
+    # The failed one that is left, by the form of the list: and nobody runs the others again.
+    form = {"action": "run_again", "index": 0, "select_across": 1, "_selected_action": 0}
+    operator.post(f"{LIST}?reason__exact=LOST", form)
+    assert Rerun.objects.get().job == failed[2]
+    assert "1 failure is open again." in _act(operator, "reopen", failed[0], failed[2])
+    assert _listed(operator, "failures=open") == [failed[2].pk, failed[0].pk]
+
+
+def test_what_chosen_jobs_cost_is_given_back_once(operator, owner, monkeypatch):
+    jobs = [charged(owner, units=units) for units in (10, 20, 30)]
+    running = make_job(owner, state=State.RUNNING, units=40)
+    free = charged(owner, units=0)
+    ledger.refund(jobs[1].job_id, 5, key="before", reason="a part")
+    assert "the owner sees it" in _act(operator, "charge_back", *jobs)
+    told = _act(operator, "charge_back", *jobs[:2], running, free, note="the store was broken")
+    assert "25 units of 2 jobs were given back." in told
+    assert ledger.charged_for(jobs[0].job_id) == ledger.charged_for(jobs[1].job_id) == 0
+    assert ledger.available(owner) == 1000 - 30 - 40
+    # A click that would take too long stops in between; the next one goes on with the rest.
+    monkeypatch.setattr(charging_back, "GIVES_UP_AFTER_S", -1)
+    assert "do it again for the rest" in _act(operator, "charge_back", *jobs, note="broken")
+    monkeypatch.undo()
+    assert "30 units of 1 job were given back." in _act(operator, "charge_back", *jobs, note="x")
+    assert "0 units of 0 jobs" in _act(operator, "charge_back", *jobs, note="x")
+    refunds = LedgerEntry.objects.filter(kind="refund").exclude(reason="a part")
+    assert {entry.actor.email for entry in refunds} == {"op@example.org"}
+    assert ledger.available(owner) == 1000 - 40
 
 
 def test_priorities_and_engines_are_changed_for_those_that_wait(operator, owner):

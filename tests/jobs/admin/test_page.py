@@ -9,11 +9,11 @@ from accounts.models import LedgerEntry
 from accounts.units import ledger
 from hubsite.engines.base import LogChunk, Phase, RunFact
 from hubsite.health import heartbeat
-from jobs import engine_looks, lifecycle, logs
-from jobs.models import Job, JobDocument, JobEvent, Priority, Rerun, State
+from jobs import engine_looks, logs
+from jobs.models import DealtWith, Job, JobDocument, JobEvent, Priority, Rerun, State
 from tests.accounts.factories import make_user
 from tests.jobs.conftest import run_queued_tasks
-from tests.jobs.factories import make_job
+from tests.jobs.factories import charged, make_job
 
 pytestmark = pytest.mark.django_db
 
@@ -115,10 +115,21 @@ def test_operators_cancel_repeat_order_and_move_a_job(operator, owner):
     assert operator.get(f"{LIST}{failed.pk}/act/").status_code == 405
 
 
-def _charged(owner, units: int = 40) -> Job:
-    job = make_job(owner, state=State.RUNNING, units=units)
-    lifecycle.move(job, State.SUCCEEDED, actor="test")
-    return job
+def test_a_failure_is_dealt_with_by_a_note_and_opened_again(operator, support, owner):
+    job = make_job(owner, state=State.FAILED, reason="LOST")
+    assert "Nothing is left to do, because" in _page(operator, job)
+    assert "Nothing is left to do" not in _page(support, job)
+    assert _act(support, job, "deal_with", note="mine").status_code == 403
+    assert "why nothing is left to do" in _act(operator, job, "deal_with").content.decode()
+    page = _act(operator, job, "deal_with", note="<b>asked</b>").content.decode()
+    assert "&lt;b&gt;asked&lt;/b&gt; (op@example.org, " in page
+    assert "&lt;b&gt;asked" in _page(support, job)
+    assert "after all</button>" not in _page(support, job)
+    assert _act(support, job, "reopen").status_code == 403
+    assert "Nothing is left to do, because" in _act(operator, job, "reopen").content.decode()
+    waiting = make_job(owner)
+    _act(operator, waiting, "deal_with", note="it did not fail")
+    assert not DealtWith.objects.exists()
 
 
 def _refund(client: Client, job: Job, units: object, reason: str = "our fault", key: str = ""):
@@ -127,7 +138,7 @@ def _refund(client: Client, job: Job, units: object, reason: str = "our fault", 
 
 
 def test_units_are_given_back_once_for_each_form_and_never_more_than_charged(operator, owner):
-    job = _charged(owner)
+    job = charged(owner)
     key = operator.get(f"{LIST}{job.pk}/change/").context["refund_key"]
     for _ in range(2):  # a double click
         answer = _refund(operator, job, 15, "the store was broken", key=key)
@@ -152,8 +163,8 @@ def test_units_are_given_back_once_for_each_form_and_never_more_than_charged(ope
         ("1.5", "x", "k" * 32, "Units: a whole number"),
         ("9" * 400, "x", "k" * 32, "Units: a whole number"),
         ("\u0663", "x", "k" * 32, "Units: a whole number"),
-        ("5", "  ", "k" * 32, "Reason: a text"),
-        ("5", "x" * 301, "k" * 32, "Reason: a text"),
+        ("5", "  ", "k" * 32, "a reason is expected"),
+        ("5", "x" * 301, "k" * 32, "at most 300 characters"),
         ("5", "a\u202eb", "k" * 32, "U+202E"),
         ("5", "x", "short", "open the page again"),
     ],
@@ -161,7 +172,7 @@ def test_units_are_given_back_once_for_each_form_and_never_more_than_charged(ope
 def test_a_wrong_form_gives_nothing_back_and_says_what_is_expected(
     operator, owner, units, reason, key, told
 ):
-    job = _charged(owner)
+    job = charged(owner)
     assert told in _refund(operator, job, units, reason, key).content.decode()
     assert not LedgerEntry.objects.filter(kind="refund").exists()
 
@@ -173,7 +184,7 @@ def test_what_was_never_charged_is_not_given_back(operator, owner):
 
 
 def test_support_sees_everything_and_changes_nothing(support, owner):
-    job = _charged(owner)
+    job = charged(owner)
     page = _page(support, job)
     assert "40 reserved, 40 charged" in page
     assert 'name="do"' not in page and "Give units back" not in page

@@ -231,3 +231,20 @@ def test_support_reads_and_changes_nothing_the_marketplace_gets_nothing(call, an
     job.refresh_from_db()
     assert job.state == State.QUEUED
     assert not AuditEntry.objects.filter(actor__in=[support, shop]).exists()
+
+
+def test_a_failure_is_dealt_with_by_a_note(call, ann):
+    failed = make_job(ann, state=State.FAILED, reason="LOST")
+    path = f"jobs/{failed.job_id}/dealt-with"
+    assert call("PUT", path, {"note": " "})[0] == 400
+    assert call("PUT", path, {"note": "x" * 301})[0] == 400
+    for changed in (True, False):  # repeated, it changes nothing
+        assert call("PUT", path, {"note": "Its owner knows."})[:2] == (200, {"changed": changed})
+    assert ids(call("GET", "jobs?failures=open")[1]) == []
+    for changed in (True, False):
+        assert call("DELETE", path)[:2] == (200, {"changed": changed})
+    assert ids(call("GET", "jobs?failures=open")[1]) == [failed.job_id]
+    fine = make_job(ann, state=State.SUCCEEDED)
+    answer = call("PUT", f"jobs/{fine.job_id}/dealt-with", {"note": "It did not fail."})
+    assert answer[:2] == (200, {"changed": False})
+    assert call("PUT", "jobs/unknown/dealt-with", {"note": "Gone."})[0] == 404
