@@ -1,5 +1,7 @@
 """Sends notices by e-mail, several in one if many come: never thousands to one user.
 
+An e-mail is in the language that its user has chosen for the pages; English if in none.
+
 The first notice after a quiet time is sent at once. Then the next e-mail waits 15 minutes, and
 longer each time as long as notices keep coming, up to 4 hours. Urgent ones wait 15 minutes at
 most. A mail server that does not answer gets a cool-down.
@@ -23,11 +25,13 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.db.models import F
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 
 from accounts.settings import hub
 from hubsite.coordination.cool_down import CoolDown
 from hubsite.coordination.delivery import NotDelivered, Unreachable, deliver_due
+from hubsite.translations.sentences import translated
 
 from ..models import Notice, NoticeMail
 from .links import absolute, unsubscribe_link
@@ -112,6 +116,25 @@ def _send(connection: Any, mail: NoticeMail) -> None:
     waiting.filter(pk__lte=last).update(is_to_mail=False)
 
 
+def _words(shown: list[Notice], count: int, unsubscribe: str) -> tuple[str, str]:
+    """Subject and text, in the present language."""
+    subject = translated(shown[0].title)
+    if count > 1:
+        subject = _("%(count)d notices: %(first)s") % {"count": count, "first": subject}
+    parts = [
+        "\n".join(filter(None, (translated(n.title), translated(n.text), absolute(n.path))))
+        for n in shown
+    ]
+    if count > len(shown):
+        more = _("And %(count)d more:") % {"count": count - len(shown)}
+        parts.append(f"{more} {absolute('')}")
+    sent_by = _("Sent by %(hub)s, because you chose so or have chosen nothing.")
+    sent_by %= {"hub": hub.public_url}
+    choose, none = _("Choose what you get:"), _("No e-mails any more:")
+    parts.append(f"-- \n{sent_by}\n{choose} {absolute('')}\n{none} {unsubscribe}")
+    return subject, "\n\n".join(parts) + "\n"
+
+
 def _hand_over(connection: Any, message: EmailMessage) -> None:
     """Some servers take a few e-mails for each connection: then a new one is opened, once."""
     was_open = not connection.open()
@@ -134,18 +157,12 @@ def _close(connection: Any) -> None:
 
 def _message(mail: NoticeMail, shown: list[Notice], count: int) -> EmailMessage:
     unsubscribe = unsubscribe_link(mail.user_id)
-    subject = shown[0].title if count == 1 else f"{count} notices: {shown[0].title}"
-    parts = ["\n".join(filter(None, (n.title, n.text, absolute(n.path)))) for n in shown]
-    if count > len(shown):
-        parts.append(f"And {count - len(shown)} more: {absolute('')}")
-    parts.append(
-        f"-- \nSent by {hub.public_url}, because you chose so or have chosen nothing.\n"
-        f"Choose what you get: {absolute('')}\nNo e-mails any more: {unsubscribe}"
-    )
+    with translation.override(mail.user.language or "en"):
+        subject, text = _words(shown, count, unsubscribe)
     host = urlsplit(hub.public_url).hostname or "localhost"
     return EmailMessage(
         subject[:200],
-        "\n\n".join(parts) + "\n",
+        text,
         hub.email_from,
         [mail.user.email],
         headers={

@@ -23,7 +23,6 @@ SENTENCES = (
     _("An operator of the hub must first say whose account it is"),
     _("An operator stopped it."),
     _("An operator stopped it: {0}"),
-    _("And {0} more: {1}"),
     _("Another job is about to replace this cube. Please wait until it has ended."),
     _("Ask at most every {0} seconds."),
     _("At most {0} characters."),

@@ -1,7 +1,7 @@
 """Middleware that shows pages in the reader's language; all else is English.
 
 The language is what the user has chosen (stored with the user), else a cookie, else what the
-browser asks for. Answers to programs, the command line, mails, webhooks and logs stay English,
+browser asks for. Answers to programs, the command line, webhooks and logs stay English,
 because programs and operators search them for known words.
 """
 

@@ -75,6 +75,21 @@ def test_by_default_only_what_is_lost_otherwise_is_mailed(server):
     assert send_mails() == 0
 
 
+def test_mails_are_in_the_language_that_their_user_chose(server):
+    user = make_user("ann@example.org", language="de")
+    for title in ("a.zarr could not be generated", "b is ready"):
+        warn(user, title)
+    other = make_user("bob@example.org")
+    warn(other, "a.zarr could not be generated")
+    assert send_mails() == 2
+    german, english = mail.outbox
+    assert german.subject == "2 Mitteilungen: a.zarr ließ sich nicht erzeugen"
+    assert "\n\nb ist fertig\n" in german.body and "Keine E-Mails mehr: http" in german.body
+    assert english.subject == "a.zarr could not be generated"
+    assert "No e-mails any more: http" in english.body
+    assert [notice.title for notice in user.notices.order_by("pk")][1] == "b is ready"
+
+
 def test_a_user_chooses_kinds_and_may_end_all_mails(server, pass_time):
     user = make_user()
     choices.choose(user, wanted={"job.failed": (False, True), "service.stops": (True, False)})
