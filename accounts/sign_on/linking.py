@@ -17,6 +17,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.sign_on.providers import Provider
+from hubsite import audit
 
 from ..models import Identity, User
 from ..roles import forget_permissions, permission_rows
@@ -66,8 +67,10 @@ def keep_in_step(identity: Identity, provider: Provider, person: Person) -> None
         if not (user.is_active and is_linked):  # deleted since, or switched off, or moved
             raise SignOnRefused(SWITCHED_OFF)
         _follow_email(user, identity, provider, person)
+        before = _rights(identity)
         _follow_roles(user, identity, person.roles)
         _follow_staff(user, identity, person.is_staff)
+        _tell_changes(user, provider, before, _rights(identity))
         identity.last_login_at = timezone.now()
         identity.save(update_fields=["email", "given_roles", "gave_staff", "last_login_at"])
     identity.user = user
@@ -120,6 +123,9 @@ def _link(provider: Provider, person: Person, identity: Identity) -> str | None:
         return f"Somebody signs in with this e-mail address by another account already. {wait}"
     identity.user = user
     identity.save(update_fields=["user"])
+    audit.record(
+        "user.made" if is_new else "user.linked", actor=user, on=user, detail=provider.title
+    )
     logger.info("%s of %s is now %s", identity.subject, identity.issuer, user.user_id)
     return None
 
@@ -159,6 +165,18 @@ def _follow_roles(user: User, identity: Identity, roles: frozenset[str]) -> None
             added.add(name)
     identity.given_roles = sorted((given & roles) | added)
     forget_permissions(user)
+
+
+def _rights(identity: Identity) -> set[str]:
+    """What its provider gives the user now."""
+    return {*identity.given_roles, *(["staff"] if identity.gave_staff else [])}
+
+
+def _tell_changes(user: User, provider: Provider, before: set[str], now: set[str]) -> None:
+    changes = [f"+{name}" for name in sorted(now - before)]
+    changes += [f"-{name}" for name in sorted(before - now)]
+    if changes:
+        audit.record("user.roles_followed", actor=provider.title, on=user, detail=" ".join(changes))
 
 
 def _role(name: str) -> Group | None:

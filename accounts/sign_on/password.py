@@ -7,15 +7,19 @@ operator out from another address; behind a proxy that is the proxy's, for every
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django import forms
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.settings import hub
+from hubsite import audit
+from hubsite.audit import AuditEntry
 from hubsite.coordination.failures import Limit, count
 
 from ..models import User
@@ -23,6 +27,8 @@ from ..models import User
 WINDOW_S = 300
 TRIES_PER_ACCOUNT = 5
 TRIES_PER_ADDRESS = 30
+
+NOTED_EACH = timedelta(hours=1)
 
 ONLY_OPERATORS = "A password is for operators of this hub; please sign in with a provider."
 
@@ -46,6 +52,8 @@ class PasswordBackend(ModelBackend):
         user = super().authenticate(request, username=account, password=password)
         if user is not None:
             tries.give_back()
+        else:
+            _note_wrong_password(account)
         return user
 
     def get_user(self, user_id: int) -> User | None:
@@ -72,6 +80,19 @@ class PasswordForm(AuthenticationForm):
         super().confirm_login_allowed(user)
         if not (user.is_staff or user.reads_hub):
             raise forms.ValidationError(ONLY_OPERATORS, code="only_operators")
+
+
+def _note_wrong_password(account: str) -> None:
+    """An entry of the audit, of each account once an hour at most: a flood writes little.
+
+    A name without an account gets none, so that nobody fills the audit with names.
+    """
+    user = User.objects.filter(email__iexact=account.strip()).first()
+    if user is None:
+        return
+    last = AuditEntry.objects.filter(action="user.refused", about=user).order_by("-id").first()
+    if last is None or last.at < timezone.now() - NOTED_EACH:
+        audit.record("user.refused", actor="unknown", on=user)
 
 
 def _limits(account: str, address: str) -> list[Limit]:

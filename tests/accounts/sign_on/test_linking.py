@@ -9,6 +9,7 @@ from accounts.models import Identity, Service, User
 from accounts.sign_on.claims import Person
 from accounts.sign_on.linking import SignOnRefused, identify, keep_in_step, withdraw
 from accounts.subscriptions.subscribing import Wish, subscribe, unsubscribe
+from hubsite.audit import AuditEntry
 from tests.accounts.factories import make_user
 
 from .issuer import provider
@@ -213,3 +214,22 @@ def test_an_email_that_is_none_does_not_become_the_users():
     sign_on(EDC, person(email="ann@no host"))
     user.refresh_from_db()
     assert user.email == "ann@example.org"
+
+
+def told_of(user: User) -> list[tuple[str, str, str]]:
+    entries = AuditEntry.objects.filter(about=user).order_by("id")
+    return list(entries.values_list("action", "actor_name", "detail"))
+
+
+def test_the_audit_says_who_came_first_and_what_the_provider_changed():
+    ann = sign_on(EDC, person(roles=frozenset({"cube-generation"}), is_staff=True))
+    sign_on(EDC, person(roles=frozenset({"cube-generation"}), is_staff=True))
+    sign_on(EDC, person(roles=frozenset({"user-code"})))
+    assert told_of(ann) == [
+        ("user.made", "ann@example.org", EDC.title),
+        ("user.roles_followed", EDC.title, "+cube-generation +staff"),
+        ("user.roles_followed", EDC.title, "+user-code -cube-generation -staff"),
+    ]
+    make_user("bob@example.org")
+    bob = sign_on(OTHER, person("2", "bob@example.org"))
+    assert told_of(bob) == [("user.linked", "bob@example.org", "Other")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from types import SimpleNamespace
 
 import django.contrib.auth.hashers
@@ -12,9 +13,10 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from accounts.sign_on import documents, renewal
+from accounts.sign_on import documents, password, renewal
 from accounts.sign_on.password import TRIES_PER_ACCOUNT, TRIES_PER_ADDRESS
 from accounts.sign_on.providers import Provider
+from hubsite.audit import AuditEntry
 from hubsite.coordination import failures
 from tests.accounts.factories import make_user
 
@@ -136,6 +138,18 @@ def test_a_wrong_password_and_an_unknown_account_are_told_alike(hub, client, ope
         texts.add(answer.content.decode().partition('role="alert"')[2].partition("</p>")[0])
     assert len(texts) == 1
     assert "do not belong together" in texts.pop()
+
+
+def test_wrong_passwords_are_in_the_audit_once_an_hour(hub, client, operator, monkeypatch):
+    hub()
+    for _ in range(2):
+        log_in(client, password="wrong")
+        log_in(client, "nobody@example.org", "wrong")
+    entry = AuditEntry.objects.get(action="user.refused")
+    assert (entry.about, entry.actor_name) == (operator, "unknown")
+    monkeypatch.setattr(password, "NOTED_EACH", timedelta())  # as if an hour had passed
+    log_in(client, password="wrong")
+    assert AuditEntry.objects.filter(action="user.refused").count() == 2
 
 
 def test_after_a_few_failures_not_even_the_right_password_is_looked_at(
