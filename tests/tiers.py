@@ -32,7 +32,7 @@ PROCESSES = ("tests/processes", "tests/chaos", "tests/signon", "tests/journeys",
 FAULTS = "tests/kubernetes/test_hub_faults.py"
 ALONE = "not benchmark and not kubernetes and not node"
 TIERS = {
-    "plain": ("-m", ALONE, "-n", "3", *(f"--ignore={path}" for path in (RUNNER, *PROCESSES))),
+    "plain": ("-m", ALONE, "-n", "2", *(f"--ignore={path}" for path in (RUNNER, *PROCESSES))),
     "runner": ("-m", ALONE, RUNNER),
     "processes": ("-m", ALONE, *PROCESSES),
     "benchmarks": ("-m", "benchmark and not kubernetes", "tests/benchmarks"),

@@ -281,7 +281,7 @@ class Walk:
                 assert any(r.has_written for r in later), "what was paid is gone"
 
 
-@pytest.mark.no_cover  # a hundred walks through the same lines: tracing would double their time
+@pytest.mark.no_cover  # many walks through the same lines: tracing would double their time
 def test_in_whatever_order_things_happen(monkeypatch):
     seen: Counter[tuple[str, str, str, bool]] = Counter()
     for seed in SEEDS:

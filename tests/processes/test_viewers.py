@@ -22,20 +22,23 @@ from .plain_browser import Answer, Browser
 
 pytestmark = pytest.mark.processes
 
-OWNER, GUEST = "owner@example.org", "guest@example.org"
+OWNER, GUEST = "host@example.org", "visitor@example.org"
 TILE = re.compile(rb"\x89PNG\r\n")
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory, xcube_python, demo_cube) -> Iterator[Hub]:
-    hub = Hub(tmp_path_factory.mktemp("hub"), xcube_python=xcube_python, demo_cube=demo_cube)
-    yield hub
-    hub.stop()
+def hub(whole_hub: Hub) -> Hub:
+    return whole_hub
 
 
 @pytest.fixture(scope="module")
-def owner(hub: Hub) -> Person:
-    return person(hub, OWNER)
+def owner(hub: Hub) -> Iterator[Person]:
+    owner = person(hub, OWNER)
+    yield owner
+    for service in owner.call("GET", "/xcube"):  # they would outlive the hub
+        owner.call("DELETE", f"/xcube/{service['id']}")
+        folder = hub.folder / "services" / service["id"]
+        wait_for(lambda folder=folder: not folder.exists(), "end of the viewer")
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +187,7 @@ def test_a_restart_of_web_leaves_open_sessions_alone(hub, owner, viewer):
 
 def test_a_stopped_one_says_so(owner, viewer):
     owner.call("DELETE", f"/xcube/{viewer.id}")
-    assert until_refused(viewer, owner.browser).status in (401, 404, 410)
+    assert until_refused(viewer, owner.browser).status in (401, 403, 404, 410)
     page = owner.browser.open(viewer.page)
     assert page.status in (404, 410)
     assert "service" in page.text.lower()

@@ -41,7 +41,7 @@ def status_of(answer: bytes) -> int:
 def path(request, runner: Runner):
     yield getattr(runner, request.param)
     assert call(runner.control, "GET", "/")[0] == 200
-    assert call(runner.estimates, "GET", "/versions")[0] == 200
+    wait_for(lambda: call(runner.estimates, "GET", "/versions")[0] == 200, "versions")
     assert runner.process.poll() is None
 
 
@@ -125,6 +125,6 @@ def test_an_estimator_is_recycled_and_a_killed_one_replaced(runner: Runner):
         if stat and stat.session != pid:
             os.kill(pid, 9)
     assert runner.end_of(runner.launch(standin()))["phase"] == "SUCCEEDED"
-    assert call(runner.estimates, "GET", "/versions")[0] == 200
+    wait_for(lambda: call(runner.estimates, "GET", "/versions")[0] == 200, "versions")
     wait_for(lambda: len(estimators()) == len(before))
     wait_for(lambda: not any_zombie(runner.process.pid), "end of what has ended")

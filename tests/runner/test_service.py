@@ -74,10 +74,11 @@ class Service:
             answer = connection.getresponse()
             return answer.status, json.loads(answer.read())
 
-    def estimate(
-        self, body: Any, secret: str = SECRET, timeout_s: float = PATIENCE_S
-    ) -> tuple[int, Any]:
-        reply = remote.call(self.address, secret, "POST", "/estimates", body, timeout_s=timeout_s)
+    def call(self, path: str, body: Any, secret: str = SECRET) -> Any:
+        return remote.call(self.address, secret, "POST", path, body, timeout_s=PATIENCE_S)
+
+    def estimate(self, body: Any, secret: str = SECRET) -> tuple[int, Any]:
+        reply = self.call("/estimates", body, secret)
         return reply.status, reply.body
 
     def open(self, data: bytes = b"") -> socket.socket:
@@ -132,11 +133,17 @@ def slow_body(body, slow_store) -> dict[str, Any]:
     return slow
 
 
+def versions_of(service: Service) -> Any:
+    """Once a process has listed them."""
+    status, answer = service.get("/versions", Authorization=f"bearer {SECRET}")
+    return answer if status == 200 else None
+
+
 def test_an_estimate(service, body):
     status, answer = service.estimate(body)
     assert (status, answer["status"]) == (200, "ok"), answer
     assert answer["result"]["dataset_descriptor"]["dims"] == {"time": 12, "lat": 64, "lon": 128}
-    status, answer = service.get("/versions", Authorization=f"bearer {SECRET}")
+    answer = wait_for(lambda: versions_of(service), "versions")
     assert answer["versions"]["xcube"].startswith("1.14")
 
 
@@ -184,9 +191,7 @@ def test_a_removal(service, body, stores, tmp_path):
     output = {"store_id": "@out", "data_id": "cube.zarr"}
     wanted = {"run": "a-run", "output": output, "stores": {"out": stores["out"]}}
     for secret, status in (("x" * 32, 401), (SECRET, 200)):
-        reply = remote.call(
-            service.address, secret, "POST", "/removals", wanted, timeout_s=PATIENCE_S
-        )
+        reply = service.call("/removals", wanted, secret)
         assert reply.status == status
     assert reply.body == {"status": "ok", "removed": True}
     assert list(cube.parent.iterdir()) == []
@@ -270,6 +275,11 @@ def test_an_estimator_that_dies_is_told_and_replaced(service, slow_body, slow_st
     thread.join(PATIENCE_S)
     assert answers == [(503, {"error": "The estimator has ended."})]
     wait_for(lambda: len(linux.children(service.process.pid)) == CHILDREN)
+    wait_for(lambda: looks_into(service, {"do": "list", "store": "s", "stores": {}}) != 503)
+
+
+def looks_into(service: Service, body: Any) -> int:
+    return service.call("/stores", body).status
 
 
 def test_it_looks_into_stores_whose_readers_are_no_estimators(service, tmp_path):
@@ -287,6 +297,7 @@ def test_a_front_that_dies_is_replaced(service, body):
     os.kill(before, signal.SIGKILL)
     wait_for(lambda: before not in linux.children(service.process.pid))
     wait_for(lambda: len(linux.children(service.process.pid)) == CHILDREN)
+    wait_for(lambda: not is_refused(service), "the new front's ear")
     assert service.estimate(body)[1]["status"] == "ok"
 
 

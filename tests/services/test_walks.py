@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -27,7 +28,7 @@ from .conftest import Clock, World
 
 pytestmark = pytest.mark.django_db
 
-SEEDS = range(30)
+SEEDS = range(int(os.environ.get("WALKS", "12")))
 STEPS = 40
 PRICE = 90  # units an hour: 1.5 for each minute
 RICH, POOR = 100_000, 40
