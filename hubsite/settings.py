@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import environ
 
 from . import __version__
+from .configuration.faults import unusable_folder
 from .configuration.reading import BASE_DIR, ConfigurationError, environment, read
 from .configuration.table import (
     SETTINGS,
@@ -38,7 +39,12 @@ PRODUCTION = _hub.env == "production"
 DEBUG = _hub.debug
 
 SECRET_KEY_IS_EMBEDDED = not _hub.secret_key
-SECRET_KEY = _hub.secret_key or read_or_make(DATA_DIR / "secret-key")
+STATIC_ROOT = DATA_DIR / "static"
+try:
+    SECRET_KEY = _hub.secret_key or read_or_make(DATA_DIR / "secret-key")
+    STATIC_ROOT.mkdir(mode=0o700, parents=True, exist_ok=True)  # WhiteNoise warns without it
+except OSError as error:
+    sys.exit(f"The configuration cannot be used:\n{unusable_folder(DATA_DIR, error)}")
 TOKEN_SECRETS_ARE_EMBEDDED = not (_hub.token_secrets or _hub.token_secrets_file)
 TOKEN_SECRETS = _hub.token_secrets  # if empty (accounts/tokens/signing_keys.py):
 TOKEN_SECRETS_FILE = _hub.token_secrets_file or DATA_DIR / "token-secret"
@@ -171,8 +177,6 @@ USE_TZ = True
 FORMAT_MODULE_PATH = "hubsite.formats"
 
 STATIC_URL = f"{PUBLIC_PATH}/static/"
-STATIC_ROOT = DATA_DIR / "static"
-STATIC_ROOT.mkdir(mode=0o700, parents=True, exist_ok=True)  # WhiteNoise warns without it
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 

@@ -17,6 +17,8 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from hubsite.configuration.faults import unusable_folder
+
 PORT_WAIT_S = 12.0
 """Longer than web may take to end after its `start` was killed (`graceful_timeout`)."""
 EDGE_PORT_WAIT_S = 2.0
@@ -46,10 +48,13 @@ def _sentence(message: checks.CheckMessage) -> str:
 
 def lock_parts(names: Collection[str]) -> ExitStack:
     """Lock the data folder against a second `start` of these parts; close the result to unlock."""
-    settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
     with ExitStack() as locks:
-        for name in names:
-            locks.enter_context(_lock_part(name))
+        try:
+            settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
+            for name in names:
+                locks.enter_context(_lock_part(name))
+        except OSError as error:
+            raise CannotStart(unusable_folder(settings.DATA_DIR, error)) from error
         return locks.pop_all()
 
 

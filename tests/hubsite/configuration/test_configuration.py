@@ -518,3 +518,12 @@ def test_a_url_names_a_host_and_no_password(text):
 def test_a_network_that_is_none_stops_the_start(name, text):
     with pytest.raises(ConfigurationError, match=f"{name}.*expected networks"):
         reading.read(SETTINGS, {name: text})
+
+
+def test_a_data_folder_that_is_none_is_a_sentence_for_every_command(tmp_path):
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "file", "/proc/nothing"):
+        done = in_a_new_process("", XCUBE_HUB_DATA_DIR=str(place))
+        assert done.returncode == 1
+        assert f"XCUBE_HUB_DATA_DIR={place}: the hub cannot keep its files there" in done.stderr
+        assert "Traceback" not in done.stderr

@@ -51,6 +51,13 @@ def test_each_part_runs_once_on_a_data_folder(settings, tmp_path):
         lock_parts(["web", "worker", "observer", "runner"]).close()
 
 
+def test_a_data_folder_that_cannot_be_written_is_a_sentence(settings, tmp_path):
+    settings.DATA_DIR = tmp_path / "file" / "hub"
+    (tmp_path / "file").touch()
+    with pytest.raises(CannotStart, match=f"XCUBE_HUB_DATA_DIR={settings.DATA_DIR}: .*Not a dir"):
+        lock_parts(["web"])
+
+
 def test_port_0_takes_a_free_port():
     assert free_port("127.0.0.1", 0, print) > 1023
 
