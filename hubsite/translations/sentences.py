@@ -36,6 +36,7 @@ _FIRST_LETTERS = 3
 _FIELD = re.compile(r"([\w.\[\]@-]+): (.+)", re.DOTALL)
 _NUMBER = re.compile(r"-?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?")
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}(:\d{2})?")
+_KNOWN = frozenset(SENTENCES)
 _WORD_AFTER = (" a ", "The ", "the ")
 """Behind these, a value of one word is a word of the code, such as `run`, and no name."""
 
@@ -109,9 +110,13 @@ def _value(value: str, deepest: int, language: str, *, is_word: bool) -> str:
         )
     if _MOMENT.fullmatch(value) and (at := parse_datetime(value)):
         return formats.date_format(at, "SHORT_DATETIME_FORMAT").removesuffix(" UTC")
-    if " " in value or is_word:
-        return _translated(value, deepest, language) or value
-    return value
+    is_of_the_code = value in _KNOWN if is_word else " " in value and _is_known(value)
+    return (is_of_the_code and _translated(value, deepest, language)) or value
+
+
+def _is_known(text: str) -> bool:
+    """Whether the code says it. A name that people gave may be a text of some page by chance."""
+    return text in _KNOWN or _found(text) is not None
 
 
 def _in_parts(text: str, deepest: int, language: str) -> str | None:

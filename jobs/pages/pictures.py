@@ -6,6 +6,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.urls import reverse
+from django.utils.translation import gettext
+
+from hubsite.console.typed_numbers import as_typed
 
 from .. import quicklooks
 from ..models import Job, QuickLook
@@ -35,7 +38,7 @@ class Picture:
     def limits(self) -> tuple[str, str] | None:
         low, high = self.look.vmin, self.look.vmax
         is_told = self.url and low is not None and high is not None
-        return (f"{low:.6g}", f"{high:.6g}") if is_told else None
+        return (as_typed(f"{low:.6g}"), as_typed(f"{high:.6g}")) if is_told else None
 
     @property
     def stops(self) -> list[tuple[str, str]]:
@@ -50,7 +53,11 @@ class Picture:
         """The text in place of the picture."""
         name = self.look.title or self.look.variable
         at = f" ({self.place})" if self.place else ""
-        limits = f", from {' to '.join(self.limits)} {self.look.units}" if self.limits else ""
+        limits = ""
+        if self.limits:
+            low, high = self.limits
+            limits = gettext(", from %(low)s to %(high)s") % {"low": low, "high": high}
+            limits = f"{limits} {self.look.units}"
         return f"{name}{at}{limits}".rstrip()
 
 

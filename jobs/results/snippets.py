@@ -97,22 +97,21 @@ def _plain(
     cube: Cube, place: str, when: str, options: dict[str, Any], hint: str = ""
 ) -> list[Snippet]:
     """With xarray and zarr, which know no stores but paths and addresses."""
-    after = f", {when}" if when else ""
     given = f", storage_options={options!r}" if options else ""
     if cube.format == "netcdf":
         code = f"import xarray as xr\n\ncube = xr.open_dataset({place!r})"
-        return [Snippet("xarray", f"With xarray{after}", code)]
+        return [Snippet("xarray", f"With xarray, {when}" if when else "With xarray", code)]
     if cube.format == "levels":
         place = f"{place}/0.zarr"
     return [
         Snippet(
             "xarray",
-            f"With xarray{after}",
+            f"With xarray, {when}" if when else "With xarray",
             f"import xarray as xr\n\n{hint}cube = xr.open_zarr({place!r}{given})",
         ),
         Snippet(
             "zarr",
-            f"With zarr{after}",
+            f"With zarr, {when}" if when else "With zarr",
             f'import zarr\n\n{hint}cube = zarr.open_group({place!r}, mode="r"{given})',
         ),
     ]

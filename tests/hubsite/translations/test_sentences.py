@@ -38,6 +38,7 @@ SAID = {
     "The run used more memory than it may.": "Mehr Arbeitsspeicher gebraucht als erlaubt (Lauf).",
     "An operator stopped it: moving house": "Ein Betreiber hat ihn gestoppt: moving house",
     "run is ready": "run ist fertig",
+    "My cubes will be stopped soon": "My cubes wird bald gestoppt",
     "{0} of {x} is ready": "{0} of {x} ist fertig",
     # nothing of ours
     "KeyError: 'chl'": "KeyError: 'chl'",
