@@ -23,6 +23,8 @@ from tests.servers.forks import HubCommands
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 API = "/api/v2"
+KILLED_AFTER_S = 30
+"""What has not ended by itself: nothing waits for it."""
 AUDIENCE = "https://hub.example.org/api/v2/"
 
 # Nothing that configures another hub, or this test run, may reach the measured one.
@@ -91,7 +93,7 @@ class Server:
             return
         self._process.terminate()
         try:
-            self._process.wait(PATIENCE_S)
+            self._process.wait(KILLED_AFTER_S)
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)  # its parts end with it
             self._process.wait()

@@ -22,6 +22,8 @@ from tests.servers.forks import HubCommands
 from tests.servers.ports import free_port
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
+KILLED_AFTER_S = 15
+"""What has not ended by itself: nothing waits for it."""
 PARTS = ("web", "worker", "outside", "observer", "runner")
 STORES = """
 demo:
@@ -83,7 +85,7 @@ class Hub:
             process.send_signal(signal.SIGTERM)
         for process in self._processes.values():
             try:
-                process.wait(timeout=PATIENCE_S)
+                process.wait(timeout=KILLED_AFTER_S)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()

@@ -24,8 +24,7 @@ from pathlib import Path
 from tests.patience import PATIENCE_S
 
 CHECKOUT = Path(__file__).resolve().parents[3]
-END_WITHIN_S = PATIENCE_S
-GUARD_ENDS_WITHIN_S = PATIENCE_S
+KILLED_AFTER_S = 15
 
 
 class Ended(Exception):
@@ -90,7 +89,7 @@ class Processes:
         """End one and wait for it."""
         _end(self.folder / "pids" / name, by=by)
         if child := self._children.pop(name, None):
-            child.wait(timeout=END_WITHIN_S)
+            child.wait(timeout=PATIENCE_S)
 
     def until(self, ready: Callable[[], bool], what: str, *, within_s: float = PATIENCE_S) -> None:
         """Wait until it is so; Ended if meanwhile one of the processes ended by itself."""
@@ -110,8 +109,8 @@ class Processes:
         self._guard.stdin.close()
         for child in self._children.values():
             with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(timeout=GUARD_ENDS_WITHIN_S)
-        if self._guard.wait(timeout=GUARD_ENDS_WITHIN_S) != 0:
+                child.wait(timeout=PATIENCE_S)
+        if self._guard.wait(timeout=PATIENCE_S) != 0:
             raise RuntimeError(f"clean-up failed: {self.log('guard').read_text()[-4000:]}")
 
     def _tail(self, name: str) -> str:
@@ -177,7 +176,7 @@ def _end(file: Path, *, by: signal.Signals = signal.SIGTERM) -> None:
         if pid := _pid(file):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, how)
-        deadline = time.monotonic() + END_WITHIN_S
+        deadline = time.monotonic() + KILLED_AFTER_S
         while _pid(file) and time.monotonic() < deadline:
             time.sleep(0.01)
     file.unlink(missing_ok=True)
