@@ -21,6 +21,7 @@ from ..engines.local.paths import (
     runs_dir,
     services_dir,
     stores_socket,
+    viewer_files,
 )
 from .process_supervisor import Part
 from .secrets import derived_secret
@@ -134,6 +135,7 @@ def _edge_argv(environment: Mapping[str, str]) -> list[str]:
         "--listen", f"{address}:{values['XCUBE_HUB_EDGE_PORT']}",
         "--hub", values["XCUBE_HUB_CALLBACK_URL"].removesuffix("/api/v2"),
         "--public-url", values["XCUBE_HUB_EDGE_URL"],
+        "--viewer-files", str(viewer_files()),
     ]  # fmt: skip
 
 

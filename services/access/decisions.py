@@ -24,6 +24,7 @@ from hubsite.web.addresses import absolute_url
 
 from .. import lifecycle
 from ..models import OVER_STATES, ServiceInstance, State
+from ..models import Kind as ServiceKind
 from .entering import exchange_link, exchange_ticket
 from .rights import SessionRow, is_good, right_of, session_rows
 from .token_grants import grant_of
@@ -61,6 +62,9 @@ Place = SessionRow | ServiceInstance
 
 
 _NOT_YET = (State.REQUESTED, State.STARTING)
+_PUBLISHED = (ServiceKind.XCUBE_SERVER, "local")
+"""Kind and engine of instances whose viewer the runner publishes: it forks them all from one
+process. Images of a cluster bring viewers of their own, of any version."""
 
 
 class Denied(Exception):
@@ -114,6 +118,7 @@ def _allowed(question: Question) -> dict[str, Any]:
         "revision": place.revision,
         "cache_s": max(0, min(CACHE_S, lasts_s)) if is_ready else CACHE_WHILE_STARTING_S,
         "message": place.message if place.state in _NOT_YET else "",
+        "has_published_viewer": (place.kind, place.engine) == _PUBLISHED,
         **more,
     }
 

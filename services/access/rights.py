@@ -77,6 +77,8 @@ class SessionRow(NamedTuple):
     address: str
     path: str
     revision: int
+    kind: str
+    engine: str
     is_signed_in: bool
     has_right: bool
     is_share_public: bool
@@ -87,7 +89,7 @@ _COLUMNS = (
     "password_mark", "share_id", "share__revoked_at", "share__expires_at",
     "instance__owner__is_active", "instance_id", "instance__instance_id", "instance__state",
     "instance__reason", "instance__message", "instance__address", "instance__path",
-    "instance__revision",
+    "instance__revision", "instance__kind", "instance__engine",
 )  # fmt: skip
 
 

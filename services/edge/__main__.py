@@ -34,6 +34,12 @@ def read_options(arguments: Sequence[str]) -> Options:
     )
     parser.add_argument("--secret-file", type=Path, metavar="FILE")
     parser.add_argument(
+        "--viewer-files",
+        type=Path,
+        metavar="FILE",
+        help="where the runner publishes the viewer's program",
+    )
+    parser.add_argument(
         "--upload-bytes",
         type=int,
         default=LIMITS.body_bytes,
@@ -59,6 +65,7 @@ def read_options(arguments: Sequence[str]) -> Options:
         hub_url=given.hub,
         secret=_secret(given.secret_file, parser),
         public_url=given.public_url,
+        viewer_files=given.viewer_files,
         limits=limits,
     )
 

@@ -109,14 +109,21 @@ class States:
                 return json_response(told)
             await asyncio.sleep(_PAUSE_S)
 
+    def knock(self, address: str, place: Place) -> None:
+        """Connect to a service that may be asleep, which wakes it; no one waits for its answer."""
+        self._probing(address, place)
+
     async def _probe(self, address: str, place: Place) -> bool:
         """Whether something at the address speaks HTTP; one probe for all who ask."""
+        return await asyncio.shield(self._probing(address, place))
+
+    def _probing(self, address: str, place: Place) -> asyncio.Task[bool]:
         probe = self._probes.get(address)
         if probe is None:
             probe = asyncio.create_task(self._ask(self._upstreams.get(address), place))
             self._probes[address] = probe
             probe.add_done_callback(lambda done: self._probes.pop(address, None))
-        return await asyncio.shield(probe)
+        return probe
 
     async def _ask(self, upstream: Upstream, place: Place) -> bool:
         try:

@@ -25,6 +25,7 @@ from .proxying import NotReached, Upload
 from .targets import BadTarget, Target, is_closed, is_own, kind_of_use, read_target
 from .upstreams import Upstreams
 from .usage import Exchange, TooMany, Usage
+from .viewer_files import CONFIGURATION, PAGES, Starts, ViewerFiles
 from .words import language_of
 
 _METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
@@ -76,6 +77,7 @@ class Edge:
         usage: Usage,
         upstreams: Upstreams,
         secret: str,
+        viewer_files: ViewerFiles | None = None,
         limits: Limits = LIMITS,
     ) -> None:
         self._addresses = addresses
@@ -84,6 +86,8 @@ class Edge:
         self._upstreams = upstreams
         self._secret = secret
         self._limits = limits
+        self._viewer_files = viewer_files or ViewerFiles(None)
+        self._starts = Starts(limits=limits)
         self.states = States(decisions, upstreams, limits=limits)
         self.handled = 0
 
@@ -200,6 +204,7 @@ class Edge:
             "decisions_asked_total": self._decisions.asked,
             "decisions_remembered": len(self._decisions),
             "pools": len(self._upstreams),
+            "viewer_files_total": self._viewer_files.sent,
             **{f"open_{name}": count for name, count in self._usage.counts().items()},
         }
         text = "".join(f"xcube_hub_edge_{name} {count}\n" for name, count in counts.items())
@@ -257,6 +262,10 @@ class Edge:
         """Pass the request on as soon as the instance takes it."""
         patience_s = self._limits.page_wait_s if call.is_page else self._limits.hold_s
         give_up_at = time.monotonic() + patience_s
+        if decision.is_ready:
+            self._starts.is_ready(call.place.instance)
+        elif (found := await self._program(call, decision)) is not None:
+            return found
         is_missed = is_lost = False
         pause = _FIRST_PAUSE_S
         while True:
@@ -280,6 +289,33 @@ class Edge:
             if not isinstance(answer, Allowed):
                 return answer
             decision = answer
+
+    async def _program(self, call: _Call, decision: Allowed) -> web.Response | None:
+        """A file of the viewer's program, at once; None if the instance must answer itself.
+
+        Who has waited for a second, or waits for a free place, sees the waiting page.
+        """
+        if not decision.has_published_viewer or call.is_websocket or call.request.method != "GET":
+            return None
+        base, path = call.place.path, call.target.raw_path.removeprefix(call.place.path)
+        is_page = path in PAGES
+        if is_page and not call.is_page:
+            return None
+        has_no_place = decision.state == "REQUESTED" and bool(decision.message)
+        if is_page and (has_no_place or not self._starts.is_new(call.place.instance)):
+            return None
+        file = await self._viewer_files.find(path, call.request.headers)
+        if file is None:
+            return None
+        if is_page:
+            response = file.page(state_path=base + STATE, config_path=base + CONFIGURATION)
+        else:
+            response = file.response()
+        if response is not None:
+            self._viewer_files.sent += 1
+            if is_page and decision.address:
+                self.states.knock(decision.address, call.place)
+        return response
 
     async def _try(
         self,

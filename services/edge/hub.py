@@ -45,6 +45,8 @@ class Allowed:
     """Why it is not ready yet, for the person who waits; empty: it only takes a moment."""
     messages: Mapping[str, str] = field(default_factory=dict)
     """The same in other languages than English."""
+    has_published_viewer: bool = False
+    """Whether it runs, or will run, the viewer that the runner of this machine publishes."""
 
     @property
     def is_ready(self) -> bool:
@@ -173,6 +175,7 @@ def _decision(answer: Mapping[str, Any], instance: str) -> Decision:
             session_s=int(_number(answer, "session_s", 0)),
             message=_text(answer, "message"),
             messages=_texts(answer, "messages"),
+            has_published_viewer=answer.get("has_published_viewer") is True,
         )
     if answer.get("allow") is False:
         location = _text(answer, "location")

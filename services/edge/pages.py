@@ -13,17 +13,22 @@ from pathlib import Path
 from .words import ENGLISH, said
 
 _HERE = Path(__file__).parent
-_STYLE = (_HERE / "page.css").read_text(encoding="utf-8")
-_SCRIPT = (_HERE / "waiting.js").read_text(encoding="utf-8")
 
 
-def _digest(text: str) -> str:
+def read_text(name: str) -> str:
+    """A style or a script of the edge."""
+    return (_HERE / name).read_text(encoding="utf-8")
+
+
+def digest(text: str) -> str:
+    """How a content security policy names an inline style or script."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
+_STYLE, _SCRIPT = read_text("page.css"), read_text("waiting.js")
 POLICY = (
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-    f"connect-src 'self'; style-src '{_digest(_STYLE)}'; script-src '{_digest(_SCRIPT)}'"
+    f"connect-src 'self'; style-src '{digest(_STYLE)}'; script-src '{digest(_SCRIPT)}'"
 )
 """The content security policy of these pages: their own style and script, by digest."""
 

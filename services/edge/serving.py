@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from aiohttp import web
 
@@ -22,6 +23,7 @@ from .places import Addresses
 from .reports import Reports
 from .upstreams import Upstreams
 from .usage import Usage
+from .viewer_files import ViewerFiles
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,8 @@ class Options:
     hub_url: str
     secret: str
     public_url: str
+    viewer_files: Path | None = None
+    """Where the runner of this machine publishes the viewer's program."""
     limits: Limits = LIMITS
 
 
@@ -79,6 +83,7 @@ async def running(options: Options) -> AsyncIterator[Running]:
             usage=usage,
             upstreams=upstreams,
             secret=options.secret,
+            viewer_files=ViewerFiles(options.viewer_files),
             limits=limits,
         )
         listener = Listener(edge.handle, limits=limits)

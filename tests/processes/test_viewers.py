@@ -66,11 +66,15 @@ class Viewer:
         return self.owner.call("GET", f"/xcube/{self.id}")["state"]
 
     def opened(self, browser: Browser) -> Answer:
-        """Its page, when it has taken the place of the waiting page (503)."""
+        """Its page, when it has taken the place of the waiting page (503), and it is ready.
+
+        The page may come before: the edge sends it while the viewer starts.
+        """
         answer = wait_for(
             lambda: (it := browser.open(self.page)).status != 503 and it, "page", pause_s=0.2
         )
         assert isinstance(answer, Answer)
+        wait_for(lambda: self.state == "READY" or answer.status != 200, "ready service")
         return answer
 
     def datasets(self, browser: Browser) -> Answer:

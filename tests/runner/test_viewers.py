@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs.runner.viewers.notices import NOTICES
 from tests.servers.forks import Forks
 
 from .runnerprocess import is_running, wait_for
@@ -122,6 +124,28 @@ def test_the_viewers_program_is_sent_compressed_and_kept(viewers, shown):
     assert (head[0], head[1]["Content-Length"], head[2]) == (200, str(len(body)), b"")
     part = fetch(socket, path, Accept_Encoding="gzip", Range="bytes=0-9")
     assert part[::2] == (206, content[:10])
+
+
+def test_what_is_published_for_the_edge_is_what_a_viewer_sends(viewers, shown):
+    """Page and program of the same version, the same headers; nothing that differs by viewer."""
+    socket, file = viewers.socket(shown["name"]), viewers.runner.services / ".cache" / "viewer.json"
+    wait_for(file.exists, "published program")
+    files = json.loads(file.read_text())["files"]
+    main = re.search(r"assets/main-[^\"]+\.js", fetch(socket, "/viewer/index.html")[2].decode())[0]
+    for path in ("/viewer/index.html", f"/viewer/{main}", "/viewer/images/logo.png",
+                 "/viewer/docs/privacy-note.de.md"):  # fmt: skip
+        entry = files[path]
+        told = entry["headers"]
+        accepted = told.get("Content-Encoding", "identity")
+        _, sent, body = fetch(socket, path, Accept_Encoding=accepted)
+        assert (path, base64.b64decode(entry["body"])) == (path, body)
+        sent = {name.title(): value for name, value in sent.items()}
+        for name, value in told.items():
+            assert (path, name, sent.get(name.title(), "").lower()) == (path, name, value.lower())
+    assert f"/viewer/{main}" in files and "gzip" in files[f"/viewer/{main}"]["headers"].values()
+    texts = {path for path in files if path.startswith("/viewer/docs/")}
+    assert texts == {path for path in NOTICES if path.startswith("/viewer/docs/")}
+    assert not any(path.startswith("/viewer/config/") for path in files)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,11 @@ def services_dir() -> Path:
     return settings.DATA_DIR / "services"
 
 
+def viewer_files() -> Path:
+    """Where the runner writes the viewer's program, for the edge."""
+    return services_dir() / ".cache" / "viewer.json"
+
+
 def control_socket() -> Path:
     return _socket("runner.sock")
 

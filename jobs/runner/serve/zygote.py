@@ -19,6 +19,7 @@ from ..estimates.pool import READER_BYTES, EstimatorPool
 from ..record import notify, rundir
 from ..system import linux, process, signals
 from ..system.connections import Server, listen
+from ..viewers import published
 from ..viewers import warm as viewers
 from ..viewers.alone import ALONE_S
 from ..work import warm
@@ -30,6 +31,8 @@ from .services import Services
 LOCK_WAIT_S = 10.0
 CLEAN_INTERVAL_S = 3600.0
 ESTIMATE_BACKLOG = 512
+CACHE = ".cache"
+"""The folder, below those of runs and of services, for what can be made again."""
 
 
 def serve(
@@ -56,6 +59,7 @@ def serve(
     if services_dir is not None:
         rundir.prepare_root(services_dir)
         rundir.clean(services_dir, all_incoming=True)
+        published.withdraw(services_dir / CACHE)
     intake = Intake(root=runs_dir, services_root=services_dir, allow_standins=allow_standins)
     intake.start()
     version = warm.import_xcube()
@@ -138,6 +142,13 @@ class _Zygote:
             warm.write_versions(root)
 
         process.spawn(list_versions)
+        if services_root is not None:
+
+            def publish_viewer() -> None:
+                linux.die_with_parent(zygote)
+                published.publish(services_root / CACHE)
+
+            process.spawn(publish_viewer)
         self._registry.restore()
         if self._services:
             self._services.restore()

@@ -18,19 +18,6 @@ from ..system.process import say
 from . import apis, packed
 from .notices import NOTICES
 
-POLICY = "; ".join(
-    [
-        "default-src 'self'",
-        "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data: blob:",
-        "font-src 'self' data:",
-        "worker-src 'self' blob:",
-        "object-src 'none'",
-        "base-uri 'none'",
-    ]
-)
-"""The viewer asks no other host. Its user interface library writes styles into the page."""
-
 Answer = Callable[[], Any]
 
 
@@ -124,10 +111,8 @@ class FileHandler(_Counted, tornado.web.StaticFileHandler):
         await self.finish()
 
     def set_extra_headers(self, path: str) -> None:
-        self.set_header("Content-Security-Policy", POLICY)
-        self.set_header("X-Content-Type-Options", "nosniff")
-        if path.startswith(f"assets{os.sep}"):  # their names contain a hash of their content
-            self.set_header("Cache-Control", "private, max-age=31536000, immutable")
+        for name, value in packed.headers_of(path.replace(os.sep, "/")).items():
+            self.set_header(name, value)
 
 
 class JsonHandler(_Counted, tornado.web.RequestHandler):

@@ -1,4 +1,7 @@
-"""The viewer's own files, compressed once for all viewers: its program has more than 4 MB."""
+"""The viewer's own files, compressed once for all viewers, and the headers that they are sent with.
+
+Its program has more than 4 MB.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,19 @@ TEXTS = frozenset({".js", ".css", ".html", ".json", ".svg", ".md"})
 SMALL_BYTES = 1_000
 
 _READS_GZIP = re.compile(r"(?:^|,)\s*gzip\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[^,]*)?(?:,|$)", re.I)
+
+POLICY = "; ".join(
+    [
+        "default-src 'self'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "worker-src 'self' blob:",
+        "object-src 'none'",
+        "base-uri 'none'",
+    ]
+)
+"""The viewer asks no other host. Its user interface library writes styles into the page."""
 
 
 @dataclass(frozen=True)
@@ -39,3 +55,11 @@ def pack_viewer() -> None:
 def find(path: str, accept_encoding: str) -> Packed | None:
     """The file of this absolute path, if it was compressed and the client reads gzip."""
     return _files.get(path) if _READS_GZIP.search(accept_encoding) else None
+
+
+def headers_of(path: str) -> dict[str, str]:
+    """The headers of a file of the viewer, in addition to those of its content."""
+    headers = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff"}
+    if path.startswith("assets/"):  # their names contain a hash of their content
+        headers["Cache-Control"] = "private, max-age=31536000, immutable"
+    return headers

@@ -81,6 +81,7 @@ def test_the_edge_gets_one_secret_and_no_other(settings):
     assert part.argv[1:] == [
         "-m", "services.edge", "--listen", "0.0.0.0:9001", "--hub", "http://127.0.0.1:9000",
         "--public-url", "http://*.localhost:9001",
+        "--viewer-files", str(settings.DATA_DIR / "services/.cache/viewer.json"),
     ]  # fmt: skip
     settings.HUB = {**settings.HUB, "XCUBE_HUB_EDGE_SECRET": "x" * 40}
     assert parts.make_part("edge", environment={}).env["XCUBE_HUB_EDGE_SECRET"] == "x" * 40

@@ -15,7 +15,7 @@ from hubsite.start.parts import edge_secret
 from services import lifecycle
 from services.access import entering, reports, sharing
 from services.access.decisions import Question, decide
-from services.models import EdgeSession, Reason, ServiceInstance, State
+from services.models import EdgeSession, Kind, Reason, ServiceInstance, State
 from tests.accounts.factories import make_user
 from tests.services.factories import make_public_link, shares_at
 
@@ -116,7 +116,22 @@ def test_an_answer_says_where_the_service_is(instance):
         "revision": 1,
         "cache_s": 60,
         "message": "",
+        "has_published_viewer": instance.engine == "local",
     }
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "expected"),
+    [
+        (Kind.XCUBE_SERVER, "local", True),
+        (Kind.XCUBE_SERVER, "kubernetes", False),
+        (Kind.CATE_WEBAPI, "local", False),
+    ],
+)
+def test_an_answer_says_whether_the_runner_publishes_its_viewer(instance, kind, place, expected):
+    secret = session_of(instance, instance.owner)
+    ServiceInstance.objects.filter(pk=instance.pk).update(kind=kind, engine=place)
+    assert ask(instance, session=secret)["has_published_viewer"] is expected
 
 
 def test_an_answer_says_why_the_service_is_not_ready_yet(world, instance):

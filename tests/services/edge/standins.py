@@ -40,6 +40,7 @@ class Hub:
     )
     denial: str = ""
     message: str = ""
+    has_published_viewer: bool = False
     foreign: set[str] = field(default_factory=lambda: {OTHER})
     """Instances that are someone else's."""
     ended: set[str] = field(default_factory=set)
@@ -88,6 +89,7 @@ class Hub:
             "revision": 1,
             "cache_s": self.cache_s,
             "message": self.message,
+            "has_published_viewer": self.has_published_viewer,
         }
         if given[0][0] in ("ticket", "link"):
             answer |= {"session": SESSION, "session_s": 43200}

@@ -14,6 +14,7 @@ from tests.servers.browser import chromium
 from tests.servers.ports import free_port
 
 from .standins import INSTANCE, OTHER, Later
+from .test_program import publish, published
 from .world import QUICK, run, world
 
 PATIENCE_MS = PATIENCE_S * 1000
@@ -69,6 +70,47 @@ def test_the_waiting_page_turns_into_the_viewer_by_itself(tmp_path):
                 assert not faults
 
             await _in_a_browser(look)
+
+    run(test())
+
+
+def test_a_program_that_came_at_once_gives_way_to_the_waiting_page_only_if_it_takes_long(tmp_path):
+    async def test():
+        later, port, loop = Later(tmp_path), free_port(), asyncio.get_running_loop()
+        publish(tmp_path / "viewer.json", published())
+        enter = f"http://{INSTANCE}.localhost:{port}/.xcube-hub/enter?ticket=ticket-of-the-owner"
+        async with world(
+            public_url=f"http://*.localhost:{port}",
+            port=port,
+            limits=dataclasses.replace(SLOW, state_s=5),
+            viewer_files=tmp_path / "viewer.json",
+        ) as w:
+            w.hub.has_published_viewer = True
+            w.hub.state, w.hub.address = "STARTING", later.instance.address
+
+            async def come() -> None:
+                await later.start()
+                w.hub.state = "READY"
+
+            def look(browser: Browser) -> None:
+                faults: list[str] = []
+                page = _watched(browser, faults)
+                page.goto(f"{enter}&next=/viewer/", wait_until="commit")
+                page.get_by_text("program").wait_for()
+                page.get_by_role("heading", name="The service is starting").wait_for()
+                _in(loop, come())
+                page.get_by_text("GET /viewer/").wait_for()
+                w.hub.state = "STARTING"
+                w.edge.decisions.forget(instances={INSTANCE})
+                with page.expect_response("**/.xcube-hub/state") as told:
+                    page.goto(f"{enter}&next=/viewer/", wait_until="commit")
+                    page.get_by_text("program").wait_for()
+                assert told.value.json()["is_ready"]
+                assert page.evaluate("document.body.textContent") == "program"
+                assert not faults
+
+            await _in_a_browser(look)
+            await later.stop()
 
     run(test())
 

@@ -97,7 +97,12 @@ class World:
 
 @contextlib.asynccontextmanager
 async def world(
-    *, public_url: str = PUBLIC, limits: Limits = QUICK, tcp: bool = False, port: int = 0
+    *,
+    public_url: str = PUBLIC,
+    limits: Limits = QUICK,
+    tcp: bool = False,
+    port: int = 0,
+    viewer_files: Path | None = None,
 ) -> AsyncIterator[World]:
     with tempfile.TemporaryDirectory() as folder:
         async with instance_on(None if tcp else Path(folder, "http.sock")) as instance:
@@ -109,6 +114,7 @@ async def world(
                 hub_url=hub.url,
                 secret=SECRET,
                 public_url=public_url,
+                viewer_files=viewer_files,
                 limits=limits,
             )
             try:
