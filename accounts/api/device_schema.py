@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 
+from hubsite.api.examples import answer_example, request_example
 from hubsite.api.schema import problem_responses
 
 from ..tokens.limits import TooManyTries
@@ -34,14 +35,12 @@ ask_device = extend_schema(
         **problem_responses(invalid_scope(), slow_down(TooManyTries()), shape=OAUTH_ERRORS),
     },
     examples=[
-        OpenApiExample(
-            "A notebook",
-            value={"client_id": "xcube-hub-login", "client_name": "my notebook"},
-            request_only=True,
+        request_example(
+            "A notebook", {"client_id": "xcube-hub-login", "client_name": "my notebook"}
         ),
-        OpenApiExample(
+        answer_example(
             "Codes",
-            value={
+            {
                 "device_code": "GmRhmhcxhwAzkoEqiMEg_DnyEysNkuNhszIySk9eS",
                 "user_code": "WDJB-MJHT",
                 "verification_uri": "https://hub.example/device",
@@ -49,8 +48,6 @@ ask_device = extend_schema(
                 "expires_in": 600,
                 "interval": 5,
             },
-            response_only=True,
-            status_codes=["200"],
         ),
     ],
 )
@@ -71,9 +68,7 @@ revoke = extend_schema(
         ),
     },
     examples=[
-        OpenApiExample(
-            "A token", value={"token": "eyJhbGciOiJIUzI1NiJ9.e30.c2ln"}, request_only=True
-        ),
-        OpenApiExample("Revoked", value={}, response_only=True, status_codes=["200"]),
+        request_example("A token", {"token": "eyJhbGciOiJIUzI1NiJ9.e30.c2ln"}),
+        answer_example("Revoked", {}),
     ],
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 
+from hubsite.api.examples import answer_example, request_example
 from hubsite.api.schema import PAGE, problem_responses, query_number
 from hubsite.refusals import Kind, Refused
 
@@ -69,14 +70,6 @@ NO_WEBHOOK = Refused("You have no such webhook.", kind=Kind.NOT_FOUND)
 NO_URL = Refused("a URL that begins with https:// is expected", field="url")
 
 
-def _shown(name: str, value: object, status: int = 200) -> OpenApiExample:
-    return OpenApiExample(name, value=value, response_only=True, status_codes=[str(status)])
-
-
-def _asked(name: str, value: object) -> OpenApiExample:
-    return OpenApiExample(name, value=value, request_only=True)
-
-
 list_notices = extend_schema(
     operation_id="list_my_notices",
     summary="What I was told",
@@ -93,7 +86,7 @@ list_notices = extend_schema(
         *PAGE,
     ],
     responses=NoticeSerializer(many=True),
-    examples=[_shown("A job that failed", _NOTICE)],
+    examples=[answer_example("A job that failed", _NOTICE)],
 )
 read_notices = extend_schema(
     operation_id="put_my_notices_read",
@@ -102,8 +95,8 @@ read_notices = extend_schema(
     request=ReadRequestSerializer,
     responses=ReadSerializer,
     examples=[
-        _asked("All up to one", {"up_to": 4711}),
-        _shown("Three were unread", {"marked": 3, "unread": 0}),
+        request_example("All up to one", {"up_to": 4711}),
+        answer_example("Three were unread", {"marked": 3, "unread": 0}),
     ],
 )
 get_preferences = extend_schema(
@@ -111,7 +104,7 @@ get_preferences = extend_schema(
     summary="How I get notices",
     description="Each kind of notice there is, with your choice or the default.",
     responses=PreferencesSerializer,
-    examples=[_shown("The defaults, of one kind", _PREFERENCES)],
+    examples=[answer_example("The defaults, of one kind", _PREFERENCES)],
 )
 set_preferences = extend_schema(
     operation_id="change_my_notice_preferences",
@@ -125,8 +118,8 @@ set_preferences = extend_schema(
         ),
     },
     examples=[
-        _asked("Failed jobs", {"kinds": {"job.failed": {"portal": True, "mail": True}}}),
-        _shown("Changed", _PREFERENCES),
+        request_example("Failed jobs", {"kinds": {"job.failed": {"portal": True, "mail": True}}}),
+        answer_example("Changed", _PREFERENCES),
     ],
 )
 list_webhooks = extend_schema(
@@ -135,7 +128,7 @@ list_webhooks = extend_schema(
     description="Also those that are off. Secrets are never shown.",
     parameters=PAGE,
     responses=WebhookSerializer(many=True),
-    examples=[_shown("One webhook", _WEBHOOK)],
+    examples=[answer_example("One webhook", _WEBHOOK)],
 )
 make_webhook = extend_schema(
     operation_id="make_my_webhook",
@@ -150,8 +143,8 @@ make_webhook = extend_schema(
         ),
     },
     examples=[
-        _asked("For ends of jobs", _ASKED),
-        _shown("Made", {**_WEBHOOK, "secret": _SIGNS}, 201),
+        request_example("For ends of jobs", _ASKED),
+        answer_example("Made", {**_WEBHOOK, "secret": _SIGNS}, 201),
     ],
 )
 get_webhook = extend_schema(
@@ -160,7 +153,7 @@ get_webhook = extend_schema(
     description="Whether it works, and when it is tried again if it does not.",
     parameters=[WEBHOOK_ID],
     responses={200: WebhookSerializer, **problem_responses(NO_WEBHOOK)},
-    examples=[_shown("It works", _WEBHOOK)],
+    examples=[answer_example("It works", _WEBHOOK)],
 )
 change_webhook = extend_schema(
     operation_id="change_my_webhook",
@@ -169,7 +162,10 @@ change_webhook = extend_schema(
     parameters=[WEBHOOK_ID],
     request=WebhookChangeSerializer,
     responses={200: WebhookSerializer, **problem_responses(NO_URL, NO_WEBHOOK)},
-    examples=[_asked("Off", {**_ASKED, "is_on": False}), _shown("Changed", _WEBHOOK)],
+    examples=[
+        request_example("Off", {**_ASKED, "is_on": False}),
+        answer_example("Changed", _WEBHOOK),
+    ],
 )
 delete_webhook = extend_schema(
     operation_id="delete_my_webhook",
@@ -180,7 +176,7 @@ delete_webhook = extend_schema(
         200: {"type": "string", "description": "The id of the webhook."},
         **problem_responses(NO_WEBHOOK),
     },
-    examples=[_shown("Deleted", _WEBHOOK["id"])],
+    examples=[answer_example("Deleted", _WEBHOOK["id"])],
 )
 test_webhook = extend_schema(
     operation_id="start_my_webhook_test",
@@ -202,7 +198,7 @@ test_webhook = extend_schema(
         ),
     },
     examples=[
-        _shown(
+        answer_example(
             "Asked for",
             {
                 **_DELIVERY,
@@ -224,7 +220,7 @@ rotate_secret = extend_schema(
     parameters=[WEBHOOK_ID],
     request=None,
     responses={200: SecretSerializer, **problem_responses(NO_WEBHOOK)},
-    examples=[_shown("Rotated", {"secret": _SIGNS})],
+    examples=[answer_example("Rotated", {"secret": _SIGNS})],
 )
 list_deliveries = extend_schema(
     operation_id="list_my_webhook_deliveries",
@@ -232,5 +228,5 @@ list_deliveries = extend_schema(
     description="Newest first, with the outcome of the last try of each.",
     parameters=[WEBHOOK_ID, *PAGE],
     responses={200: DeliverySerializer(many=True), **problem_responses(NO_WEBHOOK)},
-    examples=[_shown("Tried twice", _DELIVERY)],
+    examples=[answer_example("Tried twice", _DELIVERY)],
 )

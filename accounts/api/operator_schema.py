@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 
+from hubsite.api.examples import answer_example, request_example
 from hubsite.api.keyset import KEYSET
 from hubsite.api.schema import problem_responses
 from hubsite.audit.actions import ACTIONS
@@ -80,14 +81,6 @@ _ENTRY = {
 }
 
 
-def _shown(name: str, value: object) -> OpenApiExample:
-    return OpenApiExample(name, value=value, response_only=True, status_codes=["200"])
-
-
-def _asked(name: str, value: object) -> OpenApiExample:
-    return OpenApiExample(name, value=value, request_only=True)
-
-
 list_users = extend_schema(
     operation_id="list_all_users",
     summary="All users",
@@ -99,7 +92,7 @@ list_users = extend_schema(
         *KEYSET,
     ],
     responses=OperatorUserSerializer(many=True),
-    examples=[_shown("One user", _USER)],
+    examples=[answer_example("One user", _USER)],
 )
 get_user = extend_schema(
     operation_id="get_any_user",
@@ -107,7 +100,7 @@ get_user = extend_schema(
     description=READS,
     parameters=[USER_ID],
     responses={200: OperatorUserDetailSerializer, **problem_responses(no_user())},
-    examples=[_shown("A user with 100 units", _DETAIL)],
+    examples=[answer_example("A user with 100 units", _DETAIL)],
 )
 change_user = extend_schema(
     operation_id="change_any_user",
@@ -117,8 +110,8 @@ change_user = extend_schema(
     request=UserChangeSerializer,
     responses={200: OperatorUserDetailSerializer, **problem_responses(no_user(), is_operator())},
     examples=[
-        _asked("Off", {"is_active": False}),
-        _shown("Switched off", {**_DETAIL, "is_active": False}),
+        request_example("Off", {"is_active": False}),
+        answer_example("Switched off", {**_DETAIL, "is_active": False}),
     ],
 )
 change_units = extend_schema(
@@ -129,8 +122,8 @@ change_units = extend_schema(
     request=UnitsChangeSerializer,
     responses={200: UnitsChangedSerializer, **problem_responses(no_user(), key_used(), too_few())},
     examples=[
-        _asked("A grant", {"kind": "grant", "units": 500, "reason": "as agreed"}),
-        _shown(
+        request_example("A grant", {"kind": "grant", "units": 500, "reason": "as agreed"}),
+        answer_example(
             "Granted",
             {
                 "kind": "grant",
@@ -156,5 +149,5 @@ list_audit = extend_schema(
         *KEYSET,
     ],
     responses=AuditEntrySerializer(many=True),
-    examples=[_shown("A grant", _ENTRY)],
+    examples=[answer_example("A grant", _ENTRY)],
 )

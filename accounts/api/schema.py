@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 
+from hubsite.api.examples import answer_example, request_example
 from hubsite.api.schema import PAGE, problem_responses
 from hubsite.refusals import Kind, Refused
 
@@ -36,11 +37,6 @@ from .serializers import (
     SubscriptionSerializer,
     TokenSerializer,
 )
-
-
-def _shown(name: str, value: object) -> list[OpenApiExample]:
-    return [OpenApiExample(name, value=value, response_only=True, status_codes=["200"])]
-
 
 _ME = {
     "user_id": "a9e0ee43efe58a1dbc4d9f9f4a8c1f4c6",
@@ -98,7 +94,7 @@ get_me = extend_schema(
     operation_id="get_me",
     summary="Who am I?",
     responses=MeSerializer,
-    examples=_shown("A user with 100 units", _ME),
+    examples=[answer_example("A user with 100 units", _ME)],
 )
 
 
@@ -109,8 +105,8 @@ change_me = extend_schema(
     request=NameSerializer,
     responses=MeSerializer,
     examples=[
-        OpenApiExample("A new name", value={"first_name": "Anna"}, request_only=True),
-        *_shown("Changed", {**_ME, "name": "Anna Example"}),
+        request_example("A new name", {"first_name": "Anna"}),
+        *[answer_example("Changed", {**_ME, "name": "Anna Example"})],
     ],
 )
 
@@ -120,21 +116,23 @@ get_units = extend_schema(
     summary="My processing units",
     description="What you have, what of it goes when, and what comes every month.",
     responses=MyUnitsSerializer,
-    examples=_shown(
-        "With a monthly grant",
-        {
-            **_ME["units"],
-            "expiring": [{"expires_at": "2026-12-01T00:00:00Z", "units": 60}],
-            "monthly": [
-                {
-                    "units": 100,
-                    "first_month": "2026-01-01",
-                    "last_month": None,
-                    "expires": True,
-                }
-            ],
-        },
-    ),
+    examples=[
+        answer_example(
+            "With a monthly grant",
+            {
+                **_ME["units"],
+                "expiring": [{"expires_at": "2026-12-01T00:00:00Z", "units": 60}],
+                "monthly": [
+                    {
+                        "units": 100,
+                        "first_month": "2026-01-01",
+                        "last_month": None,
+                        "expires": True,
+                    }
+                ],
+            },
+        )
+    ],
 )
 
 
@@ -145,20 +143,22 @@ list_movements = extend_schema(
     "corrected, expired. `total_after` and `reserved_after` are what it left.",
     parameters=PAGE,
     responses=MovementSerializer(many=True),
-    examples=_shown(
-        "A job's end",
-        {
-            "at": _MADE_AT,
-            "kind": "settle",
-            "units": 12,
-            "delta_total": -12,
-            "delta_reserved": -12,
-            "total_after": 88,
-            "reserved_after": 0,
-            "job_id": "a9e0ee43efe58a1dbc4d9f9f4a8c1f4c6-0f8fad5b-d9cb-469f",
-            "reason": "",
-        },
-    ),
+    examples=[
+        answer_example(
+            "A job's end",
+            {
+                "at": _MADE_AT,
+                "kind": "settle",
+                "units": 12,
+                "delta_total": -12,
+                "delta_reserved": -12,
+                "total_after": 88,
+                "reserved_after": 0,
+                "job_id": "a9e0ee43efe58a1dbc4d9f9f4a8c1f4c6-0f8fad5b-d9cb-469f",
+                "reason": "",
+            },
+        )
+    ],
 )
 
 
@@ -172,18 +172,20 @@ list_months = extend_schema(
         OpenApiParameter("until", str, description="The newest month, such as 2027-01."),
     ],
     responses=MonthSerializer(many=True),
-    examples=_shown(
-        "A month",
-        {
-            "month": "2026-11",
-            "opening": 100,
-            "granted": 500,
-            "spent": 120,
-            "expired": 30,
-            "corrected": 0,
-            "closing": 450,
-        },
-    ),
+    examples=[
+        answer_example(
+            "A month",
+            {
+                "month": "2026-11",
+                "opening": 100,
+                "granted": 500,
+                "spent": 120,
+                "expired": 30,
+                "corrected": 0,
+                "closing": 450,
+            },
+        )
+    ],
 )
 
 
@@ -192,18 +194,22 @@ list_my_subscriptions = extend_schema(
     summary="My subscriptions, and how they changed",
     description="Also those that have ended.",
     responses=MySubscriptionSerializer(many=True),
-    examples=_shown(
-        "To cube generation",
-        {
-            "service": "xcube_gen",
-            "plan": "free",
-            "units": 1000.0,
-            "unit": "punits",
-            "start_date": "2026-11-24",
-            "ended_at": None,
-            "history": [{"at": _MADE_AT, "kind": "started", "changes": {"units": [None, 1000.0]}}],
-        },
-    ),
+    examples=[
+        answer_example(
+            "To cube generation",
+            {
+                "service": "xcube_gen",
+                "plan": "free",
+                "units": 1000.0,
+                "unit": "punits",
+                "start_date": "2026-11-24",
+                "ended_at": None,
+                "history": [
+                    {"at": _MADE_AT, "kind": "started", "changes": {"units": [None, 1000.0]}}
+                ],
+            },
+        )
+    ],
 )
 
 
@@ -213,16 +219,18 @@ list_clients = extend_schema(
     description="What programs of yours sign in with. Secrets are never shown.",
     parameters=PAGE,
     responses=MyClientSerializer(many=True),
-    examples=_shown(
-        "One client",
-        {
-            "client_id": "0f8fad5bd9cb469fa16570867728950e",
-            "name": "notebook",
-            "scopes": ["manage:cubegens"],
-            "created_at": _MADE_AT,
-            "revoked_at": None,
-        },
-    ),
+    examples=[
+        answer_example(
+            "One client",
+            {
+                "client_id": "0f8fad5bd9cb469fa16570867728950e",
+                "name": "notebook",
+                "scopes": ["manage:cubegens"],
+                "created_at": _MADE_AT,
+                "revoked_at": None,
+            },
+        )
+    ],
 )
 
 
@@ -236,7 +244,7 @@ revoke_client = extend_schema(
         200: {"type": "string", "description": "The client id."},
         **problem_responses(unknown_client()),
     },
-    examples=_shown("Revoked", "0f8fad5bd9cb469fa16570867728950e"),
+    examples=[answer_example("Revoked", "0f8fad5bd9cb469fa16570867728950e")],
 )
 
 
@@ -247,7 +255,7 @@ list_tokens = extend_schema(
     "themselves are not shown again.",
     parameters=PAGE,
     responses=PersonalTokenSerializer(many=True),
-    examples=[OpenApiExample("One token", value=_TOKEN, response_only=True, status_codes=["200"])],
+    examples=[answer_example("One token", _TOKEN)],
 )
 
 
@@ -266,17 +274,11 @@ make_token = extend_schema(
         ),
     },
     examples=[
-        OpenApiExample(
+        request_example(
             "For a notebook",
-            value={"name": "notebook", "scopes": ["manage:cubegens"], "expires_in_days": 30},
-            request_only=True,
+            {"name": "notebook", "scopes": ["manage:cubegens"], "expires_in_days": 30},
         ),
-        OpenApiExample(
-            "Made",
-            value={**_TOKEN, "token": "eyJhbGciOiJIUzI1NiJ9.e30.c2ln"},
-            response_only=True,
-            status_codes=["201"],
-        ),
+        answer_example("Made", {**_TOKEN, "token": "eyJhbGciOiJIUzI1NiJ9.e30.c2ln"}, 201),
     ],
 )
 
@@ -290,9 +292,7 @@ revoke_token = extend_schema(
         200: {"type": "string", "description": "The token's id."},
         **problem_responses(unknown_token()),
     },
-    examples=[
-        OpenApiExample("Revoked", value=_TOKEN["id"], response_only=True, status_codes=["200"])
-    ],
+    examples=[answer_example("Revoked", _TOKEN["id"])],
 )
 
 
@@ -314,8 +314,8 @@ put_subscription = extend_schema(
         ),
     },
     examples=[
-        OpenApiExample("A new user", value=_REQUEST, request_only=True),
-        OpenApiExample("Made", value=_ANSWER, response_only=True, status_codes=["200"]),
+        request_example("A new user", _REQUEST),
+        answer_example("Made", _ANSWER),
     ],
 )
 
@@ -330,9 +330,9 @@ get_subscription = extend_schema(
         **problem_responses(unknown_service(), unknown_subscription("xcube_gen", "a52c86")),
     },
     examples=[
-        OpenApiExample(
+        answer_example(
             "To geoDB, where the user is not known yet",
-            value={
+            {
                 **_ANSWER,
                 "unit": "cells",
                 "client_secret": None,
@@ -345,8 +345,6 @@ get_subscription = extend_schema(
                     "registered_at": None,
                 },
             },
-            response_only=True,
-            status_codes=["200"],
         )
     ],
 )
@@ -362,14 +360,7 @@ delete_subscription = extend_schema(
         200: {"type": "string", "description": "The id of the subscription that ended."},
         **problem_responses(unknown_service(), unknown_subscription("xcube_gen", "a52c86")),
     },
-    examples=[
-        OpenApiExample(
-            "Ended",
-            value=_ANSWER["subscription_id"],
-            response_only=True,
-            status_codes=["200"],
-        )
-    ],
+    examples=[answer_example("Ended", _ANSWER["subscription_id"])],
 )
 
 
@@ -394,21 +385,17 @@ get_token = extend_schema(
         ),
     },
     examples=[
-        OpenApiExample(
+        request_example(
             "Client credentials",
-            value={
+            {
                 "client_id": "0f8fad5bd9cb469fa16570867728950e",
                 "client_secret": "the secret that was shown once",
                 "audience": "https://xcube-gen.brockmann-consult.de/api/v2/",
                 "grant_type": "client-credentials",
             },
-            request_only=True,
         ),
-        OpenApiExample(
-            "Token",
-            value={"access_token": "eyJhbGciOiJIUzI1NiJ9.e30.c2ln", "token_type": "bearer"},
-            response_only=True,
-            status_codes=["200"],
+        answer_example(
+            "Token", {"access_token": "eyJhbGciOiJIUzI1NiJ9.e30.c2ln", "token_type": "bearer"}
         ),
     ],
 )

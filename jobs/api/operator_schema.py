@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from rest_framework.serializers import Serializer
 
 from accounts.api.operator_schema import IDEMPOTENCY_KEY, NEEDS, READS, key_used
+from hubsite.api.examples import answer_example, request_example
 from hubsite.api.keyset import KEYSET
 from hubsite.api.schema import problem_responses
 from hubsite.engines import NAMES
@@ -22,6 +27,8 @@ from .operator_serializers import (
     OperatorJobSerializer,
     PrioritySerializer,
 )
+
+F = TypeVar("F", bound=Callable)
 
 
 def no_job() -> Refused:
@@ -80,15 +87,27 @@ _ENGINE = {
 }
 
 
-def _shown(name: str, value: object) -> OpenApiExample:
-    return OpenApiExample(name, value=value, response_only=True, status_codes=["200"])
+def _change(
+    operation_id: str,
+    summary: str,
+    *,
+    of: OpenApiParameter,
+    refusals: Sequence[Refused],
+    description: str = "",
+    request: type[Serializer] | None = None,
+    asked: OpenApiExample | None = None,
+) -> Callable[[F], F]:
+    """The description of an action on one job or engine, which says whether it changed it."""
+    return extend_schema(
+        operation_id=operation_id,
+        summary=summary,
+        description=f"{description} {NEEDS}".strip(),
+        parameters=[of],
+        request=request,
+        responses={200: ChangedSerializer, **problem_responses(*refusals)},
+        examples=[*([asked] if asked else []), answer_example("Done", {"changed": True})],
+    )
 
-
-def _asked(name: str, value: object) -> OpenApiExample:
-    return OpenApiExample(name, value=value, request_only=True)
-
-
-_CHANGED = _shown("Done", {"changed": True})
 
 list_jobs = extend_schema(
     operation_id="list_all_jobs",
@@ -111,7 +130,7 @@ list_jobs = extend_schema(
         *KEYSET,
     ],
     responses=OperatorJobSerializer(many=True),
-    examples=[_shown("A job that failed", _JOB)],
+    examples=[answer_example("A job that failed", _JOB)],
 )
 get_job = extend_schema(
     operation_id="get_any_job",
@@ -119,64 +138,55 @@ get_job = extend_schema(
     description=READS,
     parameters=[JOB_ID],
     responses={200: OperatorJobSerializer, **problem_responses(no_job())},
-    examples=[_shown("A job that failed", _JOB)],
+    examples=[answer_example("A job that failed", _JOB)],
 )
-cancel_job = extend_schema(
-    operation_id="cancel_any_job",
-    summary="Cancel a job",
-    description=f"As its owner would. {NEEDS}",
-    parameters=[JOB_ID],
-    request=None,
-    responses={200: ChangedSerializer, **problem_responses(no_job())},
-    examples=[_CHANGED],
+cancel_job = _change(
+    "cancel_any_job",
+    "Cancel a job",
+    description="As its owner would.",
+    of=JOB_ID,
+    refusals=[no_job()],
 )
-run_again = extend_schema(
-    operation_id="rerun_any_job",
-    summary="Run a failed job again",
-    description=f"The worker submits it within a minute, in its owner's name. {NEEDS}",
-    parameters=[JOB_ID],
-    request=None,
-    responses={200: ChangedSerializer, **problem_responses(no_job(), not_failed())},
-    examples=[_CHANGED],
+run_again = _change(
+    "rerun_any_job",
+    "Run a failed job again",
+    description="The worker submits it within a minute, in its owner's name.",
+    of=JOB_ID,
+    refusals=[no_job(), not_failed()],
 )
-deal_with = extend_schema(
-    operation_id="deal_with_failed_job",
-    summary="Note that a failure is dealt with",
-    description=(
-        "For a failed job that shall not run again. It no longer counts as *not dealt with*. A job "
-        f"that did not fail, or is dealt with, stays as it is. {NEEDS}"
-    ),
-    parameters=[JOB_ID],
+deal_with = _change(
+    "deal_with_failed_job",
+    "Note that a failure is dealt with",
+    description="For a failed job that shall not run again. It no longer counts as *not dealt "
+    "with*. A job that did not fail, or is dealt with, stays as it is.",
+    of=JOB_ID,
     request=NoteSerializer,
-    responses={200: ChangedSerializer, **problem_responses(no_job())},
-    examples=[_asked("Why", {"note": "Its owner made a smaller cube."}), _CHANGED],
+    asked=request_example("Why", {"note": "Its owner made a smaller cube."}),
+    refusals=[no_job()],
 )
-reopen = extend_schema(
-    operation_id="reopen_failed_job",
-    summary="Take back that a failure is dealt with",
-    description=NEEDS,
-    parameters=[JOB_ID],
-    request=None,
-    responses={200: ChangedSerializer, **problem_responses(no_job())},
-    examples=[_CHANGED],
+reopen = _change(
+    "reopen_failed_job",
+    "Take back that a failure is dealt with",
+    of=JOB_ID,
+    refusals=[no_job()],
 )
-set_priority = extend_schema(
-    operation_id="change_priority_of_job",
-    summary="Change the priority of a waiting job",
-    description=f"A job that does not wait any more stays as it is. {NEEDS}",
-    parameters=[JOB_ID],
+set_priority = _change(
+    "change_priority_of_job",
+    "Change the priority of a waiting job",
+    description="A job that does not wait any more stays as it is.",
+    of=JOB_ID,
     request=PrioritySerializer,
-    responses={200: ChangedSerializer, **problem_responses(no_job())},
-    examples=[_asked("Before all others", {"priority": "urgent"}), _CHANGED],
+    asked=request_example("Before all others", {"priority": "urgent"}),
+    refusals=[no_job()],
 )
-move_job = extend_schema(
-    operation_id="move_any_job",
-    summary="Let another engine run a waiting job",
-    description=f"A job that was launched is cancelled and run again instead. {NEEDS}",
-    parameters=[JOB_ID],
+move_job = _change(
+    "move_any_job",
+    "Let another engine run a waiting job",
+    description="A job that was launched is cancelled and run again instead.",
+    of=JOB_ID,
     request=EngineSerializer,
-    responses={200: ChangedSerializer, **problem_responses(no_job())},
-    examples=[_asked("To the cluster", {"engine": "kubernetes"}), _CHANGED],
+    asked=request_example("To the cluster", {"engine": "kubernetes"}),
+    refusals=[no_job()],
 )
 charge_back = extend_schema(
     operation_id="refund_any_job",
@@ -189,8 +199,8 @@ charge_back = extend_schema(
         **problem_responses(no_job(), not_charged(), key_used()),
     },
     examples=[
-        _asked("All of it", {"units": 12, "reason": "the input was broken"}),
-        _shown("Given back", {"units": 12, "charged": 0}),
+        request_example("All of it", {"units": 12, "reason": "the input was broken"}),
+        answer_example("Given back", {"units": 12, "charged": 0}),
     ],
 )
 list_engines = extend_schema(
@@ -198,23 +208,20 @@ list_engines = extend_schema(
     summary="All engines",
     description=READS,
     responses=OperatorEngineSerializer(many=True),
-    examples=[_shown("This machine", _ENGINE)],
+    examples=[answer_example("This machine", _ENGINE)],
 )
-drain_engine = extend_schema(
-    operation_id="drain_engine",
-    summary="Let an engine take no new work",
-    description=f"What it runs goes on to its end; work for it waits. {NEEDS}",
-    parameters=[ENGINE],
+drain_engine = _change(
+    "drain_engine",
+    "Let an engine take no new work",
+    description="What it runs goes on to its end; work for it waits.",
+    of=ENGINE,
     request=MessageSerializer,
-    responses={200: ChangedSerializer, **problem_responses(no_engine())},
-    examples=[_asked("Maintenance", {"message": "Maintenance until 14:00."}), _CHANGED],
+    asked=request_example("Maintenance", {"message": "Maintenance until 14:00."}),
+    refusals=[no_engine()],
 )
-resume_engine = extend_schema(
-    operation_id="resume_engine",
-    summary="Let a drained engine take work again",
-    description=NEEDS,
-    parameters=[ENGINE],
-    request=None,
-    responses={200: ChangedSerializer, **problem_responses(no_engine())},
-    examples=[_CHANGED],
+resume_engine = _change(
+    "resume_engine",
+    "Let a drained engine take work again",
+    of=ENGINE,
+    refusals=[no_engine()],
 )
