@@ -2,7 +2,7 @@
 
 Apps that keep more of a person's data register it in `AppConfig.ready`:
 
-    own_data.also("cubes", rows_of_jobs)      # (user) -> an iterator of documents
+    own_data.also("cubes", rows_of_jobs)      # (user) -> own_data.read(rows, "column", …)
 
 It has what the person gave or what is about them; no secrets, and nothing of other people.
 """
@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models import F, QuerySet
 
 from .models import User
 from .roles import permissions_of
@@ -53,11 +54,14 @@ def _account(user: User) -> dict[str, Any]:
     }
 
 
-def _columns(related: str, *names: str) -> Rows:
-    def rows(user: User) -> Iterable[dict[str, Any]]:
-        return getattr(user, related).order_by("pk").values(*names).iterator(chunk_size=CHUNK)
+def read(found: QuerySet, *columns: str, **renamed: str) -> Iterator[dict[str, Any]]:
+    """These columns of the rows that were found, oldest first; `renamed`: key=column."""
+    named = {name: F(column) for name, column in renamed.items()}
+    return found.order_by("pk").values(*columns, **named).iterator(chunk_size=CHUNK)
 
-    return rows
+
+def _columns(related: str, *names: str) -> Rows:
+    return lambda user: read(getattr(user, related).all(), *names)
 
 
 _OWN: dict[str, Rows] = {

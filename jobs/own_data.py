@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from accounts.models import User
-from accounts.own_data import CHUNK
+from accounts.own_data import read
 
 from .models import Job
 
@@ -21,13 +21,9 @@ COLUMNS = (
     "created_at",
     "started_at",
     "finished_at",
-    "document__request",
 )
 
 
 def rows(user: User) -> Iterator[dict[str, Any]]:
     """All jobs, oldest first; keys of stores are starred out in requests already."""
-    found = Job.objects.owned_by(user).order_by("pk").values(*COLUMNS)
-    for row in found.iterator(chunk_size=CHUNK):
-        row["request"] = row.pop("document__request")
-        yield row
+    return read(Job.objects.owned_by(user), *COLUMNS, request="document__request")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from accounts.models import User
-from accounts.own_data import CHUNK
+from accounts.own_data import read
 
 from .models import ServiceInstance
 
@@ -18,13 +18,11 @@ COLUMNS = (
     "minutes",
     "created_at",
     "finished_at",
-    "document__configuration",
 )
 
 
 def rows(user: User) -> Iterator[dict[str, Any]]:
     """All services, oldest first."""
-    found = ServiceInstance.objects.owned_by(user).order_by("pk").values(*COLUMNS)
-    for row in found.iterator(chunk_size=CHUNK):
-        row["configuration"] = row.pop("document__configuration")
-        yield row
+    return read(
+        ServiceInstance.objects.owned_by(user), *COLUMNS, configuration="document__configuration"
+    )
