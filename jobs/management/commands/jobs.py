@@ -12,7 +12,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from accounts.management.arguments import existing_user
 from hubsite.api.serializers import time_text
-from hubsite.management.arguments import count, lines
+from hubsite.management.arguments import add_list_arguments, add_log_arguments
 from hubsite.management.command import (
     NOTHING_DONE,
     HubCommand,
@@ -79,12 +79,7 @@ class Command(HubCommand):
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
         listing = actions.add_parser("list", help="newest jobs first")
-        listing.add_argument("--user", metavar="EMAIL", help="only those of this user")
-        listing.add_argument(
-            "--state", choices=State.values, type=str.upper, help="only those in this state"
-        )
-        listing.add_argument("--limit", type=count, default=20, help="how many (default: 20)")
-        add_json_argument(listing)
+        add_list_arguments(listing, states=State.values)
 
         show = actions.add_parser("show", help="one job with its events and request")
         show.add_argument("job_id", metavar="JOB")
@@ -96,13 +91,7 @@ class Command(HubCommand):
 
         log = actions.add_parser("logs", help="what the run printed")
         log.add_argument("job_id", metavar="JOB")
-        log.add_argument("--tail", type=lines, metavar="N", help="only the last N lines")
-        log.add_argument(
-            "--raw",
-            action="store_true",
-            help="write control characters as they are; only into a pipe or file",
-        )
-        add_json_argument(log)
+        add_log_arguments(log)
 
     def run(self, out: Output, options: dict[str, Any]) -> int | None:
         return getattr(self, f"_{options['action']}")(out, options)

@@ -10,7 +10,7 @@ from accounts.management.arguments import existing_user
 from accounts.models import User
 from accounts.tokens.hub_tokens import geodb_role_of
 from hubsite.api.serializers import time_text
-from hubsite.management.arguments import count
+from hubsite.management.arguments import add_list_arguments
 from hubsite.management.command import NOTHING_DONE, HubCommand, add_json_argument
 from hubsite.management.output import Column, Output, Styled
 from services.api.layer_presentation import as_record
@@ -61,15 +61,10 @@ class Command(HubCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
         listing = actions.add_parser("list", help="newest layers first")
-        listing.add_argument("--user", metavar="EMAIL", help="only those of this user")
-        listing.add_argument(
-            "--state", choices=LayerState.values, type=str.upper, help="only those in this state"
-        )
+        add_list_arguments(listing, states=LayerState.values)
         listing.add_argument(
             "--stray", action="store_true", help="layers of the GeoServer that have no row"
         )
-        listing.add_argument("--limit", type=count, default=20, help="how many (default: 20)")
-        add_json_argument(listing)
 
         publish = actions.add_parser("publish", help="publish a collection for a user")
         publish.add_argument("--user", metavar="EMAIL", required=True, help="whose it is")

@@ -15,7 +15,7 @@ from accounts.models import User
 from hubsite.api.errors import ApiError
 from hubsite.api.parsing import parse_document
 from hubsite.api.serializers import time_text
-from hubsite.management.arguments import count, lines
+from hubsite.management.arguments import add_list_arguments, add_log_arguments
 from hubsite.management.command import (
     NOTHING_DONE,
     HubCommand,
@@ -83,12 +83,7 @@ class Command(HubCommand):
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
         listing = actions.add_parser("list", help="newest services first")
-        listing.add_argument("--user", metavar="EMAIL", help="only those of this user")
-        listing.add_argument(
-            "--state", choices=State.values, type=str.upper, help="only those in this state"
-        )
-        listing.add_argument("--limit", type=count, default=20, help="how many (default: 20)")
-        add_json_argument(listing)
+        add_list_arguments(listing, states=State.values)
 
         show = actions.add_parser("show", help="one service with its events and configuration")
         show.add_argument("instance_id", metavar="SERVICE")
@@ -112,13 +107,7 @@ class Command(HubCommand):
 
         log = actions.add_parser("logs", help="the last lines that a service printed")
         log.add_argument("instance_id", metavar="SERVICE")
-        log.add_argument("--tail", type=lines, metavar="N", help="only the last N lines")
-        log.add_argument(
-            "--raw",
-            action="store_true",
-            help="write control characters as they are; only into a pipe or file",
-        )
-        add_json_argument(log)
+        add_log_arguments(log)
 
     def run(self, out: Output, options: dict[str, Any]) -> int | None:
         return getattr(self, f"_{options['action']}")(out, options)
