@@ -94,7 +94,10 @@ def viewer(owner: Person, job_id: str) -> Viewer:
 
 
 def until_refused(viewer: Viewer, browser: Browser) -> Answer:
-    """The first answer that refuses. A request that is under way when the service ends gets 502."""
+    """The first answer that refuses.
+
+    A request that is under way when the service or the right ends gets 502 or 403.
+    """
 
     def refused() -> Answer | None:
         answer = viewer.datasets(browser)
