@@ -7,7 +7,7 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Accounts")
 
     def ready(self) -> None:
-        from hubsite.console import changes, navigation, slots
+        from hubsite.console import admin_index, changes, navigation, slots
         from hubsite.console.navigation import Entry
         from hubsite.console.overview import Panel
         from hubsite.console.overview import register as register_panel
@@ -33,6 +33,14 @@ class AccountsConfig(AppConfig):
             kinds.WEBHOOK_TEST,
         )
         waiting.listen()
+        for section, names in (
+            (admin_index.PEOPLE, "User Role Subscription Client AccessToken Identity"),
+            (admin_index.UNITS, "LedgerEntry Balance MonthlyGrant ExpiringUnits"),
+            (admin_index.SHARING, "Share ShareableRole Notice NoticeMail Webhook WebhookDelivery"),
+            (admin_index.DETAILS, "GeodbRegistration ActingEntry"),
+        ):
+            models = [f"accounts.{name}" for name in names.split()]
+            admin_index.list_in(section, *models, position=10)
         navigation.register(Entry(_("Overview"), "overview", 5, navigation.signed_in))
         for position, name, look in (
             (10, "units", overview.units_panel),

@@ -12,7 +12,7 @@ class HubsiteConfig(AppConfig):
         from . import checks
         from .audit import admin_log, presenting
         from .configuration.in_force_page import settings_page
-        from .console import admin_pages, navigation, slots
+        from .console import admin_index, admin_pages, navigation, slots
         from .console.admin_pages import AdminPage
         from .console.navigation import Entry
         from .coordination import queues, ticks
@@ -21,6 +21,8 @@ class HubsiteConfig(AppConfig):
         from .translations import model_names
 
         model_names.translate_names()
+        admin_index.list_in(admin_index.DAILY, "hubsite.AuditEntry", "hubsite.Switch", position=40)
+        admin_index.list_in(admin_index.DETAILS, "hubsite.SwitchEvent", position=40)
         navigation.register(Entry(_("Docs"), "docs", 80))
         navigation.register(Entry(_("Admin"), "admin:index", 90, navigation.staff))
         slots.fill("dashboard", "hubsite/dashboard.html", dashboard.of_parts)

@@ -14,7 +14,14 @@ class JobsConfig(AppConfig):
         from accounts.leaks import finding
         from accounts.notices import kinds
         from accounts.units import purposes
-        from hubsite.console import admin_pages, changes, navigation, saved_filters, slots
+        from hubsite.console import (
+            admin_index,
+            admin_pages,
+            changes,
+            navigation,
+            saved_filters,
+            slots,
+        )
         from hubsite.console.admin_pages import AdminPage
         from hubsite.console.navigation import Entry
         from hubsite.console.overview import Panel
@@ -92,6 +99,7 @@ class JobsConfig(AppConfig):
         keeping.listen()
         health.register()
         draining.when_resumed(suspending.launch_waiting)
+        admin_index.list_in(admin_index.DAILY, "jobs.Job", position=10)
         admin_pages.register(
             AdminPage(
                 "engines",

@@ -15,7 +15,7 @@ class ServicesConfig(AppConfig):
         from accounts.notices import kinds
         from accounts.units import purposes
         from hubsite.api import cors
-        from hubsite.console import changes, navigation, slots
+        from hubsite.console import admin_index, changes, navigation, slots
         from hubsite.console.navigation import Entry
         from hubsite.console.overview import Panel
         from hubsite.console.overview import register as register_panel
@@ -65,6 +65,13 @@ class ServicesConfig(AppConfig):
         geoserver.register()
         also(stop=geoserver_deletion.stop, forget=geoserver_deletion.forget)
         metrics.register()
+        admin_index.list_in(
+            admin_index.DAILY, "services.ServiceInstance", "services.ServiceProfile", position=20
+        )
+        admin_index.list_in(admin_index.DAILY, "services.Layer", position=30)
+        admin_index.list_in(
+            admin_index.DETAILS, "services.StrayLayer", "services.EdgeSession", position=20
+        )
         navigation.register(Entry(_("Services"), "services", 20, navigation.signed_in))
         slots.fill("home", "services/services_of_home.html", offer.offered_services)
         slots.fill("dashboard", "services/dashboard.html", dashboard.of_services)

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from hubsite.configuration.site import hub
-from hubsite.console import quantities, slots
+from hubsite.console import admin_index, quantities, slots
 from hubsite.console import saved_filters as filters
 from hubsite.console.changes import cursor_of
 from hubsite.refusals import Refused
@@ -25,6 +25,12 @@ register = template.Library()
 def slot(context: Any, name: str, **arguments: Any) -> SafeString:
     """What other apps put here."""
     return slots.content(name, context["request"], **arguments)
+
+
+@register.filter
+def by_subject(app_list: Any) -> list[admin_index.Section]:
+    """Django's `app_list` in the sections of the admin's first page."""
+    return admin_index.sections(app_list)
 
 
 @register.simple_tag(takes_context=True)
