@@ -9,13 +9,15 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from hubsite.console.typed_numbers import WholeNumberField
+
 from ..models import ActingEntry, Balance, ExpiringUnits, LedgerEntry, MonthlyGrant
 from ..units.ledger import MAX_UNITS
 from .base import OperatorAdmin, ReadOnlyAdmin, operates
 
 
 class MonthlyGrantForm(forms.ModelForm):
-    units = forms.IntegerField(min_value=1, max_value=MAX_UNITS, label=_("Units"))
+    units = WholeNumberField(min_value=1, max_value=MAX_UNITS, label=_("Units"))
 
     class Meta:
         model = MonthlyGrant

@@ -18,6 +18,8 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from hubsite.console.typed_numbers import WholeNumberField
+
 from .. import user_counts
 from ..models import User
 from ..role_words import ABOUT
@@ -57,7 +59,7 @@ class UserForm(UserChangeForm):
 class UnitsActionForm(ActionForm):
     """The number of units beside the action. The key makes a form that is sent twice count once."""
 
-    units = forms.IntegerField(
+    units = WholeNumberField(
         required=False, min_value=-ledger.MAX_UNITS, max_value=ledger.MAX_UNITS, label=_("Units:")
     )
     reason = forms.CharField(required=False, max_length=400, label=_("Reason:"))

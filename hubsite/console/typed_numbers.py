@@ -1,7 +1,7 @@
-"""Numbers with decimals in forms, as people of the page's language write them.
+"""Numbers in forms, as people of the page's language write them.
 
-German pages show `1,5` and take `1,5` and `1.5`. A mark of thousands is refused: `1.234` would be
-two different numbers.
+German pages show `1,5` and take `1,5` and `1.5`. There are no marks of thousands: `1.234` is
+a little more than 1, as in a request, and no whole number.
 """
 
 from __future__ import annotations
@@ -38,3 +38,12 @@ class NumberField(forms.FloatField):
 
     def prepare_value(self, value: Any) -> Any:
         return as_typed(value)
+
+
+class WholeNumberField(forms.IntegerField):
+    """A whole number without marks: `1.000` would be 1 or 1000."""
+
+    def to_python(self, value: Any) -> int | None:
+        if isinstance(value, str) and ("." in value or "," in value):
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
+        return super().to_python(value)

@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import OperatorAdmin, operates
+from hubsite.console.typed_numbers import WholeNumberField
 from jobs.stores.catalogue import StoresFileError, load_catalogue
 
 from ..human_units import parse_duration, parse_size, show_duration, show_size
@@ -98,7 +99,7 @@ class ProfileForm(forms.ModelForm):
         widget=forms.CheckboxSelectMultiple,
         help_text=_("Stores that a service may show; none chosen: all that its owner reads."),
     )
-    units_per_hour = forms.IntegerField(
+    units_per_hour = WholeNumberField(
         label=_("Units per hour"),
         min_value=0,
         max_value=MOST_UNITS,

@@ -11,6 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from hubsite.console.typed_numbers import WholeNumberField
+
 from ...models import LedgerEntry, User
 from ...units import expiry, ledger
 
@@ -28,7 +30,7 @@ class UnitsForm(forms.Form):
             (TOTAL, _("Set the total")),
         ],
     )
-    units = forms.IntegerField(
+    units = WholeNumberField(
         label=_("Units"), min_value=-ledger.MAX_UNITS, max_value=ledger.MAX_UNITS
     )
     expires = forms.DateField(

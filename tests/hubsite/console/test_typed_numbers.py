@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 from django import forms
+from django.core.exceptions import ValidationError
 from django.utils.translation import override
 
-from hubsite.console.typed_numbers import NumberField, as_typed
+from hubsite.console.typed_numbers import NumberField, WholeNumberField, as_typed
 
 
 class Form(forms.Form):
@@ -53,3 +54,12 @@ def test_a_german_page_shows_a_comma(value: object, shown: object):
         assert Form(initial={"side": value})["side"].value() == shown
     with override("en"):
         assert as_typed(value) == value
+
+
+@pytest.mark.parametrize("typed", ["1.000", "1,000", "1.0", "2.500,0"])
+def test_whole_numbers_have_no_marks(typed: str):
+    """Django would take 1.000, a thousand for Germans, as 1."""
+    for language in ("de", "en"):
+        with override(language), pytest.raises(ValidationError):
+            WholeNumberField().clean(typed)
+    assert WholeNumberField().clean(" 1000 ") == 1000
