@@ -8,7 +8,7 @@ import logging
 import pytest
 from django.test import Client
 
-from hubsite.web.log_filters import WithoutSecrets
+from hubsite.web.log_filters import OneLine, WithoutSecrets
 
 SECRET = "Zk3J9wqB7uXhT0mVn1Yc5rLs8dFgAeKp_-QiOtUvWxY"
 
@@ -26,7 +26,8 @@ def test_secrets_of_links_do_not_get_into_the_log():
 @pytest.fixture
 def log(monkeypatch) -> io.StringIO:
     """What the hub's own handler writes, which Django's set-up made of the settings."""
-    (handler,) = (h for h in logging.getLogger().handlers if type(h) is logging.StreamHandler)
+    handlers = logging.getLogger().handlers
+    handler = next(h for h in handlers if any(isinstance(f, OneLine) for f in h.filters))
     written = io.StringIO()
     monkeypatch.setattr(handler, "stream", written)
     return written
