@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.contrib import admin
@@ -10,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.text import capfirst
 
 from ..scopes import OPERATE_HUB, READ_HUB
-from . import searching
+from . import indexing, searching
 from .keys import KnownKeysSelect, check_filters
 from .paging import UncountedPaginator
 
@@ -29,7 +30,11 @@ class OperatorAdmin(admin.ModelAdmin):
     """Lets operators and support see every model, without a Django permission for each.
 
     Derive from it for pages that operators change, from `ReadOnlyAdmin` for those they only read.
+    A list is sorted only by columns that an index has in order, unless it `is_short`.
     """
+
+    is_short = False
+    """Whether the table has a few rows for each user at most, so that sorting all is quick."""
 
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER  # they count every row for each value
@@ -52,6 +57,16 @@ class OperatorAdmin(admin.ModelAdmin):
         if db_field.name in self.get_autocomplete_fields(request):
             options["widget"] = KnownKeysSelect(db_field, self.admin_site)
         return super().formfield_for_foreignkey(db_field, request, **options)
+
+    def get_sortable_by(self, request: HttpRequest) -> Collection[str]:
+        if self.sortable_by is not None or self.is_short:
+            return super().get_sortable_by(request)
+        ordered = indexing.ordered_fields(self.model)
+        return [
+            column
+            for column in self.get_list_display(request)
+            if indexing.sorted_by(self, column) in ordered
+        ]
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return reads(request) or super().has_module_permission(request)

@@ -42,6 +42,7 @@ class NoticeAdmin(ReadOnlyAdmin):
 class NoticeMailAdmin(ReadOnlyAdmin):
     """Each user's next e-mail, and how the last one went."""
 
+    is_short = True
     list_display = ["user", "state", "is_off", "attempts", "due_at", "sent_at", "error"]
     list_filter = ["state", "is_off"]
     list_select_related = ["user"]

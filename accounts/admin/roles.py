@@ -65,6 +65,7 @@ admin.site.unregister(Group)
 
 @admin.register(Role)
 class RoleAdmin(OperatorAdmin):
+    is_short = True
     form = RoleForm
     list_display = ["name", "may", "members"]
     search_fields = ["name"]

@@ -162,6 +162,7 @@ class ShareAdmin(ReadOnlyAdmin):
 class ShareableRoleAdmin(OperatorAdmin):
     """Roles that users may share with. Taken away, such shares end at once."""
 
+    is_short = True
     list_display = ["role"]
     list_select_related = ["role"]
 

@@ -55,6 +55,7 @@ class SubscriptionForm(forms.ModelForm):
 class SubscriptionAdmin(OperatorAdmin):
     """The marketplace makes subscriptions. Only the guid, which names the geoDB role, changes."""
 
+    is_short = True
     form = SubscriptionForm
     actions = ["end"]
     inlines = [SubscriptionEventInline]
@@ -127,6 +128,7 @@ class SubscriptionAdmin(OperatorAdmin):
 
 @admin.register(GeodbRegistration)
 class GeodbRegistrationAdmin(ReadOnlyAdmin):
+    is_short = True
     actions = ["try_now"]
     list_display = ["subscription", "state", "attempts", "due_at", "registered_at", "error"]
     list_filter = ["state"]

@@ -51,6 +51,7 @@ class SwitchForm(forms.ModelForm):
 class SwitchAdmin(NamedActor, OperatorAdmin):
     """One row for each service of the hub; change it to suspend or resume the service."""
 
+    is_short = True
     form = SwitchForm
     list_display = ["service", "status", "message", "since", "who"]
     readonly_fields = ["service", "since", "who"]

@@ -35,6 +35,7 @@ class MonthlyGrantForm(forms.ModelForm):
 class MonthlyGrantAdmin(OperatorAdmin):
     """An hourly tick grants them. Changing or removing one keeps what it granted before."""
 
+    is_short = True
     form = MonthlyGrantForm
     list_display = ["user", "units", "first_month", "last_month", "expires", "reason"]
     list_select_related = ["user"]
@@ -73,6 +74,7 @@ class ActingEntryAdmin(ReadOnlyAdmin):
 class BalanceAdmin(ReadOnlyAdmin):
     """Balances change by the actions on users, which leave an entry in the ledger."""
 
+    is_short = True
     list_display = ["user", "total", "reserved", "available"]
     list_select_related = ["user"]
     search_fields = ["user__email"]

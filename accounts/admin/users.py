@@ -104,6 +104,7 @@ class UnitsFilter(admin.SimpleListFilter):
 
 @admin.register(User)
 class UserAdmin(DeletionPages, OperatorAdmin, DjangoUserAdmin):
+    is_short = True
     add_form = UserAddForm
     form = UserForm
     action_form = UnitsActionForm

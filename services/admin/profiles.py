@@ -165,6 +165,7 @@ class ProfileForm(forms.ModelForm):
 class ServiceProfileAdmin(OperatorAdmin):
     """What users may start. A change counts for new services; limits and times also for others."""
 
+    is_short = True
     form = ProfileForm
     list_display = [
         "title",

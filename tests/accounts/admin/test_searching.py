@@ -10,8 +10,9 @@ from django.test.utils import CaptureQueriesContext
 from accounts.admin.base import OperatorAdmin
 from accounts.admin.paging import UncountedPaginator
 from accounts.admin.searching import found
-from accounts.models import LedgerEntry, WebhookDelivery
+from accounts.models import AccessToken, Identity, LedgerEntry, User, WebhookDelivery
 from accounts.units import ledger
+from jobs.models import Job
 from tests.accounts.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -58,6 +59,20 @@ def test_no_table_is_joined(entries):
         with CaptureQueriesContext(connection) as captured:
             list(rows)
         assert len(captured) == 1 and " JOIN " not in captured[0]["sql"]
+
+
+def test_a_long_list_is_sorted_only_by_what_an_index_has_in_order(rf):
+    request = rf.get("/")
+    request.user = make_user()
+    for model, columns in (
+        (LedgerEntry, []),
+        (Identity, []),
+        (AccessToken, ["expires_at"]),
+        (User, ["email", "units", "roles", "signed_in", "state"]),
+        (Job, ["submitted"]),
+    ):
+        sortable = admin.site.get_model_admin(model).get_sortable_by(request)
+        assert [name for name in sortable if isinstance(name, str)] == columns, model
 
 
 def test_no_list_of_ours_counts_all_rows():
