@@ -15,7 +15,8 @@ def ordered_fields(model: type[models.Model]) -> frozenset[str]:
     names = {it.name for it in meta.concrete_fields if it.unique or it.db_index}
     unique = [it for it in meta.constraints if isinstance(it, models.UniqueConstraint)]
     for it in (*meta.indexes, *unique):
-        if it.condition is None and it.fields:
+        # Rows that are equal in the column are shown by their key, so that must come next.
+        if it.condition is None and it.fields and tuple(it.fields[1:2]) in ((), ("-id",), ("id",)):
             names.add(it.fields[0].removeprefix("-"))
     return frozenset(name for name in names if not meta.get_field(name).is_relation)
 

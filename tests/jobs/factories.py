@@ -7,9 +7,10 @@ import itertools
 from typing import Any
 
 from django.test import Client
+from django.utils import timezone
 
 from accounts.units import ledger
-from jobs import lifecycle
+from jobs import lifecycle, usage
 from jobs.models import Job, JobDocument, JobEvent, State, new_job_id
 
 _numbers = itertools.count()
@@ -69,6 +70,8 @@ def make_job(owner: Any, *, state: str = State.QUEUED, units: int = 1, **fields:
     )
     JobDocument.objects.create(job=job, request=cubegen_request(f"{job_id}.zarr"))
     JobEvent.objects.create(job=job, to_state=State.QUEUED, actor=owner.username)
+    if job.is_final:
+        usage.count_end(job, State(state), job.finished_at or timezone.now())
     return job
 
 

@@ -11,7 +11,6 @@ import pytest
 import yaml
 from django.utils import timezone
 
-from jobs import usage
 from jobs.models import Job, JobDocument, State
 from jobs.results import recording
 from jobs.stores.catalogue import load_catalogue, location
@@ -102,8 +101,6 @@ def made(owner: Any, data_id: str = "one.zarr", *, store: str = "@cubes", **fiel
     }
     job = make_job(owner, units=0, **fields)
     recording.keep(job, tells)
-    if job.is_final:
-        usage.count_end(job, job.state, job.finished_at)
     if request is not None:
         JobDocument.objects.filter(job=job).update(request=request)
     return job
