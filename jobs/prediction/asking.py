@@ -9,10 +9,13 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+
+from hubsite.compiled_queries import CompiledQuery
 
 from .errors import CONFIDENCE, Errors, Prediction
 from .queue_order import Found, QueueOrder
@@ -71,16 +74,27 @@ def forecast_of(engine: str) -> Forecast | None:
     """The forecast of an engine; None if there is no recent one."""
     kept = _kept.get(engine)
     if kept is None or kept[0] < time.monotonic():
-        row = QueueForecast.objects.filter(engine=engine).first()
-        found = row and Forecast(
-            row.made_at,
-            QueueOrder.from_json(row.order),
-            {sort: (early, late) for sort, (early, late) in row.margins.items()},
-            row.took_s,
-        )
-        kept = _kept[engine] = (time.monotonic() + KEPT_S, found)
+        row = _FORECAST.first(engine=engine)
+        kept = _kept[engine] = (time.monotonic() + KEPT_S, row and _forecast(*row))
     forecast = kept[1]
     return None if forecast is None or forecast.is_stale(timezone.now()) else forecast
+
+
+def _forecast(
+    made_at: datetime, took_s: float, margins: dict[str, list[float]], *order: Any
+) -> Forecast:
+    found = {sort: (early, late) for sort, (early, late) in margins.items()}
+    return Forecast(made_at, QueueOrder.from_row(*order), found, took_s)
+
+
+_FORECAST = CompiledQuery(
+    lambda engine: (
+        QueueForecast.objects.filter(engine=engine)
+        .order_by()
+        .values_list("made_at", "took_s", "margins", "waiting", "gap_s", "marks", "lines")
+    ),
+    engine="<engine>",
+)
 
 
 def start_of(forecast: Forecast | None, found: Found | None, *, is_new: bool) -> Start:

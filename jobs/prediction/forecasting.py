@@ -65,7 +65,7 @@ def forecast(engine: str, *, now: datetime | None = None) -> None:
         defaults={
             "made_at": now,
             "took_s": time.thread_time() - began,
-            "order": order.as_json(),
+            **order.as_row(),
             "margins": margins_of(dict(rows)),
         },
     )
@@ -134,7 +134,7 @@ def _open_new(engine: str, queue: Queue, last: QueueForecast) -> None:
 
     Also for those that were launched meanwhile: otherwise only late ones would count.
     """
-    order = QueueOrder.from_json(last.order)
+    order = QueueOrder.from_row(last.waiting, last.gap_s, last.marks, last.lines)
     since = Job.objects.on(engine).filter(
         created_at__gt=last.made_at, is_live=True, state__in=(State.QUEUED, State.LAUNCHED)
     )

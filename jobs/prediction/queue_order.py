@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import bisect
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from math import isnan, nan
 from typing import Any
 
 from .simulation import NORMAL, Queue, Simulated, Waiting, launched_in_turn, simulate
+from .table import BYTE, FLOAT, LONG, SHORT, Table
 
 EXACT = 500
 """So many jobs at the front are kept one by one."""
@@ -45,9 +47,6 @@ class Range:
     middle: float
     high: float
 
-    def as_json(self) -> list[float]:
-        return [round(seconds, 1) for seconds in (self.low, self.middle, self.high)]
-
 
 @dataclass(frozen=True)
 class Mark:
@@ -56,6 +55,59 @@ class Mark:
     place: int
     key: Key
     start: Range | None
+
+
+_UNKNOWN = (nan, nan, nan)
+_PK = 4
+
+
+class Marks(Sequence[Mark]):
+    """The jobs that are kept, sorted by their keys."""
+
+    TYPES = SHORT + BYTE + BYTE + SHORT + LONG + FLOAT * 3
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+
+    @classmethod
+    def of(cls, marks: Sequence[Mark]) -> Marks:
+        ordered = sorted(marks, key=lambda mark: mark.key)
+        rows = [
+            (
+                m.place,
+                *m.key,
+                *((m.start.low, m.start.middle, m.start.high) if m.start else _UNKNOWN),
+            )
+            for m in ordered
+        ]
+        return cls(Table(cls.TYPES, rows))
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        place, blocked, priority, turn, pk, low, middle, high = self.table[index]
+        start = None if isnan(middle) else Range(low, middle, high)
+        return Mark(place, (bool(blocked), priority, turn, pk), start)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Marks) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def of_job(self, pk: int) -> Mark | None:
+        """The mark of this job, if it is kept."""
+        try:
+            return self[self.table.column(_PK).index(pk)]
+        except ValueError:
+            return None
+
+    @property
+    def newest_pk(self) -> int:
+        """The pk of the newest job that is kept, 0 if there is none."""
+        return max((pk for pk in self.table.column(_PK) if pk != NEWEST), default=0)
 
 
 @dataclass(frozen=True)
@@ -68,36 +120,39 @@ class Found:
     start: Range | None
 
 
+LINES = LONG + BYTE + LONG
+"""The types of `QueueOrder.lines`."""
+
+
 @dataclass(frozen=True)
 class QueueOrder:
     """The order of one engine's queue. `gap_s` is the mean time between two launches.
 
-    Without any learnt durations it has no starts. `lines` has, of an owner with many jobs, the key
-    of each hundredth in his line.
+    Without any learnt durations it has no starts. `lines` has, of an owner with many jobs, each
+    hundredth in his line: (owner, priority, pk), sorted.
     """
 
     waiting: int
     gap_s: float
-    marks: tuple[Mark, ...]
-    lines: Mapping[int, Sequence[tuple[int, int]]] = field(default_factory=dict)
+    marks: Marks
+    lines: Table = field(default_factory=lambda: Table(LINES))
 
     def before(self, owner: int, age: tuple[int, int]) -> int:
         """About how many jobs of this owner come before one of this priority and pk."""
-        return EACH * bisect.bisect_left(self.lines.get(owner, ()), age)
+        first = bisect.bisect_left(self.lines, (owner,))
+        return EACH * (bisect.bisect_left(self.lines, (owner, *age)) - first)
 
     def find(self, key: Key) -> Found:
         """The place of a job, and its expected start."""
         marks, turn, pk = self.marks, key[2], key[3]
-        for mark in marks:
-            # Its turn may have changed since; but NEWEST is any job that is not submitted yet.
-            if mark.key[3] == pk and (pk != NEWEST or mark.key == key):
-                return Found(mark.place, True, mark.key[2], mark.start)
+        mark = marks.of_job(pk)
+        # Its turn may have changed since; but NEWEST is any job that is not submitted yet.
+        if mark is not None and (pk != NEWEST or mark.key == key):
+            return Found(mark.place, True, mark.key[2], mark.start)
         index = bisect.bisect_left(marks, key, key=lambda mark: mark.key)
         before = marks[index - 1] if index else None
         after = marks[index] if index < len(marks) else None
-        if after is None or pk > max(
-            (mark.key[3] for mark in marks if mark.key[3] != NEWEST), default=0
-        ):
+        if after is None or pk > marks.newest_pk:
             return self._new(before, key)
         if before is None:
             return Found(after.place, False, turn, after.start)
@@ -106,7 +161,7 @@ class QueueOrder:
 
     def _new(self, before: Mark | None, key: Key) -> Found:
         """A job that is newer than the forecast: the last of its turn, and behind a newcomer's."""
-        newcomer = next((mark for mark in self.marks if mark.key[3] == NEWEST), None)
+        newcomer = self.marks.of_job(NEWEST)
         if before is None:
             return Found(1, False, key[2], newcomer.start if newcomer else None)
         more = max(1, key[2] - before.key[2])  # its owner's jobs that are as new as this one
@@ -116,28 +171,21 @@ class QueueOrder:
             start = max(start, newcomer.start, key=lambda start: start.middle)
         return Found(place, False, key[2], start)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_row(self) -> dict[str, Any]:
+        """The columns of `QueueForecast` that hold this order."""
         return {
             "waiting": self.waiting,
-            "gap_s": round(self.gap_s, 3),
-            "marks": [
-                [m.place, *map(int, m.key), *(m.start.as_json() if m.start else ())]
-                for m in self.marks
-            ],
-            "lines": {str(owner): line for owner, line in self.lines.items()},
+            "gap_s": self.gap_s,
+            "marks": self.marks.table.to_bytes(),
+            "lines": self.lines.to_bytes(),
         }
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> QueueOrder:
-        marks = tuple(
-            Mark(place, (bool(blocked), *key), Range(*start) if start else None)
-            for place, blocked, *key, start in ((*m[:5], m[5:]) for m in told["marks"])
-        )
-        lines = {
-            int(owner): [(priority, pk) for priority, pk in line]
-            for owner, line in told["lines"].items()
-        }
-        return cls(told["waiting"], told["gap_s"], marks, lines)
+    def from_row(
+        cls, waiting: int, gap_s: float, marks: bytes | memoryview, lines: bytes | memoryview
+    ) -> QueueOrder:
+        marks_of = Marks(Table.from_bytes(Marks.TYPES, marks))
+        return cls(waiting, gap_s, marks_of, Table.from_bytes(LINES, lines))
 
 
 def order_of(queue: Queue, *, seed: int = 0) -> QueueOrder:
@@ -147,7 +195,7 @@ def order_of(queue: Queue, *, seed: int = 0) -> QueueOrder:
     lines = _long_lines(queue)
     if not queue.durations:
         places = [Mark(i + 1, keys[ordered[i]], None) for i in _kept(len(ordered))]
-        return QueueOrder(len(ordered), 0.0, _sorted(places), lines)
+        return QueueOrder(len(ordered), 0.0, Marks.of(places), lines)
     newcomer = Waiting(NEWEST, NO_ONE, next(iter(queue.durations)))
     extended = replace(queue, waiting=[*queue.waiting, newcomer])
     found = simulate(extended, seed=seed)
@@ -158,18 +206,20 @@ def order_of(queue: Queue, *, seed: int = 0) -> QueueOrder:
     place = launch_order(extended).index(NEWEST) + 1
     marks.append(Mark(place, (False, NORMAL, 1, NEWEST), _start(NEWEST, place, found)))
     gap_s = _middle([_gap(one) for one in found])
-    return QueueOrder(len(ordered), gap_s, _sorted(marks), lines)
+    return QueueOrder(len(ordered), gap_s, Marks.of(marks), lines)
 
 
-def _sorted(marks: list[Mark]) -> tuple[Mark, ...]:
-    return tuple(sorted(marks, key=lambda mark: mark.key))
-
-
-def _long_lines(queue: Queue) -> dict[int, list[tuple[int, int]]]:
+def _long_lines(queue: Queue) -> Table:
     lines: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for job in queue.waiting:
         lines[job.owner].append(job.age)
-    return {owner: sorted(line)[::EACH] for owner, line in lines.items() if len(line) > LONG_LINE}
+    rows = [
+        (owner, *age)
+        for owner, line in lines.items()
+        if len(line) > LONG_LINE
+        for age in sorted(line)[::EACH]
+    ]
+    return Table(LINES, sorted(rows))
 
 
 def launch_order(queue: Queue) -> list[int]:

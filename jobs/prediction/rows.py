@@ -37,7 +37,10 @@ class QueueForecast(models.Model):
     engine = models.CharField(max_length=40, primary_key=True)
     made_at = models.DateTimeField()
     took_s = models.FloatField(default=0, help_text="Processor time that it took, in seconds.")
-    order = models.JSONField(help_text="Places and expected starts (queue_order.py).")
+    waiting = models.PositiveIntegerField(default=0, help_text="Jobs that wait.")
+    gap_s = models.FloatField(default=0, help_text="Mean time between two launches, in seconds.")
+    marks = models.BinaryField(default=bytes, help_text="Places and starts (queue_order.Marks).")
+    lines = models.BinaryField(default=bytes, help_text="Long lines of one owner (queue_order.py).")
     margins = models.JSONField(
         default=dict, help_text="By how much starts were missed, for each sort of prediction."
     )

@@ -57,7 +57,7 @@ def test_a_queue_that_no_place_serves_has_no_starts():
 def test_the_order_of_a_queue_fits_into_one_row(count):
     """Of 6,000 jobs a thousand are kept, and a job between them is found within 1 %."""
     order = order_of(queue([pk % 50 for pk in range(count)], capacity=4))
-    again = QueueOrder.from_json(order.as_json())
+    again = QueueOrder.from_row(**order.as_row())
     assert len(again.marks) <= 1_000 and again.waiting == count
     assert again == order or count > 490 or again.marks[0].key == order.marks[0].key
     for index in range(0, count, max(1, count // 97)):
@@ -97,5 +97,5 @@ def test_without_learnt_durations_there_are_places_and_no_starts():
 
 def test_what_is_stored_is_what_was_found():
     order = order_of(queue([1, 2, 1], [(3, 10.0)]))
-    assert QueueOrder.from_json(order.as_json()) == order
+    assert QueueOrder.from_row(**order.as_row()) == order
     assert order.marks[0].start == Range(50, 50, 50)
