@@ -18,6 +18,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from hubsite.console.quantities import number
 from hubsite.console.typed_numbers import WholeNumberField
 
 from .. import user_counts
@@ -174,9 +175,9 @@ class UserAdmin(DeletionPages, OperatorAdmin, DjangoUserAdmin):
         return finding.found(queryset, search_term), False
 
     @admin.display(description=_("Units"), ordering="balance__total")
-    def units(self, user: User) -> int:
+    def units(self, user: User) -> str:
         balance = getattr(user, "balance", None)
-        return balance.available if balance else 0
+        return number(balance.available if balance else 0)
 
     @admin.display(description=_("Roles"))
     def roles(self, user: User) -> str:

@@ -30,14 +30,14 @@
   const minutes = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
   const seconds = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
 
-  function timeOf(found) {
+  function timeOf(found, isInList) {
     const [text, year, month, day, germanDay, germanMonth, germanYear, clock, rest] = found;
     const time = document.createElement("time");
     const date = year ? `${year}-${month}-${day}` : `${germanYear}-${germanMonth}-${germanDay}`;
     time.dateTime = `${date}T${clock}${rest ?? ":00"}Z`;
     time.title = text;
     const at = new Date(time.dateTime);
-    time.textContent = Number.isNaN(at.getTime()) ? text : (rest ? seconds : minutes).format(at);
+    time.textContent = Number.isNaN(at.getTime()) ? text : (rest && !isInList ? seconds : minutes).format(at);
     return time;
   }
 
@@ -56,10 +56,11 @@
       if (UTC.test(text.data) && !text.parentElement.closest(NOT_WORDS)) found.push(text);
     }
     for (let text of found) {
+      const isInList = Boolean(text.parentElement.closest("#result_list"));
       for (let time = UTC.exec(text.data); time; time = UTC.exec(text.data)) {
         const after = text.splitText(time.index);
         after.data = after.data.slice(time[0].length);
-        after.before(timeOf(time));
+        after.before(timeOf(time, isInList));
         text = after;
       }
     }

@@ -119,6 +119,11 @@
     follow();
   }).observe(document.body, { childList: true, characterData: true, subtree: true });
 
+  // A list that is long for a phone: closed there, open where it stands beside the text.
+  for (const list of document.querySelectorAll("details[data-open-wide]")) {
+    list.open = matchMedia("(min-width: 60rem)").matches;
+  }
+
   addEventListener("hashchange", goToLine);
   showTimes(document);
   follow();

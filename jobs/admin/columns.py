@@ -8,6 +8,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 
+from hubsite.console.quantities import number
 from hubsite.templatetags.console import duration, moment
 
 from ..models import Job, Priority, State
@@ -68,8 +69,8 @@ class Columns:
         return duration(max(0, (end - job.started_at).total_seconds()))
 
     @admin.display(description=_("units"))
-    def price(self, job: Job) -> int:
-        return job.units
+    def price(self, job: Job) -> str:
+        return number(job.units)
 
     @admin.display(description=_("reason"))
     def reason_code(self, job: Job) -> str:
