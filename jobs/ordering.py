@@ -20,7 +20,7 @@ from hubsite.health.heartbeat import STALE_AFTER, Heartbeat
 from hubsite.refusals import Kind, Refused
 from jobs.settings import hub
 
-from .models import Job, JobEvent, Priority, State
+from .models import Job, JobEvent, OpenPrediction, Priority, State
 
 MOST_AT_ONCE = 5_000
 """Of the jobs that an operator chooses."""
@@ -86,6 +86,8 @@ def _change(jobs: QuerySet[Job], *, action: str, said: str, actor: str, **fields
     Job.objects.lock(pks)
     pks = _waiting(Job.objects.filter(pk__in=pks))  # not cancelled meanwhile
     Job.objects.filter(pk__in=pks).update(**fields)
+    # These were predictions of another place: how wrong they are teaches nothing.
+    OpenPrediction.objects.filter(job__in=pks).delete()
     JobEvent.objects.bulk_create(
         [
             JobEvent(

@@ -15,10 +15,11 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from hubsite.engines import find_engine, run_places
+from hubsite import switches
+from hubsite.engines import draining, find_engine, run_places
 from jobs.settings import hub
 
-from ..models import Job, State
+from ..models import XCUBE_GEN, Job, State
 from . import errors
 from .durations import durations_of, is_learnt, kind_of, known, learn
 from .errors import Prediction, margins_of
@@ -54,11 +55,13 @@ def forecast(engine: str, *, now: datetime | None = None) -> None:
     queue = queue_of(engine, now)
     order = order_of(queue)
     settle(engine)
-    jobs = [job.kind for job in (*queue.waiting, *queue.running)]
-    if is_learnt(jobs, known(engine)):
+    if _stands_still(engine):
+        # Its jobs wait for an operator: how long says nothing about the queue.
+        OpenPrediction.objects.filter(job__engine=engine).delete()
+    elif is_learnt([job.kind for job in (*queue.waiting, *queue.running)], known(engine)):
         if last is not None:
             _open_new(engine, queue, last)
-        _open(queue, order, now)
+        _open(engine, queue, order, now)
     rows = PredictionErrors.objects.filter(engine=engine).values_list("sort", "errors")
     QueueForecast.objects.update_or_create(
         engine=engine,
@@ -116,17 +119,21 @@ def settle(engine: str) -> None:
         OpenPrediction.objects.filter(pk__in=[row.pk for row in done]).delete()
 
 
+def _stands_still(engine: str) -> bool:
+    return switches.suspension(XCUBE_GEN) is not None or draining.drained(engine) is not None
+
+
 def _is_recent(last: QueueForecast, now: datetime) -> bool:
     return timedelta() <= now - last.made_at < timedelta(seconds=RESTS * last.took_s)
 
 
-def _open(queue: Queue, order: QueueOrder, now: datetime) -> None:
+def _open(engine: str, queue: Queue, order: QueueOrder, now: datetime) -> None:
     """Remember some predictions of this forecast, to learn how wrong they will be."""
     if not queue.durations or not queue.waiting:
         return
     keys = {key[-1]: key for key in keys_of(queue)}
     chosen = random.sample(list(keys), min(OPENED_AT_ONCE, len(keys)))  # noqa: S311
-    _remember((pk, _of(order, order.find(keys[pk]), is_new=False), now) for pk in chosen)
+    _remember(engine, ((pk, _of(order, order.find(keys[pk]), is_new=False), now) for pk in chosen))
 
 
 def _open_new(engine: str, queue: Queue, last: QueueForecast) -> None:
@@ -138,10 +145,12 @@ def _open_new(engine: str, queue: Queue, last: QueueForecast) -> None:
     since = Job.objects.on(engine).filter(
         created_at__gt=last.made_at, is_live=True, state__in=(State.QUEUED, State.LAUNCHED)
     )
-    rows = list(since.order_by("pk").values_list("pk", "owner_id", "created_at", "launched_at"))
+    rows = since.order_by("pk").values_list(
+        "pk", "owner_id", "priority", "created_at", "launched_at"
+    )
     waited = [
-        (pk, owner)
-        for pk, owner, created_at, launched_at in rows
+        (pk, owner, priority)
+        for pk, owner, priority, created_at, launched_at in rows
         if launched_at is None or (launched_at - created_at).total_seconds() > AT_ONCE_S
     ]
     turns = Counter(run.owner for run in queue.running)
@@ -150,11 +159,11 @@ def _open_new(engine: str, queue: Queue, last: QueueForecast) -> None:
         turns[job.owner] += 1
         turn_of[job.pk] = turns[job.owner]
     found = []
-    for pk, owner in random.sample(waited, min(OPENED_AT_ONCE, len(waited))):  # noqa: S311
+    for pk, owner, priority in random.sample(waited, min(OPENED_AT_ONCE, len(waited))):  # noqa: S311
         turn = turn_of.get(pk, max(1, turns[owner]))
-        key = (0 < queue.limit < turn, 1, turn, pk)
+        key = (0 < queue.limit < turn, priority, turn, pk)
         found.append((pk, _of(order, order.find(key), is_new=True), last.made_at))
-    _remember(found)
+    _remember(engine, found)
 
 
 def _of(order: QueueOrder, found: Found, *, is_new: bool) -> Prediction | None:
@@ -163,8 +172,9 @@ def _of(order: QueueOrder, found: Found, *, is_new: bool) -> Prediction | None:
     return Prediction(found.turn, found.start, order.gap_s, is_new)
 
 
-def _remember(found: Iterable[tuple[int, Prediction | None, datetime]]) -> None:
-    open_ones = Counter(_prediction(row).sort for row in OpenPrediction.objects.all())
+def _remember(engine: str, found: Iterable[tuple[int, Prediction | None, datetime]]) -> None:
+    before = OpenPrediction.objects.filter(job__engine=engine)
+    open_ones = Counter(_prediction(row).sort for row in before)
     rows = []
     for pk, prediction, made_at in found:
         if prediction is None or open_ones[prediction.sort] >= errors.OPEN:
