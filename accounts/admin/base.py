@@ -47,7 +47,7 @@ class OperatorAdmin(admin.ModelAdmin):
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """A list is called what it lists, not "Select … to change"."""
-        check_filters(request.GET)
+        check_filters(request.GET, self.get_list_filter(request))
         shown = super().get_changelist_instance(request)
         if not shown.is_popup:
             shown.title = capfirst(self.opts.verbose_name_plural)

@@ -5,6 +5,7 @@ A text that is no key fails in Python, and a number beyond 64 bits in the driver
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -29,9 +30,13 @@ class KnownKeysSelect(AutocompleteSelect):
         return True
 
 
-def check_filters(query: QueryDict) -> None:
-    """Raise IncorrectLookupParameters if a filter of a list is a number that no row has."""
-    for name in query.keys() - {"q"}:
+def check_filters(query: QueryDict, filters: Iterable[Any]) -> None:
+    """Raise IncorrectLookupParameters if a filter of a list is a number that no row has.
+
+    `filters` are those of the list: the ones with code of their own check what they get.
+    """
+    own = {one.parameter_name for one in filters if hasattr(one, "parameter_name")}
+    for name in query.keys() - own - {"q"}:
         for value in query.getlist(name):
             if value.isdecimal() and (len(value) > len(str(MOST)) or int(value) > MOST):
                 raise IncorrectLookupParameters(f"{name}: no row has this number")
