@@ -8,7 +8,11 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.text import capfirst
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from ..scopes import OPERATE_HUB, READ_HUB
 from . import indexing, searching
@@ -26,6 +30,14 @@ def reads(request: HttpRequest) -> bool:
     return operates(request) or request.user.has_perm(f"accounts.{READ_HUB}")
 
 
+def linked(user: Any) -> str:
+    """A link to the page of the user; a dash for no one."""
+    if user is None:
+        return "–"
+    url = reverse("admin:accounts_user_change", args=[user.pk])
+    return format_html('<a href="{}">{}</a>', url, user.email or gettext("a deleted person"))
+
+
 class OperatorAdmin(admin.ModelAdmin):
     """Lets operators and support see every model, without a Django permission for each.
 
@@ -39,6 +51,17 @@ class OperatorAdmin(admin.ModelAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER  # they count every row for each value
     paginator = UncountedPaginator
+    change_list_template = "admin/hub/change_list.html"
+
+    @admin.display(description=_("User"))
+    def person(self, row: Any) -> str:
+        """A column for lists of rows that have a `user`: their e-mail, which leads to them."""
+        return linked(row.user)
+
+    @admin.display(description=_("Owner"))
+    def its_owner(self, row: Any) -> str:
+        """The same for rows that have an `owner`."""
+        return linked(row.owner)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet, search_term: str

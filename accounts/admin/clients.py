@@ -47,7 +47,7 @@ class ClientAdmin(OperatorAdmin):
 
     form = ClientForm
     actions = ["revoke"]
-    list_display = ["name_or_id", "owner", "last_used", "created_at", "state"]
+    list_display = ["name_or_id", "its_owner", "last_used", "created_at", "state"]
     list_filter = [("revoked_at", admin.EmptyFieldListFilter)]
     list_select_related = ["owner"]
     search_fields = ["=client_id", "name", "owner__email"]
@@ -130,7 +130,7 @@ class AccessTokenAdmin(LeakedPages, ReadOnlyAdmin):
     """Tokens that are out. A token itself is not kept, only its id (`jti`)."""
 
     actions = ["revoke"]
-    list_display = ["what", "user", "last_used", "issued_at", "expires_at", "state"]
+    list_display = ["what", "person", "last_used", "issued_at", "expires_at", "state"]
     list_filter = ["is_personal", ("revoked_at", admin.EmptyFieldListFilter)]
     list_select_related = ["user", "client"]
     search_fields = ["=jti", "user__email"]

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..models import Identity, User
 from ..sign_on.linking import is_privileged, withdraw
-from .base import OperatorAdmin
+from .base import OperatorAdmin, linked
 from .providers import ProviderPages
 
 
@@ -43,13 +43,17 @@ class IdentityAdmin(ProviderPages, OperatorAdmin):
 
     form = IdentityForm
     actions = ["refuse_tokens"]
-    list_display = ["email", "user", "issuer", "subject", "created_at", "last_login_at"]
+    list_display = ["email", "linked_user", "issuer", "subject", "last_login_at"]
     list_filter = [("user", admin.EmptyFieldListFilter), "issuer"]
     list_select_related = ["user"]
     search_fields = ["=subject", "email", "user__email"]
     autocomplete_fields = ["user"]
     fields = ["issuer", "subject", "email", "user", "not_before", "created_at", "last_login_at"]
     readonly_fields = ["issuer", "subject", "email", "created_at", "last_login_at"]
+
+    @admin.display(description=_("User"))
+    def linked_user(self, identity: Identity) -> Any:
+        return linked(identity.user) if identity.user else _("waits: choose the user")
 
     def get_urls(self) -> list[Any]:
         return [*self.provider_urls(), *super().get_urls()]

@@ -32,10 +32,15 @@ class NoticeAdmin(ReadOnlyAdmin):
     """What users were told."""
 
     sortable_by = ()  # no index has another order, and there are millions of rows
-    list_display = ["created_at", "user", "kind", "title", "read_at"]
+    list_display = ["created_at", "person", "what", "title", "read_at"]
     list_filter = [KindFilter, ("read_at", admin.EmptyFieldListFilter)]
     list_select_related = ["user"]
     search_fields = ["user__email", "=user__username", "=subject"]
+    search_help_text = _("The e-mail or id of who was told, or the id of what it is about.")
+
+    @admin.display(description=_("Kind"))
+    def what(self, notice: Notice) -> Any:
+        return _title(notice.kind)
 
 
 @admin.register(NoticeMail)
@@ -43,7 +48,7 @@ class NoticeMailAdmin(ReadOnlyAdmin):
     """Each user's next e-mail, and how the last one went."""
 
     is_short = True
-    list_display = ["user", "state", "is_off", "attempts", "due_at", "sent_at", "error"]
+    list_display = ["state", "person", "is_off", "attempts", "due_at", "sent_at", "error"]
     list_filter = ["state", "is_off"]
     list_select_related = ["user"]
     search_fields = ["user__email", "=user__username"]
@@ -55,10 +60,18 @@ class WebhookAdmin(ReadOnlyAdmin):
 
     actions = ["switch_off"]
     exclude = ["secret", "former_secret"]
-    list_display = ["name", "user", "url", "failures", "failing_since", "off_at", "off_reason"]
+    list_display = ["name", "person", "url", "works", "failing_since", "off_reason"]
     list_filter = [("off_at", admin.EmptyFieldListFilter)]
     list_select_related = ["user"]
     search_fields = ["user__email", "=user__username", "url"]
+
+    @admin.display(description=_("State"))
+    def works(self, webhook: Webhook) -> Any:
+        if webhook.off_at:
+            return _("switched off")
+        if webhook.failures:
+            return _("fails (%(n)s tries)") % {"n": webhook.failures}
+        return _("works")
 
     @admin.action(description=_("Switch off"), permissions=["operate"])
     def switch_off(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> None:
@@ -81,4 +94,9 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("Kind"))
     def kind(self, delivery: WebhookDelivery) -> Any:
-        return delivery.notice.kind
+        return _title(delivery.notice.kind)
+
+
+def _title(name: str) -> Any:
+    """A kind of notices in words."""
+    return next((kind.title for kind in kinds.registered() if kind.name == name), name)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from django.contrib import admin
 from django.contrib import messages as said
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from ..models import Share, ShareableRole
@@ -88,18 +90,17 @@ class ShareAdmin(ReadOnlyAdmin):
     list_per_page = 50
     list_display = [
         "with_whom",
-        "kind",
-        "subject",
-        "owner",
+        "what",
+        "its_owner",
         "action",
         "created_at",
         "expires_at",
-        "revoked_at",
+        "validity",
     ]
     list_filter = [OfKind, WithWhom, "action", Validity]
     list_select_related = ["owner", "role"]
     search_fields = ["subject"]  # shows the search field; `get_search_results` decides
-    search_help_text = "The id of what is shared, or the e-mail or user id of its owner."
+    search_help_text = _("The id of what is shared, or the e-mail or user id of its owner.")
     show_facets = admin.ShowFacets.NEVER
     paginator = UncountedPaginator
     fields = [
@@ -135,6 +136,16 @@ class ShareAdmin(ReadOnlyAdmin):
     @admin.display(description=_("shared with"))
     def with_whom(self, share: Share) -> str:
         return share.with_whom
+
+    @admin.display(description=_("What"))
+    def what(self, share: Share) -> str:
+        return format_html('{} <span class="quiet">{}</span>', share.kind, share.subject[-18:])
+
+    @admin.display(description=_("Validity"))
+    def validity(self, share: Share) -> Any:
+        if share.revoked_at:
+            return _("withdrawn")
+        return _("expired") if share.expires_at <= timezone.now() else _("valid")
 
     @admin.display(description=_("opened"))
     def openings(self, share: Share) -> str:

@@ -6,34 +6,22 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import ValidationError
+from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from ..models import GeodbRegistration, Service, Subscription, SubscriptionEvent
-from ..models.subscription import check_geodb_guid
+from hubsite.templatetags.console import number
+
+from ..models import GeodbRegistration, Service, Subscription, SubscriptionEvent, User
+from ..models.subscription import Unit, check_geodb_guid
 from ..subscriptions.geodb_registration import register_soon, try_soon
 from ..subscriptions.subscribing import unsubscribe
+from ..units import ledger
 from .base import OperatorAdmin, ReadOnlyAdmin, operates
 
-
-class SubscriptionEventInline(admin.TabularInline):
-    model = SubscriptionEvent
-    fields = readonly_fields = ["at", "kind", "changes", "actor"]
-    extra = 0
-    can_delete = False
-    verbose_name_plural = _("History")
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return True  # whoever may see the subscription may see its history
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+MOST_EVENTS = 100
 
 
 class SubscriptionForm(forms.ModelForm):
@@ -58,11 +46,13 @@ class SubscriptionAdmin(OperatorAdmin):
     is_short = True
     form = SubscriptionForm
     actions = ["end"]
-    inlines = [SubscriptionEventInline]
-    list_display = ["user", "service", "plan", "units", "unit", "start_date", "geodb", "ended_at"]
+    change_form_template = "admin/accounts/subscription/change_form.html"
+    list_display = ["state", "service", "person", "plan", "bought", "start_date", "geodb"]
+    list_display_links = ["service"]
     list_filter = ["service", ("ended_at", admin.EmptyFieldListFilter)]
     list_select_related = ["user", "registration"]
     search_fields = ["user__email", "=user__username", "=guid"]
+    search_help_text = _("The e-mail or id of the user, or the marketplace's id of them.")
     readonly_fields = [
         "user",
         "service",
@@ -90,10 +80,63 @@ class SubscriptionAdmin(OperatorAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return operates(request)
 
+    @admin.display(description=_("State"))
+    def state(self, subscription: Subscription) -> Any:
+        return _("live") if subscription.is_live else _("ended")
+
+    @admin.display(description=_("Bought"))
+    def bought(self, subscription: Subscription) -> Any:
+        if subscription.unit == Unit.NONE:
+            return "–"
+        return f"{number(subscription.units)} {subscription.get_unit_display()}"
+
     @admin.display(description=_("geoDB"))
     def geodb(self, subscription: Subscription) -> str:
         registration = getattr(subscription, "registration", None)
-        return registration.state if registration else ""
+        return registration.get_state_display() if registration else ""
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
+    ) -> HttpResponse:
+        subscription = options.get("obj")
+        if subscription is not None:
+            context["title"] = str(subscription)
+            context.update(self._about(request, subscription))
+        return super().render_change_form(request, context, *args, **options)
+
+    def _about(self, request: HttpRequest, subscription: Subscription) -> dict[str, Any]:
+        """What its page shows. Four queries, however long its history is."""
+        newest = list(subscription.events.order_by("-pk")[:MOST_EVENTS])
+        ids = {event.actor.removeprefix("user ") for event in newest}
+        names = {user.username: user for user in User.objects.filter(username__in=ids)}
+        events = [
+            {
+                "row": event,
+                "person": names.get(event.actor.removeprefix("user ")),
+                "changes": [
+                    (self._field(name), before, after)
+                    for name, (before, after) in sorted(event.changes.items())
+                ],
+            }
+            for event in newest
+        ]
+        may_act = self.has_operate_permission(request)
+        return {
+            "subscription": subscription,
+            "state": self.state(subscription),
+            "bought": self.bought(subscription),
+            "registration": getattr(subscription, "registration", None),
+            "balance": ledger.balance_of(subscription.user),
+            "events": events,
+            "is_cut": len(newest) == MOST_EVENTS,
+            "may_end": may_act and subscription.is_live,
+        }
+
+    def _field(self, name: str) -> Any:
+        try:
+            return self.opts.get_field(name).verbose_name
+        except FieldDoesNotExist:
+            return name
 
     def save_model(
         self, request: HttpRequest, obj: Subscription, form: forms.ModelForm, change: bool
@@ -130,7 +173,8 @@ class SubscriptionAdmin(OperatorAdmin):
 class GeodbRegistrationAdmin(ReadOnlyAdmin):
     is_short = True
     actions = ["try_now"]
-    list_display = ["subscription", "state", "attempts", "due_at", "registered_at", "error"]
+    list_display = ["state", "subscription", "attempts", "due_at", "registered_at", "error"]
+    list_display_links = ["subscription"]
     list_filter = ["state"]
     list_select_related = ["subscription__user"]
     search_fields = ["subscription__user__email", "=subscription__guid"]

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from hubsite.console.typed_numbers import WholeNumberField
@@ -37,7 +38,7 @@ class MonthlyGrantAdmin(OperatorAdmin):
 
     is_short = True
     form = MonthlyGrantForm
-    list_display = ["user", "units", "first_month", "last_month", "expires", "reason"]
+    list_display = ["units", "person", "first_month", "last_month", "expires", "reason"]
     list_select_related = ["user"]
     search_fields = ["user__email"]
     autocomplete_fields = ["user"]
@@ -54,7 +55,7 @@ class MonthlyGrantAdmin(OperatorAdmin):
 
 @admin.register(ExpiringUnits)
 class ExpiringUnitsAdmin(ReadOnlyAdmin):
-    list_display = ["user", "remaining", "expires_at", "closed_at"]
+    list_display = ["remaining", "person", "expires_at", "closed_at"]
     list_filter = [("closed_at", admin.EmptyFieldListFilter)]
     list_select_related = ["user"]
     search_fields = ["user__email"]
@@ -64,7 +65,7 @@ class ExpiringUnitsAdmin(ReadOnlyAdmin):
 class ActingEntryAdmin(ReadOnlyAdmin):
     """Requests that an operator made in a user's name (header X-Act-For)."""
 
-    list_display = ["at", "operator", "user", "method", "path", "address"]
+    list_display = ["at", "operator", "person", "method", "path", "address"]
     list_select_related = ["operator", "user"]
     search_fields = ["operator__email", "user__email", "path"]
     sortable_by = ()
@@ -75,7 +76,7 @@ class BalanceAdmin(ReadOnlyAdmin):
     """Balances change by the actions on users, which leave an entry in the ledger."""
 
     is_short = True
-    list_display = ["user", "total", "reserved", "available"]
+    list_display = ["total", "person", "reserved", "available"]
     list_select_related = ["user"]
     search_fields = ["user__email"]
 
@@ -84,17 +85,20 @@ class BalanceAdmin(ReadOnlyAdmin):
 class LedgerEntryAdmin(ReadOnlyAdmin):
     list_display = [
         "created_at",
-        "user",
+        "person",
         "kind",
         "units",
-        "delta_total",
-        "delta_reserved",
         "total_after",
-        "reserved_after",
-        "reference",
+        "what_for",
+        "reason",
         "done_by",
     ]
     list_filter = ["kind"]
     list_select_related = ["user", "actor"]
     search_fields = ["=reference", "user__email"]
+    search_help_text = _("The id of a job or service, or the e-mail of whose units they are.")
     sortable_by = ()
+
+    @admin.display(description=_("What for"))
+    def what_for(self, entry: LedgerEntry) -> str:
+        return format_html('<span title="{}">{}</span>', entry.reference, entry.reference[-18:])

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
@@ -16,57 +17,38 @@ from accounts.admin.base import ReadOnlyAdmin
 from accounts.admin.paging import UncountedPaginator
 from hubsite.refusals import Refused
 
-from .. import addresses, lifecycle
+from .. import addresses, idle, lifecycle
 from ..metering import charged_units
-from ..models import InstanceDocument, InstanceEvent, Reason, ServiceInstance, State
-from . import searching
-
-SHOWN_LOG_LINES = 200
+from ..models import OVER_STATES, InstanceDocument, Reason, ServiceInstance, State
+from . import one_instance, searching
 
 _FOR_SUPERUSERS = ("address",)
 """Only the edge may reach it; for others it is a way around the edge."""
-
-
-class InstanceEventInline(admin.TabularInline):
-    model = InstanceEvent
-    fields = readonly_fields = ["at", "from_state", "to_state", "reason", "message", "actor"]
-    extra = 0
-    can_delete = False
-    verbose_name_plural = _("Events")
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return True  # for everyone who may see the instance
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(ServiceInstance)
 class ServiceInstanceAdmin(ReadOnlyAdmin):
     list_display = [
         "state_badge",  # first: what a phone shows
-        "instance_id",
-        "owner",
+        "name",
+        "its_owner",
         "profile",
-        "title",
-        "reason_code",
+        "reason_words",
         "last_used_at",
+        "ends_at",
         "created_at",
     ]
-    list_display_links = ["instance_id"]
+    list_display_links = ["name"]
+    change_form_template = "admin/services/instance/change_form.html"
     list_filter = ["state", "reason", "kind", "profile"]
     list_select_related = ["owner", "profile"]
     list_per_page = 50
     search_fields = ["instance_id", "owner__email", "title"]
-    search_help_text = "A service's id, its owner's e-mail or user id, or a part of its title."
+    search_help_text = _("A service's id, its owner's e-mail or user id, or a part of its title.")
     ordering = ["-id"]
     show_facets = admin.ShowFacets.NEVER
     paginator = UncountedPaginator
     actions = ["stop", "put_to_sleep", "wake"]
-    inlines = [InstanceEventInline]
     fieldsets = [
         (
             None,
@@ -131,8 +113,26 @@ class ServiceInstanceAdmin(ReadOnlyAdmin):
                 ]
             },
         ),
-        (_("Configuration and log"), {"fields": ["configuration", "log_tail"]}),
+        (_("Configuration"), {"fields": ["configuration"]}),
     ]
+
+    def get_urls(self) -> list[URLPattern]:
+        def act(request: HttpRequest, object_id: int) -> HttpResponse:
+            return one_instance.act(self, request, object_id)
+
+        view = self.admin_site.admin_view(act)
+        own = path("<int:object_id>/act/", view, name="services_serviceinstance_act")
+        return [own, *super().get_urls()]
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
+    ) -> HttpResponse:
+        instance = options.get("obj")
+        if instance is not None:
+            may_act = self.has_operate_permission(request)
+            context["title"] = instance.title or instance.get_kind_display()
+            context.update(one_instance.about(request, instance, may_act=may_act))
+        return super().render_change_form(request, context, *args, **options)
 
     def get_fieldsets(self, request: HttpRequest, obj: ServiceInstance | None = None) -> list:
         hidden = () if request.user.is_superuser else _FOR_SUPERUSERS
@@ -168,12 +168,18 @@ class ServiceInstanceAdmin(ReadOnlyAdmin):
             '<span class="state state-{}">{}</span>', instance.state, instance.get_state_display()
         )
 
+    @admin.display(description=_("service"), ordering="id")
+    def name(self, instance: ServiceInstance) -> str:
+        shown = instance.title or instance.get_kind_display()
+        return format_html('<span title="{}">{}</span>', instance.instance_id, shown)
+
     @admin.display(description=_("reason"), ordering="reason")
-    def reason_code(self, instance: ServiceInstance) -> str:
-        if not instance.reason:
-            return ""
-        words = instance.get_reason_display()
-        return format_html('<span title="{}">{}</span>', words, instance.reason)
+    def reason_words(self, instance: ServiceInstance) -> str:
+        return instance.get_reason_display()
+
+    @admin.display(description=_("stops at"), ordering="stops_at")
+    def ends_at(self, instance: ServiceInstance) -> Any:
+        return None if instance.state in OVER_STATES else idle.ends_at(instance)
 
     @admin.display(description=_("URL"))
     def server_url(self, instance: ServiceInstance) -> str:
@@ -189,11 +195,6 @@ class ServiceInstanceAdmin(ReadOnlyAdmin):
         if document in (None, {}):
             return "-"
         return _preformatted(json.dumps(document, indent=2, ensure_ascii=False))
-
-    @admin.display(description=f"last {SHOWN_LOG_LINES} lines")
-    def log_tail(self, instance: ServiceInstance) -> str:
-        lines = (_of_document(instance, "log") or "").splitlines()[-SHOWN_LOG_LINES:]
-        return _preformatted("\n".join(lines)) if lines else "-"
 
     @admin.action(description=_("Stop"), permissions=["operate"])
     def stop(self, request: HttpRequest, queryset: QuerySet[ServiceInstance]) -> None:

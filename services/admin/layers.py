@@ -24,7 +24,15 @@ MOST_SHOWN = 200
 
 @admin.register(Layer)
 class LayerAdmin(ReadOnlyAdmin):
-    list_display = ["state_badge", "name", "owner", "database", "reason", "since", "verified_at"]
+    list_display = [
+        "state_badge",
+        "name",
+        "its_owner",
+        "database",
+        "reason",
+        "since",
+        "verified_at",
+    ]
     list_display_links = ["name"]
     list_filter = ["layer_state", "reason", "state"]
     list_select_related = ["owner"]

@@ -164,6 +164,39 @@ class TestOneInstance:
         with django_assert_max_num_queries(14):
             operator.get(f"{INSTANCES}{instance.pk}/change/")
 
+    def test_its_page_stops_wakes_and_says_who_did_what(self, operator, owner):
+        instance = make_instance(owner, state=State.READY)
+        page, do = f"{INSTANCES}{instance.pk}/change/", f"{INSTANCES}{instance.pk}/act/"
+        operator.post(do, {"do": "put_to_sleep"})
+        text = operator.get(page).content.decode()
+        assert 'value="wake"' in text and 'value="put_to_sleep"' not in text
+        assert f"/admin/accounts/user/{owner.pk}/change/" in text and "An operator put it" in text
+        operator.post(do, {"do": "wake"})
+        operator.post(do, {"do": "stop"})
+        instance.refresh_from_db()
+        assert instance.reason == Reason.OPERATOR
+        assert 'value="stop"' not in operator.get(page).content.decode()
+        assert operator.post(do, {"do": "delete"}).status_code == 404
+        assert operator.get(do).status_code == 405
+
+    def test_support_sees_it_without_buttons_and_is_refused(self, owner):
+        support = signed_in(make_user(permissions=["read:hub"], is_staff=True))
+        instance = make_instance(owner, state=State.READY)
+        text = support.get(f"{INSTANCES}{instance.pk}/change/").content.decode()
+        assert instance.instance_id in text
+        for name in ("stop", "put_to_sleep", "wake"):
+            assert f'value="{name}"' not in text
+        assert support.post(f"{INSTANCES}{instance.pk}/act/", {"do": "stop"}).status_code == 403
+        instance.refresh_from_db()
+        assert instance.state == State.READY
+
+    def test_filters_are_chips_that_take_themselves_away(self, operator, owner):
+        make_instance(owner, state=State.READY, title="<i>map</i>")
+        text = operator.get(f"{INSTANCES}?state__exact=READY").content.decode()
+        assert "State: <strong>Ready</strong>" in text and "&lt;i&gt;map&lt;/i&gt;" in text
+        assert "<strong>" not in operator.get(INSTANCES).content.decode().split("list-filters")[1]
+        assert "Nothing fits." in operator.get(f"{INSTANCES}?state__exact=FAILED").content.decode()
+
     def test_nothing_about_it_can_be_edited(self, operator, owner):
         instance = make_instance(owner, state=State.READY)
         page = f"{INSTANCES}{instance.pk}"

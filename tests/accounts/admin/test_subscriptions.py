@@ -105,8 +105,8 @@ def change_url(row) -> str:
 
 def test_a_subscription_shows_its_history_and_registration(browser, subscription):
     page = browser.get(change_url(subscription)).content.decode()
-    assert "started" in page
-    assert "pending" in page
+    assert "Started" in page
+    assert "To be registered" in page
     assert browser.get(reverse("admin:accounts_subscription_add")).status_code == 403
     delete = reverse("admin:accounts_subscription_delete", args=[subscription.pk])
     assert browser.post(delete, {"post": "yes"}).status_code == 403
@@ -235,3 +235,24 @@ def test_a_correction_by_nothing_is_none(browser):
     page = act(browser, "accounts_user", "correct_units", ann, units=0, reason="r")
     assert b"Enter a number of units, not 0." in page.content
     assert not LedgerEntry.objects.exists()
+
+
+def test_a_subscriptions_page_shows_units_and_history_in_words(browser, operator):
+    user = make_user("eve@example.org", units=7)
+    wish = Wish(email=user.email, guid="g", plan="<b>big</b>", units=5000.0)
+    subscribe(Service.GEN, wish, actor=f"user {operator.user_id}")
+    row = Subscription.objects.get()
+    page = reverse("admin:accounts_subscription_change", args=[row.pk])
+    text = browser.get(page).content.decode()
+    assert "&lt;b&gt;big&lt;/b&gt;" in text and "Started" in text and operator.email in text
+    assert f"/admin/accounts/user/{user.pk}/change/" in text and 'value="end"' in text
+    support = HttpClient()
+    support.force_login(make_user(permissions=["read:hub"], is_staff=True))
+    text = support.get(page).content.decode()
+    assert "Cube generation" in text and 'value="end"' not in text
+    chosen = {"action": "end", "_selected_action": row.pk, "index": 0}
+    support.post(reverse("admin:accounts_subscription_changelist"), chosen)
+    assert Subscription.objects.get().is_live
+    browser.post(reverse("admin:accounts_subscription_changelist"), chosen)
+    assert not Subscription.objects.get().is_live
+    assert 'value="end"' not in browser.get(page).content.decode()
