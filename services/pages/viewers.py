@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import Max
+from django.db.models import Subquery
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -226,8 +226,9 @@ def viewer_button(request: HttpRequest, *, job: Job) -> dict[str, Any] | None:
 
 def cursor(user: Any) -> str:
     """What changes when any service of the user's does: for the console's live pages."""
-    active = ServiceInstance.objects.owned_by(user).active().listed().order_by("pk")
+    listed = ServiceInstance.objects.owned_by(user).listed()
+    newest = listed.order_by("-pk").values("pk")[:1]
     told = ("pk", "state", "message", "last_used_at", "kept_until", "document__logged_at")
-    rows = active.values_list(*told)[:100]
-    newest = ServiceInstance.objects.owned_by(user).listed().aggregate(newest=Max("pk"))
-    return f"{newest['newest']} {list(rows)!r}"
+    active = listed.active().order_by("pk").annotate(newest=Subquery(newest))
+    rows = list(active.values_list(*told, "newest")[:100])
+    return repr(rows or list(newest))

@@ -144,8 +144,9 @@ def test_links_of_other_pages_still_lead_to_an_owners_jobs(operator, owner):
 
 @pytest.mark.parametrize(
     "query",
-    ["since=yesterday", "until=2026-13-01", "owner=99999999999999999999", "owner=nobody@x", "dataset=99999999999999999999",
-     "priority=x", "store=%00", "dataset=" + "x" * 9000, "state__exact=%27%3B--"],
+    ["since=yesterday", "until=2026-13-01", "owner=99999999999999999999", "owner=nobody@x",
+     "dataset=99999999999999999999", "priority=x", "store=%00", "dataset=" + "x" * 9000,
+     "state__exact=%27%3B--"],
 )  # fmt: skip
 def test_a_filter_that_means_nothing_finds_nothing_and_breaks_nothing(operator, owner, query):
     make_job(owner)
