@@ -12,11 +12,12 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import IntegrityError
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from hubsite.engines.base import LogChunk
-from hubsite.refusals import Refused
+from hubsite.refusals import Kind, Refused
 
 from . import logs, quicklooks
 from .models import Job, State
@@ -51,6 +52,15 @@ def accept(job: Job, body: Any) -> list[dict[str, Any]]:
     Raises Refused. If the result or the picture cannot be stored, the rest of the report is.
     """
     report = parse(body)
+    try:
+        return _store(job, report)
+    except IntegrityError:
+        if Job.objects.filter(pk=job.pk).exists():
+            raise
+        raise Refused("This job was deleted.", kind=Kind.GONE) from None
+
+
+def _store(job: Job, report: Report) -> list[dict[str, Any]]:
     if report.look is not None:
         quicklooks.keep(job, report.look)
     # A run that reports has begun, even if the follower has not seen that yet.

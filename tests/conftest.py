@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.db import connection
@@ -26,6 +27,12 @@ from tests.migrated import copy_database
 from tests.patience import PATIENCE_S
 from tests.servers import forks
 from tests.servers.missing import missing
+
+# How long an example takes depends on what else the machine does.
+hypothesis.settings.register_profile(
+    "hub", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("hub")
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 

@@ -72,7 +72,7 @@ class JobAdmin(Columns, Actions, Documents, ReadOnlyAdmin):
         jobs = super().get_queryset(request)
         match = request.resolver_match
         if match is None or match.url_name != "jobs_job_changelist":
-            return jobs
+            return jobs.select_related("owner")
         return jobs.defer("progress", "result", "message", "usage").annotate(
             message_begin=Substr("message", 1, MOST_OF_MESSAGE),
             progress_part=KT("progress__state__progress"),

@@ -155,7 +155,7 @@ run_again = _change(
     refusals=[no_job(), not_failed()],
 )
 deal_with = _change(
-    "deal_with_failed_job",
+    "put_note_on_failure",
     "Note that a failure is dealt with",
     description="For a failed job that shall not run again. It no longer counts as *not dealt "
     "with*. A job that did not fail, or is dealt with, stays as it is.",
@@ -165,7 +165,7 @@ deal_with = _change(
     refusals=[no_job()],
 )
 reopen = _change(
-    "reopen_failed_job",
+    "delete_note_on_failure",
     "Take back that a failure is dealt with",
     of=JOB_ID,
     refusals=[no_job()],

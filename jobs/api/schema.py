@@ -16,7 +16,7 @@ from drf_spectacular.utils import (
 from hubsite.api.errors import ErrorShape
 from hubsite.api.pagination import MAX_LIMIT
 from hubsite.api.schema import PAGE, problem_responses, query_number
-from hubsite.refusals import Refused
+from hubsite.refusals import Kind, Refused
 
 from ..models import State
 from . import examples
@@ -280,6 +280,7 @@ callback = extend_schema(
         **problem_responses(
             Refused("a number above 0 is expected", field="state.total_work"),
             examples.NOT_THE_RUN,
+            Refused("This job was deleted.", kind=Kind.GONE),
             shape=CUBEGEN_ERRORS,
             job_id=examples.JOB_ID,
         ),

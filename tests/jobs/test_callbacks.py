@@ -5,7 +5,8 @@ import pytest
 from hubsite.engines.base import LogChunk
 from hubsite.refusals import Kind, Refused
 from jobs import callbacks, logs
-from jobs.models import JobLog, State
+from jobs.models import Job, JobLog, State
+from jobs.results import recording
 from jobs.run_token import is_run_token, run_token
 from tests.accounts.factories import bearer, make_user
 
@@ -200,6 +201,22 @@ def test_a_malformed_result_is_400_and_loses_nothing_else(client, job, change, f
 def test_a_result_is_an_object(client, job):
     response = report(client, job, last_report("ok"))
     assert response.json()["errors"][0]["field"] == "result"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_that_is_deleted_during_its_report_is_gone(client, job, monkeypatch):
+    keep = recording.keep
+
+    def deleted_before(its: Job, made: object) -> None:
+        Job.objects.filter(pk=its.pk).delete()
+        keep(its, made)
+
+    monkeypatch.setattr(recording, "keep", deleted_before)
+    assert (
+        report(client, job, {**REPORT, "output": {"first_line": 0, "lines": ["a"]}}).status_code
+        == 410
+    )
+    assert not JobLog.objects.exists()
 
 
 def test_query_count(client, job, django_assert_num_queries):

@@ -148,7 +148,7 @@ def test_units_are_those_of_the_month_by_user(browser, owner):
     lifecycle.move(job, State.SUCCEEDED, actor="test")
     ledger.refund(job.job_id, 8, key="k", reason="ours")
     page = " ".join(browser.get("/admin/").content.decode().split())
-    assert "<strong>62</strong> charged" in page and "<strong>1000</strong> granted" in page
+    assert "<strong>62</strong> charged" in page and "<strong>1,000</strong> granted" in page
     assert "ann@example.org</a>: 62" in page
 
 
