@@ -123,10 +123,10 @@ def test_a_failure_is_told_and_tried_again_ever_later(geodb, user):
     assert timedelta(seconds=25) < failed.due_at - timezone.now() <= timedelta(seconds=30)
     assert not register()  # it is not due yet
     assert len(geodb.requests) == 1
-    GeodbRegistration.objects.update(due_at=timezone.now())
+    GeodbRegistration.objects.update(due_at=timezone.now() - timedelta(seconds=1))
     assert not register()
     assert registration().due_at - timezone.now() > timedelta(seconds=55)
-    GeodbRegistration.objects.update(due_at=timezone.now())
+    GeodbRegistration.objects.update(due_at=timezone.now() - timedelta(seconds=1))
     assert register()
     assert (registration().state, registration().error) == (State.REGISTERED, "")
 
@@ -215,7 +215,7 @@ def test_the_payload_is_the_operators(geodb, user, settings):
         "ok": True,
     }
     settings.HUB = {**settings.HUB, "XCUBE_HUB_GEODB_PAYLOAD": payload}
-    GeodbRegistration.objects.update(due_at=timezone.now())
+    GeodbRegistration.objects.update(due_at=timezone.now() - timedelta(seconds=1))
     assert register()
     assert geodb.rows["geodb_g-1"] == {
         "user_name": "geodb_g-1",
@@ -281,7 +281,7 @@ def test_a_token_from_elsewhere_is_used_where_the_operator_says_so(
     assert registration().error.startswith("no token for geoDB: ")
     assert "wrong" not in registration().error.rpartition("token")[0]
     settings.HUB = {**settings.HUB, "XCUBE_HUB_GEODB_CLIENT_SECRET": secret}
-    GeodbRegistration.objects.update(due_at=timezone.now())
+    GeodbRegistration.objects.update(due_at=timezone.now() - timedelta(seconds=1))
     assert not register()
     assert geodb.roles_seen == ["anonymous"]  # a token came; this client has no role in geoDB
     assert "403" in registration().error

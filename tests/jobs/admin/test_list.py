@@ -22,7 +22,7 @@ from tests.jobs.factories import charged, make_job
 pytestmark = pytest.mark.django_db
 
 LIST = "/admin/jobs/job/"
-QUERIES_OF_LIST = 10
+QUERIES_OF_LIST = 9
 """Session, user, permissions, engines; the count (bounded), the page, saved filters, the cursor."""
 
 
