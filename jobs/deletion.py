@@ -12,6 +12,7 @@ from accounts.models import User
 from . import lifecycle, usage
 from .models import (
     CubeRecord,
+    DealtWith,
     EngineLook,
     IdempotencyKey,
     Job,
@@ -19,6 +20,7 @@ from .models import (
     JobEvent,
     JobLog,
     QuickLook,
+    Rerun,
     StoreListing,
 )
 from .tasks import remove_soon
@@ -62,6 +64,10 @@ def forget(user: User, old: str, new: str) -> None:
     JobLog.objects.filter(job__owner=user).delete()
     CubeRecord.objects.filter(job__owner=user).delete()
     EngineLook.objects.filter(job__owner=user).delete()
+    DealtWith.objects.filter(job__owner=user).update(note="")
+    Rerun.objects.filter(job__owner=user).delete()
+    for model in (DealtWith, Rerun):
+        model.objects.filter(actor=old).update(actor=new)
     QuickLook.objects.filter(job__owner=user).delete()
     StoreListing.objects.filter(owner=user).delete()
     JobEvent.objects.filter(job__owner=user).update(message="")

@@ -32,7 +32,7 @@ from accounts.tasks import delete_persons
 from accounts.tokens.hub_tokens import InvalidToken, issue_token, verify_token
 from accounts.units import ledger
 from jobs import lifecycle
-from jobs.models import IdempotencyKey, Job, JobLog, State
+from jobs.models import DealtWith, IdempotencyKey, Job, JobLog, Rerun, State
 from tests.accounts.factories import make_client, make_user
 
 from .factories import make_job
@@ -82,6 +82,10 @@ def ann():
     )
     others = make_job(make_user("bob@other.example", units=5), state=State.RUNNING)
     lifecycle.cancel(others, actor=user.user_id)  # when she was an operator
+    DealtWith.objects.create(job=job, note="zebulon makes another", actor="a-colleague")
+    DealtWith.objects.create(job=others, note="It is old.", actor=user.user_id)
+    Rerun.objects.create(job=job, actor="a-colleague", refused="zebulons-field is gone")
+    Rerun.objects.create(job=others, actor=user.user_id)
     return User.objects.get(pk=user.pk)
 
 
