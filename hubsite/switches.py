@@ -24,7 +24,7 @@ from django.utils.translation import gettext_lazy as _
 
 from . import audit
 from .refusals import Kind, Refused
-from .visible_text import hidden_fault
+from .visible_text import checked_text
 
 KEPT_S = 2.0
 MOST_CHARACTERS = 500
@@ -126,14 +126,12 @@ def suspend(service: str, *, message: str, actor: str, end_work: bool = False) -
 
 def checked_message(message: str) -> str:
     """The message without spaces around it. Raises Refused unless users can read it."""
-    message = message.strip()
-    if not message:
-        raise Refused("a sentence for users is expected: why, and until when", field="message")
-    if len(message) > MOST_CHARACTERS:
-        raise Refused(f"at most {MOST_CHARACTERS} characters are expected", field="message")
-    if fault := hidden_fault(message):
-        raise Refused(fault, field="message")
-    return message
+    return checked_text(
+        message.strip(),
+        field="message",
+        most=MOST_CHARACTERS,
+        expected="a sentence for users is expected: why, and until when",
+    )
 
 
 def resume(service: str, *, actor: str) -> bool:

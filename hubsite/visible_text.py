@@ -6,6 +6,8 @@ names look like one. All names that people give, and others read, are checked he
 
 from __future__ import annotations
 
+from .refusals import Refused
+
 _BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 """Characters that Unicode calls letters or marks but that are blank: fillers, joiners, Braille."""
 
@@ -33,6 +35,20 @@ def hidden_fault(text: str) -> str | None:
         return None
     hidden = next((character for character in text if not is_visible(character)), None)
     return hidden and f"{EXPECTED}, not U+{ord(hidden):04X}"
+
+
+def checked_text(text: str, *, field: str, most: int, expected: str) -> str:
+    """`text`, if others can read it. Raises Refused, with `expected` if it is empty.
+
+    The caller removes the spaces that do not count.
+    """
+    if not text:
+        raise Refused(expected, field=field)
+    if len(text) > most:
+        raise Refused(f"at most {most} characters are expected", field=field)
+    if fault := hidden_fault(text):
+        raise Refused(fault, field=field)
+    return text
 
 
 def without_hidden(text: str) -> str:

@@ -16,8 +16,7 @@ from django.db.models import QuerySet, Sum
 
 from accounts.models import LedgerEntry
 from accounts.units import ledger
-from hubsite.refusals import Refused
-from hubsite.visible_text import hidden_fault
+from hubsite.visible_text import checked_text
 
 from .models import FINAL_STATES, Job
 
@@ -59,14 +58,12 @@ def charge_back_all(jobs: QuerySet[Job], *, reason: str, actor: Any) -> ChargedB
 
 def checked_reason(reason: str) -> str:
     """The reason in one line. Raises Refused unless it is there, short, and readable."""
-    reason = " ".join(reason.split())
-    if not reason:
-        raise Refused("a reason is expected; the owner sees it", field="reason")
-    if len(reason) > MOST_OF_REASON:
-        raise Refused(f"at most {MOST_OF_REASON} characters are expected", field="reason")
-    if fault := hidden_fault(reason):
-        raise Refused(fault, field="reason")
-    return reason
+    return checked_text(
+        " ".join(reason.split()),
+        field="reason",
+        most=MOST_OF_REASON,
+        expected="a reason is expected; the owner sees it",
+    )
 
 
 def _charged(jobs: QuerySet[Job]) -> Iterator[tuple[str, int]]:

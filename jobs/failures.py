@@ -10,8 +10,7 @@ from django.db import transaction
 from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
 
 from hubsite import audit
-from hubsite.refusals import Refused
-from hubsite.visible_text import hidden_fault
+from hubsite.visible_text import checked_text
 
 from .models import DealtWith, Job, State
 
@@ -44,7 +43,12 @@ def deal_with(jobs: QuerySet[Job], *, note: str, actor: str) -> int:
 
     Raises Refused for a note that is missing, too long, or not readable. `actor` is a user id.
     """
-    note = _checked(note)
+    note = checked_text(
+        " ".join(note.split()),
+        field="note",
+        most=MOST_OF_NOTE,
+        expected="a sentence is expected: why nothing is left to do",
+    )
     chosen = list(not_dealt_with(jobs).order_by("pk").values_list("pk", flat=True)[:MOST_AT_ONCE])
     DealtWith.objects.bulk_create(
         [DealtWith(job_id=pk, note=note, actor=actor) for pk in chosen],
@@ -71,14 +75,3 @@ def _note(action: str, pks: list[int], text: str, actor: str) -> None:
     one = Job.objects.get(pk=pks[0]) if len(pks) == 1 else None
     detail = text if one else f"{len(pks)} failed jobs. {text}".strip()
     audit.record(action, actor=actor, on=one, detail=detail)
-
-
-def _checked(note: str) -> str:
-    note = " ".join(note.split())
-    if not note:
-        raise Refused("a sentence is expected: why nothing is left to do", field="note")
-    if len(note) > MOST_OF_NOTE:
-        raise Refused(f"at most {MOST_OF_NOTE} characters are expected", field="note")
-    if fault := hidden_fault(note):
-        raise Refused(fault, field="note")
-    return note

@@ -28,7 +28,7 @@ from tests.patience import PATIENCE_S
 from tests.servers import forks
 from tests.servers.missing import missing
 
-# How long an example takes depends on what else the machine does.
+# No limits of time for generated examples: a busy machine would make tests fail.
 hypothesis.settings.register_profile(
     "hub", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )

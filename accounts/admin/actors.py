@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
@@ -10,6 +11,11 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from ..models import User
+
+
+def users_among(actors: Iterable[str]) -> dict[str, User]:
+    """The users among those who made the steps, by user name; others are parts of the hub."""
+    return {user.username: user for user in User.objects.filter(username__in=set(actors))}
 
 
 class NamedActor:

@@ -14,11 +14,12 @@ from django.utils.translation import gettext_lazy as _
 
 from hubsite.templatetags.console import number
 
-from ..models import GeodbRegistration, Service, Subscription, SubscriptionEvent, User
+from ..models import GeodbRegistration, Service, Subscription, SubscriptionEvent
 from ..models.subscription import Unit, check_geodb_guid
 from ..subscriptions.geodb_registration import register_soon, try_soon
 from ..subscriptions.subscribing import unsubscribe
 from ..units import ledger
+from .actors import users_among
 from .base import OperatorAdmin, ReadOnlyAdmin, operates
 
 MOST_EVENTS = 100
@@ -107,8 +108,7 @@ class SubscriptionAdmin(OperatorAdmin):
     def _about(self, request: HttpRequest, subscription: Subscription) -> dict[str, Any]:
         """What its page shows. Four queries, however long its history is."""
         newest = list(subscription.events.order_by("-pk")[:MOST_EVENTS])
-        ids = {event.actor.removeprefix("user ") for event in newest}
-        names = {user.username: user for user in User.objects.filter(username__in=ids)}
+        names = users_among(event.actor.removeprefix("user ") for event in newest)
         events = [
             {
                 "row": event,

@@ -117,7 +117,7 @@ def _send(connection: Any, mail: NoticeMail) -> None:
 
 
 def _words(shown: list[Notice], count: int, unsubscribe: str) -> tuple[str, str]:
-    """Subject and text, in the present language."""
+    """The subject and the text of the e-mail, in the language that is active."""
     subject = translated(shown[0].title)
     if count > 1:
         subject = _("%(count)d notices: %(first)s") % {"count": count, "first": subject}

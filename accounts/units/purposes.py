@@ -57,7 +57,7 @@ def purpose_of(reference: str) -> Purpose | None:
 
 
 def note_charge(reference: str, units: int) -> None:
-    """Say to the app whose reference it is what was charged (negative: given back)."""
+    """Tell the app that owns the reference how many units were charged (negative: given back)."""
     purpose = purpose_of(reference)
     if purpose is not None:
         purpose.note_charge(reference, units)

@@ -140,7 +140,7 @@ SHORT = (
     "service",
     "{0} in {1} {2}.",
 )
-"""What is too short to be found; nouns that sentences have as a value."""
+"""Texts that are too short to be collected, and nouns that appear as values in sentences."""
 NOT_SHOWN = frozenset(
     {
         " and {0} more",

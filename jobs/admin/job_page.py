@@ -11,7 +11,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from accounts.models import LedgerEntry, User
+from accounts.admin.actors import users_among
+from accounts.models import LedgerEntry
 from hubsite import audit
 from hubsite.audit import presenting
 
@@ -39,7 +40,7 @@ def about(request: HttpRequest, job: Job, *, may_act: bool) -> dict[str, Any]:
     has_failed = job.state == State.FAILED
     dealt_with = DealtWith.objects.filter(job=job).first() if has_failed else None
     actors = {event.actor for event in events}
-    names = _names(actors | {dealt_with.actor} if dealt_with else actors)
+    names = users_among(actors | {dealt_with.actor} if dealt_with else actors)
     log = logs.last_lines(job, LOG_LINES)
     related = _related(job)
     charged = -sum(e.delta_total for e in entries if e.kind in ("settle", "refund"))
@@ -86,11 +87,6 @@ def _end(job: Job) -> Any:
 
 def _between(begin: Any, end: Any) -> timedelta | None:
     return max(end - begin, timedelta()) if begin is not None else None
-
-
-def _names(actors: set[str]) -> dict[str, User]:
-    """The users among those who made the steps; others are parts of the hub."""
-    return {user.username: user for user in User.objects.filter(username__in=actors)}
 
 
 def _others(job: Job) -> list[str]:

@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.admin.actors import users_among
 from hubsite import audit
 from hubsite.audit import presenting
 
@@ -29,7 +29,7 @@ def about(request: HttpRequest, instance: ServiceInstance, *, may_act: bool) -> 
     """The context of the page. At most six queries, however much there is."""
     newest = list(instance.events.order_by("-pk")[:MOST_EVENTS])
     events = newest[::-1]
-    names = {it.username: it for it in User.objects.filter(username__in={e.actor for e in events})}
+    names = users_among(event.actor for event in events)
     document = InstanceDocument.objects.filter(instance=instance).values("log", "logged_at").first()
     log = ((document or {}).get("log") or "").splitlines()[-LOG_LINES:]
     valid = Q(ended_at=None, expires_at__gt=timezone.now())
