@@ -283,6 +283,9 @@ def test_a_full_disk_is_a_clear_error(xcube_python, demo_root):
         viewers.put(work)
         assert fetch(viewers.socket(work["name"]), TILE)[0] == 200
         remove(viewers, work["name"])
+        # The viewer's program would fill this disk, also a part of it, and no service could start.
+        wait_for(lambda: "program is not published" in runner.log.read_text())
+        assert list((runner.services / ".cache").glob("viewer.json*")) == []
     finally:
         ballast.unlink(missing_ok=True)
         runner.close()

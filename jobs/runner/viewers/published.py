@@ -14,6 +14,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from ..system import process
 from . import packed
 from .notices import NOTICES
 
@@ -21,21 +22,33 @@ NAME = "viewer.json"
 PLAIN = ("index.html", "manifest.json")
 FOLDERS = ("assets", "images")
 BASE = "/viewer/"
+LEAST_ROOM = 20
+"""The file is written where the disk has room for so many of it."""
 
 
 def withdraw(folder: Path) -> None:
     """Remove what an earlier runner has published: viewers to come may have another program."""
-    (folder / NAME).unlink(missing_ok=True)
+    for file in (folder / NAME, *folder.glob(f"{NAME}.*")):
+        file.unlink(missing_ok=True)
 
 
 def publish(folder: Path) -> None:
-    """Write the file, as a whole or not at all."""
+    """Write the file, as a whole or not at all: it only saves time, and services need the room."""
     import xcube.webapi.viewer
 
     dist = Path(xcube.webapi.viewer.__file__).parent / "dist"
+    content = json.dumps({"files": describe(dist)}).encode()
+    disk = os.statvfs(folder)
+    if disk.f_bavail * disk.f_frsize < LEAST_ROOM * len(content):
+        process.say("the viewer's program is not published, because the disk is almost full")
+        return
     new = folder / f"{NAME}.{os.getpid()}"
-    new.write_text(json.dumps({"files": describe(dist)}))
-    os.replace(new, folder / NAME)
+    try:
+        new.write_bytes(content)
+        os.replace(new, folder / NAME)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        process.say(f"the viewer's program cannot be published: {error}")
 
 
 def describe(dist: Path) -> dict[str, dict[str, Any]]:
