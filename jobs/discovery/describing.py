@@ -14,12 +14,12 @@ from hubsite.refusals import Kind, Refused
 from hubsite.web.waiting import place_to_wait
 from jobs.settings import hub
 
+from ..models import StoreDescription, StoreListing
 from ..request.accessors import EXTENSIONS, format_of
 from ..request.paths import path_fault
 from ..stores.catalogue import FILE_SYSTEM_TYPES
 from . import asking, listing
 from .asking import StoreDown
-from .rows import StoreDescription, StoreListing
 from .slots import slots
 from .stores import View
 

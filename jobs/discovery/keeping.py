@@ -10,9 +10,8 @@ from django.utils import timezone
 from hubsite.coordination import retention
 
 from .. import output_changes
-from ..models import Job
+from ..models import Job, StoreDescription, StoreListing
 from .describing import key_of
-from .rows import StoreDescription, StoreListing
 
 LISTINGS_DAYS = 7
 DESCRIPTIONS_DAYS = 1

@@ -28,10 +28,11 @@ from hubsite.refusals import Kind, Refused
 from hubsite.web.waiting import place_to_wait
 from jobs.settings import hub
 
+from ..models import StoreListing, StoreListingPart
+from ..models.stores import PART
 from ..request.paths import path_fault
 from . import asking, stores
 from .asking import StoreDown
-from .rows import PART, StoreListing, StoreListingPart
 from .slots import alone, slots
 from .stores import View
 

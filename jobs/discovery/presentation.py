@@ -8,10 +8,10 @@ from typing import Any
 from accounts.models import User
 from hubsite.api.serializers import time_text
 
+from ..models import StoreListing
 from ..request.accessors import format_of
 from ..stores.catalogue import Store
 from .listing import Listing, is_fresh
-from .rows import StoreListing
 
 
 def listings_of(user: User) -> dict[str, StoreListing]:

@@ -11,8 +11,8 @@ from django.utils.crypto import salted_hmac
 from accounts.models import User
 from hubsite.refusals import Kind, Refused
 
+from ..models import StoreListing
 from ..stores.catalogue import Store, StoresFileError, load_catalogue
-from .rows import StoreListing
 
 
 @dataclass(frozen=True)

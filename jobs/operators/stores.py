@@ -13,8 +13,8 @@ from hubsite import audit
 from hubsite.refusals import Kind, Refused
 
 from ..discovery import listing
-from ..discovery.rows import StoreListing
 from ..discovery.stores import view_of
+from ..models import StoreListing
 from ..stores.catalogue import Store, load_catalogue
 
 

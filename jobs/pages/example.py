@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from hubsite.configuration.reading import BASE_DIR
 
-from ..discovery.rows import StoreListing
+from ..models import StoreListing
 from ..stores.catalogue import Store, StoresFileError, load_catalogue
 
 DEMO = "demo", "cubes"

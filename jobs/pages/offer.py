@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from ..discovery.rows import StoreListing
+from ..models import StoreListing
 from ..stores.catalogue import StoresFileError, load_catalogue
 from .example import example_request
 

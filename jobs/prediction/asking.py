@@ -17,9 +17,9 @@ from django.utils.translation import gettext_lazy as _
 
 from hubsite.compiled_queries import CompiledQuery
 
+from ..models import QueueForecast
 from .errors import CONFIDENCE, Errors, Prediction
 from .queue_order import Found, QueueOrder
-from .rows import QueueForecast
 
 KEPT_S = 2.0
 STALE_AFTER = timedelta(seconds=60)

@@ -11,8 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from django.db import transaction
 
-from ..models import FINAL_STATES, Job, JobEvent
-from .rows import LearntDuration, LearntUntil
+from ..models import FINAL_STATES, Job, JobEvent, LearntDuration, LearntUntil
 
 LATEST = 60
 FEWEST = 5

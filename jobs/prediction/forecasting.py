@@ -19,12 +19,11 @@ from hubsite import switches
 from hubsite.engines import draining, find_engine, run_places
 from jobs.settings import hub
 
-from ..models import XCUBE_GEN, Job, State
+from ..models import XCUBE_GEN, Job, OpenPrediction, PredictionErrors, QueueForecast, State
 from . import errors
 from .durations import durations_of, is_learnt, kind_of, known, learn
 from .errors import Prediction, margins_of
 from .queue_order import Found, QueueOrder, Range, keys_of, order_of
-from .rows import OpenPrediction, PredictionErrors, QueueForecast
 from .simulation import Queue, Running, Waiting
 
 RESTS = 20

@@ -23,7 +23,7 @@ LATE = 0.5
 
 
 NORMAL = 1
-"""The priority of a job to which operators gave no other (`jobs/models.py`)."""
+"""The priority of a job to which operators gave no other (`jobs/models/states.py`)."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from jobs.discovery.rows import StoreListing, StoreListingPart
+from jobs.models import StoreListing, StoreListingPart
 from jobs.pages.example import example_request
 from jobs.stores.catalogue import load_catalogue
 from services.models import ServiceProfile

@@ -14,8 +14,7 @@ from accounts.units import ledger
 from hubsite.console import saved_filters
 from hubsite.health import parts
 from jobs import dashboard, history, lifecycle
-from jobs.models import Job, JobEvent, State
-from jobs.prediction.rows import LearntDuration
+from jobs.models import Job, JobEvent, LearntDuration, State
 from tests.accounts.factories import make_user
 from tests.jobs.factories import make_job
 

@@ -13,7 +13,7 @@ from hubsite.management.output import Column, Output
 from hubsite.refusals import Refused
 from jobs.discovery import listing, paging, stores
 from jobs.discovery.presentation import entries_shown, state_shown, store_shown
-from jobs.discovery.rows import StoreListing
+from jobs.models import StoreListing
 from jobs.stores.catalogue import Store
 
 REFRESH_S = 60.0

@@ -7,7 +7,7 @@ from django.utils import timezone
 from jsonschema import Draft202012Validator
 
 from jobs.discovery import describing
-from jobs.discovery.rows import StoreDescription
+from jobs.models import StoreDescription
 from jobs.request.parameters import OPEN_PARAMS, WRITE_PARAMS, param_faults
 from tests.accounts.factories import make_user
 

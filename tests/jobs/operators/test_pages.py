@@ -17,8 +17,7 @@ from hubsite.configuration.table import SETTINGS
 from hubsite.coordination.ticks import Tick, registered
 from hubsite.engines import draining
 from hubsite.health import heartbeat, queue
-from jobs.discovery.rows import StoreListing
-from jobs.models import State
+from jobs.models import State, StoreListing
 from tests.accounts.factories import make_user
 from tests.jobs.factories import make_job
 
