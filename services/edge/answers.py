@@ -99,3 +99,15 @@ def json_response(body: Mapping[str, object], *, status: int = 200) -> web.Respo
         content_type="application/json",
         headers={**ALWAYS, "Cache-Control": NO_STORE},
     )
+
+
+def redirect(location: str) -> web.Response:
+    """Lead a browser on; the next page does not learn this address, which may have a secret."""
+    return web.Response(
+        status=303,
+        headers={
+            "Location": location,
+            "Cache-Control": NO_STORE,
+            "Referrer-Policy": "no-referrer",
+        },
+    )

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 import aiohttp
 from aiohttp import web
 
-from .answers import NO_STORE, Refused, json_response
+from .answers import Refused, json_response, redirect
 from .credentials import Credential
 from .decisions import Decisions
 from .hub import Allowed
@@ -38,14 +38,7 @@ async def enter(
         raise Refused(refusal_of(decision))
     if not _VALUE.fullmatch(decision.session):
         raise Refused(BAD_ANSWER)
-    response = web.Response(
-        status=303,
-        headers={
-            "Location": place.path + onward,
-            "Cache-Control": NO_STORE,
-            "Referrer-Policy": "no-referrer",
-        },
-    )
+    response = redirect(place.path + onward)
     response.set_cookie(
         addresses.cookie,
         decision.session,

@@ -208,7 +208,7 @@ def test_who_has_waited_or_waits_for_a_free_place_sees_the_page_that_says_so(tmp
                 pass
             assert (await w.get(PLAIN))[0] == 200  # of a page that is open already
             w.hub.state, w.hub.message = "REQUESTED", "Waiting for a free place."
-            w.edge.edge._starts.is_ready(INSTANCE)  # as if it had run meanwhile
+            w.edge.edge.gate.starts.is_ready(INSTANCE)  # as if it had run meanwhile
             w.edge.decisions.forget(instances={INSTANCE})
             assert not await opens()
             w.hub.denial = "failed"
