@@ -119,6 +119,21 @@
     follow();
   }).observe(document.body, { childList: true, characterData: true, subtree: true });
 
+  // What a button asks is taken back by Escape, or by a click elsewhere.
+  function takeBack(asked) {
+    for (const one of document.querySelectorAll("details.ask[open]")) {
+      if (one !== asked) one.open = false;
+    }
+  }
+
+  document.addEventListener("keydown", ({ key, target }) => {
+    const asked = key === "Escape" && target.closest?.("details.ask[open]");
+    if (!asked) return;
+    asked.open = false;
+    asked.querySelector("summary").focus();
+  });
+  document.addEventListener("click", ({ target }) => takeBack(target.closest("details.ask")));
+
   // A list that is long for a phone: closed there, open where it stands beside the text.
   for (const list of document.querySelectorAll("details[data-open-wide]")) {
     list.open = matchMedia("(min-width: 60rem)").matches;

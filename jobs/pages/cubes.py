@@ -227,6 +227,7 @@ def summary(job: Job) -> dict[str, Any]:
         "percent": _percent(progress) if job.state == State.RUNNING else None,
         "step": progress.get("label", "") if job.state == State.RUNNING else "",
         "took": end - job.started_at if end and job.started_at else None,
+        "is_queued": job.state == State.QUEUED,
         "is_final": job.state in FINAL_STATES,
     }
 

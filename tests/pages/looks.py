@@ -106,12 +106,13 @@ class Looks:
         self.faults: list[str] = []
         self.language = LANGUAGE
 
-    def sign_in(self, session: str | None) -> BrowserContext:
+    def sign_in(self, session: str | None, *, has_scripts: bool = True) -> BrowserContext:
         """A browser with this session of the hub, or without any."""
         context = self._browser.new_context(
             base_url=self._base_url,
             timezone_id="Europe/Berlin",
             locale=LOCALES[self.language],
+            java_script_enabled=has_scripts,
         )
         context.set_default_timeout(PATIENCE_S * 1000)
         context.add_init_script(_WATCH_POLICY)

@@ -56,7 +56,8 @@ def test_an_owner_shares_by_a_link_and_a_guest_opens_it_until_it_is_withdrawn(
     owner.get_by_role("link", name="Opened").click()
     expect(owner.get_by_text("bob@example.org")).to_be_visible(timeout=PATIENCE_S * 1000)
     owner.goto(reverse("shared-list"))
-    owner.get_by_role("button", name="Withdraw").click()
+    owner.locator(".ask > summary").click()
+    owner.get_by_role("button", name="Withdraw it").click()
     expect(owner.get_by_text("It is not shared there any more")).to_be_visible(
         timeout=PATIENCE_S * 1000
     )
