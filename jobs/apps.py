@@ -30,26 +30,17 @@ class JobsConfig(AppConfig):
         from hubsite.coordination import queues, ticks
         from hubsite.engines import draining, followers
 
-        from . import (  # noqa: F401
-            checks,
-            dashboard,
-            deletion,
-            health,
-            leaks,
-            metrics,
-            notices,
-            person,
-            spending,
-            suspending,
-        )
-        from . import own_data as own_data_of_jobs
+        from . import checks, dashboard, health, metrics  # noqa: F401
         from .discovery import keeping
-        from .following import make_follower
         from .models import Job
         from .operators.engines_page import engines_page
         from .operators.stores_page import stores_page
+        from .owners import deletion, leaks, notices, person, spending  # noqa: F401
+        from .owners import own_data as own_data_of_jobs
         from .pages import cubes, offer, overview, shared, use_by_store
+        from .queue import suspending  # noqa: F401
         from .results import sharing
+        from .running.following import make_follower
 
         ticks.every(5, "jobs.tasks.sweep")
         ticks.on_demand("jobs.tasks.launch_due")

@@ -17,9 +17,9 @@ from hubsite.health.heartbeat import Heard, heard
 from hubsite.health.parts import WELL, Finding, Part, Service
 from jobs.settings import hub
 
-from . import suspending
 from .estimates import remote
 from .models import XCUBE_GEN, Job
+from .queue import suspending
 
 ANSWER_WITHIN_S = 1.0
 LEASE_PREFIX = "observer-"

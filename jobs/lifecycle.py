@@ -25,9 +25,10 @@ from hubsite import audit
 from hubsite.coordination.transitions import step
 from hubsite.coordination.wake_up import wake_up
 
-from . import notices, output_changes
 from .models import FINAL_STATES, Job, JobDocument, JobEvent, Reason, State
-from .usage import count_end
+from .output import output_changes
+from .owners import notices
+from .owners.usage import count_end
 
 logger = logging.getLogger(__name__)
 
@@ -196,7 +197,7 @@ def status_of(result: Any) -> str:
 def _removal_due_at(job: Job, to: State, reason: str, *, is_paid: bool) -> datetime | None:
     """Now, if a run of this ended job may have left output that no one pays for; else None.
 
-    jobs/outputs.py finds out in the store whether there is any.
+    jobs/output/outputs.py finds out in the store whether there is any.
     """
     if to == State.SUCCEEDED or is_paid or not job.can_remove_output:
         return None

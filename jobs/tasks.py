@@ -10,10 +10,14 @@ from hubsite.coordination.retention import yesterday
 from hubsite.coordination.wake_up import wake_up
 from hubsite.health import heartbeat
 
-from . import engine_looks, history, launching, outputs, quicklooks, removal, repeating
 from .discovery import keeping, listing
 from .models import EngineLook, IdempotencyKey, Job, JobDocument
+from .operators import history
+from .output import outputs, quicklooks
 from .prediction import forecasting
+from .queue import launching
+from .running import engine_looks, removal
+from .submission import repeating
 
 
 def remove_soon(jobs: Iterable[Job]) -> None:

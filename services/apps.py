@@ -21,27 +21,24 @@ class ServicesConfig(AppConfig):
         from hubsite.console.overview import register as register_panel
         from hubsite.coordination import queues, ticks
         from hubsite.engines import draining, followers
-        from jobs import output_changes
+        from jobs.output import output_changes
 
-        from . import (  # noqa: F401  (registers the checks)
-            checks,
-            dashboard,
+        from . import checks, dashboard, health, metrics  # noqa: F401  (registers the checks)
+        from .access import sharing
+        from .geoserver import deletion as geoserver_deletion
+        from .geoserver import health as geoserver
+        from .owners import (  # noqa: F401  (registers the checks)
             deletion,
-            health,
             leaks,
-            metrics,
             notices,
             person,
             spending,
-            suspending,
         )
-        from . import own_data as own_data_of_services
-        from .access import sharing
-        from .following import make_follower
-        from .geoserver import deletion as geoserver_deletion
-        from .geoserver import health as geoserver
+        from .owners import own_data as own_data_of_services
         from .pages import offer, overview, viewers
         from .pages import sharing as shared_pages
+        from .running import suspending  # noqa: F401  (registers the checks)
+        from .running.following import make_follower
         from .xcube_server import live
 
         ticks.every(5, "services.tasks.sweep")
@@ -53,7 +50,7 @@ class ServicesConfig(AppConfig):
         ticks.every(300, "services.tasks.reconcile_layers", queue=queues.OUTSIDE)
         ticks.housekeeping("services.access.entering.forget_tickets", deletes=True)
         ticks.housekeeping("services.access.entering.forget_sessions", deletes=True)
-        ticks.housekeeping("services.start_keys.forget_old", deletes=True)
+        ticks.housekeeping("services.submission.start_keys.forget_old", deletes=True)
         also(stop=deletion.stop, forget=deletion.forget, foresee=deletion.foresee)
         kinds.register(*notices.KINDS)
         sharing.register(shared_pages.show)

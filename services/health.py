@@ -11,9 +11,9 @@ from hubsite.health.heartbeat import heard
 from hubsite.health.parts import Finding, Part, Service
 from services.settings import hub
 
-from . import suspending
 from .cate import offered as cate
 from .models.profile import CATE, XCUBE_SERVER, Kind
+from .running import suspending
 
 
 def register() -> None:

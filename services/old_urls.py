@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from . import addresses
 from .access.rights import right_of
 from .models import ServiceInstance
-from .start_request import MAIN_SLOT
+from .submission.start_request import MAIN_SLOT
 
 
 @require_safe

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from . import idle, live_log, removal, starting
 from .geoserver import publishing, reconciling
+from .running import idle, live_log, removal, starting
 from .xcube_server import live
 
 

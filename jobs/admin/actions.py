@@ -17,10 +17,13 @@ from hubsite.console.quantities import number
 from hubsite.refusals import Refused
 from hubsite.translations.sentences import translated
 
-from .. import cancelling, failures, job_csv, ordering, repeating
-from ..charging_back import charge_back_all
-from ..failures import MOST_OF_NOTE
+from .. import job_csv
 from ..models import Job, Priority
+from ..operators import failures
+from ..operators.charging_back import charge_back_all
+from ..operators.failures import MOST_OF_NOTE
+from ..queue import ordering
+from ..submission import cancelling, repeating
 
 Action = Callable[[Any, HttpRequest, QuerySet[Job]], Any]
 

@@ -15,8 +15,9 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from hubsite.engines import NAMES
 
-from .. import failures, overdue
 from ..models import ACTIVE_STATES, Job, Priority, Reason, State
+from ..operators import failures
+from ..running import overdue
 
 MOST_CHARACTERS = 512
 _USER_ID = re.compile(r"a[0-9a-f]{32}")

@@ -16,8 +16,9 @@ from django.utils.translation import gettext_lazy as _
 from accounts.admin.base import ReadOnlyAdmin
 from accounts.admin.paging import UncountedPaginator
 
-from .. import failures, repeating
 from ..models import Job, State
+from ..operators import failures
+from ..submission import repeating
 from . import job_page, one_job
 from .actions import Actions
 from .columns import MOST_OF_MESSAGE, Columns

@@ -16,11 +16,13 @@ from accounts.models import LedgerEntry
 from hubsite import audit
 from hubsite.audit import presenting
 
-from .. import known_errors, logs, ordering, overdue
+from .. import known_errors
 from ..models import DealtWith, EngineLook, Job, State
 from ..pages import wording
 from ..pages.cubes import summary
-from ..waiting import waiting_of
+from ..queue import ordering
+from ..queue.waiting import waiting_of
+from ..running import logs, overdue
 
 LOG_LINES = 200
 MOST_EVENTS = 100

@@ -15,9 +15,9 @@ from accounts.units import ledger
 from hubsite.refusals import Refused
 from hubsite.translations.sentences import translated
 
-from .. import engine_looks
-from ..charging_back import checked_reason
 from ..models import Job
+from ..operators.charging_back import checked_reason
+from ..running import engine_looks
 
 ACTS = ("cancel", "run_again", "deal_with", "reopen", "urgent", "normal", "later")
 

@@ -10,7 +10,7 @@ from rest_framework.permissions import BasePermission
 
 from ..job_rows import find_run
 from ..models import Job
-from ..run_token import is_run_token
+from ..running.run_token import is_run_token
 
 _REFUSED = "This is not the token of the run that may report here."
 

@@ -8,8 +8,8 @@ from accounts.units.ledger import MAX_UNITS
 from hubsite.engines import NAMES
 from hubsite.switches import MOST_CHARACTERS
 
-from ..failures import MOST_OF_NOTE
 from ..models import Job, Priority, Reason, State
+from ..operators.failures import MOST_OF_NOTE
 
 PRIORITIES = {priority.name.lower(): priority for priority in Priority}
 

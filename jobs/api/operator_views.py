@@ -19,9 +19,10 @@ from hubsite.audit import searching
 from hubsite.engines import NAMES, draining
 from hubsite.refusals import Kind, Refused
 
-from .. import cancelling, failures, ordering, repeating
 from ..models import Job, Reason, State
-from ..operators import engines
+from ..operators import engines, failures
+from ..queue import ordering
+from ..submission import cancelling, repeating
 from . import operator_schema as schema
 from .operator_serializers import (
     PRIORITIES,

@@ -9,9 +9,9 @@ from hubsite import switches
 from hubsite.api.serializers import time_text
 from jobs.settings import hub
 
-from ..admission import Quote
 from ..models import XCUBE_GEN, Job, Reason, State, levels_data_id
-from ..waiting import Waiting, waiting_of
+from ..queue.waiting import Waiting, waiting_of
+from ..submission.admission import Quote
 
 CANCELLED_STATUS_CODE = 409
 XCUBE_ERROR_STATUS_CODE = 400

@@ -9,7 +9,7 @@ from hubsite.api.schema import problem_responses
 from hubsite.api.serializers import ClosedSerializer
 from hubsite.refusals import Kind, Refused
 
-from ..quicklooks import LONGEST_SIDE, MOST
+from ..output.quicklooks import LONGEST_SIDE, MOST
 from . import examples
 from .error_shapes import CUBEGEN_ERRORS
 from .schema import JOB_ID

@@ -12,8 +12,8 @@ from rest_framework.response import Response
 from accounts.api.permissions import HasScope
 from hubsite.refusals import Kind, Refused
 
-from .. import quicklooks
 from ..models import QuickLook
+from ..output import quicklooks
 from ..results.rights import find_job
 from . import quicklook_schema as schema
 from .views import SwitchableViewSet

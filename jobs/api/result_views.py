@@ -13,7 +13,7 @@ from rest_framework.viewsets import ViewSet
 from accounts.api.permissions import HasScope
 from accounts.scopes import MANAGE_CUBEGENS
 
-from .. import quicklooks
+from ..output import quicklooks
 from ..results import catalogue, stac
 from ..results.cube import find_cube
 from ..results.document import Links, result_document

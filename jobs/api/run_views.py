@@ -13,8 +13,8 @@ from rest_framework.viewsets import ViewSet
 from hubsite.api.parsing import MendingJSONParser
 from hubsite.refusals import Kind, Refused
 
-from .. import callbacks
 from ..models import JobDocument, State
+from ..running import callbacks
 from . import schema
 from .authentication import IsRun, RunTokenAuthentication
 from .error_shapes import CUBEGEN_ERRORS

@@ -13,9 +13,9 @@ from rest_framework import serializers
 from hubsite.api.pagination import MAX_LIMIT
 from hubsite.api.serializers import ClosedSerializer, ProblemSerializer
 
-from .. import quicklooks
 from ..models import Reason, State
-from ..waiting import Cause
+from ..output import quicklooks
+from ..queue.waiting import Cause
 
 RESULT_STATUSES = ("ok", "warning", "error")
 SENDERS = ("on_begin", "on_update", "on_end")

@@ -16,12 +16,13 @@ from hubsite.api.parsing import parse_document
 from hubsite.refusals import FieldError, Kind, Refused
 from jobs.settings import hub
 
-from .. import admission, cancelling, logs
-from ..admission import Submission
 from ..estimates import asking
 from ..job_rows import find_job
 from ..models import Job, State
-from ..user_code import check_upload
+from ..running import logs
+from ..submission import admission, cancelling
+from ..submission.admission import Submission
+from ..submission.user_code import check_upload
 from . import schema
 from .error_shapes import CUBE_INFO_ERRORS, CUBEGEN_ERRORS
 from .presentation import cube_info, job_detail, job_summary, submitted

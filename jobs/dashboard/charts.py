@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 
 from hubsite.console.charts import Chart, Column, Row
 
-from ..history import HOUR, Period, Waits, begin_of, periods
 from ..models import State
+from ..operators.history import HOUR, Period, Waits, begin_of, periods
 
 DAY = timedelta(days=1)
 

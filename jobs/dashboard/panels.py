@@ -13,9 +13,10 @@ from django.utils import timezone
 
 from jobs.settings import hub
 
-from .. import failures, overdue
-from ..history import Waits
 from ..models import EngineLook, Job, JobEvent, Reason, State
+from ..operators import failures
+from ..operators.history import Waits
+from ..running import overdue
 from . import charts, widgets
 
 LATEST = 5_000

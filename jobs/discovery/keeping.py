@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from hubsite.coordination import retention
 
-from .. import output_changes
 from ..models import Job, StoreDescription, StoreListing
+from ..output import output_changes
 from .describing import key_of
 
 LISTINGS_DAYS = 7

@@ -2,10 +2,9 @@
 
 from .cube import CubeRecord, QuickLook
 from .events import JobEvent, JobLog
-from .job import XCUBE_GEN, Job, levels_data_id, new_job_id
+from .job import XCUBE_GEN, Job, JobQuerySet, levels_data_id, new_job_id
 from .operators import DealtWith, EngineLook, Rerun
 from .prediction import LearntDuration, LearntUntil, OpenPrediction, PredictionErrors, QueueForecast
-from .queryset import JobQuerySet
 from .states import ACTIVE_STATES, FINAL_STATES, Priority, Reason, State
 from .stores import StoreDescription, StoreListing, StoreListingPart
 from .submission import IdempotencyKey, JobDocument

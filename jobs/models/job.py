@@ -1,8 +1,9 @@
-"""A job: one cube generation, its owner, state, engine, price, places and times."""
+"""A job: one cube generation, and the words in which the hub asks for jobs (its queryset)."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 
 from django.conf import settings
 from django.db import models
@@ -11,8 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..levels import levels_name
-from .queryset import JobQuerySet
-from .states import FINAL_STATES, Priority, Reason, State
+from .states import ACTIVE_STATES, FINAL_STATES, Priority, Reason, State
 
 XCUBE_GEN = "xcube_gen"
 """The name of cube generation among the services of the hub (`GET /services`)."""
@@ -21,6 +21,55 @@ XCUBE_GEN = "xcube_gen"
 def new_job_id(user_id: str) -> str:
     """`<user id>-<first 18 characters of a uuid4>`: at most 63 characters, a DNS label."""
     return f"{user_id}-{str(uuid.uuid4())[:18]}"
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    def owned_by(self, user) -> JobQuerySet:
+        return self.filter(owner=user)
+
+    def listed(self) -> JobQuerySet:
+        """Jobs that their owner has not deleted."""
+        return self.filter(hidden_at=None)
+
+    def active(self) -> JobQuerySet:
+        return self.filter(state__in=ACTIVE_STATES)
+
+    def live_and_active(self) -> JobQuerySet:
+        """The same jobs, which are all live, found by the small index of live jobs."""
+        return self.active().filter(is_live=True)
+
+    def on(self, engine: str) -> JobQuerySet:
+        """Jobs that the engine of that name runs, or will run."""
+        return self.filter(engine=engine)
+
+    def due(self) -> JobQuerySet:
+        """Jobs that wait to be launched."""
+        return self.filter(is_live=True, state=State.QUEUED)
+
+    def ahead_of(self, job: Job) -> JobQuerySet:
+        """Waiting jobs of the same owner and engine that are launched before this one."""
+        earlier = Q(priority__lt=job.priority) | Q(priority=job.priority, pk__lt=job.pk)
+        return self.on(job.engine).due().filter(earlier, owner=job.owner_id)
+
+    def claiming(self) -> JobQuerySet:
+        """Jobs that hold the claim on their output: no other job may write there."""
+        return self.filter(Q(is_live=True) | Q(removal_due_at__isnull=False))
+
+    def at(self, claims: Collection[str]) -> JobQuerySet:
+        """Jobs that write, or wrote, their cube or its pyramid to one of these places."""
+        return self.filter(Q(output_claim__in=claims) | Q(levels_claim__in=claims))
+
+    def lock(self, pks: Collection[int]) -> None:
+        """Lock these rows until the transaction ends, in the order of their keys.
+
+        Call it first in every transaction that changes many rows. It prevents deadlocks, because
+        all lock in the same order. On SQLite only one transaction can write at a time anyway.
+        """
+        list(self.filter(pk__in=pks).order_by("pk").select_for_update().values_list("pk"))
+
+    def placed(self) -> JobQuerySet:
+        """Jobs that hold a place of the engine, because a run of them may exist."""
+        return self.filter(is_live=True).exclude(state=State.QUEUED)
 
 
 class Job(models.Model):

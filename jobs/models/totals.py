@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class JobHour(models.Model):
-    """What happened to jobs in one hour; `jobs/history.py` counts it from their events."""
+    """What happened to jobs in one hour; `jobs/operators/history.py` counts their events."""
 
     hour = models.DateTimeField(unique=True, help_text=_("Its begin."))
     steps = models.JSONField(default=dict, help_text=_('Steps by "from>to", such as ">QUEUED".'))
@@ -24,7 +24,7 @@ class JobHour(models.Model):
 class JobMonth(models.Model):
     """A user's jobs that ended in one month (UTC), with output in one store: how many, what cost.
 
-    `jobs/usage.py` adds to it in the transaction of each end and each charge.
+    `jobs/owners/usage.py` adds to it in the transaction of each end and each charge.
     """
 
     owner = models.ForeignKey(

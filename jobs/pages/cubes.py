@@ -22,14 +22,17 @@ from accounts.roles import permissions_of
 from accounts.scopes import MANAGE_CUBEGENS
 from hubsite.refusals import Refused
 
-from .. import admission, cancelling, known_errors, logs, quicklooks
+from .. import known_errors
 from ..api.presentation import message_of
 from ..api.quicklook_views import answer
 from ..job_rows import find_job
 from ..models import FINAL_STATES, Job, State
-from ..repeating import repetition
+from ..output import quicklooks
+from ..queue.waiting import waiting_of, waiting_of_each
+from ..running import logs
 from ..stores.catalogue import StoresFileError, load_catalogue
-from ..waiting import waiting_of, waiting_of_each
+from ..submission import admission, cancelling
+from ..submission.repeating import repetition
 from . import compared, filters, log_part, timeline, wording
 from .pictures import folder_of, pictures_of, thumbnails
 from .request_in_words import in_words

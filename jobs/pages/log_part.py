@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 
 from django.utils.translation import gettext_lazy as _
 
-from .. import logs
 from ..models import Job
+from ..running import logs
 
 SHOWN = 500
 BEFORE_A_LINE = 20

@@ -10,8 +10,8 @@ from django.utils.translation import gettext
 
 from hubsite.console.typed_numbers import as_typed
 
-from .. import quicklooks
 from ..models import Job, QuickLook
+from ..output import quicklooks
 
 MIDNIGHT = "T00:00:00Z"
 

@@ -18,8 +18,8 @@ from hubsite.api.handlers import as_api_error
 from hubsite.refusals import Refused
 from hubsite.web.addresses import absolute_url
 
-from .. import quicklooks
 from ..api.quicklook_views import answer
+from ..output import quicklooks
 from ..results import stac
 from ..results.cube import Cube, find_cube
 from ..results.document import Links

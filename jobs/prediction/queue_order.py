@@ -1,9 +1,10 @@
 """The order in which an engine's waiting jobs are launched, in a form that fits into one row. Pure.
 
 A job's turn is the number of its owner's jobs that run or were queued before it, itself included
-(`jobs/launching.py`, `choose`). Of the jobs that wait at one instant, those are launched first
-whose key is lowest: priority, turn, pk. Turns fall when runs end, so the places of all that wait
-come from a simulation in which all runs take equally long: then the oldest run ends first.
+(`jobs/queue/launching.py`, `choose`). Of the jobs that wait at one instant, those are launched
+first whose key is lowest: priority, turn, pk. Turns fall when runs end, so the places of all
+that wait come from a simulation in which all runs take equally long: then the oldest run ends
+first.
 
 Of a long queue not every job is kept: the first 500, then each that is 1 % further behind. A job
 between them, or one that is not submitted yet, is found by its key.

@@ -1,4 +1,4 @@
-"""A fast simulation of the launches to come, by the rules of `jobs/launching.py`. Pure.
+"""A fast simulation of the launches to come, by the rules of `jobs/queue/launching.py`. Pure.
 
 Runs end, places become free, and each free place goes to the owner who has the fewest runs; of
 equal ones to the oldest job. How long a job takes is drawn from what such jobs took before, so

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .. import quicklooks
+from ..output import quicklooks
 from .cube import Cube
 from .snippets import snippets
 

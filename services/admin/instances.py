@@ -17,9 +17,10 @@ from accounts.admin.base import ReadOnlyAdmin
 from accounts.admin.paging import UncountedPaginator
 from hubsite.refusals import Refused
 
-from .. import addresses, idle, lifecycle
-from ..metering import charged_units
+from .. import addresses, lifecycle
 from ..models import OVER_STATES, InstanceDocument, Reason, ServiceInstance, State
+from ..running import idle
+from ..running.metering import charged_units
 from . import one_instance, searching
 
 _FOR_SUPERUSERS = ("address",)

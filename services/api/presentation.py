@@ -7,8 +7,7 @@ from typing import Any
 
 from hubsite.api.serializers import time_text
 
-from .. import addresses, idle
-from ..metering import charged_units
+from .. import addresses
 from ..models import (
     InstanceDocument,
     InstanceEvent,
@@ -17,6 +16,8 @@ from ..models import (
     ServiceInstance,
     ServiceProfile,
 )
+from ..running import idle
+from ..running.metering import charged_units
 from ..xcube_server.condition import broken_datasets
 from ..xcube_server.shown import dataset_ids
 

@@ -15,12 +15,13 @@ from accounts.scopes import MANAGE_CUBEGENS
 from hubsite.api.pagination import MAX_LIMIT, page, query_integer
 from hubsite.refusals import Kind, Refused
 
-from .. import keeping, lifecycle
+from .. import lifecycle
 from ..access.using import sleep_shared, stop_shared, stoppable
 from ..cate import offered as cate
 from ..models import AWAKE_STATES, Reason, ServiceInstance, ServiceProfile, State
 from ..models import Kind as ServiceKind
-from ..start_request import MAIN_SLOT, StartRequest, start_server
+from ..running import keeping
+from ..submission.start_request import MAIN_SLOT, StartRequest, start_server
 from . import schema
 from .own import actor, checked, client_id, own_instance, who, why
 from .presentation import event, instance_detail, instance_summary, log_lines, profile

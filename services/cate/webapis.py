@@ -13,12 +13,13 @@ from accounts.scopes import MANAGE_CUBEGENS
 from hubsite.coordination import lock
 from hubsite.refusals import Kind, Refused
 
-from .. import addresses, admission, lifecycle
+from .. import addresses, lifecycle
 from ..access import keys
 from ..models import AWAKE_STATES, ServiceInstance
 from ..models.instance import InstanceQuerySet
 from ..models.profile import CATE
 from ..models.profile import Kind as ServiceKind
+from ..submission import admission
 from . import offered
 from .settings import hub
 

@@ -27,7 +27,7 @@ from ..cate import offered as cate
 from ..cate import webapis
 from ..models import Kind as ServiceKind
 from ..models import ServiceInstance, ServiceProfile
-from ..start_request import StartRequest, start_server
+from ..submission.start_request import StartRequest, start_server
 from ..xcube_server import cubes
 
 MOST_CUBES = cubes.MOST_CUBES

@@ -23,8 +23,9 @@ from jobs.models import State as JobState
 from jobs.request.accessors import format_of
 from jobs.results.successors import newest_at, refuse_if_replaced
 from jobs.stores.catalogue import Store, StoresFileError, load_catalogue, location
-from services import admission, lifecycle
+from services import lifecycle
 from services.models import InstanceDocument, Kind, ServiceInstance, ServiceProfile
+from services.submission import admission
 
 from .shown import SEPARATOR, why_not
 from .viewer import address_of

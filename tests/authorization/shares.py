@@ -13,8 +13,8 @@ from django.utils import timezone
 from accounts.models import Share, ShareableRole, User
 from accounts.sharing import giving, kinds
 from accounts.sharing.giving import Wish
-from jobs import quicklooks
 from jobs.models import State
+from jobs.output import quicklooks
 from services.models import ServiceInstance
 from services.models import State as ServiceState
 from tests.accounts.factories import make_user

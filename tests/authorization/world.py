@@ -25,8 +25,8 @@ from accounts.tokens.hub_tokens import issue_token
 from accounts.tokens.personal import make_token
 from accounts.tokens.signing_keys import signing_keys
 from hubsite.switches import Switch, SwitchEvent
-from jobs import quicklooks
 from jobs.models import State
+from jobs.output import quicklooks
 from services.geoserver.layers import publish
 from services.geoserver.names import Place
 from services.models import EdgeSession, StrayLayer

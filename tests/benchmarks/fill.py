@@ -70,9 +70,9 @@ def main(email: str, users: int, jobs: int) -> None:
 
     from accounts.models import User
     from hubsite.engines.base import LogChunk
-    from jobs import logs
     from jobs.models import Job
-    from jobs.run_token import run_token
+    from jobs.running import logs
+    from jobs.running.run_token import run_token
 
     owner = User.objects.get(email=email)
     running = job_row(owner, state="RUNNING")

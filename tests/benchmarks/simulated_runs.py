@@ -134,7 +134,7 @@ def reach(kubeconfig: Path, path: str) -> tuple[Any, str]:
 
 def report(began: queue.SimpleQueue[str]) -> None:
     """Send the first report of each run that has begun."""
-    from jobs.run_token import run_token
+    from jobs.running.run_token import run_token
 
     site = urlsplit(os.environ["XCUBE_HUB_PUBLIC_URL"])
     connection: http.client.HTTPConnection | None = None

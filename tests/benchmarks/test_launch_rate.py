@@ -11,9 +11,9 @@ import pytest
 
 from hubsite.engines.kubernetes import runs
 from hubsite.engines.kubernetes.engine import KubernetesEngine
-from jobs import launching
 from jobs.models import Job, State
-from jobs.workload import build_run
+from jobs.queue import launching
+from jobs.running.workload import build_run
 from tests.accounts.factories import make_user
 from tests.jobs.factories import make_job
 from tests.kubernetes.engines import make_engine, simulated

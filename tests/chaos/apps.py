@@ -18,7 +18,7 @@ class ChaosConfig(AppConfig):
     label = "chaos"
 
     def ready(self) -> None:
-        from jobs import launching
+        from jobs.queue import launching
 
         build = launching.build_run
 

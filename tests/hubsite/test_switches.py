@@ -11,8 +11,8 @@ from hubsite import switches
 from hubsite.health import parts
 from hubsite.refusals import Refused
 from hubsite.switches import Switch, SwitchEvent
-from jobs import launching
 from jobs.models import Job, Reason, State
+from jobs.queue import launching
 from tests.accounts.factories import bearer, make_user
 from tests.jobs.factories import make_job
 

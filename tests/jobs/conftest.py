@@ -19,7 +19,7 @@ from .engine import ScriptedEngine
 def engine(monkeypatch: pytest.MonkeyPatch) -> ScriptedEngine:
     """The local engine replaced by one that does as the test says."""
     scripted = ScriptedEngine()
-    for module in ("jobs.launching", "jobs.removal"):
+    for module in ("jobs.queue.launching", "jobs.running.removal"):
         monkeypatch.setattr(f"{module}.find_engine", lambda name: scripted)
     engines.get_engine.cache_clear()
     return scripted

@@ -13,8 +13,9 @@ from accounts.models import User
 from accounts.units import ledger
 from hubsite.console import saved_filters
 from hubsite.health import parts
-from jobs import dashboard, history, lifecycle
+from jobs import dashboard, lifecycle
 from jobs.models import Job, JobEvent, LearntDuration, State
+from jobs.operators import history
 from tests.accounts.factories import make_user
 from tests.jobs.factories import make_job
 

@@ -21,9 +21,11 @@ from accounts.models import Balance
 from accounts.units import ledger
 from hubsite.engines.base import Phase
 from hubsite.refusals import Refused
-from jobs import callbacks, lifecycle, outputs, removal
-from jobs.book import JobBook
+from jobs import lifecycle
 from jobs.models import Job, State
+from jobs.output import outputs
+from jobs.running import callbacks, removal
+from jobs.running.book import JobBook
 from tests.accounts.factories import make_user
 
 from .engine import ScriptedEngine

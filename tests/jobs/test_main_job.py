@@ -14,9 +14,9 @@ from django.conf import settings as django_settings
 
 from accounts.models import Balance
 from hubsite.engines import following, get_engine
-from jobs.following import make_follower
 from jobs.models import Job, JobDocument, JobLog, State
-from jobs.run_token import run_token
+from jobs.running.following import make_follower
+from jobs.running.run_token import run_token
 from tests.accounts.factories import bearer, make_user
 from tests.patience import PATIENCE_S, wait_for
 

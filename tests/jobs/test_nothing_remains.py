@@ -217,7 +217,7 @@ def test_a_supervisor_that_is_killed_with_its_run(client, user, headers, cubes, 
 def test_the_place_is_held_until_what_was_written_is_removed(
     client, user, headers, cubes, broken, monkeypatch
 ):
-    monkeypatch.setattr("jobs.outputs.remove_due", int)  # no worker is there for it
+    monkeypatch.setattr("jobs.output.outputs.remove_due", int)  # no worker is there for it
     job = submitted(client, headers, asked(broken))
     until(lambda: Job.objects.get(pk=job.pk).is_final)
     response = submit(client, headers, asked(broken))

@@ -13,9 +13,10 @@ from django_q.models import OrmQ
 from hubsite.engines import following
 from hubsite.engines.base import Gone, Level, LogChunk, Phase, RunFact
 from hubsite.engines.following import Follower
-from jobs import launching, logs
-from jobs.following import make_follower
 from jobs.models import Job, State
+from jobs.queue import launching
+from jobs.running import logs
+from jobs.running.following import make_follower
 from tests.accounts.factories import make_user
 
 from .conftest import queued_tasks
@@ -43,7 +44,7 @@ class Told(ScriptedEngine):
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> Told:
     engine = Told()
-    monkeypatch.setattr("jobs.launching.find_engine", lambda name: engine)
+    monkeypatch.setattr("jobs.queue.launching.find_engine", lambda name: engine)
     return engine
 
 

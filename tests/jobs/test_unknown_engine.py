@@ -13,8 +13,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from hubsite import engines
-from jobs import launching, tasks
+from jobs import tasks
 from jobs.models import Job, State
+from jobs.queue import launching
 from tests.accounts.factories import make_user
 
 from .conftest import queued_tasks, run_queued_tasks

@@ -9,8 +9,9 @@ from __future__ import annotations
 import pytest
 
 from hubsite import engines
-from jobs import launching, tasks
+from jobs import tasks
 from jobs.models import Job, State
+from jobs.queue import launching
 from tests.jobs.api.test_views import *  # noqa: F403 - the suite itself
 from tests.servers.kubernetes.access import HubAccess, hub_access, new_namespace
 from tests.servers.kubernetes.controlplane import Cluster

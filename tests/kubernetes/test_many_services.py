@@ -16,9 +16,11 @@ import pytest
 from kubernetes.client import ApiException
 
 from hubsite import engines
-from services import admission, book, lifecycle, tasks
-from services.following import make_follower
+from services import lifecycle, tasks
 from services.models import OVER_STATES, Reason, ServiceInstance, State
+from services.running import book
+from services.running.following import make_follower
+from services.submission import admission
 from tests.accounts.factories import make_user
 from tests.servers.kubernetes.access import HubAccess
 from tests.servers.kubernetes.api import Api, until

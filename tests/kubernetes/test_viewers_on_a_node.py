@@ -20,12 +20,13 @@ import pytest
 
 from hubsite import engines
 from hubsite.engines.base import Phase, Program, ServiceFact
-from jobs.runner_package import MODULE, REQUIRES, runner_zip
-from services import admission, lifecycle, tasks
+from jobs.running.runner_package import MODULE, REQUIRES, runner_zip
+from services import lifecycle, tasks
 from services.edge.limits import LIMITS
 from services.edge.serving import Options, running
-from services.following import make_follower
 from services.models import InstanceEvent, Reason, ServiceInstance, State
+from services.running.following import make_follower
+from services.submission import admission
 from tests.accounts.factories import make_user
 from tests.patience import PATIENCE_S
 from tests.servers.kubernetes.access import HubAccess

@@ -25,9 +25,10 @@ from accounts.models import (
 from accounts.sharing import giving, kinds
 from accounts.sharing.giving import Wish
 from hubsite.engines.base import LogChunk
-from jobs import logs, quicklooks
 from jobs.models import Job, JobEvent, Reason, Rerun, State
+from jobs.output import quicklooks
 from jobs.results import recording
+from jobs.running import logs
 from tests.accounts.factories import make_user
 from tests.authorization.world import World, make_world
 from tests.jobs.discovery.conftest import Reader

@@ -17,10 +17,11 @@ from accounts.notices.webhooks import targets
 from accounts.sharing import giving, kinds, openings
 from accounts.sharing.giving import Wish
 from hubsite.engines.base import LogChunk
-from jobs import logs, quicklooks
 from jobs.models import Job, JobDocument, JobEvent, Reason
 from jobs.models import State as JobState
+from jobs.output import quicklooks
 from jobs.results import recording
+from jobs.running import logs
 from jobs.stores.catalogue import load_catalogue, location
 from services.access import sharing
 from services.models import (

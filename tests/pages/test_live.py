@@ -13,8 +13,9 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from hubsite.engines.base import LogChunk
-from jobs import history, logs
 from jobs.models import Job, JobEvent, State
+from jobs.operators import history
+from jobs.running import logs
 from tests.accounts.factories import make_user
 from tests.jobs.factories import make_job
 from tests.patience import PATIENCE_S

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.runner.system import linux
-from jobs.runner_package import runner_zip
+from jobs.running.runner_package import runner_zip
 from tests.patience import PATIENCE_S
 from tests.servers.missing import missing
 

@@ -15,13 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.callbacks import parse as parse_report
 from jobs.runner.record import workload
 from jobs.runner.record.workload import WorkloadError
 from jobs.runner.run import bundle, summary
 from jobs.runner.run.bundle import CodeUnavailable
 from jobs.runner.system import handover, linux
 from jobs.runner.system.handover import Handover
+from jobs.running.callbacks import parse as parse_report
 
 from .podprocess import Hub
 

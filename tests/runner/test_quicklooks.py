@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from jobs import quicklooks
+from jobs.output import quicklooks
 from jobs.runner.system import linux
 from tests.patience import wait_for
 from tests.servers.forks import Forks

@@ -22,7 +22,7 @@ import pytest
 from jobs.estimates import remote
 from jobs.runner.estimates import liveness
 from jobs.runner.system import linux
-from jobs.runner_package import runner_zip
+from jobs.running.runner_package import runner_zip
 from tests.patience import PATIENCE_S
 
 from .runnerprocess import wait_for

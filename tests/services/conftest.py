@@ -11,9 +11,11 @@ from django.utils import timezone
 
 from accounts.models import LedgerEntry
 from hubsite.engines.following import Follower
-from services import admission, live_log, removal, starting, tasks
-from services.following import make_follower
+from services import tasks
 from services.models import ServiceInstance
+from services.running import live_log, removal, starting
+from services.running.following import make_follower
+from services.submission import admission
 from tests.accounts.factories import make_user
 from tests.services.engine import ScriptedServices
 from tests.services.factories import CONFIGURATION, make_profile

@@ -7,8 +7,9 @@ import pytest
 from hubsite import switches
 from hubsite.engines.base import Applied, Outcome, Phase, Removal
 from hubsite.refusals import Refused
-from services import idle, lifecycle, tasks
+from services import lifecycle, tasks
 from services.models import InstanceEvent, Reason, ServiceInstance, State
+from services.running import idle
 from tests.services.factories import make_profile
 
 pytestmark = pytest.mark.django_db
@@ -216,7 +217,7 @@ def test_an_engine_that_is_away_loses_nothing(world):
 
 def starting_cools_down() -> None:
     """The database's clock does not follow the test's."""
-    from services.starting import COOL_DOWN
+    from services.running.starting import COOL_DOWN
 
     COOL_DOWN.end("local")
 
@@ -270,7 +271,7 @@ def test_an_object_that_was_edited_is_applied_again(world):
 
 def test_an_object_without_a_row_is_removed(world, monkeypatch):
     asked = []
-    monkeypatch.setattr("services.book.ask", lambda *task: asked.append(task) or True)
+    monkeypatch.setattr("services.running.book.ask", lambda *task: asked.append(task) or True)
     monkeypatch.setattr("hubsite.engines.following.ORPHAN_GRACE_S", 0)
     instance = world.ready()
     ServiceInstance.objects.filter(pk=instance.pk).delete()
@@ -328,7 +329,7 @@ class TestAdmission:
 
     def test_a_profile_that_is_not_offered_is_refused(self, world):
         profile = make_profile("closed", is_enabled=False)
-        from services import admission
+        from services.submission import admission
 
         with pytest.raises(Refused, match="profile"):
             admission.start(world.user, profile=profile, configuration={}, actor="ann")

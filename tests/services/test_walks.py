@@ -20,8 +20,9 @@ from django.utils import timezone
 from accounts.units import ledger
 from hubsite.engines.base import Applied, Outcome, Phase, Removal
 from hubsite.refusals import Refused
-from services import idle, lifecycle, removal, starting, tasks
+from services import lifecycle, tasks
 from services.models import FINAL_STATES, Reason, ServiceInstance, State
+from services.running import idle, removal, starting
 from tests.accounts.factories import make_user
 
 from .conftest import Clock, World

@@ -21,12 +21,13 @@ from hubsite.management.command import (
 )
 from hubsite.management.output import Cell, Column, Output, Styled, cell_text
 from hubsite.management.terminal_text import one_line
-from jobs import lifecycle, logs
+from jobs import lifecycle
 from jobs.api.presentation import job_detail, job_summary
 from jobs.models import Job, State
 from jobs.pages.start_words import start_in_words
+from jobs.queue.waiting import waiting_of
+from jobs.running import logs
 from jobs.tasks import remove_soon
-from jobs.waiting import waiting_of
 
 STATE_STYLES = {
     State.QUEUED: "cyan",

@@ -12,7 +12,7 @@ from django.core.management.base import CommandError, CommandParser
 from hubsite.management.command import HubCommand
 from hubsite.management.output import Output
 
-from ...runner_package import runner_zip
+from ...running.runner_package import runner_zip
 
 FILE = "runner.zip"
 

@@ -23,10 +23,10 @@ from hubsite.configuration.site import hub
 from hubsite.refusals import Refused
 from jobs.settings import hub as jobs_hub
 
-from ... import admission
 from ...models import XCUBE_GEN, Job, JobDocument, State
+from ...queue.waiting import waiting_of_new
 from ...stores.catalogue import StoresFileError, load_catalogue
-from ...waiting import waiting_of_new
+from ...submission import admission
 from ..cubes import check_may_generate, own_job
 from .copies import copies_of
 from .form import SHOWN, NewCubeForm, differences, initial_of, name_of, next_name

@@ -11,8 +11,8 @@ from typing import Any
 from accounts.units import ledger
 from jobs.settings import hub
 
-from ... import admission
 from ...estimates.cost import required_units
+from ...submission import admission
 
 MOST_SHOWN = 50
 

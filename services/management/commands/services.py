@@ -28,7 +28,7 @@ from hubsite.visible_text import hidden_fault
 from services import lifecycle
 from services.api.presentation import instance_detail, instance_summary
 from services.models import Reason, ServiceInstance, State
-from services.start_request import StartRequest, start_server
+from services.submission.start_request import StartRequest, start_server
 
 STATE_STYLES = {
     State.REQUESTED: "cyan",

@@ -27,7 +27,7 @@ from accounts.tokens.hub_tokens import InvalidToken, issue_token, revoke_tokens,
 from accounts.tokens.personal import make_token
 from accounts.tokens.signing_keys import signing_keys
 from jobs.models import Job, State
-from jobs.run_token import run_token
+from jobs.running.run_token import run_token
 from services.access.entering import exchange_ticket, make_ticket
 from services.access.keys import make_key
 from services.models import EdgeSession

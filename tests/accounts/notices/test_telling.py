@@ -10,10 +10,10 @@ from accounts.notices import kinds
 from accounts.notices.telling import tell
 from jobs import lifecycle
 from jobs.models import Reason, State
-from services import idle
 from services import lifecycle as services_lifecycle
 from services.models import Reason as ServiceReason
 from services.models import State as ServiceState
+from services.running import idle
 from tests.accounts.factories import make_user
 from tests.jobs.factories import make_job
 from tests.services.factories import make_instance

@@ -9,8 +9,8 @@ from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from accounts.models import ShareableRole
-from jobs import quicklooks
 from jobs.models import State as JobState
+from jobs.output import quicklooks
 from services.models import State
 from tests.accounts.factories import make_user
 from tests.jobs.factories import make_job

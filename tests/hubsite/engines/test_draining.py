@@ -11,9 +11,9 @@ from django.core.management import CommandError, call_command
 from hubsite.audit import AuditEntry
 from hubsite.engines import draining
 from hubsite.refusals import Refused
-from jobs import launching
 from jobs.models import Job, State
-from jobs.waiting import Cause, waiting_of
+from jobs.queue import launching
+from jobs.queue.waiting import Cause, waiting_of
 from tests.accounts.factories import make_user
 from tests.jobs.engine import ScriptedEngine
 from tests.jobs.factories import make_job

@@ -12,9 +12,9 @@ from accounts.models import LedgerEntry
 from accounts.units import ledger
 from hubsite.audit import AuditEntry
 from hubsite.health import heartbeat
-from jobs import charging_back
 from jobs.admin import job_admin
 from jobs.models import DealtWith, Job, Priority, Rerun, State
+from jobs.operators import charging_back
 from tests.accounts.factories import make_user
 from tests.jobs.conftest import queued_tasks
 from tests.jobs.factories import charged, make_job

@@ -11,8 +11,8 @@ from hubsite import switches
 from hubsite.engines import draining
 from hubsite.engines.base import LogChunk, Phase, RunFact
 from hubsite.health import heartbeat
-from jobs import engine_looks, logs
 from jobs.models import DealtWith, Job, JobDocument, JobEvent, Priority, Rerun, State
+from jobs.running import engine_looks, logs
 from tests.accounts.factories import make_user
 from tests.jobs.conftest import run_queued_tasks
 from tests.jobs.factories import charged, make_job

@@ -7,9 +7,9 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Balance
-from jobs import admission
 from jobs.models import Job, State, levels_data_id
-from jobs.workload import build_run
+from jobs.running.workload import build_run
+from jobs.submission import admission
 from tests.accounts.factories import bearer, make_user
 from tests.jobs.factories import cubegen_request, submit
 

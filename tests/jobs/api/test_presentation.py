@@ -9,7 +9,7 @@ from jobs.models import Reason, State
 from tests.accounts.factories import bearer, make_user
 from tests.api_document import answer_faults
 from tests.jobs.factories import make_job
-from tests.jobs.test_callbacks import REPORT, report
+from tests.jobs.running.test_callbacks import REPORT, report
 
 pytestmark = pytest.mark.django_db
 

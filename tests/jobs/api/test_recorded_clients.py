@@ -14,9 +14,9 @@ import pytest
 
 from jobs.api import examples
 from jobs.api.presentation import job_detail, job_summary
-from jobs.callbacks import parse
 from jobs.models import Job, State
 from jobs.request import parse_request
+from jobs.running.callbacks import parse
 from tests.accounts.factories import bearer, make_user
 from tests.api_document import answer_faults, api_document, faults, request_faults
 from tests.jobs.factories import cubegen_request, make_job

@@ -3,7 +3,7 @@
 import pytest
 
 from jobs.models import State
-from jobs.run_token import run_token
+from jobs.running.run_token import run_token
 from tests.accounts.factories import bearer, make_user
 from tests.jobs.factories import make_job
 

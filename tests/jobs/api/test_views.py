@@ -17,9 +17,11 @@ from accounts.models import Balance
 from accounts.units import ledger
 from hubsite.engines.base import LogChunk
 from hubsite.refusals import Kind, Refused
-from jobs import admission, lifecycle, logs
+from jobs import lifecycle
 from jobs.estimates import asking
 from jobs.models import IdempotencyKey, Job, State
+from jobs.running import logs
+from jobs.submission import admission
 from tests.accounts.factories import bearer, make_user
 from tests.jobs.conftest import queued_tasks
 from tests.jobs.factories import cubegen_request, make_job, submit

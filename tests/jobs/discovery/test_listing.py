@@ -8,9 +8,10 @@ import pytest
 from django.utils import timezone
 
 from hubsite.coordination.lock import Lock
-from jobs import deletion, output_changes
 from jobs.discovery import listing, slots, stores
 from jobs.models import State, StoreDescription, StoreListing, StoreListingPart
+from jobs.output import output_changes
+from jobs.owners import deletion
 from tests.accounts.factories import bearer, make_user
 from tests.jobs.conftest import queued_tasks
 from tests.jobs.factories import make_job

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from django.core.management import CommandError, call_command
 
-from jobs import runner_package
+from jobs.running import runner_package
 from tests.patience import PATIENCE_S
 
 

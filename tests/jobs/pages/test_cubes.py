@@ -13,9 +13,10 @@ from django.utils import timezone
 from accounts.units import ledger
 from hubsite.console.changes import cursor_of
 from hubsite.engines.base import LogChunk
-from jobs import logs, quicklooks
 from jobs.models import FINAL_STATES, CubeRecord, Job, JobDocument, JobEvent, Reason, State
+from jobs.output import quicklooks
 from jobs.pages import cubes
+from jobs.running import logs
 from tests.accounts.factories import make_user
 from tests.jobs.factories import make_job
 from tests.jobs.pictures import looked
@@ -149,7 +150,7 @@ class TestActions:
             sent.append(submission)
             return make_job(user, retry_of=submission.retry_of)
 
-        monkeypatch.setattr("jobs.admission.admit", admit)
+        monkeypatch.setattr("jobs.submission.admission.admit", admit)
         page = text(browser.post(f"/cubes/{job.job_id}/again", follow=True))
         assert "submitted again" in page
         assert sent[0].document == job.document.request

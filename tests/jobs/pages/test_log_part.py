@@ -7,8 +7,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from hubsite.engines.base import LogChunk
-from jobs import logs
 from jobs.pages import log_part
+from jobs.running import logs
 from tests.accounts.factories import make_user
 from tests.jobs.factories import make_job
 

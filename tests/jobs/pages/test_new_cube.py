@@ -58,7 +58,7 @@ def estimates(monkeypatch):
         asked.append(document)
         return Estimate(copy.deepcopy(RESULT), {}, output_exists=False)
 
-    monkeypatch.setattr("jobs.admission.estimate", estimate)
+    monkeypatch.setattr("jobs.submission.admission.estimate", estimate)
     return asked
 
 
@@ -228,7 +228,7 @@ def test_a_refusal_is_shown_and_what_was_typed_stays(browser, monkeypatch):
     def refuse(submission):
         raise Refused("The output exists already. <b>", field="output_config.data_id")
 
-    monkeypatch.setattr("jobs.admission.admit", refuse)
+    monkeypatch.setattr("jobs.submission.admission.admit", refuse)
     answer = browser.post("/cubes/new/", {**SAID, "name": "<i>.zarr", "variables": "a, b"})
     assert answer.status_code == 422
     page = text(answer)

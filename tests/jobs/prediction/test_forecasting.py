@@ -9,7 +9,6 @@ from django.utils import timezone
 
 from hubsite import switches
 from hubsite.engines import draining
-from jobs import ordering
 from jobs.models import (
     Job,
     JobEvent,
@@ -20,6 +19,7 @@ from jobs.models import (
     State,
 )
 from jobs.prediction import durations, forecasting
+from jobs.queue import ordering
 from tests.accounts.factories import make_user
 from tests.jobs.factories import make_job
 

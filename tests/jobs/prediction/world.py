@@ -1,8 +1,8 @@
 """A hub on a simulated clock: users submit jobs, places become free, the next jobs are launched.
 
-Launching follows the rule of `jobs/launching.py`, written down here once more, so that a mistake
-of the simulation in `jobs/prediction/` shows. An observer is told what happens, and is asked
-between which times waiting jobs will start.
+Launching follows the rule of `jobs/queue/launching.py`, written down here once more, so that a
+mistake of the simulation in `jobs/prediction/` shows. An observer is told what happens, and is
+asked between which times waiting jobs will start.
 """
 
 from __future__ import annotations

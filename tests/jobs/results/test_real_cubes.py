@@ -9,8 +9,8 @@ from django.conf import settings as django_settings
 from django.test import Client
 
 from hubsite.engines import following, get_engine
-from jobs.following import make_follower
 from jobs.models import Job
+from jobs.running.following import make_follower
 from tests.accounts.factories import bearer, make_user
 from tests.jobs.conftest import run_queued_tasks
 from tests.jobs.factories import cubegen_request, submit

@@ -6,10 +6,12 @@ import pytest
 from django.utils import timezone
 
 from hubsite.engines.base import Phase, RunFact
-from jobs import callbacks, cancelling, deletion
-from jobs.book import JobBook
 from jobs.models import CubeRecord, Job, State
+from jobs.owners import deletion
 from jobs.results import recording
+from jobs.running import callbacks
+from jobs.running.book import JobBook
+from jobs.submission import cancelling
 from tests.accounts.factories import make_user
 from tests.jobs.factories import make_job
 from tests.jobs.results.cubes import MADE

@@ -5,8 +5,8 @@ import json
 import pytest
 from django.utils import timezone
 
-from jobs import quicklooks
 from jobs.models import Job, JobDocument, State
+from jobs.output import quicklooks
 from tests.accounts.factories import make_user
 from tests.api_document import answer_faults
 from tests.jobs.results.conftest import made

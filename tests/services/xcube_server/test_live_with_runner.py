@@ -14,10 +14,10 @@ from unittest.mock import patch
 import pytest
 
 from hubsite.engines import following, get_engine
-from jobs.following import make_follower as follow_jobs
 from jobs.models import Job
-from services.following import make_follower as follow_services
+from jobs.running.following import make_follower as follow_jobs
 from services.models import ServiceInstance, State
+from services.running.following import make_follower as follow_services
 from services.xcube_server.cubes import open_cube
 from tests.accounts.factories import bearer, make_user
 from tests.jobs.conftest import run_queued_tasks

@@ -8,7 +8,7 @@ import pytest
 
 from hubsite.engines.base import Service
 from services.models import State
-from services.workload import build_service
+from services.running.workload import build_service
 from services.xcube_server.payload import left_out
 from tests.services.factories import make_instance, make_profile
 

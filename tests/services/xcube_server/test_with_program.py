@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from services.models import State
-from services.workload import build_service
+from services.running.workload import build_service
 from tests.patience import PATIENCE_S
 from tests.runner.runnerprocess import wait_for
 from tests.services.factories import make_instance

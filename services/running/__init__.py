@@ -1,0 +1,1 @@
+"""Instances in their engine: started, followed, asleep, metered, suspended, removed."""

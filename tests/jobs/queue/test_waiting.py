@@ -1,0 +1,243 @@
+"""Why jobs wait: one cause each, which agrees with what launching itself decides."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from hubsite import switches
+from hubsite.engines.base import Phase, Reason, RunFact
+from jobs.models import Job, LearntDuration, Priority, State
+from jobs.prediction import asking, forecasting
+from jobs.queue import launching, queue_facts, waiting
+from jobs.queue.queue_facts import Facts
+from jobs.queue.waiting import Cause, why
+from jobs.running import book
+from tests.accounts.factories import make_user
+
+from ..factories import make_job
+
+pytestmark = pytest.mark.django_db
+
+OPEN = Facts(State.QUEUED, capacity=4, place=1)
+
+
+class Runs:
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+
+
+class Engine:
+    """Only what the launch decision reads of an engine."""
+
+    name = "local"
+
+    def __init__(self, capacity: int) -> None:
+        self.runs = Runs(capacity)
+
+
+@pytest.fixture
+def engine(monkeypatch):
+    engine = Engine(3)
+    for module in (queue_facts, forecasting):
+        monkeypatch.setattr(module, "find_engine", lambda name: engine if name == "local" else None)
+    asking.forget()
+    yield engine
+    asking.forget()
+
+
+def limit(monkeypatch, most: int) -> None:
+    class Settings:
+        running_per_user = most
+
+    for module in (launching, queue_facts, forecasting):
+        monkeypatch.setattr(module, "hub", Settings)
+
+
+def told_of(job: Job) -> waiting.Waiting | None:
+    return waiting.waiting_of(Job.objects.get(pk=job.pk))
+
+
+def cause(job: Job) -> Cause | None:
+    found = told_of(job)
+    return found.cause if found else None
+
+
+@pytest.fixture(params=["short queue", "long queue"])
+def length(request, monkeypatch):
+    """The same queues, read whole, or by the latest forecast as those of 100,000 jobs are."""
+    if request.param == "long queue":
+        monkeypatch.setattr(queue_facts, "SHORT", -1)
+    return request.param
+
+
+def random_world(chance: random.Random, engine: Engine, monkeypatch) -> list[Job]:
+    """Jobs of some users, some of them running; returns those that wait."""
+    users = [make_user(units=100) for _ in range(3)]
+    for _ in range(14):
+        state = chance.choice([State.QUEUED] * 3 + [State.RUNNING, State.LAUNCHED])
+        priority = chance.choice([Priority.NORMAL] * 4 + [Priority.URGENT, Priority.LATER])
+        make_job(chance.choice(users), state=state, priority=priority)
+    if chance.random() < 0.5:
+        LearntDuration.objects.create(engine="local", kind="0 ", seconds=[50, 60, 70, 80, 90])
+    engine.runs.capacity = chance.randint(0, 9)
+    limit(monkeypatch, chance.choice([0, 1, 2, 3]))
+    return list(Job.objects.due())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_who_is_next_is_launched_and_who_is_launched_was_next(engine, monkeypatch, length, seed):
+    queued = random_world(random.Random(seed), engine, monkeypatch)
+    forecasting.forecast("local")
+    told = {job.pk: cause(job) for job in queued}
+    assert all(told.values()), "each has a cause"
+
+    launched = {job.pk for job in launching.claim_due(engine)}
+
+    assert launched == {pk for pk, found in told.items() if found == Cause.NEXT}
+    asking.forget()
+    Job.objects.filter(pk__in=launched).update(state=State.RUNNING)
+    assert {cause(job) for job in queued if job.pk in launched} <= {None}, "the cause is gone"
+    left = [job for job in queued if job.pk not in launched]
+    forecasting.forecast("local")
+    asking.forget()
+    assert {cause(job) for job in left} <= {Cause.OWN_SHARE, Cause.NO_PLACE}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_places_are_the_order_in_which_launching_takes_them(engine, monkeypatch, length, seed):
+    """Runs end one after the other, the oldest first, and launching fills the places."""
+    queued = random_world(random.Random(seed), engine, monkeypatch)
+    engine.runs.capacity = max(1, engine.runs.capacity)
+    began = timezone.now() - timedelta(hours=1)
+    for number, pk in enumerate(Job.objects.placed().order_by("?").values_list("pk", flat=True)):
+        Job.objects.filter(pk=pk).update(launched_at=began + timedelta(seconds=number))
+    forecasting.forecast("local")
+    told = {job.pk: told_of(job) for job in queued}
+    assert sorted(found.place for found in told.values()) == list(range(1, len(queued) + 1))
+
+    taken = [job.pk for job in launching.claim_due(engine)]
+    while len(taken) < len(queued):
+        oldest = Job.objects.placed().order_by("launched_at", "pk").first()
+        Job.objects.filter(pk=oldest.pk).update(is_live=False, state=State.SUCCEEDED)
+        taken += [job.pk for job in launching.claim_due(engine)]
+
+    assert taken == sorted(told, key=lambda pk: told[pk].place)
+
+
+def test_the_first_cause_that_holds_is_told():
+    worst = Facts(
+        State.QUEUED,
+        is_suspended=True,
+        is_engine_known=False,
+        is_engine_drained=True,
+        is_engine_away=True,
+        placed=9,
+        own_placed=9,
+        own_before=9,
+        own_limit=1,
+        place=3,
+    )
+    order = [
+        ({}, Cause.SUSPENDED),
+        ({"is_suspended": False}, Cause.ENGINE_UNKNOWN),
+        ({"is_engine_known": True}, Cause.ENGINE_DRAINED),
+        ({"is_engine_drained": False}, Cause.ENGINE_AWAY),
+        ({"is_engine_away": False}, Cause.OWN_SHARE),
+        ({"own_limit": 0}, Cause.NO_PLACE),
+        ({"capacity": 11}, Cause.OTHERS_FIRST),
+        ({"capacity": 12}, Cause.NEXT),
+        ({"state": State.LAUNCHED}, Cause.STARTING),
+        ({"pending_reason": Reason.IMAGE}, Cause.IMAGE),
+        ({"state": State.RUNNING}, None),
+        ({"state": State.CANCELLED}, None),
+    ]
+    for changes, expected in order:
+        worst = replace(worst, **changes)
+        assert why(worst) == expected
+    assert why(OPEN) == Cause.NEXT
+
+
+def test_a_suspension_an_unknown_engine_and_a_cool_down_are_causes(engine):
+    job = make_job(make_user(units=9))
+    assert cause(job) == Cause.NEXT
+    launching.COOL_DOWN.start("local")
+    assert cause(job) == Cause.ENGINE_AWAY
+    other = make_job(make_user(units=9), engine="former")
+    assert cause(other) == Cause.ENGINE_UNKNOWN
+    switches.suspend("xcube_gen", message="Maintenance.", actor="test")
+    assert {cause(job), cause(other)} == {Cause.SUSPENDED}
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "expected"),
+    [
+        (Reason.IMAGE, "The image cannot be had (ErrImagePull).", Cause.IMAGE),
+        (Reason.UNSCHEDULABLE, "No node can take the run: 0/3 nodes.", Cause.NO_NODE),
+        (Reason.REJECTED, "The cluster refuses: exceeded quota.", Cause.CLUSTER_REFUSES),
+        (Reason.LAUNCH, "The container cannot be made.", Cause.CONTAINER),
+        (Reason.EVICTED, "Driven off. It will be tried again.", Cause.STARTED_AGAIN),
+        (Reason.LAUNCH, None, Cause.STARTING),
+        (None, None, Cause.STARTING),
+    ],
+)
+def test_what_a_pending_pod_waits_for_is_the_cause(engine, reason, message, expected):
+    job = make_job(make_user(units=9), state=State.LAUNCHED)
+    fact = RunFact(job.job_id, Phase.PENDING, reason, message, attempt=1)
+    book.JobBook(engine).record_one(job, fact)
+    assert cause(job) == expected
+    job.refresh_from_db()
+    book.JobBook(engine).record_one(job, RunFact(job.job_id, Phase.PENDING, attempt=1))
+    assert cause(job) == Cause.STARTING, "as soon as it is over"
+    job.refresh_from_db()
+    book.JobBook(engine).record_one(job, RunFact(job.job_id, Phase.RUNNING, attempt=1))
+    assert cause(job) is None
+
+
+def test_it_costs_three_queries_however_many_wait(engine, length, django_assert_num_queries):
+    users = [make_user(units=100) for _ in range(2)]
+    jobs = [make_job(user) for user in users for _ in range(5)]
+    forecasting.forecast("local")
+    switches.suspension("xcube_gen")  # it is remembered for two seconds
+    with django_assert_num_queries(3):
+        found = waiting.waiting_of(jobs[-1])
+    assert (found.own_before, found.place, found.queue_length) == (4, 10, 10)
+    asking.forget()
+    with django_assert_num_queries(3):
+        assert len(waiting.waiting_of_each(jobs[:5])) == 5
+
+
+def test_of_a_very_long_line_of_ones_own_the_forecast_knows_the_end(engine, monkeypatch):
+    monkeypatch.setattr(queue_facts, "SHORT", 5)
+    monkeypatch.setattr(queue_facts, "MOST_COUNTED", 10)
+    monkeypatch.setattr("jobs.prediction.queue_order.LONG_LINE", 10)
+    monkeypatch.setattr("jobs.prediction.queue_order.EACH", 4)
+    owner = make_user(units=100)
+    jobs = [make_job(owner) for _ in range(30)]
+    forecasting.forecast("local")
+    assert told_of(jobs[3]).own_before == 3
+    assert abs(told_of(jobs[-1]).own_before - 29) < 4
+
+
+def test_a_job_that_left_the_queue_meanwhile_is_starting(engine):
+    job = make_job(make_user(units=9))
+    Job.objects.filter(pk=job.pk).update(state=State.LAUNCHED)
+    assert waiting.waiting_of(job).cause == Cause.STARTING
+
+
+def test_the_page_of_a_waiting_job_says_why(engine, monkeypatch):
+    owner = make_user(permissions=["manage:cubegens"], units=9)
+    limit(monkeypatch, 1)
+    make_job(owner, state=State.RUNNING)
+    job = make_job(owner)
+    client = Client()
+    client.force_login(owner)
+    page = client.get(f"/cubes/{job.job_id}/").content.decode()
+    assert "You may run 1 at once" in page and "Cancel those" in page
+    Job.objects.filter(pk=job.pk).update(state=State.RUNNING)
+    assert "You may run 1 at once" not in client.get(f"/cubes/{job.job_id}/").content.decode()
