@@ -53,6 +53,7 @@ class Identity(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["issuer", "subject"], name="identity_issuer_subject")
         ]
+        indexes = [models.Index(fields=["subject"], name="identity_subject")]
 
     def __str__(self) -> str:
         return f"{self.email or self.subject} at {self.issuer}"

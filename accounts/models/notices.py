@@ -64,6 +64,7 @@ class Notice(models.Model):
         indexes = [
             models.Index(fields=["user", "-id"], name="notice_user_newest"),
             models.Index(fields=["kind", "-id"], name="notice_kind"),
+            models.Index(fields=["subject"], name="notice_subject"),
             models.Index(fields=["user", "-id"], condition=Q(read_at=None), name="notice_unread"),
             models.Index(fields=["id"], condition=Q(is_sorted=False), name="notice_unsorted"),
             models.Index(fields=["user"], condition=Q(is_to_mail=True), name="notice_to_mail"),

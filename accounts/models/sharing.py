@@ -128,6 +128,7 @@ class Share(models.Model):
             models.Index(
                 fields=["subject", "kind"], condition=Q(revoked_at=None), name="share_subject"
             ),
+            models.Index(fields=["subject"], name="share_subject_ever"),
             models.Index(fields=["owner", "-id"], name="share_owner"),
             models.Index(
                 fields=["person"], condition=Q(user=None) & ~Q(person=""), name="share_waiting"

@@ -128,7 +128,12 @@ class SubscriptionEvent(models.Model):
         ENDED = "ended"
         RESUMED = "resumed"
 
-    subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="events")
+    subscription = models.ForeignKey(
+        Subscription,
+        on_delete=models.CASCADE,
+        related_name="events",
+        db_index=False,  # the index on subscription and pk is used
+    )
     at = models.DateTimeField(default=timezone.now)
     kind = models.CharField(max_length=10, choices=Kind)
     changes = models.JSONField(default=dict, help_text=_("Field to [before, after]."))
@@ -136,6 +141,7 @@ class SubscriptionEvent(models.Model):
 
     class Meta:
         ordering = ["pk"]
+        indexes = [models.Index(fields=["subscription", "-id"], name="subscription_history")]
 
     def __str__(self) -> str:
         return self.kind

@@ -115,7 +115,10 @@ class Layer(Delivery):
                 condition=Q(reason__in=["", *LayerReason.values]), name="layer_reason_is_known"
             ),
         ]
-        indexes = [models.Index(fields=["owner", "database"], name="layers_of_a_database")]
+        indexes = [
+            models.Index(fields=["owner", "database"], name="layers_of_a_database"),
+            models.Index(fields=["database", "-id"], name="layer_database"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.workspace}:{self.name}"
