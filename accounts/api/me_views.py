@@ -33,6 +33,8 @@ from .serializers import (
 )
 
 MOST_MONTHS = 60
+MOST_CHANGES = 100
+"""So many of the latest changes of each subscription are told."""
 
 
 class MeViewSet(ViewSet):
@@ -89,7 +91,7 @@ class MeViewSet(ViewSet):
 
     @schema.list_my_subscriptions
     def subscriptions(self, request: Request) -> Response:
-        rows = request.user.subscriptions.prefetch_related("events")
+        rows = request.user.subscriptions.all()  # one for each service
         return Response(
             MySubscriptionSerializer(
                 [
@@ -100,7 +102,7 @@ class MeViewSet(ViewSet):
                         "unit": row.unit,
                         "start_date": row.start_date,
                         "ended_at": row.ended_at,
-                        "history": row.events.all(),
+                        "history": row.events.order_by("-pk")[:MOST_CHANGES][::-1],
                     }
                     for row in rows
                 ],

@@ -192,7 +192,7 @@ list_months = extend_schema(
 list_my_subscriptions = extend_schema(
     operation_id="list_my_subscriptions",
     summary="My subscriptions, and how they changed",
-    description="Also those that have ended.",
+    description="Also those that have ended. The history has the latest 100 changes of each.",
     responses=MySubscriptionSerializer(many=True),
     examples=[
         answer_example(

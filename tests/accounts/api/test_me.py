@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client as HttpClient
 
+from accounts.api import me_views
 from accounts.models import Service
 from accounts.subscriptions.subscribing import Wish, subscribe
 from tests.accounts.factories import bearer, make_client, make_user
@@ -83,6 +84,16 @@ def test_subscriptions_tell_their_history_without_secrets(user):
     assert "the secret" not in str(told)
     assert "of-the-marketplace" not in str(told)
     assert get(make_user(), "/subscriptions") == []
+
+
+def test_the_history_of_a_subscription_is_bounded(user, monkeypatch, django_assert_max_num_queries):
+    monkeypatch.setattr(me_views, "MOST_CHANGES", 3)
+    for units in range(5):
+        wish = Wish(email=user.email, guid="g", units=float(units + 1))
+        subscribe(Service.GEN, wish, actor="client of-the-marketplace")
+    with django_assert_max_num_queries(12):
+        (told,) = get(user, "/subscriptions")
+    assert [one["changes"]["units"][1] for one in told["history"]] == [3.0, 4.0, 5.0]
 
 
 def test_clients_are_listed_and_revoked_by_their_owner_only(user):
