@@ -1,7 +1,8 @@
 """What a busy hub's tables hold, as `tests.many.rows` copies it: many jobs of many people.
 
 One person has a tenth of all jobs, ledger entries and notices, one a ten thousandth; the others
-share the rest. One job of 500 is under way, each third failed one was submitted again.
+share the rest. One job of 500 is under way, each third failed one was submitted again. One service
+of 20 is asleep.
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ FEW = frozenset(
         "django_q.ormq",
     }
 )
-FEW_EACH = ("webhook", "accesstoken", "expiringunits", "monthlygrant", "noticechoice", "identity")
+FEW_EACH = ("webhook", "expiringunits", "monthlygrant", "noticechoice", "identity")
 AS_USERS = frozenset(
     {
         "accounts.user",
         "accounts.user_groups",
         "accounts.user_user_permissions",
         "accounts.unitsofmonth",
+        "accounts.monthlygrant",
     }
 )
 AS_JOBS = frozenset(
@@ -46,6 +48,9 @@ AS_JOBS = frozenset(
         "accounts.notice",
     }
 )
+
+FULL = 10_000
+"""So many services are in the small database, too: a tenth of them fills the longest list."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,8 @@ class Crowd:
             return 10
         if label in AS_USERS:
             return self.users
+        if label == "services.serviceinstance":
+            return max(self.jobs // 10, min(self.jobs, FULL))
         return self.jobs if label in AS_JOBS else self.jobs // 10
 
     @property
@@ -93,15 +100,21 @@ class Crowd:
                 "created_at": created,
                 "read_at": f"CASE k %% 100 WHEN 0 THEN NULL ELSE {created} END",
             },
+            "accounts.subscriptionevent": {
+                "subscription": "CASE k %% 10 WHEN 0 THEN t.subscription_id"
+                f" ELSE {spread['user']} END"
+            },
             "accounts.client": {"owner": spread["user"]},
+            "accounts.accesstoken": {**spread, "expires_at": _EXPIRES},
             "accounts.share": {"owner": owner},
             "services.serviceinstance": {
                 "owner": owner,
-                "state": "CASE WHEN k %% 500 = 0 THEN 'ASLEEP' ELSE 'STOPPED' END",
-                "is_live": "k %% 500 = 0",
+                "state": f"CASE WHEN {_IS_KEPT} THEN 'ASLEEP' ELSE 'STOPPED' END",
+                "is_live": _IS_KEPT,
                 "created_at": created,
                 "kind": "CASE k %% 9 WHEN 0 THEN 'cate_webapi' ELSE 'xcube_server' END",
             },
+            "services.edgesession": {"expires_at": _EXPIRES},
             "jobs.jobmonth": {
                 "owner": f"CASE WHEN k <= 24 THEN {self.heavy} ELSE {spread['user']} END",
                 "month": MONTH,
@@ -133,6 +146,9 @@ class Crowd:
         }
 
 
+_EXPIRES = f"t.expires_at - k * {BETWEEN}"
+_IS_KEPT = "(k %% 20 = 1 OR (k %% 10 = 0 AND k <= 200))"
+"""One service of 20 is asleep, and twenty of the heavy person's."""
 _STATE = (
     "CASE WHEN k %% 1000 = 0 THEN 'QUEUED' WHEN k %% 500 = 0 THEN 'RUNNING'"
     " WHEN k %% 20 IN (17, 18, 19) THEN 'FAILED' WHEN k %% 20 = 16 THEN 'CANCELLED'"

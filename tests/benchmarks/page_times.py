@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -112,30 +113,30 @@ def measured(
 ) -> dict[str, Any]:
     """Times of a page in both databases, and of the plain page, in turns.
 
-    A further page of a list that the small database does not have is compared with the list `of`
-    there, which shows as many rows.
+    A further page of a list is compared with the list `of` in the small one, which shows as many
+    rows: there the further page has few, or does not exist.
     """
-    in_small = visit
+    in_small = of if of is not None and _is_further(visit) else visit
     times: dict[str, list[float]] = {SMALL: [], LARGE: [], "plain": []}
     status: dict[str, int] = {}
+    asked = {SMALL: in_small, LARGE: visit}
     for name in (SMALL, LARGE):
         use(name)
-        status[name] = visitors[name].ask(visit).status_code
-    if of is not None and status[SMALL] == 302 and status[LARGE] == 200:
-        in_small = of
-        use(SMALL)
-        status[SMALL] = visitors[SMALL].ask(of).status_code
+        status[name] = visitors[name].ask(asked[name]).status_code
     for _ in range(rounds):
         for name in (SMALL, LARGE):
             use(name)
             plain_page()  # it also connects
             if rounds > 1:
                 times["plain"].append(timed(plain_page))
-            asked = in_small if name == SMALL else visit
-            times[name].append(timed(partial(visitors[name].ask, asked)))
+            times[name].append(timed(partial(visitors[name].ask, asked[name])))
         if times[LARGE][-1] > LONG_S:
             break
     return {"page": visit.name, "caller": visit.caller, "status": list(status.values()), **times}
+
+
+def _is_further(visit: Visit) -> bool:
+    return bool(re.search(r"[?&](p|page)=\d", visit.path))
 
 
 def timed(call: Callable[[], Any]) -> float:
