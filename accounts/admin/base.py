@@ -46,7 +46,7 @@ class OperatorAdmin(admin.ModelAdmin):
     """
 
     is_short = False
-    """Whether the table has a few rows for each user at most, so that sorting all is quick."""
+    """Whether the table has a few rows for each user at most: all can be sorted and searched."""
 
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER  # they count every row for each value
@@ -66,12 +66,16 @@ class OperatorAdmin(admin.ModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet, search_term: str
     ) -> tuple[QuerySet, bool]:
-        return searching.found(queryset, self.get_search_fields(request), search_term), False
+        fields = self.get_search_fields(request)
+        return searching.found(queryset, fields, search_term, is_short=self.is_short), False
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """A list is called what it lists, not "Select … to change"."""
+        """A list is called what it lists, not "Select … to change", and says what it searches."""
         check_filters(request.GET, self.get_list_filter(request))
         shown = super().get_changelist_instance(request)
+        if not self.is_short and searching.has_parts(shown.search_fields):
+            known = (shown.search_help_text, searching.what_is_searched())
+            shown.search_help_text = " ".join(str(part) for part in known if part)
         if not shown.is_popup:
             shown.title = capfirst(self.opts.verbose_name_plural)
         return shown

@@ -21,6 +21,18 @@ def ordered_fields(model: type[models.Model]) -> frozenset[str]:
     return frozenset(name for name in names if not meta.get_field(name).is_relation)
 
 
+@cache
+def finds(model: type[models.Model], name: str) -> bool:
+    """Whether an index of all rows leads to those with one value of this field."""
+    meta = model._meta
+    field = meta.get_field(name)
+    unique = [it for it in meta.constraints if isinstance(it, models.UniqueConstraint)]
+    return bool(field.unique or field.db_index) or any(
+        it.condition is None and it.fields and it.fields[0].removeprefix("-") == name
+        for it in (*meta.indexes, *unique)
+    )
+
+
 def sorted_by(model_admin: Any, column: Any) -> str:
     """The field by which a column of the list is sorted; "" if by none of the table's own."""
     if isinstance(column, str) and column in {f.name for f in model_admin.model._meta.fields}:

@@ -99,7 +99,7 @@ class ShareAdmin(ReadOnlyAdmin):
     ]
     list_filter = [OfKind, WithWhom, "action", Validity]
     list_select_related = ["owner", "role"]
-    search_fields = ["subject"]  # shows the search field; `get_search_results` decides
+    search_fields = ["=subject"]  # shows the search field; `get_search_results` decides
     search_help_text = _("The id of what is shared, or the e-mail or user id of its owner.")
     show_facets = admin.ShowFacets.NEVER
     paginator = UncountedPaginator

@@ -3,7 +3,7 @@
 from django.utils.translation import gettext_noop as _
 
 NAMES = (
-    _("A job's id, its owner's e-mail or id, or a part of the name of a recent output."),
+    _("A job's id, its owner's e-mail or id, or a part of its output's name."),
     _("A service's id, its owner's e-mail or user id, or a part of its title."),
     _("A service's id, or the e-mail or user id of its owner."),
     _("API"),

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import ReadOnlyAdmin
 from accounts.admin.paging import UncountedPaginator
+from accounts.admin.searching import among_newest
 
 from ..models import Job, State
 from ..operators import failures
@@ -28,13 +29,6 @@ from .filters import FILTERS
 _USER_ID = re.compile(r"a[0-9a-f]{32}")
 _JOB_ID = re.compile(rf"{_USER_ID.pattern}-[0-9a-f-]{{18}}")
 _SHORT_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}")
-
-SEARCHED = 100_000
-"""So many of the newest jobs are searched for a part of a name."""
-
-
-def _last_id() -> int:
-    return Job.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
 @admin.register(Job)
@@ -59,9 +53,7 @@ class JobAdmin(Columns, Actions, Documents, ReadOnlyAdmin):
     list_max_show_all = 0
     sortable_by = ["submitted"]
     search_fields = ["job_id", "owner__email", "output_data_id"]
-    search_help_text = _(
-        "A job's id, its owner's e-mail or id, or a part of the name of a recent output."
-    )
+    search_help_text = _("A job's id, its owner's e-mail or id, or a part of its output's name.")
     ordering = ["-id"]
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
@@ -92,8 +84,7 @@ class JobAdmin(Columns, Actions, Documents, ReadOnlyAdmin):
             return queryset.filter(job_id=term), False
         if _USER_ID.fullmatch(term):
             return queryset.filter(owner__username=term), False
-        # No index has parts of names: these are looked for in the newest jobs only.
-        newest = queryset.filter(pk__gt=_last_id() - SEARCHED)
+        newest = queryset.filter(among_newest(Job))  # no index has parts of names
         if _SHORT_ID.fullmatch(term):
             return newest.filter(job_id__endswith=term), False
         return newest.filter(output_data_id__icontains=term), False

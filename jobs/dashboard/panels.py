@@ -19,7 +19,7 @@ from ..operators.history import Waits
 from ..running import overdue
 from . import charts, widgets
 
-LATEST = 5_000
+LATEST = 2_000
 """Failures are those among at most so many of the latest failed jobs."""
 DAYS = 7
 HOLDERS = 5
@@ -70,7 +70,7 @@ def cursor(user: Any) -> str:
 
 
 def of_jobs(request: HttpRequest) -> dict[str, Any] | None:
-    """The panels of cube generation, for who sees all jobs. At most nine queries."""
+    """The panels of cube generation, for who sees all jobs. At most ten queries."""
     if not may_see(request.user):
         return None
     now = timezone.now()
@@ -86,7 +86,7 @@ def of_jobs(request: HttpRequest) -> dict[str, Any] | None:
     drawn = charts.of_time(
         span, queued=queued, active=states[State.LAUNCHED] + states[State.RUNNING]
     )
-    late = overdue.overdue(now)
+    late, found = overdue.overdue(now), _failures(now)
     return {
         "waiting": queued,
         "starting": states[State.LAUNCHED],
@@ -95,7 +95,8 @@ def of_jobs(request: HttpRequest) -> dict[str, Any] | None:
         "oldest_wait": now - oldest if oldest else None,
         "holders": list(holders.annotate(n=Count("pk")).order_by("-n")[:HOLDERS]),
         "engines": _engines(rows, drawn.waits_of_day),
-        "failures": _failures(now),
+        "failures": found,
+        "failures_at_most": LATEST if sum(one.count for one in found) >= LATEST else None,
         "days": DAYS,
         "late": late[:OVERDUE],
         "late_count": len(late),
@@ -124,17 +125,15 @@ def _engines(rows: list[tuple[str, str, int]], waits: dict[str, Waits]) -> list[
 
 def _failures(now: datetime) -> list[Failure]:
     """Of the last days, the most frequent first."""
-    rows = (
-        Job.objects.filter(state=State.FAILED)
-        .order_by("-pk")
-        .values_list("reason", "created_at", failures.is_dealt_with())[:LATEST]
-    )
+    latest = Job.objects.filter(state=State.FAILED).order_by("-pk")
+    rows = list(latest.values_list("pk", "reason", "created_at")[:LATEST])
+    settled = failures.dealt_with_among([pk for pk, *_ in rows])
     counts: Counter[str] = Counter()
     opened: Counter[str] = Counter()
-    for reason, created, is_settled in rows:
+    for pk, reason, created in rows:
         if created >= now - timedelta(days=DAYS):
             counts[reason] += 1
-            opened[reason] += not is_settled
+            opened[reason] += pk not in settled
     titles = dict(Reason.choices)
     return [
         Failure(reason, titles.get(reason, reason), count, opened[reason])

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import ReadOnlyAdmin
 from accounts.admin.paging import UncountedPaginator
+from accounts.admin.searching import among_newest
 from hubsite.refusals import Refused
 
 from .. import addresses, lifecycle
@@ -161,7 +162,7 @@ class ServiceInstanceAdmin(ReadOnlyAdmin):
         rows = searching.found(queryset, term)
         if rows is not None:
             return rows, False
-        return queryset.filter(title__icontains=term), False
+        return queryset.filter(among_newest(ServiceInstance), title__icontains=term), False
 
     @admin.display(description=_("state"), ordering="state")
     def state_badge(self, instance: ServiceInstance) -> str:

@@ -35,6 +35,7 @@ class LayerAdmin(ReadOnlyAdmin):
     ]
     list_display_links = ["name"]
     list_filter = ["layer_state", "reason", "state"]
+    sortable_by = ()  # there may be many layers in each database
     list_select_related = ["owner"]
     search_fields = ["owner__email", "=workspace", "=database", "name"]
     actions = ["repair", "remove"]

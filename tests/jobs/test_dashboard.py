@@ -14,6 +14,7 @@ from accounts.units import ledger
 from hubsite.console import saved_filters
 from hubsite.health import parts
 from jobs import dashboard, lifecycle
+from jobs.dashboard import panels
 from jobs.models import Job, JobEvent, LearntDuration, State
 from jobs.operators import history
 from tests.accounts.factories import make_user
@@ -171,6 +172,14 @@ def test_failures_are_counted_by_reason_until_they_are_dealt_with(rf, operator, 
     assert "2 not dealt with" in page
     listed = browser.get("/admin/jobs/job/?failures=open&reason__exact=LOST").content.decode()
     assert [job.job_id in listed for job in lost] == [False, True, True]
+
+
+def test_it_says_that_only_the_latest_failures_are_counted(browser, owner, monkeypatch):
+    for _ in range(3):
+        make_job(owner, state=State.FAILED, reason="LOST")
+    assert "Of the latest" not in browser.get("/admin/").content.decode()
+    monkeypatch.setattr(panels, "LATEST", 2)
+    assert "Of the latest 2 failures." in browser.get("/admin/").content.decode()
 
 
 def test_each_number_leads_to_a_list_that_exists(browser, owner):

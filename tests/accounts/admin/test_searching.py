@@ -7,10 +7,20 @@ from django.contrib import admin
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from accounts.admin import searching
 from accounts.admin.base import OperatorAdmin
+from accounts.admin.indexing import finds
 from accounts.admin.paging import UncountedPaginator
 from accounts.admin.searching import found
-from accounts.models import AccessToken, Identity, LedgerEntry, User, WebhookDelivery
+from accounts.models import (
+    AccessToken,
+    Client,
+    Identity,
+    LedgerEntry,
+    Notice,
+    User,
+    WebhookDelivery,
+)
 from accounts.units import ledger
 from jobs.models import Job
 from tests.accounts.factories import make_user
@@ -50,6 +60,42 @@ def test_an_id_is_found_as_it_is_written(entries):
     assert not found(entries, FIELDS, "a-job")
 
 
+def test_a_part_of_a_name_is_looked_for_in_the_newest_rows_only(entries, monkeypatch):
+    monkeypatch.setattr(searching, "NEWEST", 2)
+    owner = User.objects.get(email="ann@example.org")
+    clients = [Client.objects.create(owner=owner, name=f"Map {n}") for n in range(3)]
+    fields = ["=client_id", "name", "owner__email"]
+    for text, wanted in (
+        ("map", clients[1:]),
+        (clients[0].client_id, clients[:1]),
+        ("ann@", clients),
+        ("map 0", []),
+    ):
+        rows = Client.objects.order_by("pk")
+        assert list(found(rows, fields, text)) == wanted, text
+    assert len(found(Client.objects.all(), fields, "map", is_short=True)) == 3
+
+
+def test_a_list_says_in_what_it_looks_for_parts_of_names(rf):
+    request = rf.get("/")
+    request.user = make_user(is_superuser=True, is_staff=True)
+    for model, is_said in ((Client, True), (Job, True), (Notice, False), (User, False)):
+        shown = admin.site.get_model_admin(model).get_changelist_instance(request)
+        assert ("in the newest 20,000 rows" in shown.search_help_text) == is_said, model
+
+
+def test_an_index_has_each_id_that_a_long_list_is_searched_for():
+    ours = [it for it in admin.site._registry.values() if isinstance(it, OperatorAdmin)]
+    ids = [
+        (it.model, field.removeprefix("="))
+        for it in ours
+        for field in it.search_fields
+        if not it.is_short and field.startswith("=") and "__" not in field
+    ]
+    assert len(ids) > 5
+    assert [one for one in ids if not finds(*one)] == []
+
+
 def test_no_table_is_joined(entries):
     for model, fields in (
         (LedgerEntry, FIELDS),
@@ -66,7 +112,7 @@ def test_a_long_list_is_sorted_only_by_what_an_index_has_in_order(rf):
     request.user = make_user()
     for model, columns in (
         (LedgerEntry, []),
-        (Identity, []),
+        (Identity, ["subject"]),
         (AccessToken, ["expires_at"]),
         (User, ["email", "units", "roles", "signed_in", "state"]),
         (Job, ["submitted"]),

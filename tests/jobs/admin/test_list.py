@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.test import Client
 
+from accounts.admin import searching
 from accounts.admin.paging import UncountedPaginator
 from accounts.models import LedgerEntry
 from accounts.units import ledger
 from hubsite.audit import AuditEntry
 from hubsite.health import heartbeat
-from jobs.admin import job_admin
 from jobs.models import DealtWith, Job, Priority, Rerun, State
 from jobs.operators import charging_back
 from tests.accounts.factories import make_user
@@ -78,10 +78,11 @@ def test_a_row_shows_owner_state_cost_and_output(operator, owner):
 
 
 def test_a_part_of_a_name_is_looked_for_in_the_newest_jobs_only(operator, owner, monkeypatch):
-    monkeypatch.setattr(job_admin, "SEARCHED", 2)
+    monkeypatch.setattr(searching, "NEWEST", 2)
     jobs = [make_job(owner, output_data_id=f"north{number}.zarr") for number in range(3)]
     text = operator.get(LIST, {"q": "north"}).content.decode()
     assert [job.job_id in text for job in jobs] == [False, True, True]
+    assert "in the newest 2 rows" in text
     assert jobs[0].job_id in operator.get(LIST, {"q": jobs[0].job_id}).content.decode()
 
 
