@@ -54,8 +54,13 @@ def refuse_expressions() -> None:
 
 
 def hide_process() -> None:
-    """Leave out of `GET /` what tells about this machine: the process, and all its libraries."""
-    from xcube.webapi.meta import routes
+    """Leave out of `GET /` what tells about this machine: the process, and all its libraries.
+
+    xcube would import each library to ask for its version, so it is not asked at all.
+    """
+    from xcube.webapi.meta import controllers, routes
+
+    controllers.get_xcube_versions = dict
 
     tell = routes.get_service_info
 

@@ -25,7 +25,7 @@ from ..record.failures import describe
 from ..record.workload import WorkloadError
 from ..system.process import say
 from ..work.egress import Guard, Policy, check_named
-from . import apis, indexes
+from . import apis, colors, indexes
 from .datasets import TolerantDatasets, forget_listings
 from .framework import ClosedFramework
 
@@ -91,6 +91,7 @@ class ViewerServer:
         apis.refuse_expressions()
         indexes.build_before_sharing()
         apis.hide_process()
+        colors.share()
         self._network.install()
         self._guard(self._work)
         own = {
