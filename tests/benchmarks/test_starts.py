@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 
 from tests.jobs.prediction.test_intervals import look_into
-from tests.jobs.prediction.world import WORKLOADS
+from tests.jobs.prediction.workloads import DISTURBED, WORKLOADS
 
 from .sizes import IS_SMOKE, size
 
-JOBS = size(10_000, 400)
+JOBS = size(10_000, 150)
 SEEDS = (1,) if IS_SMOKE else (1, 2, 3)
 
 
 @pytest.mark.benchmark
-@pytest.mark.parametrize("name", WORKLOADS)
+@pytest.mark.parametrize("name", [*WORKLOADS, *DISTURBED])
 def test_nine_of_ten_intervals_hold(name, capsys):
     """Each seed is a world of its own; the first tenth of its jobs is what the hub learns from."""
     seen = [look_into(name, jobs=JOBS, seed=seed, looks_from=JOBS // 10) for seed in SEEDS]
@@ -25,8 +25,6 @@ def test_nine_of_ten_intervals_hold(name, capsys):
                     f"\n{name}, seed {seed}: {one.coverage:.1%} of {len(one.answered):,} hold; "
                     f"median width {one.median_width_s:.0f} s, wait {one.median_wait_s:.0f} s"
                 )
-    answered = sum(len(one.answered) for one in seen)
-    held = sum(one.coverage * len(one.answered) for one in seen if one.answered)
-    assert answered or IS_SMOKE
+    assert IS_SMOKE or all(one.answered for one in seen)
     if not IS_SMOKE:
-        assert 0.85 <= held / answered <= 0.95
+        assert all(0.85 <= one.coverage <= 0.95 for one in seen)

@@ -30,6 +30,7 @@ class InMemory:
         self._order: QueueOrder | None = None
         self._margins: dict[str, errors.Errors] = {}
         self._made_s = 0.0
+        self._is_drained = False
 
     def submitted(self, job: SimulatedJob) -> None:
         self._waiting[job.number] = job
@@ -42,6 +43,23 @@ class InMemory:
         del self._running[job.number]
         self._durations[job.kind].append(job.ended_s - job.launched_s)
 
+    def changed(self, job: SimulatedJob) -> None:
+        """An operator gave it another priority (`jobs/ordering.py` forgets its prediction)."""
+        self._open.pop(job.number, None)
+
+    def left(self, job: SimulatedJob) -> None:
+        """It waits for another engine now."""
+        del self._waiting[job.number]
+        self._open.pop(job.number, None)
+        self._fresh = [(other, told) for other, told in self._fresh if other is not job]
+
+    def came(self, job: SimulatedJob) -> None:
+        """It waited for another engine before."""
+        self._waiting[job.number] = job
+
+    def drained(self, is_drained: bool) -> None:
+        self._is_drained = is_drained
+
     def tick(self, now_s: float) -> None:
         queue = self._queue(now_s)
         for number in [n for n in self._open if n not in self._waiting]:
@@ -50,7 +68,9 @@ class InMemory:
             known.append(prediction.errors(job.launched_s - made_s))
             del known[: -errors.LATEST]
         kinds = [job.kind for job in (*queue.waiting, *queue.running)]
-        learns = is_learnt(kinds, self._durations)
+        learns = is_learnt(kinds, self._durations) and not self._is_drained
+        if self._is_drained:
+            self._open = {}
         if learns and self._order is not None:
             waited = [
                 (job, prediction)
@@ -76,10 +96,15 @@ class InMemory:
         if margin is None:
             return None
         low, high = prediction.interval(margin)
-        return self._made_s + low, self._made_s + high
+        if self._made_s + high <= now_s:
+            return None  # asking.OVERDUE
+        return max(now_s, self._made_s + low), self._made_s + high
 
     def _queue(self, now_s: float) -> Queue:
-        waiting = [Waiting(job.number, job.owner, job.kind) for job in self._waiting.values()]
+        waiting = [
+            Waiting(job.number, job.owner, job.kind, job.priority)
+            for _, job in sorted(self._waiting.items())
+        ]
         running = [
             Running(job.owner, job.kind, now_s - job.launched_s) for job in self._running.values()
         ]
@@ -88,10 +113,10 @@ class InMemory:
         return Queue(self._capacity, self._limit, waiting, running, durations_of(kinds, known))
 
     def _key(self, job: SimulatedJob) -> Key:
-        jobs = [*self._running.values(), *self._waiting.values()]
-        own = [other for other in jobs if other.owner == job.owner]
-        turn = max(1, sum(other.number <= job.number for other in own))
-        return (0 < self._limit < turn, 1, turn, job.number)
+        held = sum(run.owner == job.owner for run in self._running.values())
+        own = [other for other in self._waiting.values() if other.owner == job.owner]
+        turn = max(1, held + sum(other.age <= job.age for other in own))
+        return (0 < self._limit < turn, job.priority, turn, job.number)
 
     def _prediction(self, job: SimulatedJob) -> Prediction | None:
         if self._order is None:
