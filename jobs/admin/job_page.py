@@ -49,7 +49,7 @@ def about(request: HttpRequest, job: Job, *, may_act: bool) -> dict[str, Any]:
     return {
         "job": job,
         "cube": summary(job),
-        "waiting": waiting_of(job),
+        "waiting": waiting_of(job, for_operators=True),
         "advice": wording.advice(job, lambda: log[-known_errors.LOG_LINES :]),
         "waited": _between(job.created_at, job.launched_at or _end(job)),
         "took": _between(job.started_at, job.finished_at or timezone.now()),

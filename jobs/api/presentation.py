@@ -64,15 +64,15 @@ def job_detail(job: Job, output: list[str]) -> dict[str, Any]:
 
 def waiting_json(waiting: Waiting) -> dict[str, Any]:
     """Why a job waits, its place, and when it will start as far as that can be said."""
-    start = waiting.start
+    place, start = waiting.place, waiting.place.start
     return {
         "cause": waiting.cause,
         "text": waiting.text,
         "remedy": waiting.remedy,
-        "own_before": waiting.own_before,
-        "place": waiting.place,
-        "is_place_exact": waiting.is_place_exact,
-        "queue_length": waiting.queue_length,
+        "own_before": place.own_before,
+        "place": place.number,
+        "is_place_exact": place.is_exact,
+        "queue_length": place.queue_length,
         "start": {
             "earliest": time_text(start.earliest),
             "latest": time_text(start.latest),
@@ -81,7 +81,7 @@ def waiting_json(waiting: Waiting) -> dict[str, Any]:
         if start.is_known
         else None,
         "start_is_unknown_because": str(start.unknown) or None,
-        "as_of": time_text(waiting.as_of),
+        "as_of": time_text(place.as_of),
     }
 
 

@@ -150,7 +150,7 @@ class ExpectedStartSerializer(serializers.Serializer):
     """The job starts between these times with this probability."""
 
     earliest = time_field("Not before.")
-    latest = time_field("Not after.")
+    latest = time_field("Not after. Null if it may be any time later.", allow_null=True)
     confidence = serializers.FloatField(
         min_value=0, max_value=1, help_text="The part of jobs for which such intervals hold."
     )

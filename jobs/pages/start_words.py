@@ -1,4 +1,4 @@
-"""A predicted start in words: `in about 3–8 min`, `within 20 s`."""
+"""When a job starts, in words that go on after "it starts": `in about 3–8 min`, `within 20 s`."""
 
 from __future__ import annotations
 
@@ -9,19 +9,32 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ..prediction.asking import Start
+from ..queue.waiting import Waiting
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
+def when_it_starts(waiting: Waiting, now: datetime | None = None) -> str:
+    """When a job starts that waits like this; "" if that cannot be said."""
+    if waiting.is_at_once:
+        return _("at once")
+    return str(waiting.not_before) or start_in_words(waiting.place.start, now)
+
+
 def start_in_words(start: Start, now: datetime | None = None) -> str:
     """When a job starts, rounded outwards so that the words promise no more than the interval."""
-    if start.earliest is None or start.latest is None:
+    if start.earliest is None:
         return ""
     now = now or timezone.now()
-    low, high = ((at - now).total_seconds() for at in (start.earliest, start.latest))
+    low = max(0.0, (start.earliest - now).total_seconds())
+    if start.latest is None:
+        unit_s, unit, step = _unit(low)
+        first = step * math.floor(low / unit_s / step)
+        return _("in %(first)s %(unit)s at the earliest") % {"first": first, "unit": unit}
+    high = (start.latest - now).total_seconds()
     unit_s, unit, step = _unit(high)
     last = max(step, step * math.ceil(high / unit_s / step))
-    first = step * math.floor(max(0.0, low) / unit_s / step)
+    first = step * math.floor(low / unit_s / step)
     if first == 0:
         return _("within %(last)s %(unit)s") % {"last": last, "unit": unit}
     if first == last:

@@ -28,7 +28,7 @@ STALE_AFTER = timedelta(seconds=60)
 NO_FORECAST = _("the hub has not looked at the queue just now")
 NO_HISTORY = _("no job has ended here yet")
 FEW_STARTS = _("too few jobs have waited here so far to know how far off it may be")
-OVERDUE = _("it should have started already, and is expected any moment")
+OVERDUE = _("it has waited longer than was expected already, and may start any moment")
 
 
 @dataclass(frozen=True)

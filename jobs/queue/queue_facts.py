@@ -33,6 +33,21 @@ MOST_COUNTED = 1000
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a job stands among all that wait for the same engine, and when it starts."""
+
+    number: int | None = None
+    """From 1; None if it is not known."""
+    is_exact: bool = True
+    queue_length: int | None = None
+    own_before: int = 0
+    """Waiting jobs of the same owner that are launched before this one."""
+    start: Start = Start()
+    as_of: datetime | None = None
+    """When this was worked out; None: just now."""
+
+
+@dataclass(frozen=True)
 class Facts:
     """What decides about one job. The counts are of the job's engine."""
 
@@ -48,21 +63,14 @@ class Facts:
     """Jobs that hold a place."""
     own_placed: int = 0
     """Those of them that belong to the job's owner."""
-    own_before: int = 0
-    """Waiting jobs of the same owner that are launched before this one."""
     own_limit: int = 0
     """Jobs of one user that may run at once; 0: any number."""
-    place: int | None = None
-    """Its number among all that wait for the engine; None if it is not known."""
-    is_place_exact: bool = True
-    queue_length: int | None = None
-    start: Start = Start()
-    as_of: datetime | None = None
+    place: Place = Place()
 
     @property
     def turn(self) -> int:
         """The job's number among its owner's jobs that run or wait (launching.choose)."""
-        return self.own_placed + self.own_before + 1
+        return self.own_placed + self.place.own_before + 1
 
     @property
     def is_own_share_used(self) -> bool:
@@ -109,16 +117,16 @@ class _Engine:
     def facts(self, priority: int, pk: int, created_at: datetime | None) -> Facts:
         """The facts about a job of the owner's; `created_at` is None if it is not submitted yet."""
         own_before = bisect.bisect_left(self._own, (priority, pk))
-        forecast, found, place, is_exact = self._forecast, None, None, True
+        forecast, found, number, is_exact = self._forecast, None, None, True
         if forecast is not None and own_before >= MOST_COUNTED:
             own_before = max(own_before, forecast.order.before(self._owner_id, (priority, pk)))
         turn = self._held[self._owner_id] + own_before + 1
         key = (0 < hub.running_per_user < turn, int(priority), turn, pk)
         if forecast is not None:
             found = forecast.order.find(key)
-            place, is_exact = found.place, found.is_exact
+            number, is_exact = found.place, found.is_exact
         if self._is_short:
-            place, is_exact = self._place(priority, pk), True
+            number, is_exact = self._place(priority, pk), True
         is_new = forecast is None or created_at is None or created_at > forecast.made_at
         is_gone = created_at is not None and self._has_left(priority, pk)
         return Facts(
@@ -130,13 +138,15 @@ class _Engine:
             capacity=run_places(self._engine),
             placed=len(self._runs),
             own_placed=self._held[self._owner_id],
-            own_before=own_before,
             own_limit=hub.running_per_user,
-            place=place,
-            is_place_exact=is_exact,
-            queue_length=self._length,
-            start=start_of(forecast, found, is_new=is_new),
-            as_of=forecast.made_at if forecast is not None else None,
+            place=Place(
+                number,
+                is_exact,
+                self._length,
+                own_before,
+                start=start_of(forecast, found, is_new=is_new),
+                as_of=forecast.made_at if forecast is not None else None,
+            ),
         )
 
     def _place(self, priority: int, pk: int) -> int:

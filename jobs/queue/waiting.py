@@ -10,8 +10,7 @@ forecast (`jobs/prediction/`), and so does the predicted start.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from django.utils.functional import Promise
@@ -20,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from ..models import Job, Reason, State
 from ..prediction.asking import Start
 from . import queue_facts
-from .queue_facts import Facts
+from .queue_facts import Facts, Place
 
 Text = str | Promise
 
@@ -51,18 +50,17 @@ class Waiting:
     cause: Cause
     text: str
     remedy: str
-    own_before: int = 0
-    place: int | None = None
-    is_place_exact: bool = True
-    queue_length: int | None = None
-    start: Start = Start()
-    as_of: datetime | None = None
-    """When place and start were worked out; None: just now."""
+    place: Place = Place()
 
     @property
     def is_at_once(self) -> bool:
         """Whether nothing keeps it from its launch."""
         return self.cause == Cause.NEXT
+
+    @property
+    def not_before(self) -> Text:
+        """For what it waits if no queue decides when it starts; "" if one does."""
+        return _NOT_BEFORE.get(self.cause, "")
 
 
 _OF_PODS = {
@@ -94,23 +92,23 @@ def why(facts: Facts) -> Cause | None:
     free = facts.capacity - facts.placed
     if free <= 0:
         return Cause.NO_PLACE
-    if facts.place is None or facts.place > free:
+    if facts.place.number is None or facts.place.number > free:
         return Cause.OTHERS_FIRST
     return Cause.NEXT
 
 
-def waiting_of(job: Job) -> Waiting | None:
-    """Why the job waits, for people; None if it does not."""
-    return waiting_of_each([job]).get(job.pk)
+def waiting_of(job: Job, *, for_operators: bool = False) -> Waiting | None:
+    """Why the job waits, in words for its owner or for operators; None if it does not wait."""
+    return waiting_of_each([job], for_operators=for_operators).get(job.pk)
 
 
-def waiting_of_each(jobs: Sequence[Job]) -> Mapping[int, Waiting]:
+def waiting_of_each(jobs: Sequence[Job], *, for_operators: bool = False) -> Mapping[int, Waiting]:
     """The same for jobs of one owner that are shown together, by pk, without a query for each."""
     found = {}
     for job, facts in queue_facts.facts_of(jobs):
         cause = why(facts)
         if cause is not None:
-            found[job.pk] = _in_words(cause, facts)
+            found[job.pk] = in_words(cause, facts, for_operators=for_operators)
     return found
 
 
@@ -119,27 +117,21 @@ def waiting_of_new(owner_id: int, engine: str) -> Waiting:
     facts = queue_facts.facts_of_new(owner_id, engine)
     cause = why(facts)
     assert cause is not None  # it is queued
-    return _in_words(cause, facts)
+    return in_words(cause, facts)
 
 
-def _in_words(cause: Cause, facts: Facts) -> Waiting:
+def in_words(cause: Cause, facts: Facts, *, for_operators: bool = False) -> Waiting:
+    """What to say about a job that waits for this."""
     text, remedy = _WORDS[cause]
-    start = facts.start
+    if for_operators:
+        text, remedy = _FOR_OPERATORS.get(cause, (text, remedy))
+    place = facts.place
     if cause == Cause.NEXT:
-        start = Start()  # the text says it
+        place = replace(place, start=Start())  # the text says it
     elif cause in _NO_START:
-        start = Start(unknown=_NO_START[cause])
-    return Waiting(
-        cause,
-        str(text).format(limit=facts.own_limit, capacity=facts.capacity),
-        str(remedy),
-        facts.own_before,
-        facts.place,
-        facts.is_place_exact,
-        facts.queue_length,
-        start,
-        facts.as_of,
-    )
+        place = replace(place, start=Start(unknown=_NO_START[cause]))
+    text = str(text).format(limit=facts.own_limit, capacity=facts.capacity)
+    return Waiting(cause, text, str(remedy), place)
 
 
 _NO_START: dict[Cause, Text] = {
@@ -147,6 +139,13 @@ _NO_START: dict[Cause, Text] = {
     Cause.ENGINE_UNKNOWN: _("this version of the hub does not know where the job should run"),
     Cause.ENGINE_DRAINED: _("operators let the engine take no new work"),
     Cause.ENGINE_AWAY: _("what runs the jobs does not answer just now"),
+}
+
+_NOT_BEFORE: dict[Cause, Text] = {
+    Cause.SUSPENDED: _("not before operators resume cube generation"),
+    Cause.ENGINE_UNKNOWN: _("not before operators set up what runs the job"),
+    Cause.ENGINE_DRAINED: _("not before operators let the engine take work again"),
+    Cause.ENGINE_AWAY: _("not before what runs the jobs answers again"),
 }
 
 _WORDS: dict[Cause, tuple[Text, Text]] = {
@@ -204,3 +203,51 @@ _WORDS: dict[Cause, tuple[Text, Text]] = {
         _("Nothing to do."),
     ),
 }
+
+_FOR_OPERATORS: dict[Cause, tuple[Text, Text]] = {
+    Cause.SUSPENDED: (
+        _("Operators have suspended cube generation."),
+        _("Resume it under Switches: waiting jobs start then."),
+    ),
+    Cause.ENGINE_UNKNOWN: (
+        _("This version of the hub does not know where the job should run."),
+        _("Set that engine up, or move the job to another one."),
+    ),
+    Cause.ENGINE_DRAINED: (
+        _("The engine of this job is drained."),
+        _("Resume the engine, or move the job to another one."),
+    ),
+    Cause.ENGINE_AWAY: (
+        _("What runs the jobs does not answer just now."),
+        _("The hub tries again every few seconds. The page of the engines says since when."),
+    ),
+    Cause.OWN_SHARE: (
+        _("One user may run {limit} at once, and earlier jobs of the same user come first."),
+        _("It starts when one of them ends. Urgent jobs are held to this limit, too."),
+    ),
+    Cause.NO_PLACE: (
+        _("All {capacity} places are taken."),
+        _("It starts when places become free. Urgent jobs come first."),
+    ),
+    Cause.OTHERS_FIRST: (
+        _("A place is free, but other jobs come first."),
+        _("Users take turns. Urgent jobs come first."),
+    ),
+    Cause.IMAGE: (
+        _("The cluster cannot get the program that makes cubes."),
+        _("The cluster tries again. Check the name of the image, and whether it can be pulled."),
+    ),
+    Cause.NO_NODE: (
+        _("No machine of the cluster has room for it just now."),
+        _("It starts when a machine has room. The events of its pod say what is missing."),
+    ),
+    Cause.CLUSTER_REFUSES: (
+        _("The cluster refuses to start it, perhaps because its quota is used up."),
+        _("The cluster tries again. The events of its Job say what is missing."),
+    ),
+    Cause.CONTAINER: (
+        _("The cluster cannot prepare its run."),
+        _("The cluster tries again. The events of its pod say why."),
+    ),
+}
+"""What operators read instead: they have no jobs that wait, and can do more."""

@@ -1,10 +1,10 @@
-"""The template filter that says a predicted start in words."""
+"""The template filter that says in words when a job starts."""
 
 from __future__ import annotations
 
 from django import template
 
-from ..pages.start_words import start_in_words
+from ..pages.start_words import when_it_starts
 
 register = template.Library()
-register.filter("start_words", start_in_words)
+register.filter("when_it_starts", when_it_starts)

@@ -24,7 +24,7 @@ from hubsite.management.terminal_text import one_line
 from jobs import lifecycle
 from jobs.api.presentation import job_detail, job_summary
 from jobs.models import Job, State
-from jobs.pages.start_words import start_in_words
+from jobs.pages.start_words import when_it_starts
 from jobs.queue.waiting import waiting_of
 from jobs.running import logs
 from jobs.tasks import remove_soon
@@ -171,19 +171,19 @@ class Command(HubCommand):
 
 def _waiting_lines(job: Job) -> list[str]:
     """Why the job waits, its place, and when it starts."""
-    waiting = waiting_of(job)
+    waiting = waiting_of(job, for_operators=True)
     if waiting is None:
         return []
-    lines = [f"waits    {waiting.text} ({waiting.cause})"]
-    if waiting.place is not None:
-        about = "" if waiting.is_place_exact else "about "
-        lines.append(f"place    {about}{waiting.place} of {waiting.queue_length}")
-    if waiting.start.is_known:
-        start = waiting.start
-        between = f"{time_text(start.earliest)} to {time_text(start.latest)}"
-        lines.append(f"start    {start_in_words(start)}: {between} ({start.percent} %)")
-    elif waiting.start.unknown:
-        lines.append(f"start    cannot be said, because {waiting.start.unknown}")
+    place, start = waiting.place, waiting.place.start
+    lines = [f"waits    {waiting.text} {waiting.remedy} ({waiting.cause})"]
+    if place.number is not None:
+        about = "" if place.is_exact else "about "
+        lines.append(f"place    {about}{place.number} of {place.queue_length}")
+    if words := when_it_starts(waiting):
+        between = f": {time_text(start.earliest)} to {time_text(start.latest)} ({start.percent} %)"
+        lines.append(f"start    {words}{between if start.latest else ''}")
+    elif start.unknown:
+        lines.append(f"start    cannot be said, because {start.unknown}")
     return lines
 
 

@@ -15,7 +15,7 @@ from hubsite.engines.base import Phase, Reason, RunFact
 from jobs.models import Job, LearntDuration, Priority, State
 from jobs.prediction import asking, forecasting
 from jobs.queue import launching, queue_facts, waiting
-from jobs.queue.queue_facts import Facts
+from jobs.queue.queue_facts import Facts, Place
 from jobs.queue.waiting import Cause, why
 from jobs.running import book
 from tests.accounts.factories import make_user
@@ -24,7 +24,7 @@ from ..factories import make_job
 
 pytestmark = pytest.mark.django_db
 
-OPEN = Facts(State.QUEUED, capacity=4, place=1)
+OPEN = Facts(State.QUEUED, capacity=4, place=Place(1))
 
 
 class Runs:
@@ -119,7 +119,7 @@ def test_places_are_the_order_in_which_launching_takes_them(engine, monkeypatch,
         Job.objects.filter(pk=pk).update(launched_at=began + timedelta(seconds=number))
     forecasting.forecast("local")
     told = {job.pk: told_of(job) for job in queued}
-    assert sorted(found.place for found in told.values()) == list(range(1, len(queued) + 1))
+    assert sorted(found.place.number for found in told.values()) == list(range(1, len(queued) + 1))
 
     taken = [job.pk for job in launching.claim_due(engine)]
     while len(taken) < len(queued):
@@ -127,7 +127,7 @@ def test_places_are_the_order_in_which_launching_takes_them(engine, monkeypatch,
         Job.objects.filter(pk=oldest.pk).update(is_live=False, state=State.SUCCEEDED)
         taken += [job.pk for job in launching.claim_due(engine)]
 
-    assert taken == sorted(told, key=lambda pk: told[pk].place)
+    assert taken == sorted(told, key=lambda pk: told[pk].place.number)
 
 
 def test_the_first_cause_that_holds_is_told():
@@ -139,9 +139,8 @@ def test_the_first_cause_that_holds_is_told():
         is_engine_away=True,
         placed=9,
         own_placed=9,
-        own_before=9,
         own_limit=1,
-        place=3,
+        place=Place(3, own_before=9),
     )
     order = [
         ({}, Cause.SUSPENDED),
@@ -206,7 +205,8 @@ def test_it_costs_three_queries_however_many_wait(engine, length, django_assert_
     switches.suspension("xcube_gen")  # it is remembered for two seconds
     with django_assert_num_queries(3):
         found = waiting.waiting_of(jobs[-1])
-    assert (found.own_before, found.place, found.queue_length) == (4, 10, 10)
+    place = found.place
+    assert (place.own_before, place.number, place.queue_length) == (4, 10, 10)
     asking.forget()
     with django_assert_num_queries(3):
         assert len(waiting.waiting_of_each(jobs[:5])) == 5
@@ -220,8 +220,8 @@ def test_of_a_very_long_line_of_ones_own_the_forecast_knows_the_end(engine, monk
     owner = make_user(units=100)
     jobs = [make_job(owner) for _ in range(30)]
     forecasting.forecast("local")
-    assert told_of(jobs[3]).own_before == 3
-    assert abs(told_of(jobs[-1]).own_before - 29) < 4
+    assert told_of(jobs[3]).place.own_before == 3
+    assert abs(told_of(jobs[-1]).place.own_before - 29) < 4
 
 
 def test_a_job_that_left_the_queue_meanwhile_is_starting(engine):
