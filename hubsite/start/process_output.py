@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -19,22 +20,44 @@ _LONGEST_LINE_BYTES = 64 * 1024
 
 
 class Output:
-    """Writes marked lines to a stream; drops them once no one reads the stream any more."""
+    """Writes marked lines to a stream; drops them once no one reads the stream any more.
+
+    A stream that takes nothing for a while (a log's full disk, a slow reader of a pipe that does
+    not block) is not gone: its lines are counted, and their number is told when it writes again.
+    """
 
     def __init__(self, names: Sequence[str], *, stream: BinaryIO | None = None) -> None:
         self._stream = stream or sys.stdout.buffer
         self._width = max(len(name) for name in names)
         self._coloured = self._stream.isatty() and "NO_COLOR" not in os.environ
         self.is_gone = False
+        self._lost = 0
 
     def write(self, name: str, line: bytes) -> None:
         if self.is_gone:
             return
         try:
-            self._stream.write(self._mark(name) + line + b"\n")
-            self._stream.flush()
-        except (OSError, ValueError):
-            self.is_gone = True
+            if self._lost:
+                self._write(
+                    "hub", b"%d lines may be missing here: they could not be written." % self._lost
+                )
+                self._lost = 0
+            self._write(name, line)
+        except (OSError, ValueError) as error:
+            self.is_gone = self._has_ended(error)
+            self._lost += 1
+
+    def _write(self, name: str, line: bytes) -> None:
+        self._stream.write(self._mark(name) + line + b"\n")
+        self._stream.flush()
+
+    def _has_ended(self, error: OSError | ValueError) -> bool:
+        """Whether this stream will never take anything again."""
+        if not isinstance(error, OSError) or isinstance(error, ConnectionError):
+            return True  # it was closed, or no one has its other end
+        if error.errno == errno.EIO:
+            return self._stream.isatty()  # the terminal is closed
+        return error.errno == errno.EBADF
 
     def tell(self, sentence: str) -> None:
         """Write a line of `start` itself."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import os
 import signal
@@ -22,19 +23,19 @@ from tests.patience import PATIENCE_S
 
 
 class Stream(io.BytesIO):
-    """A terminal, if `tty`; one that is closed at once, if `gone`."""
+    """A terminal, if `tty`; it fails with `error` as long as it has one."""
 
-    def __init__(self, *, tty: bool = False, gone: bool = False) -> None:
+    def __init__(self, *, tty: bool = False, error: OSError | None = None) -> None:
         super().__init__()
         self.tty = tty
-        self.gone = gone
+        self.error = error
 
     def isatty(self) -> bool:
         return self.tty
 
     def write(self, data: bytes) -> int:
-        if self.gone:
-            raise BrokenPipeError
+        if self.error:
+            raise self.error
         return super().write(data)
 
     @property
@@ -126,11 +127,29 @@ def test_marks_are_coloured_in_a_terminal_unless_the_user_wants_none(monkeypatch
     assert plain.text == "web      │ x\n"
 
 
-def test_output_that_nobody_reads_is_dropped():
-    output = Output(["p"], stream=Stream(gone=True))
+@pytest.mark.parametrize(
+    ("error", "tty"), [(errno.EPIPE, False), (errno.EBADF, False), (errno.EIO, True)]
+)
+def test_output_that_nobody_reads_is_dropped(error, tty):
+    output = Output(["p"], stream=Stream(tty=tty, error=OSError(error, "")))
     output.tell("x")
     assert output.is_gone
     output.tell("y")
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EDQUOT, errno.EAGAIN, errno.EIO])
+def test_a_log_that_cannot_be_written_for_a_while_ends_no_hub(error):
+    stream = Stream(error=OSError(error, ""))
+    output = Output(["p"], stream=stream)
+    output.write("p", b"x")
+    output.tell("y")
+    assert not output.is_gone
+    stream.error = None
+    output.write("p", b"z")
+    output.write("p", b"a")
+    assert stream.text == (
+        "hub │ 2 lines may be missing here: they could not be written.\np │ z\np │ a\n"
+    )
 
 
 def test_lines_are_cut_however_they_arrive():
