@@ -9,9 +9,11 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from ..models import User
 from ..roles import permissions_of
 from ..scopes import SCOPES
 from ..tokens.hub_tokens import Principal
+from ..tokens.lookup import find_token
 
 
 def scopes_of(request: Request) -> frozenset[str]:
@@ -19,6 +21,22 @@ def scopes_of(request: Request) -> frozenset[str]:
     if isinstance(request.auth, Principal):
         return request.auth.scopes
     return permissions_of(request.user)
+
+
+def still_permitted(request: Request, scope: str) -> User | None:
+    """The user of this request as of now, if it would still be let in; for what takes long.
+
+    That ends when the user is switched off or deleted, loses the scope, or the hub's token is
+    revoked. A token that only expired lets what it began come to its end.
+    """
+    user = User.objects.filter(pk=request.user.pk, is_active=True).first()
+    if user is None or scope not in permissions_of(user):
+        return None
+    if isinstance(request.auth, Principal):
+        token = find_token(request.auth.jti)
+        if token is not None and (token.is_revoked or not token.user.is_active):
+            return None
+    return user
 
 
 class ReadsOrOwnsAccount(BasePermission):

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from accounts.api.permissions import HasScope
+from accounts.api.permissions import HasScope, still_permitted
 from accounts.scopes import MANAGE_CUBEGENS
 
 from ..output import quicklooks
@@ -18,7 +18,7 @@ from ..results import catalogue, stac
 from ..results.cube import find_cube
 from ..results.document import Links, result_document
 from ..results.downloading import download
-from ..results.rights import find_job, while_shared
+from ..results.rights import find_job, may_still_see
 from . import result_schema as schema
 from .views import SwitchableViewSet
 
@@ -57,13 +57,18 @@ class ResultViewSet(SwitchableViewSet):
     @schema.get_zip
     def zip(self, request: Request, job_id: str) -> HttpResponseBase:
         cube = find_cube(find_job(request, job_id))
+
+        def may_go_on() -> bool:
+            user = still_permitted(request, MANAGE_CUBEGENS)
+            return user is not None and may_still_see(user, cube.job)
+
         return download(
             cube,
             who=request.user.username,
             range_header=request.headers.get("Range", ""),
             if_range=request.headers.get("If-Range", ""),
             outbox=request.META.get("gunicorn.socket"),
-            may_go_on=while_shared(request.user, cube.job),
+            may_go_on=may_go_on,
         )
 
 

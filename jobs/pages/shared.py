@@ -24,6 +24,7 @@ from ..results import stac
 from ..results.cube import Cube, find_cube
 from ..results.document import Links
 from ..results.downloading import download
+from ..results.rights import is_listed
 from .pictures import pictures_of
 
 PICTURES, SUFFIX = "quicklooks/", ".png"
@@ -81,7 +82,7 @@ def _zip(request: HttpRequest, opened: Opened) -> HttpResponseBase:
             range_header=request.headers.get("Range", ""),
             if_range=request.headers.get("If-Range", ""),
             outbox=request.META.get("gunicorn.socket"),
-            may_go_on=opened.is_valid,
+            may_go_on=lambda: opened.is_valid() and is_listed(opened.subject),
         )
     except (Refused, ApiError) as error:
         return _cannot(request, opened, as_api_error(error))

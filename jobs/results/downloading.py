@@ -29,7 +29,7 @@ def download(
     range_header: str = "",
     if_range: str = "",
     outbox: Any = None,
-    may_go_on: Callable[[], bool] | None = None,
+    may_go_on: Callable[[], bool],
 ) -> HttpResponseBase:
     """The cube as a zip, or the part of it that `range_header` asks for.
 
@@ -73,7 +73,7 @@ def _answer(
     range_header: str,
     if_range: str,
     outbox: Any,
-    may_go_on: Callable[[], bool] | None,
+    may_go_on: Callable[[], bool],
 ) -> HttpResponseBase:
     first, last, status = 0, packed.length - 1, 200
     asked = _RANGE.fullmatch(range_header.strip())
@@ -86,7 +86,7 @@ def _answer(
             first, status = 0, 200
     if first:
         packed.start_at(first)
-    source = packed if may_go_on is None else WhileAllowed(packed, may_go_on)
+    source = WhileAllowed(packed, may_go_on)
     response = Download(source, outbox, status=status, content_type="application/zip")
     if status == 206:
         response["Content-Range"] = f"bytes {first}-{last}/{packed.length}"

@@ -9,7 +9,6 @@ that user (`X-Act-For`), which leaves an entry.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from django.db.models import QuerySet
@@ -49,17 +48,16 @@ def find_job(who: Any, job_id: str, action: str = "view") -> Job:
     return job
 
 
-def while_shared(user: Any, job: Job) -> Callable[[], bool] | None:
-    """Asked while something long is sent: may the user still see it? None for the owner."""
-    if job.owner_id == user.pk:
-        return None
-    rows = User.objects.filter(pk=user.pk, is_active=True)
+def may_still_see(user: User, job: Job) -> bool:
+    """Whether this user, as of now, may go on with a result that was opened before."""
+    if not is_listed(job):
+        return False
+    return job.owner_id == user.pk or share_for(user, RESULT, job.job_id) is not None
 
-    def may_still() -> bool:
-        now = rows.first()
-        return now is not None and share_for(now, RESULT, job.job_id) is not None
 
-    return may_still
+def is_listed(job: Job) -> bool:
+    """Whether its owner still has the job, and has not deleted it."""
+    return finished_jobs().filter(pk=job.pk).exists()
 
 
 def _shared(user: Any, job_id: str, action: str) -> Job | None:

@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import Share
+from accounts.models import AccessToken, Share, User
 from accounts.roles import forget_permissions, permission_rows
 from accounts.sharing import giving, kinds
 from accounts.sharing.giving import Wish
@@ -147,11 +147,45 @@ def test_a_download_is_cut_off_when_the_right_ends(
     answer.close()
 
 
-def test_an_owners_download_is_not_asked_about(ask, job, monkeypatch, django_assert_num_queries):
+@pytest.mark.parametrize("whose", ["owner", "api", "page", "link"])
+@pytest.mark.parametrize("end", ["deleted", "owner off", "user off", "token", "scope", "expiry"])
+def test_a_download_ends_with_the_right_that_began_it_whoevers_it_is(
+    ask, ada, job, bob, share, public, monkeypatch, whose, end
+):
     monkeypatch.setattr(downloads, "ASKED_EVERY_S", 0)
-    answer = ask(f"/cubegens/{job.job_id}/result/zip")
-    with django_assert_num_queries(0):
-        answer.getvalue()
+    monkeypatch.setattr(zipping, "PIECE", 100)
+    who = ada if whose == "owner" else bob
+    answer = {
+        "owner": lambda: ask(f"/cubegens/{job.job_id}/result/zip"),
+        "api": lambda: ask(f"/cubegens/{job.job_id}/result/zip", bob),
+        "page": lambda: browser(bob).get(f"/shared/{share.pk}/zip"),
+        "link": lambda: browser().get(f"{public}zip"),
+    }[whose]()
+    pieces = iter(answer)
+    next(pieces)
+    match end:
+        case "deleted":
+            Job.objects.update(hidden_at=timezone.now())
+        case "owner off":
+            User.objects.filter(pk=ada.pk).update(is_active=False)
+        case "user off":
+            User.objects.filter(pk=who.pk).update(is_active=False)
+        case "token":
+            AccessToken.objects.filter(user=who).update(revoked_at=timezone.now())
+        case "scope":
+            who.user_permissions.remove(*permission_rows(["manage:cubegens"]))
+        case "expiry":
+            AccessToken.objects.all().delete()
+    goes_on = {
+        "page": ("token", "scope", "expiry"),
+        "link": ("user off", "token", "scope", "expiry"),
+    }
+    if end in goes_on.get(whose, ("expiry",)):
+        assert list(pieces)
+    else:
+        with pytest.raises(downloads.NotAllowed):
+            list(pieces)
+    answer.close()
 
 
 def test_a_cube_that_is_not_there_any_more_is_said_to_be_so(job, share, bob, put, ada):
