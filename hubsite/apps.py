@@ -49,5 +49,5 @@ class HubsiteConfig(AppConfig):
         admin_log.listen()
         ticks.every(5, "hubsite.tasks.beat_outside", queue=queues.OUTSIDE)
         ticks.housekeeping("hubsite.tasks.forget_failed_ticks", deletes=True)
-        ticks.housekeeping("hubsite.tasks.forget_unreachable_ticks", deletes=True)
+        ticks.housekeeping("hubsite.tasks.forget_unreachable_ticks")
         ticks.housekeeping("hubsite.audit.changing.forget_old", deletes=True)

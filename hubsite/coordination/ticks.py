@@ -20,7 +20,7 @@ from datetime import timedelta
 from django.db import models, transaction
 from django.db.models.functions import Now
 
-from . import queues
+from . import clock_jumps, queues
 
 HOUR_S = 3600.0
 LOOK_EVERY_S = 60.0
@@ -45,7 +45,8 @@ class Registered:
     """The interval; None if it only runs on request (wake_up.py)."""
     queue: str = queues.PROMPT
     deletes: bool = False
-    """Such ticks are queued before the others, so that data is deleted first."""
+    """It deletes what is old. Such ticks are queued before the others, so that data is deleted
+    first, and they wait while the clock may be wrong (clock_jumps.py)."""
 
 
 _registered: dict[str, Registered] = {}
@@ -111,14 +112,20 @@ class Ticker:
 
     def __init__(self) -> None:
         self._look_at: dict[str, float] = {}
+        self._look_at_clock = 0.0
+        self._may_delete = False
 
     def ask_due(self) -> None:
         """Call it every second or so; most calls do nothing."""
         now = time.monotonic()
+        if now >= self._look_at_clock:
+            self._may_delete = clock_jumps.is_trusted()
+            self._look_at_clock = now + LOOK_EVERY_S
         for tick in registered():
             if tick.every_s is not None and now >= self._look_at.get(tick.task, 0.0):
                 self._look_at[tick.task] = now + min(tick.every_s, LOOK_EVERY_S)
-                if not _was_asked_for(tick, tick.every_s):
+                may_run = self._may_delete or not tick.deletes
+                if may_run and not _was_asked_for(tick, tick.every_s):
                     ask(tick.task)
 
 

@@ -9,11 +9,13 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from hubsite import tasks
-from hubsite.coordination import queues, ticks
+from hubsite.coordination import clock_jumps, queues, ticks
 from hubsite.coordination.ticks import Tick, Ticker
+from hubsite.health.heartbeat import Heartbeat
 from tests.jobs.conftest import queued_tasks
 
 pytestmark = pytest.mark.django_db
+DAY_S = 86400
 
 
 @pytest.fixture(autouse=True)
@@ -111,6 +113,27 @@ def test_nothing_is_added_to_a_long_queue_and_the_other_queue_is_not_concerned()
 def test_deletions_are_asked_for_first() -> None:
     ticks.housekeeping("app.notify")
     ticks.housekeeping("app.delete_old", deletes=True)
+    Ticker().ask_due()
+    assert queued_tasks() == ["delete_old", "notify"]
+
+
+@pytest.mark.parametrize("seen_s_ago", [-40 * DAY_S, 60, 11 * 3600, 13 * 3600, 40 * DAY_S])
+def test_a_clock_that_went_far_ahead_deletes_nothing_for_a_day(seen_s_ago: float, caplog) -> None:
+    ticks.housekeeping("app.notify")
+    ticks.housekeeping("app.delete_old", deletes=True)
+    Ticker().ask_due()
+    OrmQ.objects.all().delete()
+    clock = Heartbeat.objects.filter(part=clock_jumps.PART)
+    clock.update(at=timezone.now() - timedelta(seconds=seen_s_ago))
+    has_jumped = seen_s_ago > 12 * 3600
+    for _ in range(2):  # a process that starts meanwhile knows of it
+        age(4000)
+        Ticker().ask_due()
+        assert queued_tasks() == (["notify"] if has_jumped else ["delete_old", "notify"])
+        OrmQ.objects.all().delete()
+    assert caplog.text.count("Look at the clock.") == has_jumped
+    clock.update(since=timezone.now() - timedelta(seconds=DAY_S + 1))
+    age(4000)
     Ticker().ask_due()
     assert queued_tasks() == ["delete_old", "notify"]
 
