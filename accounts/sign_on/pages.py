@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
@@ -58,7 +59,7 @@ class LoginPage(LoginView):
         self.request.session.pop(PROVIDER, None)
         remember_sign_on(self.request)
         if goes_elsewhere(self.get_success_url()):
-            return lead_on(self.request, self.get_success_url(), title="Signed in, going on")
+            return lead_on(self.request, self.get_success_url(), title=_("Signed in, going on"))
         return response
 
     def form_invalid(self, form: PasswordForm) -> HttpResponse:

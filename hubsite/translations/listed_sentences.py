@@ -122,8 +122,6 @@ SENTENCES = (
     _("Only a part of it is shown: all of it is too large for a picture."),
     _("Only its owner can share a {0}."),
     _("Only who has share:publicly, which operators give, can share without a sign-in."),
-    _("Opening the service"),
-    _("Opening the viewer"),
     _("Processing units expire soon"),
     _("Python code"),
     _("Quick-looks: {0}"),

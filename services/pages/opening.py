@@ -41,10 +41,15 @@ def open_service(request: HttpRequest, instance_id: str) -> HttpResponse:
         onward = first_path(instance)
     if right.share is not None:
         note_opening(right.share, request.user)
-    ticket = make_ticket(instance, request.user, hub_session=request.session.session_key or "")
-    response = HttpResponseRedirect(entering_url(instance, ticket, onward=onward))
+    response = HttpResponseRedirect(way_in(request, instance, onward=onward))
     response["Referrer-Policy"] = "no-referrer"
     return response
+
+
+def way_in(request: HttpRequest, instance: ServiceInstance, *, onward: str) -> str:
+    """The URL at the edge, with a ticket, for the signed-in user, whose right was checked."""
+    ticket = make_ticket(instance, request.user, hub_session=request.session.session_key or "")
+    return entering_url(instance, ticket, onward=onward)
 
 
 def entering_url(instance: ServiceInstance, ticket: str, *, onward: str = "") -> str:

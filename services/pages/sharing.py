@@ -40,7 +40,7 @@ def show(request: HttpRequest, opened: Opened, rest: str) -> HttpResponse:
 def _act(request: HttpRequest, opened: Opened, action: str) -> HttpResponse:
     instance = opened.subject
     if action == "open":
-        return lead_on(request, _way_in(request, opened, instance), title="Opening the service")
+        return lead_on(request, _way_in(request, opened, instance), title=_("Opening the service"))
     if action not in ("sleep", "stop") or not opened.may_stop or opened.user is None:
         raise Http404("This share does not allow that.")
     try:

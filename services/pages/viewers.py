@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db.models import Subquery
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
@@ -40,6 +39,7 @@ from ..xcube_server import cubes
 from ..xcube_server.condition import broken_datasets
 from ..xcube_server.shown import dataset_ids
 from . import starting
+from .opening import way_in
 
 SHOWN = 50
 KEEP_HOURS = (1, 8, 24, 72, 168)
@@ -178,15 +178,15 @@ def open_in_viewer(request: HttpRequest, job_id: str) -> HttpResponse:
     except Refused as refused:
         messages.error(request, str(refused))
         return redirect("cube", job_id=job.job_id)
-    page = reverse("service-open", args=[instance.instance_id])
-    return lead_on(request, f"{page}?{onward_of(url)}", title="Opening the viewer")
+    way = way_in(request, instance, onward=onward_of(url))
+    return lead_on(request, way, title=_("Opening the viewer"))
 
 
 def onward_of(url: str) -> str:
-    """The query `next=…` that leads to this URL of a service, below the service's own base."""
+    """The path and query of this URL of a service, below the service's own base."""
     parts = urlsplit(url)
     path = parts.path[parts.path.index("/viewer/") :]
-    return f"next={quote(path + (f'?{parts.query}' if parts.query else ''), safe='')}"
+    return path + (f"?{parts.query}" if parts.query else "")
 
 
 def own_service(request: HttpRequest, instance_id: str) -> ServiceInstance:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
+from html import unescape
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 from django.test import Client
 
+from accounts.sharing.secrets import hash_of
 from hubsite.refusals import Refused
 from jobs.models import State as JobState
 from services import lifecycle
 from services.access import sharing
-from services.models import InstanceDocument, Reason, ServiceInstance, State
+from services.models import EdgeTicket, InstanceDocument, Reason, ServiceInstance, State
 from tests.accounts.factories import make_user
 from tests.jobs.factories import make_job
 from tests.services.factories import make_instance, make_profile
@@ -157,14 +164,21 @@ class TestOpenInViewer:
             "services.pages.viewers.cubes.open_cube", lambda user, job: (instance, url)
         )
         answer = browser.post(f"/cubes/{job.job_id}/viewer")
-        page = (
-            f"/services/{instance.instance_id}/open"
-            "?next=%2Fviewer%2F%3Fdataset%3Da.zarr%26variable%3Dsst"
-        )
         # No redirect: a form must not end at another host.
-        assert f'content="0; url={page}"' in text(answer)
-        led = browser.get(page)["Location"]
-        assert led.startswith(f"http://{instance.instance_id}.localhost")
+        page = answer.content.decode()
+        found = re.search(r'<script data-url="([^"]+)">(.+?)</script>', page)
+        ways = {unescape(found[1]), unescape(re.search(r'content="0; url=([^"]+)"', page)[1])}
+        (way,) = map(urlsplit, ways)  # with scripts and without
+        assert way.netloc.startswith(f"{instance.instance_id}.localhost")
+        assert way.path == "/.xcube-hub/enter"
+        asked = parse_qs(way.query)
+        assert asked["next"] == ["/viewer/?dataset=a.zarr&variable=sst"]
+        ticket = EdgeTicket.objects.get(token_hash=hash_of(asked["ticket"][0]))
+        assert (ticket.instance, ticket.user) == (instance, world.user)
+        assert ticket.hub_session == browser.session.session_key
+        digest = base64.b64encode(hashlib.sha256(found[2].encode()).digest()).decode()
+        assert f"script-src 'sha256-{digest}';" in answer["Content-Security-Policy"]
+        assert "no-store" in answer["Cache-Control"]
 
     def test_what_cannot_be_opened_says_why(self, browser, world, monkeypatch):
         job = make_job(world.user, state=JobState.SUCCEEDED)
