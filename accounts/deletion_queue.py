@@ -11,6 +11,7 @@ import logging
 from django.db import transaction
 from django.utils import timezone
 
+from hubsite import audit
 from hubsite.coordination.wake_up import wake_up
 
 from .deletion import HasPowers, StillBusy, forget_person
@@ -32,7 +33,11 @@ def ask_for(user: User, *, by: User) -> PersonDeletion:
         user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
         if user.is_superuser or user.is_staff or user.reads_hub:
             raise HasPowers(f"{user.email} is an operator")
-        deletion, _ = PersonDeletion.objects.get_or_create(user=user, defaults={"asked_by": by})
+        deletion, is_new = PersonDeletion.objects.get_or_create(
+            user=user, defaults={"asked_by": by}
+        )
+        if is_new:
+            audit.record("user.deletion_asked", actor=by, on=user)
         User.objects.filter(pk=user.pk).update(is_active=False)
         wake_up(TICK)
     return deletion

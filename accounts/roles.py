@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from django.contrib.auth.models import Group, Permission
 
+from hubsite import audit
 from hubsite.refusals import Kind, Refused
 
 from .models import User
@@ -60,6 +61,8 @@ def give_roles(user: User, scopes: Iterable[str]) -> list[str]:
         user.groups.add(role)
         added.append(name)
         wanted -= set(granted)
+    if added:
+        audit.record("user.roles_changed", on=user, detail=" ".join(f"+{name}" for name in added))
     forget_permissions(user)
     return added
 

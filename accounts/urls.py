@@ -1,11 +1,12 @@
 """Pages of signing in and out, and of one's own account."""
 
+from django.contrib import admin
 from django.urls import path
 from django.views.generic import RedirectView
 
 from .api.device_views import metadata
 from .pages import account, device, login_program, notices, own_data, sharing, units, webhooks
-from .sign_on import pages, provider_pages
+from .sign_on import pages, password, provider_pages
 
 urlpatterns = [
     path("login/", pages.LoginPage.as_view(), name="login"),
@@ -56,7 +57,8 @@ urlpatterns = [
     ),
     path("oidc/callback/", provider_pages.CallbackView.as_view(), name="oidc-callback"),
     path("oidc/<slug:key>/", provider_pages.sign_in_with, name="oidc-sign-in"),
-    # The admin's own pages for it know no provider.
+    # The admin's own pages for it know no provider and no audit.
     path("admin/login/", RedirectView.as_view(pattern_name="login", query_string=True)),
     path("admin/logout/", pages.sign_out),
+    path("admin/password_change/", admin.site.admin_view(password.change_password)),
 ]

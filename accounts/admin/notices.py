@@ -7,11 +7,11 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..models import Notice, NoticeMail, Webhook, WebhookDelivery
 from ..notices import kinds
+from ..notices.webhooks import targets
 from .base import ReadOnlyAdmin
 
 
@@ -75,9 +75,7 @@ class WebhookAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Switch off"), permissions=["operate"])
     def switch_off(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> None:
-        off = queryset.filter(off_at=None).update(
-            off_at=timezone.now(), off_reason="An operator switched it off."
-        )
+        off = targets.switch_off(queryset, reason="An operator switched it off.")
         messages.success(
             request, _("%(n)s switched off; their owners can switch them on again.") % {"n": off}
         )

@@ -17,6 +17,8 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
+from hubsite import audit
+
 from ..models import Identity, ProviderDocuments
 from ..sign_on.documents import all_providers, publisher, usable_keys
 from ..sign_on.http import ProviderUnavailable
@@ -106,6 +108,7 @@ class ProviderPages:
         provider = next((it for it in all_providers() if it.key == key), None)
         if provider is None:
             raise Http404
+        audit.record("provider.asked", on=("provider", provider.key, provider.title))
         try:
             publisher(provider).fresh(within_s=0)
         except ProviderUnavailable as error:

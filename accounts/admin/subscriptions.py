@@ -7,11 +7,13 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from hubsite import audit
 from hubsite.templatetags.console import number
 
 from ..models import GeodbRegistration, Service, Subscription, SubscriptionEvent
@@ -182,6 +184,10 @@ class GeodbRegistrationAdmin(ReadOnlyAdmin):
     @admin.action(description=_("Try now"), permissions=["operate"])
     def try_now(self, request: HttpRequest, queryset: QuerySet[GeodbRegistration]) -> None:
         waiting = queryset.exclude(state=GeodbRegistration.State.REGISTERED)
-        waiting.update(due_at=timezone.now())
+        with transaction.atomic():
+            rows = list(waiting.select_related("subscription__user"))
+            waiting.update(due_at=timezone.now())
+            for row in rows:
+                audit.record("geodb.tried", on=row, about=row.subscription.user)
         try_soon()
-        messages.success(request, _("%(n)s will be tried now.") % {"n": len(waiting)})
+        messages.success(request, _("%(n)s will be tried now.") % {"n": len(rows)})

@@ -10,7 +10,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
@@ -18,6 +18,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from hubsite import audit
 from hubsite.console.quantities import number
 from hubsite.console.typed_numbers import WholeNumberField
 
@@ -228,6 +229,18 @@ class UserAdmin(DeletionPages, OperatorAdmin, DjangoUserAdmin):
         ]
         return [*urls, *self.deletion_urls(), *super().get_urls()]
 
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Note which roles and powers are given and taken: the form's own entry has no values."""
+        before = _powers(form.instance.pk) if change else set()
+        super().save_related(request, form, formsets, change)
+        now = _powers(form.instance.pk)
+        changes = [f"+{name}" for name in sorted(now - before)]
+        changes += [f"-{name}" for name in sorted(before - now)]
+        for name in sorted({"is_staff", "is_superuser"}.intersection(form.changed_data)):
+            changes.append(f"{'+' if form.cleaned_data[name] else '-'}{name}")
+        if changes:
+            audit.record("user.roles_changed", on=form.instance, detail=" ".join(changes))
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
@@ -303,6 +316,13 @@ class UserAdmin(DeletionPages, OperatorAdmin, DjangoUserAdmin):
                 gettext("%(user)s: %(n)s units available.")
                 % {"user": user, "n": ledger.available(user)},
             )
+
+
+def _powers(user_pk: int) -> set[str]:
+    """What the database has now: names of roles, and single permissions."""
+    roles = Group.objects.filter(user=user_pk).values_list("name", flat=True)
+    single = Permission.objects.filter(user=user_pk).values_list("codename", flat=True)
+    return {*roles, *single}
 
 
 def _column(name: str, title: Any) -> Any:

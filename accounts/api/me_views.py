@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
+from hubsite import audit
 from hubsite.api.pagination import page, query_integer
 from hubsite.refusals import Refused
 
@@ -54,6 +55,7 @@ class MeViewSet(ViewSet):
             with transaction.atomic():
                 hold_user(request.user)
                 User.objects.filter(pk=request.user.pk).update(**names)
+                audit.record_seldom("user.renamed", on=request.user)
             for name, value in names.items():
                 setattr(request.user, name, value)
         return Response(_me(request))

@@ -10,6 +10,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from hubsite import audit
+
 from ..models import Client, DeviceRequest, Share, User
 from ..notices.webhooks.signing import PREFIX
 from ..role_words import meanings
@@ -145,7 +147,9 @@ def end_browser(key: str, by: User) -> Revoked | None:
         .iterator()
     ):
         if hash_of(session_key) == wanted:
-            Session.objects.filter(session_key=session_key).delete()
+            with transaction.atomic():
+                Session.objects.filter(session_key=session_key).delete()
+                audit.record("session.ended", actor=by, on=owner, detail="it had leaked")
             return Revoked(owner, "session of a browser")
     return None
 
@@ -175,6 +179,13 @@ def refuse_device(key: str, by: User) -> Revoked | None:
         row = rows.select_related("user").first()
         if row is None or not rows.delete()[0]:
             return None
+        audit.record(
+            "program.refused",
+            actor=by,
+            on=("program", key, row.name or row.client_id),
+            about=row.user,
+            detail="its code had leaked",
+        )
     return Revoked(row.user, "code of a program that waited")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
+from hubsite import audit
 from hubsite.refusals import FieldError, Refused
 
 from ..models import Notice, NoticeChoice, NoticeMail, User
@@ -68,6 +69,7 @@ def choose(
     )
     if mail is not None:
         set_mail(user.pk, is_off=not mail)
+    audit.record_seldom("notices.chosen", actor=user, on=user)
 
 
 def set_mail(user_pk: int, *, is_off: bool) -> None:

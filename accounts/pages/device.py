@@ -57,7 +57,7 @@ class DevicePage(View):
         if row is None:
             return _page(request, fault=UNKNOWN, status=400)
         if decision == "deny":
-            return _decided(request, row, device_flow.deny(row), denied=True)
+            return _decided(request, row, device_flow.deny(row, by=request.user), denied=True)
         return self._approve(request, row)
 
     def _look(self, request: HttpRequest, code: str, *, status: int = 200) -> HttpResponse:

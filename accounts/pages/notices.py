@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.views import View
@@ -13,8 +14,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
 from accounts.settings import hub
+from hubsite import audit
 
-from ..models import Notice
+from ..models import Notice, User
 from ..notices import links
 from ..notices.choices import choices_of, choose, has_mail, set_mail, wants_mail
 from ..notices.reading import mark_read, unread_of
@@ -87,7 +89,12 @@ class UnsubscribePage(View):
         return render(request, "accounts/unsubscribe.html", {"is_done": False})
 
     def post(self, request: HttpRequest, token: str) -> HttpResponse:
-        set_mail(self._user(token), is_off=True)
+        user = get_object_or_404(User, pk=self._user(token))
+        with transaction.atomic():
+            set_mail(user.pk, is_off=True)
+            audit.record_seldom(
+                "notices.chosen", actor=user, on=user, detail="no e-mails, by the link in one"
+            )
         return render(request, "accounts/unsubscribe.html", {"is_done": True})
 
     @staticmethod

@@ -107,9 +107,7 @@ class OwnDataPage(View):
             return self._page(request, form, status=400)
         user = request.user
         try:
-            with transaction.atomic():
-                audit.record("user.deletion_asked", actor=user, on=user)
-                deletion_queue.ask_for(user, by=user)
+            deletion_queue.ask_for(user, by=user)
         except HasPowers:
             return self._page(request, form, status=403)
         logout(request)

@@ -24,7 +24,7 @@ from hubsite.web.leading import goes_elsewhere, lead_on
 from .documents import all_providers, provider_by_key, publisher
 from .flow import safe_next
 from .password import PasswordForm
-from .renewal import ID_TOKEN, PROVIDER, remember_sign_on
+from .renewal import ID_TOKEN, PROVIDER, note_sign_on, remember_sign_on
 
 
 @method_decorator([never_cache, sensitive_post_parameters()], name="dispatch")
@@ -89,6 +89,8 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     """End the session here and at the provider; otherwise the next sign-on would be silent."""
     provider = provider_by_key(request.session.get(PROVIDER))
     id_token = request.session.get(ID_TOKEN, "")
+    if request.user.is_authenticated:
+        note_sign_on("user.signed_out", request.user, provider.title if provider else "password")
     logout(request)
     documents = publisher(provider).current() if provider else None
     endpoint = documents.metadata.get("end_session_endpoint") if documents else None

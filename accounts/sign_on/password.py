@@ -7,19 +7,18 @@ operator out from another address; behind a proxy that is the proxy's, for every
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.contrib import admin
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.forms import AuthenticationForm
-from django.http import HttpRequest
-from django.utils import timezone
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.settings import hub
 from hubsite import audit
-from hubsite.audit import AuditEntry
 from hubsite.coordination.failures import Limit, count
 
 from ..models import User
@@ -27,8 +26,6 @@ from ..models import User
 WINDOW_S = 300
 TRIES_PER_ACCOUNT = 5
 TRIES_PER_ADDRESS = 30
-
-NOTED_EACH = timedelta(hours=1)
 
 ONLY_OPERATORS = "A password is for operators of this hub; please sign in with a provider."
 
@@ -82,17 +79,23 @@ class PasswordForm(AuthenticationForm):
             raise forms.ValidationError(ONLY_OPERATORS, code="only_operators")
 
 
+def change_password(request: HttpRequest) -> HttpResponse:
+    """The admin's page for one's own password, which alone records nothing."""
+    with transaction.atomic():
+        response = admin.site.password_change(request)
+        if request.method == "POST" and response.status_code == 302:
+            audit.record("user.password_changed", on=request.user)
+    return response
+
+
 def _note_wrong_password(account: str) -> None:
     """An entry of the audit, of each account once an hour at most: a flood writes little.
 
     A name without an account gets none, so that nobody fills the audit with names.
     """
     user = User.objects.filter(email__iexact=account.strip()).first()
-    if user is None:
-        return
-    last = AuditEntry.objects.filter(action="user.refused", about=user).order_by("-id").first()
-    if last is None or last.at < timezone.now() - NOTED_EACH:
-        audit.record("user.refused", actor="unknown", on=user)
+    if user is not None:
+        audit.record_seldom("user.refused", actor="unknown", on=user)
 
 
 def _limits(account: str, address: str) -> list[Limit]:

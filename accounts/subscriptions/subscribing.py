@@ -210,9 +210,11 @@ def _apply(wish: Wish, subscription: Subscription, *, anew: bool) -> None:
 def _user_of(wish: Wish) -> User:
     """The user with that e-mail, locked until the transaction ends."""
     try:
-        user, _ = User.objects.get_or_create_by_email(wish.email)
+        user, is_new = User.objects.get_or_create_by_email(wish.email)
     except ValidationError as error:
         raise Refused(error.messages[0], field="email") from None
+    if is_new:
+        audit.record("user.made", on=user, detail="by a subscription")
     user = _hold(user)
     if not user.is_active:
         raise Refused("the account of this user is switched off", field="email", kind=Kind.CONFLICT)
@@ -329,12 +331,10 @@ def _shown(subscription: Subscription) -> dict[str, Any]:
 
 
 def _note(subscription: Subscription, kind: EventKind, changes: dict[str, Any], actor: str) -> None:
-    audit.record(
-        f"subscription.{kind}",
-        actor=actor,
-        on=subscription,
-        detail=", ".join(_told(name, change) for name, change in changes.items()),
-    )
+    said = [_told(name, change) for name, change in changes.items()]
+    if actor.startswith("client "):
+        said.append(f"by {actor}")
+    audit.record(f"subscription.{kind}", on=subscription, detail=", ".join(said))
     SubscriptionEvent.objects.create(
         subscription=subscription, kind=kind, changes=changes, actor=actor[:300]
     )

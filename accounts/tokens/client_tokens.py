@@ -2,7 +2,7 @@
 
 Some programs fetch a token for each call (geoDB's client does), and each row would stay for days.
 So a client gets its last token again, newly signed, as long as nine tenths of its lifetime are
-left. Only the newest rows of a client are kept.
+left. Only the newest rows of a client are kept. The audit has one entry of a client in an hour.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.settings import hub
+from hubsite import audit
 from hubsite.refusals import Kind, Refused
 
 from ..models import AccessToken, Client
@@ -46,6 +47,12 @@ def _token_of(client: Client, scopes: Iterable[str]) -> tuple[str, int]:
     if row is None:
         row = new_row(client.owner, client=client, scopes=granted, lifetime_s=lifetime_s)
         _drop_oldest(client)
+        audit.record_seldom(
+            "token.issued",
+            actor=client.owner,
+            on=client,
+            detail=f"{' '.join(granted)}, {lifetime_s} s",
+        )
         left_s = lifetime_s
     else:
         row.user = client.owner

@@ -26,6 +26,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Least
 from django.utils import timezone
 
+from hubsite import audit
 from hubsite.compiled_queries import CompiledQuery
 from hubsite.coordination import retention
 from hubsite.coordination.failures import Limit, count
@@ -167,12 +168,25 @@ def approve(row: DeviceRequest, user: User, *, name: str, scopes: list[str], day
         user = hold_user(user, *scopes)
         if tokens_of(user).count() >= MOST_TOKENS:
             raise Refused(f"You have {MOST_TOKENS} tokens; revoke one first.", kind=Kind.FORBIDDEN)
-        return _decide(row, user=user, name=name, scopes=sorted(scopes), days=days)
+        done = _decide(row, user=user, name=name, scopes=sorted(scopes), days=days)
+        if done:
+            audit.record(
+                "program.allowed",
+                actor=user,
+                on=_program(row),
+                about=user,
+                detail=" ".join(scopes),
+            )
+        return done
 
 
-def deny(row: DeviceRequest) -> bool:
+def deny(row: DeviceRequest, *, by: User) -> bool:
     """Refuse it; False if it was decided already, or is over."""
-    return _decide(row, user=None)
+    with transaction.atomic():
+        done = _decide(row, user=None)
+        if done:
+            audit.record("program.refused", actor=by, on=_program(row), about=by)
+    return done
 
 
 def poll(device_code: str, *, client_id: str) -> tuple[AccessToken, str]:
@@ -203,6 +217,11 @@ def _undecided():
 
 def _decide(row: DeviceRequest, **values: object) -> bool:
     return bool(_undecided().filter(pk=row.pk).update(decided_at=timezone.now(), **values))
+
+
+def _program(row: DeviceRequest) -> tuple[str, str, str]:
+    """What the audit calls it: by the name that it gives itself."""
+    return "program", str(row.pk), row.name or row.client_id
 
 
 def _is_polite(row: DeviceRequest) -> bool:

@@ -20,4 +20,4 @@ def give_back(text: str) -> bool:
     rows = AccessToken.objects.filter(jti=principal.jti)
     if not rows.filter(is_personal=True).exists():
         raise Refused("Only personal tokens can be revoked like this.", kind=Kind.UNSUPPORTED)
-    return bool(revoke_tokens(rows))
+    return bool(revoke_tokens(rows, by=principal.user))

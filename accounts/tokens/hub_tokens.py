@@ -174,17 +174,20 @@ def _old_principal(claims: Mapping[str, Any]) -> Principal:
     return Principal(user, granted, jti="", client_id=None)
 
 
-def revoke_tokens(rows: QuerySet[AccessToken]) -> int:
-    """Revoke the tokens of `rows`; returns how many were valid until now."""
+def revoke_tokens(rows: QuerySet[AccessToken], *, by: User | None = None) -> int:
+    """Revoke the tokens of `rows`; returns how many were valid until now.
+
+    `by` is for the audit, if it is not the request's user.
+    """
     with transaction.atomic():
         valid = list(rows.filter(revoked_at=None).select_related("user"))
         count = AccessToken.objects.filter(
             pk__in=[row.pk for row in valid], revoked_at=None
         ).update(revoked_at=timezone.now())
         for row in valid[:MOST_TOLD]:
-            audit.record("token.revoked", on=row, detail=row.name)
+            audit.record("token.revoked", actor=by, on=row, detail=row.name)
         if len(valid) > MOST_TOLD:
-            audit.record("token.revoked", detail=f"and {len(valid) - MOST_TOLD} more")
+            audit.record("token.revoked", actor=by, detail=f"and {len(valid) - MOST_TOLD} more")
     return count
 
 

@@ -24,6 +24,8 @@ from hubsite.coordination.retention import AT_ONCE, SECONDS
 from .entry import AuditEntry
 
 DELETED = "deleted"
+OF_PERSONS = ("hubsite.savedfilter", "program")
+"""Kinds outside of accounts whose labels are a person's own words."""
 
 
 @contextmanager
@@ -51,9 +53,10 @@ def forget_person(user: Any, *, email: str, old: str, new: str) -> None:
     with changing():
         everything.filter(actor=user).update(actor_name=new, address="")
         everything.filter(acted_for=user).update(acted_for_name=new)
-        everything.filter(about=user, kind__startswith="accounts.").exclude(
-            action__startswith="units."
-        ).update(label=DELETED, detail="")
+        named_by_them = Q(kind__startswith="accounts.") | Q(kind__in=OF_PERSONS)
+        everything.filter(named_by_them, about=user).exclude(action__startswith="units.").update(
+            label=DELETED, detail=""
+        )
         everything.filter(
             Q(label__contains=old) | Q(detail__contains=old) | Q(object_id__contains=old)
         ).update(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import models
+from django.utils import timezone
 
 from hubsite.storable import storable
 
@@ -18,6 +20,7 @@ from .entry import MOST_DETAIL, MOST_LABEL, MOST_NAME, AuditEntry
 
 HUB = "hub"
 """The name of who did it, if it was the hub by itself."""
+SELDOM = timedelta(hours=1)
 _USER_ID = re.compile(r"(?:user )?(a[0-9a-f]{32})")
 
 Object = tuple[str, str, str]
@@ -62,6 +65,20 @@ def record(
         request_id=context.request_id,
         address=context.address[:64],
     )
+
+
+def record_seldom(action: str, *, on: models.Model | Object, **more: Any) -> AuditEntry | None:
+    """Write an entry, unless this object has one of this action within SELDOM. Raises LookupError.
+
+    For what a program can repeat without end, such as asking for tokens: a flood writes little.
+    The comparison is by the time of the entry, so a clock that was ahead silences for no longer.
+    """
+    kind, object_id, _label = _what(on)
+    rows = AuditEntry.objects.filter(action=action, kind=kind, object_id=object_id)
+    last, now = rows.order_by("-id").values_list("at", flat=True).first(), timezone.now()
+    if last is not None and now - SELDOM < last <= now:
+        return None
+    return record(action, on=on, **more)
 
 
 def is_person(actor: str) -> bool:

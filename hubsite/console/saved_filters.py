@@ -26,6 +26,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from .. import audit
 from ..refusals import Kind, Refused
 from ..visible_text import hidden_fault
 
@@ -157,6 +158,7 @@ def save(
         saved, _made = SavedFilter.objects.update_or_create(
             owner=user, page=page, name=name, defaults=values
         )
+        _note("filter.saved", user, saved)
     return saved
 
 
@@ -170,7 +172,8 @@ def rename(user: Any, pk: int, name: str) -> SavedFilter:
         if others.exclude(pk=pk).exists():
             raise Refused(_("You have a filter of that name already."), kind=Kind.CONFLICT)
         SavedFilter.objects.filter(pk=pk).update(name=name)
-    found.name = name
+        found.name = name
+        _note("filter.changed", user, found)
     return found
 
 
@@ -179,8 +182,10 @@ def change(user: Any, pk: int, *, is_shared: bool, on_dashboard: bool) -> SavedF
     found = _own(user, pk)
     page = _seen_by(user, found.page)
     _check_may_share(user, page, is_shared=is_shared, on_dashboard=on_dashboard)
-    SavedFilter.objects.filter(pk=pk).update(is_shared=is_shared, on_dashboard=on_dashboard)
-    found.is_shared, found.on_dashboard = is_shared, on_dashboard
+    with transaction.atomic():
+        SavedFilter.objects.filter(pk=pk).update(is_shared=is_shared, on_dashboard=on_dashboard)
+        found.is_shared, found.on_dashboard = is_shared, on_dashboard
+        _note("filter.changed", user, found)
     return found
 
 
@@ -194,7 +199,9 @@ def delete(user: Any, pk: int) -> SavedFilter:
     is_theirs = found is not None and found.owner_id == user.pk
     if found is None or not (is_theirs or _may_tidy(user, found)):
         raise _unknown()
-    SavedFilter.objects.filter(pk=pk).delete()
+    with transaction.atomic():
+        _note("filter.deleted", user, found)
+        SavedFilter.objects.filter(pk=pk).delete()
     return found
 
 
@@ -255,6 +262,11 @@ def _own(user: Any, pk: int) -> SavedFilter:
     if found is None:
         raise _unknown()
     return found
+
+
+def _note(action: str, user: Any, saved: SavedFilter) -> None:
+    shown = ", shared" if saved.is_shared else ""
+    audit.record(action, actor=user, on=saved, detail=saved.page + shown)
 
 
 def _unknown() -> Refused:

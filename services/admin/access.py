@@ -5,12 +5,12 @@ from __future__ import annotations
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import ReadOnlyAdmin
 from accounts.admin.paging import UncountedPaginator
 
+from ..access.ending import end_sessions
 from ..models import EdgeSession
 from . import searching
 
@@ -56,5 +56,5 @@ class EdgeSessionAdmin(AccessAdmin):
 
     @admin.action(description=_("Withdraw"), permissions=["operate"])
     def withdraw(self, request: HttpRequest, queryset: QuerySet[EdgeSession]) -> None:
-        ended = queryset.filter(ended_at=None).update(ended_at=timezone.now())
+        ended = end_sessions(queryset)
         self.tell(request, ended, "session was ended", "sessions were ended")

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
 from django.db.models import Subquery
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -21,6 +22,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.roles import permissions_of
 from accounts.scopes import MANAGE_CUBEGENS
+from hubsite import audit
 from hubsite.refusals import Kind, Refused
 from hubsite.templatetags.console import duration
 from hubsite.web.leading import lead_on
@@ -150,7 +152,9 @@ class ServiceActions(View):
                 return _("The service is kept for %(time)s.") % {"time": words}
             case "remove":
                 lifecycle.stop(instance, actor=actor, reason=Reason.OWNER)
-                ServiceInstance.objects.filter(pk=instance.pk).update(hidden_at=timezone.now())
+                with transaction.atomic():
+                    ServiceInstance.objects.filter(pk=instance.pk).update(hidden_at=timezone.now())
+                    audit.record("instance.hidden", actor=actor, on=instance)
                 return _("The service is removed from your list.")
         raise Http404
 

@@ -12,11 +12,8 @@ from pathlib import Path
 import pytest
 from django.db import transaction
 
-from accounts.sign_on import documents
-from accounts.sign_on.providers import Provider
-
 from .endpoints import Endpoint, endpoints
-from .world import CALLERS, MUST_NOT_SEE, SECRET, World, make_world
+from .world import CALLERS, MUST_NOT_SEE, SECRET, World
 
 pytestmark = pytest.mark.django_db
 
@@ -37,8 +34,6 @@ OBJECTS = {
     "object_id",
     "id",
 }
-NOWHERE = "http://127.0.0.1:9"
-EDC = Provider(key="edc", name="EDC", issuer="https://edc.example.org", client_id="hub")
 
 
 def expected_rows() -> dict[Endpoint, list[str]]:
@@ -53,26 +48,6 @@ def expected_rows() -> dict[Endpoint, list[str]]:
 
 def in_group(name: str) -> list[Endpoint]:
     return [endpoint for endpoint in ALL if endpoint.group == name]
-
-
-@pytest.fixture
-def world(settings, monkeypatch) -> World:
-    def away(provider):
-        raise documents.ProviderUnavailable("It does not answer")
-
-    monkeypatch.setattr(documents, "fetch", away)
-    documents.forget_all()
-    settings.HUB = {
-        **settings.HUB,
-        "XCUBE_HUB_OIDC_PROVIDERS": (EDC,),
-        "XCUBE_HUB_CATE_COMMAND": ("cate", "{port}"),
-        "XCUBE_HUB_GEODB_URL": NOWHERE,
-        "XCUBE_HUB_GEOSERVER_URL": NOWHERE,
-        "XCUBE_HUB_POSTGIS_HOST": "db",
-        "XCUBE_HUB_POSTGIS_DB": "geodb",
-        "XCUBE_HUB_GEOSERVER_WAIT_S": 0,
-    }
-    return make_world()
 
 
 def answer(world: World, caller: str, endpoint: Endpoint, *, missing: bool = False):

@@ -126,6 +126,11 @@ class World:
         return {**own, **nobodys} if missing else own
 
     @staticmethod
+    def session_of(user: User) -> str:
+        """A new session of the user's, whose password may have changed."""
+        return _session(user)
+
+    @staticmethod
     def _object_id(endpoint: Endpoint) -> str:
         parts = endpoint.route.split("/")
         if parts[0] != "admin" or len(parts) < 4 or not apps.is_installed(_app(parts[1])):

@@ -74,8 +74,9 @@ def switch(model_admin: ModelAdmin, request: HttpRequest, user: User) -> HttpRes
     form = switching.SwitchOffForm(request.POST)
     if not form.is_valid():
         return _shown_again(model_admin, request, user, switch_form=form)
-    busy = switching.switch_off(user, end_work=form.cleaned_data["end_work"])
-    model_admin.log_change(request, user, f"switched off: {form.cleaned_data['reason']}")
+    given = form.cleaned_data
+    busy = switching.switch_off(user, reason=given["reason"], end_work=given["end_work"])
+    model_admin.log_change(request, user, f"switched off: {given['reason']}")
     messages.success(request, _("The account is switched off."))
     if busy:
         messages.warning(request, _("%(n)s jobs and services are being ended.") % {"n": busy})

@@ -58,6 +58,7 @@ class DeletionPages:
         form = ConfirmationForm(user, request.POST if request.method == "POST" else None)
         if request.method == "POST" and "elsewhere_done" in request.POST and deletion:
             PersonDeletion.objects.filter(pk=deletion.pk).update(elsewhere=[])
+            self.log_change(request, user, "what was to do elsewhere is done")
             return redirect("admin:accounts_user_person", user.pk)
         if request.method == "POST" and form.is_valid() and self._ask(request, user):
             return redirect("admin:accounts_user_person", user.pk)

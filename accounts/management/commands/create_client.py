@@ -18,6 +18,7 @@ from accounts.models import Client, User
 from accounts.roles import give_roles, permissions_of
 from accounts.tokens.clients import check_secret, create_client, find_client
 from accounts.units import ledger
+from hubsite import audit
 from hubsite.management.command import HubCommand, command_line_actor
 from hubsite.management.output import Output
 
@@ -63,9 +64,11 @@ class Command(HubCommand):
 
     def _create(self, options: dict[str, Any]) -> dict[str, Any]:
         try:
-            user, _ = User.objects.get_or_create_by_email(options["email"])
+            user, is_new = User.objects.get_or_create_by_email(options["email"])
         except ValidationError:
             raise CommandError(f"{options['email']!r} is not an e-mail address.") from None
+        if is_new:
+            audit.record("user.made", on=user)
         scopes = set(options["permissions"])
         give_roles(user, scopes)
         refuse_missing(user, scopes - permissions_of(user))

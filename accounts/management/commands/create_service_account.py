@@ -16,6 +16,7 @@ from accounts.management.arguments import (
 from accounts.models import User
 from accounts.roles import give_roles, permissions_of
 from accounts.tokens.clients import create_client
+from hubsite import audit
 from hubsite.management.command import HubCommand
 from hubsite.management.output import Output
 
@@ -60,6 +61,7 @@ class Command(HubCommand):
                 user = User.objects.create_user(
                     f"{name}@{DOMAIN}", first_name=name, is_service_account=True
                 )
+                audit.record("user.made", on=user, detail="of a machine")
                 give_roles(user, scopes)
                 refuse_missing(user, scopes - permissions_of(user))
                 client, secret = create_client(

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.settings import hub
-from hubsite import sealing
+from hubsite import audit, sealing
 from hubsite.coordination.failures import Limit, TooManyTries, count
 from hubsite.coordination.wake_up import wake_up
 from hubsite.reach import Reach
@@ -64,6 +64,7 @@ def make(user: User, *, name: str, url: str, wanted: Iterable[str]) -> tuple[Web
         kinds=checked_kinds(wanted),
         secret=sealing.seal(secret, purpose=PURPOSE),
     )
+    audit.record("webhook.made", on=webhook, detail=host_of(webhook.url))
     return webhook, signing.shown(secret)
 
 
@@ -85,6 +86,8 @@ def change(webhook: Webhook, *, name: str, url: str, wanted: Iterable[str], is_o
         open_rows.update(due_at=timezone.now(), attempts=0)
         wake_up(SEND_TASK)
     webhook.save()
+    action = "webhook.changed" if is_on else "webhook.switched_off"
+    audit.record(action, on=webhook, detail=host_of(webhook.url))
     return webhook
 
 
@@ -100,12 +103,33 @@ def rotate(webhook: Webhook) -> str:
     )
     webhook.secret = sealing.seal(secret, purpose=PURPOSE)
     webhook.save(update_fields=["secret", "former_secret", "former_secret_ends_at"])
+    audit.record("webhook.secret_replaced", on=webhook)
     return signing.shown(secret)
 
 
 def delete(webhook: Webhook) -> None:
     """Delete it, and what waits to be sent to it."""
-    webhook.delete()
+    with transaction.atomic():
+        audit.record("webhook.deleted", on=webhook, detail=host_of(webhook.url))
+        webhook.delete()
+
+
+def switch_off(rows: QuerySet[Webhook], *, reason: str) -> int:
+    """Switch off those that are on, for an operator; their owners may switch them on again."""
+    with transaction.atomic():
+        found = list(rows.filter(off_at=None).select_for_update(of=["self"]).select_related("user"))
+        now = timezone.now()
+        Webhook.objects.filter(pk__in=[row.pk for row in found]).update(
+            off_at=now, off_reason=reason
+        )
+        for row in found:
+            audit.record("webhook.switched_off", on=row, detail=host_of(row.url))
+    return len(found)
+
+
+def host_of(url: str) -> str:
+    """What the audit may know of a URL, which can hold a secret."""
+    return urlsplit(url).netloc
 
 
 def test(webhook: Webhook) -> WebhookDelivery:

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from accounts.models import User
+from hubsite import audit
 from hubsite.management.arguments import count
 from hubsite.management.command import NOTHING_DONE, HubCommand, add_json_argument
 from hubsite.management.output import Column, Output
@@ -89,6 +90,7 @@ class Command(HubCommand):
         view = _view(options)
         row = listing.find(view) or listing.make_row(view)
         StoreListing.objects.filter(pk=row.pk).update(listed_changes=row.changes + 1)
+        audit.record("store.probed", on=("store", view.store.name, f"@{view.store.name}"))
         try:
             row = listing.refresh(view, row, limit_s=REFRESH_S, is_patient=True)
         except Refused as refused:

@@ -13,10 +13,10 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from accounts.sign_on import documents, password, renewal
+from accounts.sign_on import documents, renewal
 from accounts.sign_on.password import TRIES_PER_ACCOUNT, TRIES_PER_ADDRESS
 from accounts.sign_on.providers import Provider
-from hubsite.audit import AuditEntry
+from hubsite.audit import AuditEntry, recording
 from hubsite.coordination import failures
 from tests.accounts.factories import make_user
 
@@ -147,7 +147,7 @@ def test_wrong_passwords_are_in_the_audit_once_an_hour(hub, client, operator, mo
         log_in(client, "nobody@example.org", "wrong")
     entry = AuditEntry.objects.get(action="user.refused")
     assert (entry.about, entry.actor_name) == (operator, "unknown")
-    monkeypatch.setattr(password, "NOTED_EACH", timedelta())  # as if an hour had passed
+    monkeypatch.setattr(recording, "SELDOM", timedelta())  # as if an hour had passed
     log_in(client, password="wrong")
     assert AuditEntry.objects.filter(action="user.refused").count() == 2
 
