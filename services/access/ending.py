@@ -18,9 +18,7 @@ def end_sessions(rows: QuerySet[EdgeSession]) -> int:
     """End those that are open; the edge refuses them within seconds. Returns how many."""
     with transaction.atomic():
         found = list(rows.filter(ended_at=None).select_related("instance__owner"))
-        EdgeSession.objects.filter(pk__in=[row.pk for row in found]).update(
-            ended_at=timezone.now()
-        )
+        EdgeSession.objects.filter(pk__in=[row.pk for row in found]).update(ended_at=timezone.now())
         for row in found[:MOST_TOLD]:
             audit.record("session.ended", on=row, about=row.instance.owner)
         if len(found) > MOST_TOLD:
