@@ -35,6 +35,7 @@ def register() -> None:
             ready=_("Cate web APIs can be started."),
             unable=_("Cate web APIs cannot be started just now."),
             switched_off=cate.why_not,
+            is_offered=cate.is_configured,
             end_work=partial(suspending.stop_all, Kind.CATE_WEBAPI),
             on_resume=suspending.start_waiting,
         )

@@ -27,7 +27,7 @@ WINDOW_S = 300
 TRIES_PER_ACCOUNT = 5
 TRIES_PER_ADDRESS = 30
 
-ONLY_OPERATORS = "A password is for operators of this hub; please sign in with a provider."
+ONLY_OPERATORS = "Only operators sign in with a password. Below it says how you get in."
 
 
 class PasswordBackend(ModelBackend):

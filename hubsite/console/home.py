@@ -23,6 +23,10 @@ def home(request: HttpRequest) -> HttpResponse:
         {
             "api_url": f"{public_url}/{settings.API_PATH}",
             "version": __version__,
-            "services": parts.look().services,
+            "services": [
+                status
+                for status in parts.look().services
+                if parts.offered()[status.name].is_offered()
+            ],
         },
     )

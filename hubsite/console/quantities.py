@@ -1,12 +1,13 @@
 """Times, durations and sizes as pages show them, in the reader's language.
 
-The one place for it: templates use the filters `moment`, `day`, `duration`, `size` and `number`
-(`{% load console %}`), Python calls these functions.
+The one place for it: templates use the filters `moment`, `day`, `day_words`, `duration`, `size`,
+`number` and `decimal` (`{% load console %}`), Python calls these functions.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 from django.utils import formats
 from django.utils.html import format_html
@@ -60,3 +61,16 @@ def number(value: float) -> str:
     """A number with the marks of the language: `12,345.5` is `12.345,5` in German."""
     value = int(value) if value == int(value) else value
     return formats.number_format(value, use_l10n=True, force_grouping=True)
+
+
+def decimal(value: float, *, digits: int = 10) -> str:
+    """A measure, such as degrees, with at most so many digits and without marks of thousands."""
+    return formats.number_format(Decimal(f"{value:.{digits}g}"), use_l10n=True)
+
+
+def day_words(text: str) -> str:
+    """The day of an ISO date or time, as the reader writes it; another text as it is."""
+    try:
+        return formats.date_format(date.fromisoformat(text[:10]), "DATE_FORMAT")
+    except ValueError:
+        return text

@@ -62,14 +62,16 @@ class Part:
 class Service:
     """A service of the hub, which operators can suspend (`hubsite/switches.py`).
 
-    `switched_off` returns why a setting switches the service off as a whole. `end_work(actor,
-    message)` ends the work in progress and returns how much it was; `on_resume` starts what waits.
+    `switched_off` returns why a setting switches the service off as a whole, `is_offered` whether
+    this hub has what the service needs at all. `end_work(actor, message)` ends the work in progress
+    and returns how much it was; `on_resume` starts what waits.
     """
 
     name: str
     ready: str
     unable: str
     switched_off: Callable[[], str | None] = lambda: None
+    is_offered: Callable[[], bool] = lambda: True
     end_work: Callable[[str, str], int] | None = None
     on_resume: Callable[[], object] | None = None
 

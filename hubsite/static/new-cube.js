@@ -83,6 +83,14 @@
   form.addEventListener("input", askSoon);
   form.addEventListener("change", askSoon);
 
+  // A cube costs units: only its button submits, not Enter in a field.
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !event.target.matches("input")) return;
+    event.preventDefault();
+    clearTimeout(timer);
+    ask();
+  });
+
   // The dataset
 
   const about = document.getElementById("dataset");
@@ -106,9 +114,32 @@
     }
   }
 
+  // The first of them as buttons too: a list that opens below a field is hard to find.
+  const shown = document.getElementById("suggestions");
+  const MOST_SHOWN = 6;
+
   async function suggest() {
-    await load("data-datasets", { store: field("store").value, search: field("dataset").value }, suggested);
+    const typed = field("dataset").value.trim();
+    await load("data-datasets", { store: field("store").value, search: typed }, suggested);
+    const ids = [...suggested.options].map((it) => it.value).filter(Boolean);
+    const others = ids.includes(typed) ? [] : ids.slice(0, MOST_SHOWN);
+    shown.replaceChildren(shown.firstElementChild, ...others.map((id) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "plain";
+      button.textContent = button.value = id;
+      return button;
+    }));
+    shown.hidden = others.length === 0;
+    return others.length > 0;
   }
+
+  shown.addEventListener("click", ({ target }) => {
+    if (!target.value) return;
+    field("dataset").value = target.value;
+    field("dataset").dispatchEvent(new Event("input", { bubbles: true }));
+    field("dataset").focus();
+  });
 
   async function describe() {
     const values = { store: field("store").value, dataset: field("dataset").value.trim() };
@@ -125,11 +156,19 @@
     onDataset(told.extent ? told.extent.split(" ").map(Number) : null);
   }
 
+  // What is typed as yet may be a part of a name: it is described when it is one.
+  async function look() {
+    if (!(await suggest()) || !field("dataset").value.trim()) return describe();
+    looked = "";
+    about.replaceChildren();
+    onDataset(null);
+  }
+
   let waiting = 0;
 
   function lookSoon() {
     clearTimeout(waiting);
-    waiting = setTimeout(() => { suggest(); describe(); }, PAUSE_MS);
+    waiting = setTimeout(look, PAUSE_MS);
   }
 
   field("dataset").addEventListener("input", lookSoon);
@@ -236,34 +275,62 @@
       if (!typedArea()) view.fit(extent, { padding: [40, 40, 40, 40], maxZoom: 5 });
     };
 
+    // An area is dragged, or has two corners that are clicked one after the other.
+    const how = tools.querySelector("[data-how]");
+    const draw = tools.querySelector("[data-draw]");
+    const preview = new Feature();
     let drawing = null;
+    let corner = null;
 
     function stopDrawing() {
       if (drawing) map.removeInteraction(drawing);
-      drawing = null;
+      drawing = corner = null;
+      how.hidden = true;
+      place.classList.remove("is-drawing");
+      draw.setAttribute("aria-pressed", "false");
     }
+
+    function box(one, other) {
+      return [Math.min(one[0], other[0]), Math.min(one[1], other[1]), Math.max(one[0], other[0]), Math.max(one[1], other[1])];
+    }
+
+    function take(extent) {
+      SIDES.forEach((name, number) => {
+        const most = number % 2 ? 90 : 180;
+        field(name).value = digits(Math.max(-most, Math.min(most, extent[number])));
+      });
+      stopDrawing();
+      showTyped(false);
+      askSoon();
+    }
+
+    map.on("click", ({ coordinate }) => {
+      if (!drawing) return;
+      if (corner) return take(box(corner, coordinate));
+      corner = coordinate;
+      drawn.clear();
+    });
+    map.on("pointermove", ({ coordinate }) => {
+      if (!corner) return;
+      preview.setGeometry(geom.Polygon.fromExtent(box(corner, coordinate)));
+      if (!drawn.hasFeature(preview)) drawn.addFeature(preview);
+    });
 
     function digits(side) {
       const typed = String(Math.round(side * 10000) / 10000);
       return hasComma ? typed.replace(".", ",") : typed;
     }
 
-    tools.querySelector("[data-draw]").addEventListener("click", () => {
+    draw.addEventListener("click", () => {
+      const wasDrawing = drawing !== null;
       stopDrawing();
-      drawing = new interaction.Draw({
-        source: new source.Vector(), type: "Circle", geometryFunction: interaction.Draw.createBox(),
-      });
-      drawing.on("drawend", (event) => {
-        const extent = event.feature.getGeometry().getExtent();
-        SIDES.forEach((name, number) => {
-          const side = number % 2 ? Math.max(-90, Math.min(90, extent[number])) : Math.max(-180, Math.min(180, extent[number]));
-          field(name).value = digits(side);
-        });
-        stopDrawing();
-        showTyped(false);
-        askSoon();
-      });
+      if (wasDrawing) return showTyped(false);
+      drawing = new interaction.DragBox({ condition: () => true, className: "drawn-box" });
+      drawing.on("boxend", () => take(drawing.getGeometry().getExtent()));
       map.addInteraction(drawing);
+      how.hidden = false;
+      place.classList.add("is-drawing");
+      draw.setAttribute("aria-pressed", "true");
     });
 
     tools.querySelector("[data-clear]").addEventListener("click", () => {
@@ -278,7 +345,6 @@
   }
 
   if (window.ol) makeMap();
-  suggest();
-  describe();
+  look();
   if (field("dataset").value) ask();
 })();

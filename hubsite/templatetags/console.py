@@ -125,3 +125,15 @@ def size(count: int | None) -> str:
 def number(value: float | None) -> str:
     """A number with the marks of the reader's language, as `12,345`."""
     return "" if value is None else quantities.number(value)
+
+
+@register.filter
+def decimal(value: float | None) -> str:
+    """A measure such as `0.0125`, with the decimal mark of the reader's language."""
+    return "" if value is None else quantities.decimal(value)
+
+
+@register.filter
+def day_words(text: str | None) -> str:
+    """The day of an ISO text, such as a data set's first time, as the reader writes it."""
+    return "" if not text else quantities.day_words(str(text))

@@ -226,13 +226,20 @@ def summary(job: Job) -> dict[str, Any]:
         "state": wording.STATE_WORDS[job.state],
         "sign": wording.END_SIGNS.get(job.state, ""),
         "icon": ICONS.get(job.state, "favicon-busy.svg"),
-        "message": message_of(job),
+        "message": "" if _says_only_success(job) else message_of(job),
+        "told": message_of(job),
         "percent": _percent(progress) if job.state == State.RUNNING else None,
         "step": progress.get("label", "") if job.state == State.RUNNING else "",
         "took": end - job.started_at if end and job.started_at else None,
         "is_queued": job.state == State.QUEUED,
         "is_final": job.state in FINAL_STATES,
     }
+
+
+def _says_only_success(job: Job) -> bool:
+    """Whether the message is xcube's own sentence, which the state says already."""
+    text = message_of(job)
+    return job.state == State.SUCCEEDED and text.startswith("Cube generated successfully")
 
 
 def _percent(progress: dict[str, Any]) -> int:

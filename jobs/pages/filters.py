@@ -18,6 +18,8 @@ from django.db.models.expressions import OrderBy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from hubsite.console.quantities import day_words
+
 from ..models import ACTIVE_STATES, Job, JobQuerySet, State
 
 LOOKED_AT = 20_000
@@ -111,9 +113,9 @@ class Filters:
         if self.store:
             yield "store", _("in %(store)s") % {"store": self.store}
         if self.since:
-            yield "since", _("from %(day)s") % {"day": self.since.isoformat()}
+            yield "since", _("from %(day)s") % {"day": day_words(self.since.isoformat())}
         if self.until:
-            yield "until", _("to %(day)s") % {"day": self.until.isoformat()}
+            yield "until", _("to %(day)s") % {"day": day_words(self.until.isoformat())}
         if self.has_result:
             yield "result", _("the cube is there")
         if self.sort:

@@ -6,12 +6,14 @@ each value is shown only if it has the type that is expected, and what is left o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+
+from hubsite.console.quantities import day_words, decimal
 
 MOST_NAMES = 30
 MOST_INPUTS = 20
@@ -81,25 +83,36 @@ def _area(cube: dict[str, Any]) -> str:
     box, crs = _floats(cube.get("bbox")), _text(cube.get("crs"))
     if len(box) != 4:
         return crs
-    west, south, east, north = (f"{value:.10g}" for value in box)
-    if not crs or crs.upper() in ("EPSG:4326", "CRS84", "OGC:CRS84", "WGS84"):
+    return area_in_words(box, crs)
+
+
+def area_in_words(box: Sequence[float], crs: str) -> str:
+    """A box (west, south, east, north, in units of `crs`; no crs: degrees) as people say it."""
+    west, south, east, north = map(decimal, box)
+    if not crs or is_in_degrees(crs):
         words = _("%(west)s° to %(east)s° east, %(south)s° to %(north)s° north")
     else:
         words = _("x from %(west)s to %(east)s, y from %(south)s to %(north)s in %(crs)s")
     return words % {"west": west, "south": south, "east": east, "north": north, "crs": crs}
 
 
+def is_in_degrees(crs: str) -> bool:
+    """Whether the coordinate system of this name is that of longitudes and latitudes."""
+    return crs.upper().replace(" ", "") in ("EPSG:4326", "CRS84", "OGC:CRS84", "WGS84")
+
+
 def _resolution(cube: dict[str, Any]) -> str:
     value = cube.get("spatial_res")
+    unit = "°" if is_in_degrees(_text(cube.get("crs"))) else ""
     numbers = _floats(value if isinstance(value, list) else [value])
-    return " × ".join(f"{number:.6g}" for number in numbers)
+    return " × ".join(f"{decimal(number, digits=6)}{unit}" for number in numbers)
 
 
 def _times(cube: dict[str, Any]) -> str:
     told = cube.get("time_range")
     if not isinstance(told, list) or len(told) != 2:
         return ""
-    start, end = (_text(day) for day in told)
+    start, end = (day_words(_text(day)) for day in told)
     if start and end:
         return _("%(start)s to %(end)s") % {"start": start, "end": end}
     if start:
@@ -139,7 +152,8 @@ def _others(cube: dict[str, Any]) -> str:
 
 
 def _numbers(values: Any, between: str) -> str:
-    return between.join(f"{n:.6g}" for n in _floats(values if isinstance(values, list) else []))
+    numbers = _floats(values if isinstance(values, list) else [])
+    return between.join(decimal(number, digits=6) for number in numbers)
 
 
 def _floats(values: Any) -> list[float]:

@@ -8,6 +8,7 @@ from hubsite.health.parts import WELL, Finding, Part, Service
 
 from ..models import GEOSERVER
 from .offered import why_not
+from .settings import is_configured
 
 
 def register() -> None:
@@ -18,6 +19,7 @@ def register() -> None:
             ready="Collections of geoDB can be published.",
             unable="Collections of geoDB cannot be published just now; they are as soon as it can.",
             switched_off=why_not,
+            is_offered=is_configured,
             on_resume=publish_waiting,
         )
     )

@@ -6,12 +6,16 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from ..models import ServiceProfile
+from ..cate import offered as cate
+from ..models import Kind, ServiceProfile
 
 SHOWN = 6
 
 
 def offered_services(request: HttpRequest, **slot: Any) -> dict[str, Any] | None:
     """The profiles that everybody may use, with their prices; None if there are none. One query."""
-    profiles = list(ServiceProfile.objects.filter(is_enabled=True, roles=None)[:SHOWN])
+    rows = ServiceProfile.objects.filter(is_enabled=True, roles=None)
+    if not cate.is_configured():
+        rows = rows.exclude(kind=Kind.CATE_WEBAPI)
+    profiles = list(rows[:SHOWN])
     return {"profiles": profiles} if profiles else None

@@ -44,6 +44,7 @@ from . import starting
 from .opening import way_in
 
 SHOWN = 50
+MOST_EVENTS = 50
 KEEP_HOURS = (1, 8, 24, 72, 168)
 STATE_WORDS: dict[str, Any] = {
     State.REQUESTED: gettext_lazy("Waits to start"),
@@ -101,7 +102,7 @@ class ServicePage(View):
                     "state": EVENT_WORDS.get(event.to_state),
                     "who": who(event.actor, request.user.username),
                 }
-                for event in instance.events.order_by("-pk")[:50]
+                for event in reversed(instance.events.order_by("-pk")[:MOST_EVENTS])
             ],
             "log": document.log,
             "on_page": True,

@@ -14,6 +14,7 @@ from hubsite.refusals import Refused
 
 from ...discovery import describing, listing, paging, stores
 from ..cubes import check_may_generate
+from ..request_in_words import area_in_words, is_in_degrees
 
 SUGGESTED = 50
 LONGEST = 500
@@ -65,7 +66,7 @@ def _view(request: HttpRequest) -> stores.View:
 
 def _about(told: dict[str, Any]) -> dict[str, Any]:
     """The parts of a description that help to fill in the form; null where it does not say."""
-    variables = told.get("variables") or {}
+    variables, box, crs = told.get("variables") or {}, told.get("bbox"), told.get("crs") or ""
     first, last = told.get("time_range") or (None, None)
     return {
         "title": (told.get("attributes") or {}).get("title") or "",
@@ -78,8 +79,10 @@ def _about(told: dict[str, Any]) -> dict[str, Any]:
             for name, about in list(variables.items())[:SHOWN_VARIABLES]
         ],
         "more": max(0, len(variables) - SHOWN_VARIABLES),
-        "crs": told.get("crs") or "",
-        "bbox": told.get("bbox"),
+        "crs": crs,
+        "is_in_degrees": is_in_degrees(crs),
+        "bbox": box,
+        "area": area_in_words(box, crs) if box else "",
         "bbox_wgs84": told.get("bbox_wgs84"),
         "resolution": told.get("spatial_res"),
         "first_day": (first or "")[:10],

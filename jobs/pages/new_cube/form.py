@@ -21,6 +21,7 @@ from hubsite.console.typed_numbers import NumberField
 from hubsite.refusals import FieldError
 from hubsite.translations.sentences import translated
 
+from ... import known_errors
 from ...stores.catalogue import Store
 
 MOST_VARIABLES = 1000
@@ -44,6 +45,15 @@ FIELD_OF: dict[str, str] = {
     "output_config": "name",
 }
 """Which field of the form a field of the request is, by the longest beginning."""
+
+FIELD_OF_ERROR = {
+    "dataset-missing": "dataset",
+    "crs": "crs",
+    "variable-missing": "variables",
+    "time-range": "since",
+    "area": "x1",
+}
+"""Which field an error of xcube is of that names none (`known_errors.py`)."""
 
 SHOWN = frozenset({*FIELD_OF, "input_config.data_id", "output_config.data_id"})
 """The parts of a request that the form shows."""
@@ -98,6 +108,16 @@ class NewCubeForm(forms.Form):
             missing = next(name for name in CORNERS if name not in given)
             if missing not in self.errors:
                 self.add_error(missing, "Give all four sides of the area, or none.")
+        west, south, east, north = (cleaned.get(name) for name in CORNERS)
+        if len(given) == len(CORNERS):
+            if west >= east:
+                self.add_error(
+                    "x1", "West is not smaller than east. Across the date line, make two cubes."
+                )
+            if south >= north:
+                self.add_error("y1", "South is not smaller than north.")
+        if cleaned.get("levels") and str(cleaned.get("name", "")).endswith(".levels"):
+            self.add_error("levels", "A cube whose name ends with .levels is a pyramid already.")
         return cleaned
 
     def request_document(self) -> dict[str, Any]:
@@ -141,6 +161,9 @@ class NewCubeForm(forms.Form):
         placed = False
         for fault in faults:
             field = field_of(fault.field)
+            if field is None and self._add_known(str(fault)):
+                placed = True
+                continue
             message = fault.message if field else str(fault)
             if field == "name" and message.startswith(("exists", "is ", "holds ")):
                 message = f"a cube of this name {message}".replace(
@@ -148,8 +171,16 @@ class NewCubeForm(forms.Form):
                 )
             self.add_error(field, _sentence(translated(message)))
             placed = True
-        if not placed:
+        if not placed and not self._add_known(otherwise):
             self.add_error(None, _sentence(translated(otherwise)))
+
+    def _add_known(self, text: str) -> bool:
+        """Show an error of xcube that the hub knows beside the field that it is of."""
+        known = known_errors.recognise(text)
+        field = FIELD_OF_ERROR.get(known.name) if known else None
+        if known and field:
+            self.add_error(field, f"{known.text} {known.what_helps}")
+        return field is not None
 
 
 def field_of(path: str) -> str | None:

@@ -117,7 +117,9 @@ class NewCubePrice(_FormView):
                 form.add_faults(refused.errors, otherwise=str(refused))
             else:
                 context["would_start"] = waiting_of_new(request.user.pk, jobs_hub.engine)
-                context["copies"] = copies_of(document, f"{hub.public_url}/{settings.API_PATH}")
+                context["copies"] = copies_of(
+                    document, f"{hub.public_url}/{settings.API_PATH}".rstrip("/")
+                )
                 context["differences"] = differences(self.base, document) if self.base else []
         return render(request, "jobs/new_cube_price.html", context)
 

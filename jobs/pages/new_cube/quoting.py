@@ -13,6 +13,7 @@ from jobs.settings import hub
 
 from ...estimates.cost import required_units
 from ...submission import admission
+from ..request_in_words import is_in_degrees
 
 MOST_SHOWN = 50
 
@@ -44,6 +45,10 @@ class Offer:
     @property
     def is_affordable(self) -> bool:
         return self.units <= min(self.available, self.limit)
+
+    @property
+    def is_in_degrees(self) -> bool:
+        return is_in_degrees(self.crs)
 
     @property
     def left(self) -> int:

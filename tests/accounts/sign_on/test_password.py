@@ -125,7 +125,7 @@ def test_others_do_not(hub, client):
     make_user("ann@example.org", ["manage:cubegens"], password="a secret phrase")
     answer = log_in(client, "ann@example.org")
     assert answer.status_code == 400
-    assert b"A password is for operators of this hub" in answer.content
+    assert b"Only operators sign in with a password" in answer.content
     assert client.get("/api/v2/users/me").status_code == 401
 
 

@@ -128,7 +128,9 @@ def test_only_what_was_changed_differs():
         ({"x1": "1"}, "y1", "all four sides"),
         ({"x1": "one"}, "x1", "number"),
         ({"x1": "nan", "y1": "0", "x2": "1", "y2": "1"}, "x1", "number"),
-        ({"x1": "9", "y1": "0", "x2": "1", "y2": "1"}, "x1", ""),
+        ({"x1": "9", "y1": "0", "x2": "1", "y2": "1"}, "x1", "date line"),
+        ({"x1": "0", "y1": "2", "x2": "1", "y2": "1"}, "y1", "South"),
+        ({"name": "a.levels", "levels": "on"}, "levels", "a pyramid already"),
         ({"resolution": "-1"}, "resolution", "0"),
         ({"since": "yesterday"}, "since", "date"),
         ({"since": "2021-01-01", "until": "2020-01-01"}, "since", ""),
@@ -155,7 +157,7 @@ def test_a_fault_is_shown_beside_its_field(browser, estimates, said, field, part
 def test_the_price_is_told_with_its_parts_and_nothing_is_stored(browser, estimates):
     page = text(browser.post("/cubes/new/price", {**SAID, "variables": "chl, sst"}))
     assert "<strong>192</strong> processing units" in page
-    assert "You have 1000; 808 remain." in page
+    assert "You have 1,000; 808 remain." in page
     assert "6 time × 64 lat × 128 lon" in page
     assert "393 kB" in page and "197 kB" in page  # sst and chl
     assert "demo.zarr in @demo" in page
@@ -176,6 +178,7 @@ def test_the_copies_are_the_request_itself(browser, estimates):
     document = json.loads(copies["request"])
     assert document["cube_config"]["variable_names"] == ["it's", "'END'"]
     assert copies["request"] in copies["xcube"] and copies["request"] in copies["curl"]
+    assert "/api/v2/cubegens \\\n" in copies["curl"]
     namespace: dict = {}
     literal = copies["python"].partition("request = ")[2].partition("\nresult")[0]
     exec(f"request = {literal}", namespace)
@@ -234,6 +237,35 @@ def test_a_refusal_is_shown_and_what_was_typed_stays(browser, monkeypatch):
     page = text(answer)
     assert "The output exists already. &lt;b&gt;." in page
     assert 'value="&lt;i&gt;.zarr"' in page and 'value="a, b"' in page
+
+
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [
+        ('Data resource "nor" does not exist in store.', "dataset"),
+        ("crs is invalid: EPSG:99", "crs"),
+        ("Something that nobody knows.", "__all__"),
+    ],
+)
+def test_an_error_of_xcube_that_names_no_field_stands_beside_the_one_it_is_of(
+    browser, monkeypatch, message, field
+):
+    def refuse(submission):
+        raise Refused(message)
+
+    monkeypatch.setattr("jobs.submission.admission.parse", refuse)
+    errors = browser.post("/cubes/new/price", SAID).context["form"].errors
+    assert list(errors) == [field]
+
+
+def test_german_pages_write_numbers_and_days_as_germans_do(browser, estimates):
+    german = {"Accept-Language": "de"}
+    page = text(browser.post("/cubes/new/price", SAID, headers=german))
+    assert "Sie haben 1.000; " in page
+    browser.post("/cubes/new/", {**SAID, "name": "north.zarr", "since": "2020-01-02",
+                                 "x1": "0.5", "y1": "0", "x2": "20", "y2": "20"})  # fmt: skip
+    page = text(browser.get(f"/cubes/{Job.objects.get().job_id}/", headers=german))
+    assert "ab 02.01.2020" in page and "0,5° bis 20° Ost" in page
 
 
 def test_an_earlier_request_is_changed_and_its_successor_linked(browser, user, estimates):
