@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -16,6 +17,8 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
+
+import environ
 
 from .dotenv import read_dotenv
 from .faults import ConfigurationError
@@ -124,6 +127,21 @@ def public_url(text: str) -> str:
     if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", parts.path):
         raise ValueError("expected a path of letters, digits and . _ ~ - in the URL")
     return value
+
+
+def database_url(text: str) -> str:
+    """The URL of a PostgreSQL database, or of an SQLite file."""
+    found: Mapping[str, Any] = {}
+    with contextlib.suppress(ValueError):  # its port is no number
+        if text.partition("://")[0].lower() in ("postgres", "postgresql", "sqlite"):
+            found = environ.Env.db_url_config(text)
+    name = found.get("NAME")
+    if (not name and "service" not in found.get("OPTIONS", {})) or name == ":memory:":
+        raise ValueError(
+            "expected postgres://user:password@host:port/name, with each of /?[]@: of the "
+            "password percent-encoded, or sqlite:////folder/hub.sqlite3"
+        )
+    return text
 
 
 def contact(text: str) -> str:

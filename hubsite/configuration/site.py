@@ -9,6 +9,7 @@ from hubsite.configuration.reading import (
     boolean,
     comma_list,
     contact,
+    database_url,
     folder,
     level,
     public_url,
@@ -116,7 +117,7 @@ class SiteSettings(Room):
 
     database_url: str = setting(
         "DATABASE_URL",
-        str,
+        database_url,
         lambda hub: f"sqlite:///{hub.data_dir / 'hub.sqlite3'}",
         default_text="SQLite in the data folder",
         secret=True,

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
+from ..start.newer_database import REMEDY, why_too_new
 from . import heartbeat, parts
 from .database_faults import why_unavailable
 from .parts import WELL, Finding, Part
@@ -109,17 +110,11 @@ def _has_tables() -> bool:
 
 
 def migrations() -> Finding:
-    missing = _missing_migrations()
-    if missing:
-        return Finding(False, f"{missing} migrations are not applied.", "Run `manage.py migrate`.")
-    return WELL
-
-
-def _missing_migrations() -> int:
     try:
-        return _all_applied()
-    except _Missing as missing:
-        return missing.count
+        _all_applied()
+    except _Unlike as unlike:
+        return unlike.finding
+    return WELL
 
 
 def outside() -> Finding:
@@ -138,22 +133,23 @@ def outside() -> Finding:
     )
 
 
-class _Missing(Exception):
-    """Migrations are missing. It is an exception, because `cache` does not keep exceptions."""
+class _Unlike(Exception):
+    """The database is not of this version. An exception, because `cache` does not keep those."""
 
-    def __init__(self, count: int) -> None:
-        super().__init__(count)
-        self.count = count
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.finding = Finding(False, message, remedy)
 
 
 @functools.cache
-def _all_applied() -> int:
-    """0 if all migrations are applied, which stays true. Raises _Missing if some are not."""
+def _all_applied() -> None:
+    """Raises _Unlike if migrations are missing, or of a newer version. Else that stays so."""
     executor = MigrationExecutor(connection)
+    if newer := why_too_new(executor.loader):
+        raise _Unlike(newer, REMEDY)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if plan:
-        raise _Missing(len(plan))
-    return 0
+        raise _Unlike(f"{len(plan)} migrations are not applied.", "Run `manage.py migrate`.")
 
 
 def disk() -> Finding:

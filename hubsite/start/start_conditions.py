@@ -19,6 +19,8 @@ from django.db.migrations.executor import MigrationExecutor
 
 from hubsite.configuration.faults import unusable_folder
 
+from .newer_database import REMEDY, why_too_new
+
 PORT_WAIT_S = 12.0
 """Longer than web may take to end after its `start` was killed (`graceful_timeout`)."""
 EDGE_PORT_WAIT_S = 2.0
@@ -149,6 +151,8 @@ def migrate_database(tell: Callable[[str], None]) -> None:
 def _migrate(tell: Callable[[str], None]) -> None:
     try:
         executor = MigrationExecutor(connection)
+        if newer := why_too_new(executor.loader):
+            raise CannotStart(f"{newer} {REMEDY}")
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
         if plan:
             count = "1 migration" if len(plan) == 1 else f"{len(plan)} migrations"

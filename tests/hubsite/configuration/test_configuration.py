@@ -513,6 +513,26 @@ def test_a_url_names_a_host_and_no_password(text):
         reading.url(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["mysql://u:secret@h/x", "secret", "postgres://u:secret@h", "postgres://u:secret@h:a/x",
+     "postgres://u:secret@[::1/x", "sqlite://", "oracle://secret"],
+)  # fmt: skip
+def test_a_database_that_the_hub_cannot_use_is_a_sentence_without_its_password(text):
+    with pytest.raises(ConfigurationError, match="DATABASE_URL: expected postgres://") as fault:
+        hub_with(DATABASE_URL=text)
+    assert "secret" not in str(fault.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["postgres://u:p#@h:5432/x", "postgresql://u@/x?host=/run/pg", "sqlite:////data/hub.sqlite3",
+     "postgres:////run/postgresql/x", "sqlite:///hub.sqlite3"],
+)  # fmt: skip
+def test_databases_that_the_hub_can_use(text):
+    assert hub_with(DATABASE_URL=text)["DATABASE_URL"] == text
+
+
 @pytest.mark.parametrize("text", ["x", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/8 fd00::/8"])
 @pytest.mark.parametrize("name", ["XCUBE_HUB_OWN_STORE_NETWORKS", "XCUBE_HUB_WEBHOOK_NETWORKS"])
 def test_a_network_that_is_none_stops_the_start(name, text):

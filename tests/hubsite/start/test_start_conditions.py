@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from django.core import checks
 from django.core.management import call_command
-from django.db import OperationalError
+from django.db import OperationalError, connection
+from django.db.migrations.recorder import MigrationRecorder
 
+from hubsite.health import site
 from hubsite.start import start_conditions
 from hubsite.start.start_conditions import (
     CannotStart,
@@ -131,6 +133,22 @@ def test_a_database_up_to_date_is_not_mentioned():
     told = []
     migrate_database(told.append)
     assert told == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_of_a_newer_version_is_not_used():
+    applied = MigrationRecorder(connection).migration_qs
+    for app, name in (("jobs", "9999_more"), ("jobs", "0002_of_a_branch"), ("django_q", "9999_x")):
+        applied.create(app=app, name=name)
+    try:
+        with pytest.raises(CannotStart, match=r"newer version .*\(jobs.9999_more\)\. Inst"):
+            migrate_database(print)
+        site._all_applied.cache_clear()
+        finding = site.migrations()
+        assert not finding.is_ok and "Install that version" in finding.remedy
+    finally:
+        applied.filter(name__in=["9999_more", "0002_of_a_branch", "9999_x"]).delete()
+    assert site.migrations().is_ok
 
 
 def test_a_database_out_of_reach_is_told_with_what_to_look_at(monkeypatch):
