@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .credentials import Credential
 from .hub import Allowed, Decision, Denied, Hub, HubUnavailable
@@ -121,6 +121,11 @@ class Decisions:
         )
         if credential.kind not in ("ticket", "link"):
             self._remember(key, decision, asked_at, wake)
+        elif isinstance(decision, Allowed) and decision.session:
+            # It is the right of the session that the browser has got, and brings at once.
+            session = Credential("session", decision.session).fingerprint()
+            known = replace(decision, session="", session_s=0)
+            self._remember((key[0], session), known, asked_at, wake)
         return decision
 
     def _remember(self, key: _Key, decision: Decision, asked_at: float, wake: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Callable
 from urllib.parse import parse_qs
 
 import aiohttp
@@ -26,11 +27,16 @@ _PAUSE_S = 0.1
 
 
 async def enter(
-    target: Target, *, place: Place, addresses: Addresses, decisions: Decisions
+    target: Target,
+    *,
+    place: Place,
+    addresses: Addresses,
+    decisions: Decisions,
+    entered: Callable[[Allowed], None],
 ) -> web.Response:
     """Exchange a ticket or a link for a cookie, and lead on to `next`.
 
-    Raises Refused, and HubUnavailable.
+    `entered` is called with the right. Raises Refused, and HubUnavailable.
     """
     credential, onward = _read_entry(target)
     decision = await decisions.decide(place.instance, credential)
@@ -38,6 +44,7 @@ async def enter(
         raise Refused(refusal_of(decision))
     if not _VALUE.fullmatch(decision.session):
         raise Refused(BAD_ANSWER)
+    entered(decision)
     response = redirect(place.path + onward)
     response.set_cookie(
         addresses.cookie,

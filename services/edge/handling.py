@@ -157,11 +157,21 @@ class Edge:
         path = target.raw_path.removeprefix(place.path)
         if request.method == "GET" and path == ENTER:
             return await enter(
-                target, place=place, addresses=self._addresses, decisions=self._decisions
+                target,
+                place=place,
+                addresses=self._addresses,
+                decisions=self._decisions,
+                entered=lambda right: self._entered(right, place),
             )
         if request.method == "GET" and path == STATE:
             return await self.states.answer(self._credential(request, place), place=place)
         raise Refused(refusals.CLOSED)
+
+    def _entered(self, right: Allowed, place: Place) -> None:
+        """The browser opens the page next: a service that sleeps wakes meanwhile."""
+        self._usage.note(place.instance, "a page")
+        if right.address and not right.is_ready:
+            self.states.knock(right.address, place)
 
     def _metrics(self, request: web.BaseRequest) -> web.StreamResponse:
         """Counts for operators, by the secret that edge and hub share."""

@@ -16,7 +16,7 @@ from xcube.server.webservers.tornado import TornadoFramework, TornadoRequestHand
 
 from ..system.process import say
 from . import apis, packed
-from .notices import NOTICES
+from .notices import KEPT, NOTICES
 
 Answer = Callable[[], Any]
 
@@ -141,6 +141,7 @@ class TextHandler(_Counted, tornado.web.RequestHandler):
     def get(self) -> None:
         self.set_header("Content-Type", "text/markdown; charset=UTF-8")
         self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Cache-Control", KEPT)
         self.finish(self._text)
 
 

@@ -36,6 +36,9 @@ This is the xcube Viewer, open-source software by Brockmann Consult GmbH. It sho
 this hub.
 """
 
+KEPT = "private, max-age=3600"
+"""The viewer asks for some of them each time that it draws its page anew."""
+
 NOTICES: dict[str, str] = {
     "/viewer/docs/privacy-note.en.md": _PRIVACY,
     "/viewer/docs/privacy-note.se.md": _PRIVACY,

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..system import process
 from . import packed
-from .notices import NOTICES
+from .notices import KEPT, NOTICES
 
 NAME = "viewer.json"
 PLAIN = ("index.html", "manifest.json")
@@ -62,7 +62,7 @@ def describe(dist: Path) -> dict[str, dict[str, Any]]:
     }
     for path, text in NOTICES.items():
         if path.startswith(f"{BASE}docs/"):
-            headers = {"Content-Type": "text/markdown; charset=UTF-8"}
+            headers = {"Content-Type": "text/markdown; charset=UTF-8", "Cache-Control": KEPT}
             files[path] = _entry(text.encode(), headers)
     return files
 

@@ -109,6 +109,29 @@ def test_the_program_is_there_at_once_and_data_wait(tmp_path, public_url):
     run(test())
 
 
+def test_entering_wakes_the_viewer_before_its_page_is_asked_for(tmp_path):
+    async def test():
+        later = Later(tmp_path)
+        await later.start()
+        async with starting(tmp_path) as w:
+            w.hub.state, w.hub.address = "ASLEEP", later.instance.address
+            entry = "/.xcube-hub/enter?ticket=ticket-of-the-owner&next=/viewer/"
+            assert (await w.get(entry, headers=NAVIGATES, cookie=""))[0] == 303
+            await until(lambda: later.instance.requests, "a connection to it")
+            (request,) = later.instance.requests
+            assert request.path == "/" and "Cookie" not in request.headers
+            assert w.edge.usage.counts()["instances"] == 1
+            assert w.hub.state == "STARTING", "the hub was not asked to wake it"
+            # Who has no right wakes nothing.
+            w.hub.state = "ASLEEP"
+            refused = entry.replace("ticket-of-the-owner", "ticket-that-was-used")
+            assert (await w.get(refused, headers=NAVIGATES, cookie=""))[0] == 401
+            assert w.hub.state == "ASLEEP" and len(later.instance.requests) == 1
+        await later.stop()
+
+    run(test())
+
+
 def test_the_page_wakes_the_viewer_and_counts_as_its_use(tmp_path):
     async def test():
         later = Later(tmp_path)

@@ -278,6 +278,30 @@ def test_a_right_is_asked_again_before_its_minute_is_over_beside_the_requests():
     run(test())
 
 
+@pytest.mark.parametrize("entry", ["ticket=ticket-of-the-owner", "link=link-of-a-friend"])
+def test_who_has_just_entered_is_not_asked_about_again(entry):
+    """The exchange has said it all; the right ends as any other does."""
+
+    async def test():
+        async with world() as w:
+            w.hub.rights["session", SESSION] = grant = w.hub.rights[tuple(entry.split("="))]
+            status, _, headers = await w.get(f"/.xcube-hub/enter?{entry}", headers=PAGE, cookie="")
+            cookie = SimpleCookie(headers["Set-Cookie"])["xcube-hub"].value
+            assert (status, cookie, len(w.hub.asked)) == (303, SESSION, 1)
+            assert (await w.get("/viewer/", headers=PAGE, cookie=cookie))[0] == 200
+            assert len(w.hub.asked) == 1
+            # Neither that ticket nor another cookie has this right now.
+            assert (await w.get("/x", cookie="session-of-a-stranger"))[0] == 401
+            assert (await w.get("/x", headers={"Authorization": f"Bearer {cookie}"}, cookie=""))[
+                0
+            ] == 401
+            w.hub.ended.add(grant)
+            while (await w.get("/x", cookie=cookie))[0] != 401:
+                await asyncio.sleep(0.02)
+
+    run(test())
+
+
 def test_an_instance_that_was_not_used_for_a_while_is_asked_about_again():
     """It may be asleep meanwhile, and then the hub must know of who wakes it."""
 
