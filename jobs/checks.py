@@ -10,7 +10,8 @@ from django.core.checks import CheckMessage, Error, Warning, register
 
 from jobs.settings import hub
 
-from .stores.catalogue import StoresFileError, load_catalogue
+from .stores.catalogue import load_catalogue
+from .stores.stores_file import StoresFileError
 
 
 @register()

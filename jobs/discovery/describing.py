@@ -17,7 +17,7 @@ from jobs.settings import hub
 from ..models import StoreDescription, StoreListing
 from ..request.accessors import EXTENSIONS, format_of
 from ..request.paths import path_fault
-from ..stores.catalogue import FILE_SYSTEM_TYPES
+from ..stores.store import FILE_SYSTEM_TYPES
 from . import asking, listing
 from .asking import StoreDown
 from .slots import slots

@@ -14,7 +14,7 @@ from jobs.settings import hub
 
 from ..request.accessors import FORMATS_FROM_CALLERS, REDIRECTING_PARAMS
 from ..request.parameters import OPEN_PARAMS, WRITE_PARAMS, Kind, object_schema
-from ..stores.catalogue import FILE_SYSTEM_TYPES, Store
+from ..stores.store import FILE_SYSTEM_TYPES, Store
 from . import asking, listing
 from .slots import slots
 from .stores import View, view_of

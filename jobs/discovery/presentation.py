@@ -10,7 +10,7 @@ from hubsite.api.serializers import time_text
 
 from ..models import StoreListing
 from ..request.accessors import format_of
-from ..stores.catalogue import Store
+from ..stores.store import Store
 from .listing import Listing, is_fresh
 
 

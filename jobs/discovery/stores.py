@@ -12,7 +12,9 @@ from accounts.models import User
 from hubsite.refusals import Kind, Refused
 
 from ..models import StoreListing
-from ..stores.catalogue import Store, StoresFileError, load_catalogue
+from ..stores.catalogue import load_catalogue
+from ..stores.store import Store
+from ..stores.stores_file import StoresFileError
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from hubsite.refusals import Kind, Refused
 from ..discovery import listing
 from ..discovery.stores import view_of
 from ..models import StoreListing
-from ..stores.catalogue import Store, load_catalogue
+from ..stores.catalogue import load_catalogue
+from ..stores.store import Store
 
 
 @dataclass(frozen=True)

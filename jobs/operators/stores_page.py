@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from hubsite.console import admin_pages
 from hubsite.refusals import Refused
 
-from ..stores.catalogue import StoresFileError
+from ..stores.stores_file import StoresFileError
 from . import stores
 
 

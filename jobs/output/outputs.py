@@ -24,7 +24,9 @@ from hubsite.refusals import Refused
 
 from ..estimates import asking
 from ..models import Job
-from ..stores.catalogue import StoresFileError, load_catalogue, location
+from ..stores.catalogue import load_catalogue
+from ..stores.location import location
+from ..stores.stores_file import StoresFileError
 from . import output_changes
 
 logger = logging.getLogger(__name__)

@@ -30,7 +30,8 @@ from ..models import FINAL_STATES, Job, State
 from ..output import quicklooks
 from ..queue.waiting import waiting_of, waiting_of_each
 from ..running import logs
-from ..stores.catalogue import StoresFileError, load_catalogue
+from ..stores.catalogue import load_catalogue
+from ..stores.stores_file import StoresFileError
 from ..submission import admission, cancelling
 from ..submission.repeating import repetition
 from . import compared, filters, log_part, timeline, wording

@@ -8,7 +8,9 @@ from functools import lru_cache
 from hubsite.configuration.reading import BASE_DIR
 
 from ..models import StoreListing
-from ..stores.catalogue import Store, StoresFileError, load_catalogue
+from ..stores.catalogue import load_catalogue
+from ..stores.store import Store
+from ..stores.stores_file import StoresFileError
 
 DEMO = "demo", "cubes"
 """The stores that the shipped example names."""

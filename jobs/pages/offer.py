@@ -7,7 +7,8 @@ from typing import Any
 from django.http import HttpRequest
 
 from ..models import StoreListing
-from ..stores.catalogue import StoresFileError, load_catalogue
+from ..stores.catalogue import load_catalogue
+from ..stores.stores_file import StoresFileError
 from .example import example_request
 
 SHOWN = 12

@@ -28,7 +28,7 @@ from .. import lifecycle
 from ..models import XCUBE_GEN, Job, JobQuerySet, Reason, State
 from ..request import InvalidRequest
 from ..running.workload import build_run
-from ..stores.catalogue import StoresFileError
+from ..stores.stores_file import StoresFileError
 from ..submission import vault
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from ..stores.catalogue import FILE_SYSTEM_TYPES
+from ..stores.store import FILE_SYSTEM_TYPES
 from .errors import FieldError
 from .json_rules import member
 from .parameters import LEVELS, OPEN_PARAMS, WRITE_PARAMS, Kind, param_faults

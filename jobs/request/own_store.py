@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from ..stores.catalogue import FILE_SYSTEM_TYPES, endpoint_url
+from ..stores.location import endpoint_url
+from ..stores.store import FILE_SYSTEM_TYPES
 from .accessors import EXTENSIONS, FORMATS_FROM_CALLERS, format_of
 from .addresses import endpoint_fault
 from .errors import FieldError

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 
-from ..stores.catalogue import is_secret_name
+from ..stores.secret_names import is_secret_name
 
 HIDDEN = "***"
 _PARAMS = ("store_params", "open_params", "write_params")

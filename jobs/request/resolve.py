@@ -9,7 +9,9 @@ from functools import cached_property
 
 from ..estimates.cost import Price
 from ..levels import levels_name
-from ..stores.catalogue import FILE_SYSTEM_TYPES, Store, StoreCatalogue, location
+from ..stores.catalogue import StoreCatalogue
+from ..stores.location import location
+from ..stores.store import FILE_SYSTEM_TYPES, Store
 from .accessors import (
     EXTENSIONS,
     WRITTEN_FORMATS,

@@ -17,7 +17,10 @@ from hubsite.refusals import Kind, Refused
 from ..lifecycle import status_of
 from ..models import CubeRecord, Job, JobDocument, State, levels_data_id
 from ..request.accessors import format_of
-from ..stores.catalogue import Store, StoresFileError, endpoint_url, load_catalogue, location
+from ..stores.catalogue import load_catalogue
+from ..stores.location import endpoint_url, location
+from ..stores.store import Store
+from ..stores.stores_file import StoresFileError
 from .successors import refuse_if_replaced
 
 WGS84_NAMES = ("WGS84", "EPSG:4326", "CRS84", "OGC:CRS84")

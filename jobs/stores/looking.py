@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from hubsite.refusals import Refused
 
 from ..estimates import asking
-from .catalogue import Store
+from .store import Store
 
 PROBE_WITHIN_S = 30.0
 

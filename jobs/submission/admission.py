@@ -38,7 +38,7 @@ from ..request import ResolvedRequest, parse_request
 from ..request.accessors import format_of
 from ..request.parameters import LEVELS
 from ..running.workload import resolve_for
-from ..stores.catalogue import StoresFileError
+from ..stores.stores_file import StoresFileError
 from . import vault
 
 logger = logging.getLogger(__name__)

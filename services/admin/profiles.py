@@ -14,7 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import OperatorAdmin, operates
 from hubsite.console.typed_numbers import WholeNumberField
-from jobs.stores.catalogue import StoresFileError, load_catalogue
+from jobs.stores.catalogue import load_catalogue
+from jobs.stores.stores_file import StoresFileError
 
 from ..human_units import parse_duration, parse_size, show_duration, show_size
 from ..models import ServiceProfile

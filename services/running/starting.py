@@ -22,7 +22,7 @@ from hubsite.engines import find_engine
 from hubsite.engines.base import Applied, Engine, Outcome, Service, ServicePlace
 from hubsite.engines.draining import is_drained_for
 from hubsite.refusals import Refused
-from jobs.stores.catalogue import StoresFileError
+from jobs.stores.stores_file import StoresFileError
 
 from .. import lifecycle
 from ..models import InstanceQuerySet, Reason, ServiceInstance, State

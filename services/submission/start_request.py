@@ -9,7 +9,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from hubsite.refusals import Kind, Refused
-from jobs.stores.catalogue import StoresFileError
+from jobs.stores.stores_file import StoresFileError
 
 from ..models import Kind as ServiceKind
 from ..models import ServiceInstance, ServiceProfile

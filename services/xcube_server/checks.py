@@ -11,7 +11,8 @@ from hubsite.visible_text import hidden_fault
 from jobs.request.accessors import open_param_faults
 from jobs.request.json_rules import member, size_faults
 from jobs.request.paths import path_fault
-from jobs.stores.catalogue import FILE_SYSTEM_TYPES, Store, StoreCatalogue
+from jobs.stores.catalogue import StoreCatalogue
+from jobs.stores.store import FILE_SYSTEM_TYPES, Store
 from services.models import ServiceProfile
 
 from . import schema

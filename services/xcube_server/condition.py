@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from jobs.stores.catalogue import StoresFileError, load_catalogue
+from jobs.stores.catalogue import load_catalogue
+from jobs.stores.stores_file import StoresFileError
 from services.models import OVER_STATES, ServiceInstance
 
 from .payload import left_out

@@ -22,7 +22,10 @@ from jobs.models import Job, JobDocument, levels_data_id
 from jobs.models import State as JobState
 from jobs.request.accessors import format_of
 from jobs.results.successors import newest_at, refuse_if_replaced
-from jobs.stores.catalogue import Store, StoresFileError, load_catalogue, location
+from jobs.stores.catalogue import load_catalogue
+from jobs.stores.location import location
+from jobs.stores.store import Store
+from jobs.stores.stores_file import StoresFileError
 from services import lifecycle
 from services.models import InstanceDocument, Kind, ServiceInstance, ServiceProfile
 from services.submission import admission

@@ -20,7 +20,8 @@ from hubsite.coordination.wake_up import ask
 from hubsite.engines import find_engine
 from hubsite.engines.base import EngineUnavailable
 from jobs.models import Job
-from jobs.stores.catalogue import StoreCatalogue, load_catalogue, location
+from jobs.stores.catalogue import StoreCatalogue, load_catalogue
+from jobs.stores.location import location
 from services.models import InstanceQuerySet, Kind, ServiceInstance, State
 
 from .shown import ShownStore, shown_stores

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from jobs.stores.catalogue import Store, StoreCatalogue
+from jobs.stores.catalogue import StoreCatalogue
+from jobs.stores.store import Store
 from services.models import ServiceProfile
 
 SEPARATOR = "~"

@@ -16,7 +16,7 @@ from django.utils.translation import override
 from hubsite.configuration.reading import BASE_DIR
 from hubsite.health import parts
 from hubsite.web.content_security_policy import STRICT, SWAGGER
-from jobs.stores.catalogue import StoresFileError
+from jobs.stores.stores_file import StoresFileError
 from tests.accounts.factories import make_user
 
 PAGES = ["/", "/api/v2/ui/", "/login/", "/nothing-here"]

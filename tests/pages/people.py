@@ -22,7 +22,8 @@ from jobs.models import State as JobState
 from jobs.output import quicklooks
 from jobs.results import recording
 from jobs.running import logs
-from jobs.stores.catalogue import load_catalogue, location
+from jobs.stores.catalogue import load_catalogue
+from jobs.stores.location import location
 from services.access import sharing
 from services.models import (
     InstanceEvent,

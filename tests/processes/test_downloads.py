@@ -31,7 +31,8 @@ import hashlib, json, os
 from django.utils import timezone
 from accounts.tokens.hub_tokens import issue_token
 from jobs.models import Job
-from jobs.stores.catalogue import load_catalogue, location
+from jobs.stores.catalogue import load_catalogue
+from jobs.stores.location import location
 from tests.accounts.factories import make_user
 from tests.jobs.factories import make_job
 

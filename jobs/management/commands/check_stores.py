@@ -12,8 +12,10 @@ from hubsite.management.output import Column, Output
 from jobs.estimates.cost import Price
 from jobs.settings import hub
 from jobs.stores import looking
-from jobs.stores.catalogue import Store, StoreCatalogue, StoresFileError
+from jobs.stores.catalogue import StoreCatalogue
 from jobs.stores.looking import Look
+from jobs.stores.store import Store
+from jobs.stores.stores_file import StoresFileError
 
 EPILOG = """\
 The file maps names, which users write as "@name", to stores:

@@ -15,7 +15,7 @@ from hubsite.refusals import Refused
 from jobs.discovery import listing, paging, stores
 from jobs.discovery.presentation import entries_shown, state_shown, store_shown
 from jobs.models import StoreListing
-from jobs.stores.catalogue import Store
+from jobs.stores.store import Store
 
 REFRESH_S = 60.0
 NOBODY = User(username="nobody")

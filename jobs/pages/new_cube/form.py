@@ -22,7 +22,7 @@ from hubsite.refusals import FieldError
 from hubsite.translations.sentences import translated
 
 from ... import known_errors
-from ...stores.catalogue import Store
+from ...stores.store import Store
 
 MOST_VARIABLES = 1000
 CORNERS = ("x1", "y1", "x2", "y2")

@@ -25,7 +25,8 @@ from jobs.settings import hub as jobs_hub
 
 from ...models import XCUBE_GEN, Job, JobDocument, State
 from ...queue.waiting import waiting_of_new
-from ...stores.catalogue import StoresFileError, load_catalogue
+from ...stores.catalogue import load_catalogue
+from ...stores.stores_file import StoresFileError
 from ...submission import admission
 from ..cubes import check_may_generate, own_job
 from .copies import copies_of

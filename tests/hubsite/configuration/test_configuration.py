@@ -31,7 +31,8 @@ from hubsite.configuration.reading import (
 from hubsite.configuration.table import SETTINGS, WITHOUT_MEANING, known_names
 from hubsite.configuration.unknown import unknown_names
 from jobs.checks import check_stores_file
-from jobs.stores.catalogue import StoresFileError, load_catalogue
+from jobs.stores.catalogue import load_catalogue
+from jobs.stores.stores_file import StoresFileError
 
 DOCUMENT = BASE_DIR / "docs" / "configuration.md"
 

@@ -10,7 +10,8 @@ from hubsite.refusals import Refused
 from jobs import tasks
 from jobs.models import Job, State
 from jobs.output import outputs
-from jobs.stores.catalogue import load_catalogue, location
+from jobs.stores.catalogue import load_catalogue
+from jobs.stores.location import location
 from tests.accounts.factories import make_user
 
 from ..conftest import queued_tasks

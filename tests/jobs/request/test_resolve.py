@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from jobs.estimates.cost import Price
 from jobs.request import InvalidRequest, parse_request, redact, resolve, unredact
 from jobs.request.addresses import endpoint_fault
-from jobs.stores.catalogue import Store, StoreCatalogue
+from jobs.stores.catalogue import StoreCatalogue
+from jobs.stores.store import Store
 
 CHEAP = Price(1_000_000, 1_000_000)
 COSTLY = Price(1000, 1000)

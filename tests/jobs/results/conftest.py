@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from jobs.models import Job, JobDocument, State
 from jobs.results import recording
-from jobs.stores.catalogue import load_catalogue, location
+from jobs.stores.catalogue import load_catalogue
+from jobs.stores.location import location
 from tests.accounts.factories import bearer, make_user
 from tests.jobs.factories import make_job
 from tests.jobs.results.cubes import MADE

@@ -12,7 +12,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from jobs.estimates.cost import Price
-from jobs.stores.catalogue import Store, StoreCatalogue, StoresFileError, load_catalogue, location
+from jobs.stores.catalogue import StoreCatalogue, load_catalogue
+from jobs.stores.location import location
+from jobs.stores.store import Store
+from jobs.stores.stores_file import StoresFileError
 
 GOOD = """
 cubes:

@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from jobs.models import Job
 from jobs.models import State as JobState
-from jobs.stores.catalogue import load_catalogue, location
+from jobs.stores.catalogue import load_catalogue
+from jobs.stores.location import location
 from services.models import ServiceInstance, State
 from tests.accounts.factories import bearer, make_user
 from tests.api_document import answer_faults

@@ -11,7 +11,8 @@ from django.utils import timezone
 from hubsite.refusals import Kind, Refused
 from jobs.models import Job, JobDocument
 from jobs.models import State as JobState
-from jobs.stores.catalogue import load_catalogue, location
+from jobs.stores.catalogue import load_catalogue
+from jobs.stores.location import location
 from services.models import InstanceEvent, ServiceInstance, ServiceProfile, State
 from services.xcube_server import cubes
 from services.xcube_server.condition import broken_datasets
