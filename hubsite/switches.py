@@ -7,7 +7,7 @@ is ended, as the operator chooses. Reading, cancelling and reports of runs are n
     switches.suspend("xcube_gen", message="Maintenance until 14:00.", actor="ann")
     switches.resume("xcube_gen", actor="ann")
 
-The services are those that apps offer (`hubsite/health/parts.py`). Each process reads the
+The services are those that apps offer (`hubsite/offered.py`). Each process reads the
 switches at most every two seconds, in one query.
 """
 
@@ -22,7 +22,7 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from . import audit
+from . import audit, offered
 from .refusals import Kind, Refused
 from .visible_text import checked_text
 
@@ -107,7 +107,7 @@ def suspend(service: str, *, message: str, actor: str, end_work: bool = False) -
 
     Raises Refused for a service that the hub does not offer, and for an unusable message.
     """
-    offered = _offered(service)
+    found = _offered(service)
     message = checked_message(message)
     with transaction.atomic():
         row, _ = Switch.objects.select_for_update().get_or_create(service=service)
@@ -117,9 +117,9 @@ def suspend(service: str, *, message: str, actor: str, end_work: bool = False) -
         )
         event = _note(service, True, message=message, actor=actor)
     forget()
-    if not end_work or offered.end_work is None:
+    if not end_work or found.end_work is None:
         return 0
-    ended = offered.end_work(actor, message)
+    ended = found.end_work(actor, message)
     SwitchEvent.objects.filter(pk=event.pk).update(ended=ended)
     return ended
 
@@ -136,15 +136,15 @@ def checked_message(message: str) -> str:
 
 def resume(service: str, *, actor: str) -> bool:
     """Open a suspended service again; False if it was open. Work that waits starts again."""
-    offered = _offered(service)
+    found = _offered(service)
     with transaction.atomic():
         rows = Switch.objects.filter(pk=service, is_suspended=True)
         if not rows.update(is_suspended=False, message="", since=timezone.now(), actor=actor[:100]):
             return False
         _note(service, False, message="", actor=actor)
     forget()
-    if offered.on_resume is not None:
-        offered.on_resume()
+    if found.on_resume is not None:
+        found.on_resume()
     return True
 
 
@@ -160,11 +160,9 @@ def _note(service: str, is_suspended: bool, *, message: str, actor: str) -> Swit
     )
 
 
-def _offered(name: str):
+def _offered(name: str) -> offered.Service:
     """The service as its app offers it. Raises Refused if there is none of that name."""
-    from .health import parts  # which reads the switches
-
-    offered = parts.offered()
-    if name not in offered:
-        raise Refused(f"one of {', '.join(offered)} is expected", field="service")
-    return offered[name]
+    services = offered.by_name()
+    if name not in services:
+        raise Refused(f"one of {', '.join(services)} is expected", field="service")
+    return services[name]

@@ -14,7 +14,8 @@ from hubsite.engines.local.connection import SocketUnavailable, call
 from hubsite.engines.local.paths import control_socket
 from hubsite.health import parts, probes
 from hubsite.health.heartbeat import Heard, heard
-from hubsite.health.parts import WELL, Finding, Part, Service
+from hubsite.health.parts import WELL, Finding, Part
+from hubsite.offered import Service, offer
 from jobs.settings import hub
 
 from .estimates import remote
@@ -32,7 +33,7 @@ def register() -> None:
     parts.register(Part("follower", follower, needed_by))
     parts.register(Part("engine", engine, needed_by))
     parts.register(Part("worker", worker, needed_by))
-    parts.offer(
+    offer(
         Service(
             XCUBE_GEN,
             ready=_("Cubes can be generated."),

@@ -8,7 +8,8 @@ from django.utils.translation import gettext_noop as _
 
 from hubsite.health import parts
 from hubsite.health.heartbeat import heard
-from hubsite.health.parts import Finding, Part, Service
+from hubsite.health.parts import Finding, Part
+from hubsite.offered import Service, offer
 from services.settings import hub
 
 from .cate import offered as cate
@@ -20,7 +21,7 @@ def register() -> None:
     both = (XCUBE_SERVER, CATE)
     parts.register(Part("edge", edge, both))
     parts.register(Part("service follower", follower, both))
-    parts.offer(
+    offer(
         Service(
             XCUBE_SERVER,
             ready=_("Viewers can be opened."),
@@ -29,7 +30,7 @@ def register() -> None:
             on_resume=suspending.start_waiting,
         )
     )
-    parts.offer(
+    offer(
         Service(
             CATE,
             ready=_("Cate web APIs can be started."),

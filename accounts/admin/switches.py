@@ -12,7 +12,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
-from hubsite import switches
+from hubsite import offered, switches
 from hubsite.health import parts
 from hubsite.refusals import Refused
 from hubsite.switches import Switch, SwitchEvent
@@ -58,9 +58,9 @@ class SwitchAdmin(NamedActor, OperatorAdmin):
     fields = ["service", "is_suspended", "message", "end_work", "since", "who"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Switch]:
-        missing = [Switch(service=name) for name in parts.offered()]
+        missing = [Switch(service=name) for name in offered.by_name()]
         Switch.objects.bulk_create(missing, ignore_conflicts=True)
-        return super().get_queryset(request).filter(service__in=list(parts.offered()))
+        return super().get_queryset(request).filter(service__in=list(offered.by_name()))
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         # Each process keeps what it read for two seconds; here the change just made is looked for.

@@ -1,9 +1,9 @@
 """The health of each part and service of the hub: the one place that all views read.
 
-Apps register their parts and services in `AppConfig.ready`:
+Apps register their parts in `AppConfig.ready`, and the services that need them beside that
+(`hubsite/offered.py`):
 
     parts.register(Part("worker", "Worker", worker_check, needed_by=("xcube_gen",)))
-    parts.offer(Service("xcube_gen", ready="Cubes can be generated.", ...))
 
 `look()` is cheap: its result is kept for two seconds, and only one thread checks at a time.
 """
@@ -20,7 +20,8 @@ from datetime import datetime
 from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
-from hubsite import switches
+from hubsite import offered, switches
+from hubsite.offered import Service
 
 logger = logging.getLogger(__name__)
 
@@ -59,24 +60,6 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Service:
-    """A service of the hub, which operators can suspend (`hubsite/switches.py`).
-
-    `switched_off` returns why a setting switches the service off as a whole, `is_offered` whether
-    this hub has what the service needs at all. `end_work(actor, message)` ends the work in progress
-    and returns how much it was; `on_resume` starts what waits.
-    """
-
-    name: str
-    ready: str
-    unable: str
-    switched_off: Callable[[], str | None] = lambda: None
-    is_offered: Callable[[], bool] = lambda: True
-    end_work: Callable[[str, str], int] | None = None
-    on_resume: Callable[[], object] | None = None
-
-
-@dataclass(frozen=True)
 class ServiceStatus:
     name: str
     status: str
@@ -102,7 +85,6 @@ class View:
 
 
 _parts: dict[str, Part] = {}
-_services: dict[str, Service] = {}
 _lock = threading.Lock()
 _kept: tuple[float, View] | None = None
 _since: dict[str, tuple[bool, datetime]] = {}
@@ -112,16 +94,6 @@ def register(part: Part) -> None:
     """Register a part, in `AppConfig.ready`. Parts are checked in the order of registration."""
     _parts[part.name] = part
     forget()
-
-
-def offer(service: Service) -> None:
-    _services[service.name] = service
-    forget()
-
-
-def offered() -> Mapping[str, Service]:
-    """The services of the hub by name."""
-    return _services
 
 
 def forget() -> None:
@@ -157,7 +129,9 @@ def _look_anew() -> View:
         findings[part.name] = _with_since(part.name, _checked(part))
         if SITE in part.needed_by and not findings[part.name].is_ok:
             has_database = False
-    view = View(findings, tuple(_status(service, findings) for service in _services.values()))
+    view = View(
+        findings, tuple(_status(service, findings) for service in offered.by_name().values())
+    )
     _kept = (time.monotonic() + KEPT_S, view)
     return view
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from hubsite.health import parts
 from hubsite.health.heartbeat import heard
-from hubsite.health.parts import WELL, Finding, Part, Service
+from hubsite.health.parts import WELL, Finding, Part
+from hubsite.offered import Service, offer
 
 from ..models import GEOSERVER
 from .offered import why_not
@@ -13,7 +14,7 @@ from .settings import is_configured
 
 def register() -> None:
     parts.register(Part("geoserver", geoserver, (GEOSERVER,)))
-    parts.offer(
+    offer(
         Service(
             GEOSERVER,
             ready="Collections of geoDB can be published.",
