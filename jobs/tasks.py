@@ -11,13 +11,13 @@ from hubsite.coordination.wake_up import wake_up
 from hubsite.health import heartbeat
 
 from .discovery import keeping, listing
-from .models import EngineLook, IdempotencyKey, Job, JobDocument
+from .models import EngineLook, Job, JobDocument
 from .operators import history
 from .output import outputs, quicklooks
 from .prediction import forecasting
 from .queue import launching
 from .running import engine_looks, removal
-from .submission import repeating
+from .submission import admission, repeating
 
 
 def remove_soon(jobs: Iterable[Job]) -> None:
@@ -111,4 +111,4 @@ def forget_quicklooks() -> int:
 
 def forget_idempotency_keys() -> int:
     """Delete idempotency keys a day after their first use."""
-    return retention.delete(IdempotencyKey.objects.filter(created_at__lt=yesterday()))
+    return admission.KEYS.forget_old()

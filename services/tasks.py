@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .geoserver import publishing, reconciling
 from .running import idle, live_log, removal, starting
+from .submission import start_request
 from .xcube_server import live
 
 
@@ -35,6 +36,11 @@ def publish_layers() -> None:
 def reconcile_layers() -> None:
     """Compare the GeoServer's layers with the rows."""
     reconciling.reconcile()
+
+
+def forget_start_keys() -> int:
+    """Delete idempotency keys a day after their first use."""
+    return start_request.KEYS.forget_old()
 
 
 def sweep() -> None:

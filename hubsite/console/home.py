@@ -9,14 +9,14 @@ from django.views.decorators.http import require_safe
 
 from hubsite.configuration.site import hub
 
-from .. import __version__
+from .. import __version__, offered
 from ..health import parts
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Says what this hub is, links the API and the admin, and shows a first submission."""
-    public_url = hub.public_url
+    public_url, services = hub.public_url, offered.by_name()
     return render(
         request,
         "home.html",
@@ -26,7 +26,7 @@ def home(request: HttpRequest) -> HttpResponse:
             "services": [
                 status
                 for status in parts.look().services
-                if parts.offered()[status.name].is_offered()
+                if services[status.name].is_offered()
             ],
         },
     )

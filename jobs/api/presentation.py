@@ -11,7 +11,7 @@ from jobs.settings import hub
 
 from ..models import XCUBE_GEN, Job, Reason, State, levels_data_id
 from ..queue.waiting import Waiting, waiting_of
-from ..submission.admission import Quote
+from ..submission.pricing import Quote
 
 CANCELLED_STATUS_CODE = 409
 XCUBE_ERROR_STATUS_CODE = 400

@@ -22,6 +22,7 @@ from ..models import Job, State
 from ..running import logs
 from ..submission import admission, cancelling
 from ..submission.admission import Submission
+from ..submission.pricing import quote
 from ..submission.user_code import check_upload
 from . import schema
 from .error_shapes import CUBE_INFO_ERRORS, CUBEGEN_ERRORS
@@ -60,7 +61,7 @@ class CubeInfoViewSet(SwitchableViewSet):
     @schema.info
     def estimate(self, request: Request) -> Response:
         submission = _submission(request, _without_code(request.data))
-        quoted = admission.quote(admission.parse(submission), who=request.user.username)
+        quoted = quote(admission.parse(submission), who=request.user.username)
         return Response(cube_info(request.user, quoted))
 
 

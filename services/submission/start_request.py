@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from hubsite.coordination.idempotency import IdempotencyKeys
 from hubsite.refusals import Kind, Refused
 from jobs.stores.stores_file import StoresFileError
 
 from ..models import Kind as ServiceKind
-from ..models import ServiceInstance, ServiceProfile
+from ..models import ServiceInstance, ServiceProfile, StartKey
 from ..xcube_server.configuration import check_configuration
-from . import admission, start_keys
+from . import admission
 
 logger = logging.getLogger(__name__)
+
+KEYS = IdempotencyKeys(StartKey, "instance", related="instance__profile")
 
 MAIN_SLOT = "main"
 """The slot of `PUT /xcube`: a user has one main server, whose configuration is replaced."""
@@ -38,7 +43,9 @@ class StartRequest:
 
     @property
     def body_hash(self) -> str:
-        return start_keys.fingerprint([self.configuration, self.profile, self.title])
+        what = [self.configuration, self.profile, self.title]
+        text = json.dumps(what, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 def start_server(request: StartRequest) -> ServiceInstance:
@@ -46,7 +53,7 @@ def start_server(request: StartRequest) -> ServiceInstance:
 
     Nothing waits for the engine: the worker starts what the row says.
     """
-    first = start_keys.first_start(request.user, request.key, request.body_hash)
+    first = KEYS.first(request.user, request.key, request.body_hash)
     if first is not None:
         return first
     profile = _named_profile(request)
@@ -62,11 +69,11 @@ def start_server(request: StartRequest) -> ServiceInstance:
                 client_id=request.client_id,
                 actor=request.actor,
             )
-            start_keys.remember(request.user, request.key, request.body_hash, instance)
+            KEYS.remember(request.user, request.key, request.body_hash, instance)
             return instance
     except (IntegrityError, Refused):
         # The same request may have been accepted meanwhile, and reached the limit.
-        first = start_keys.first_start(request.user, request.key, request.body_hash)
+        first = KEYS.first(request.user, request.key, request.body_hash)
         if first is None:
             raise
         return first

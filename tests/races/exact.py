@@ -44,7 +44,7 @@ def estimated(monkeypatch):
         "data_vars": {"sst": {}, "chl": {}},
     }
     answer = Estimate({"dataset_descriptor": descriptor}, {}, output_exists=False)
-    monkeypatch.setattr("jobs.submission.admission.estimate", lambda *args, **options: answer)
+    monkeypatch.setattr("jobs.submission.pricing.estimate", lambda *args, **options: answer)
 
 
 def put(path: str, headers: dict[str, str], body: Any) -> tuple[int, Any]:

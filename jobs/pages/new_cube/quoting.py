@@ -14,6 +14,8 @@ from jobs.settings import hub
 from ...estimates.cost import required_units
 from ...submission import admission
 from ..request_in_words import is_in_degrees
+from ...submission.output_claims import check_outputs
+from ...submission.pricing import quote
 
 MOST_SHOWN = 50
 
@@ -58,8 +60,8 @@ class Offer:
 def offer_of(submission: admission.Submission) -> Offer:
     """Ask for the price, which stores nothing. Raises Refused."""
     resolved = admission.parse(submission)
-    quoted = admission.quote(resolved, who=submission.user.username)
-    admission.check_outputs(submission.user, resolved, quoted)
+    quoted = quote(resolved, who=submission.user.username)
+    check_outputs(submission.user, resolved, quoted)
     described = quoted.estimate.result.get("dataset_descriptor") or {}
     dims = described.get("dims") or {}
     variables = described.get("data_vars") or {}

@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts.models import Balance
 from jobs.models import Job, State, levels_data_id
 from jobs.running.workload import build_run
-from jobs.submission import admission
+from jobs.submission import output_claims
 from tests.accounts.factories import bearer, make_user
 from tests.jobs.factories import cubegen_request, submit
 
@@ -193,7 +193,7 @@ def test_no_other_job_may_write_either_name(client, headers):
 def test_the_database_lets_no_two_write_a_pyramid(client, headers, monkeypatch):
     """Of two at once, the check of the second saw nothing."""
     assert submit(client, headers, asking("twice.zarr")).status_code == 200
-    monkeypatch.setattr(admission, "_check_output", lambda *args, **options: None)
+    monkeypatch.setattr(output_claims, "_check_output", lambda *args, **options: None)
     answer = submit(client, headers, asking("twice.ZARR"))
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (409, FIELD)
     assert Job.objects.count() == 1

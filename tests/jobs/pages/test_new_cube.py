@@ -58,7 +58,7 @@ def estimates(monkeypatch):
         asked.append(document)
         return Estimate(copy.deepcopy(RESULT), {}, output_exists=False)
 
-    monkeypatch.setattr("jobs.submission.admission.estimate", estimate)
+    monkeypatch.setattr("jobs.submission.pricing.estimate", estimate)
     return asked
 
 

@@ -50,7 +50,7 @@ def test_no_job_is_made_for_who_is_gone_after_the_estimate(change, monkeypatch):
         change(user)
         return Estimate({"dataset_descriptor": DESCRIPTOR}, {}, output_exists=False)
 
-    monkeypatch.setattr("jobs.submission.admission.estimate", slow_estimate)
+    monkeypatch.setattr("jobs.submission.pricing.estimate", slow_estimate)
     answer = submit(Client(), headers)
     assert answer.status_code == 403
     assert "account" in answer.json()["message"]
@@ -61,7 +61,7 @@ def test_no_job_is_made_for_who_is_gone_after_the_estimate(change, monkeypatch):
 def test_who_is_still_there_gets_a_job(monkeypatch):
     user = make_user("ann@example.org", ["manage:cubegens"], units=100)
     answer = Estimate({"dataset_descriptor": DESCRIPTOR}, {}, output_exists=False)
-    monkeypatch.setattr("jobs.submission.admission.estimate", lambda *_, **__: answer)
+    monkeypatch.setattr("jobs.submission.pricing.estimate", lambda *_, **__: answer)
     assert submit(Client(), bearer(user)).status_code == 200
 
 

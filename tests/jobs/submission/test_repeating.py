@@ -41,7 +41,7 @@ def estimates(monkeypatch):
             raise refusals.pop(0)
         return Estimate({"dataset_descriptor": DESCRIPTOR}, {}, output_exists=False)
 
-    monkeypatch.setattr("jobs.submission.admission.estimate", estimate)
+    monkeypatch.setattr("jobs.submission.pricing.estimate", estimate)
     return refusals
 
 
