@@ -37,6 +37,12 @@ def hidden_fault(text: str) -> str | None:
     return hidden and f"{EXPECTED}, not U+{ord(hidden):04X}"
 
 
+def check_visible(text: str, *, field: str) -> None:
+    """Raises Refused if `text` has an invisible character."""
+    if fault := hidden_fault(text):
+        raise Refused(fault, field=field)
+
+
 def checked_text(text: str, *, field: str, most: int, expected: str) -> str:
     """`text`, if others can read it. Raises Refused, with `expected` if it is empty.
 
@@ -46,8 +52,7 @@ def checked_text(text: str, *, field: str, most: int, expected: str) -> str:
         raise Refused(expected, field=field)
     if len(text) > most:
         raise Refused(f"at most {most} characters are expected", field=field)
-    if fault := hidden_fault(text):
-        raise Refused(fault, field=field)
+    check_visible(text, field=field)
     return text
 
 

@@ -19,8 +19,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from hubsite import audit
-from hubsite.refusals import Refused
-from hubsite.visible_text import hidden_fault
+from hubsite.visible_text import check_visible
 
 from ..models import Client, User
 from ..models.client import new_hex_id
@@ -47,8 +46,7 @@ def create_client(
     name has characters that do not show.
     """
     for field, text in (("name", name), ("client_id", client_id or "")):
-        if fault := hidden_fault(text):
-            raise Refused(fault, field=field)
+        check_visible(text, field=field)
     new = secret if isinstance(secret, NewSecret) else NewSecret(secret)
     secret_hash = new.hash  # slow, so before the transaction
     with transaction.atomic():

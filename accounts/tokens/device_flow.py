@@ -31,7 +31,7 @@ from hubsite.compiled_queries import CompiledQuery
 from hubsite.coordination import retention
 from hubsite.coordination.failures import Limit, count
 from hubsite.refusals import Kind, Refused
-from hubsite.visible_text import hidden_fault
+from hubsite.visible_text import check_visible
 
 from ..models import AccessToken, DeviceRequest, User
 from ..roles import hold_user, permissions_of
@@ -99,8 +99,7 @@ def typed(text: str) -> str:
 def ask(*, client_id: str, name: str, scope: str, address: str) -> Asked:
     """Note that a program asks for a token. Raises Refused, TooManyTries."""
     for field, text in (("client_id", client_id), ("name", name)):
-        if fault := hidden_fault(text):
-            raise Refused(fault, field=field)
+        check_visible(text, field=field)
     wanted = sorted(set(scope.split()))
     if unknown := [name for name in wanted if name not in SCOPES]:
         raise Refused(f"unknown scope: {unknown[0][:40]}", field="scope")
@@ -158,8 +157,7 @@ def approve(row: DeviceRequest, user: User, *, name: str, scopes: list[str], day
 
     Raises Refused.
     """
-    if fault := hidden_fault(name):
-        raise Refused(fault, field="name")
+    check_visible(name, field="name")
     if not scopes or set(scopes) - set(offered_scopes(row, user)):
         raise Refused("choose what it may do, of what is offered", field="scopes")
     if not 1 <= days <= LONGEST_DAYS:

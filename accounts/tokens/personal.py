@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from hubsite import audit
 from hubsite.refusals import Kind, Refused
-from hubsite.visible_text import hidden_fault
+from hubsite.visible_text import check_visible
 
 from ..models import AccessToken, Client, User
 from ..roles import hold_user, permissions_of
@@ -68,8 +68,7 @@ def make_token(
 
     `scopes` must be among `allowed`, the scopes of the request itself.
     """
-    if fault := hidden_fault(name):
-        raise Refused(fault, field="name")
+    check_visible(name, field="name")
     wanted = set(scopes)
     missing = sorted(wanted - (permissions_of(user) if allowed is None else allowed))
     if missing:

@@ -28,7 +28,7 @@ from django.utils.translation import gettext_lazy
 
 from .. import audit
 from ..refusals import Kind, Refused
-from ..visible_text import hidden_fault
+from ..visible_text import checked_text
 
 MOST_OF_ONE = 40
 """Filters that one user may keep for one page; more would be a list to search in."""
@@ -212,15 +212,12 @@ def forget(user: Any) -> None:
 
 def checked_name(name: str) -> str:
     """The name without spaces around it. Raises Refused."""
-    name = " ".join(filter(None, name.split(" ")))
-    if not name:
-        raise Refused(_("a name is expected"), field="name")
-    if len(name) > MOST_NAME_CHARACTERS:
-        message = _("at most %(count)d characters are expected")
-        raise Refused(message % {"count": MOST_NAME_CHARACTERS}, field="name")
-    if fault := hidden_fault(name):
-        raise Refused(fault, field="name")
-    return name
+    return checked_text(
+        " ".join(filter(None, name.split(" "))),
+        field="name",
+        most=MOST_NAME_CHARACTERS,
+        expected=_("a name is expected"),
+    )
 
 
 def checked_query(query: str) -> str:

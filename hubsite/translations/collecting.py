@@ -41,6 +41,7 @@ READ_ON_PAGES = (
     "hubsite/console/filter_actions.py",
     "hubsite/console/manual.py",
     "hubsite/coordination/delivery_targets.py",
+    "hubsite/coordination/idempotency.py",
     "hubsite/engines/base.py",
     "hubsite/engines/draining.py",
     "hubsite/engines/kubernetes/cluster.py",
@@ -96,6 +97,8 @@ READ_ON_PAGES = (
     "jobs/runner/work/writing.py",
     "jobs/running/book.py",
     "jobs/submission/admission.py",
+    "jobs/submission/output_claims.py",
+    "jobs/submission/pricing.py",
     "jobs/submission/repeating.py",
     "services/access/decisions.py",
     "services/cate/*.py",
@@ -113,8 +116,7 @@ READ_ON_PAGES = (
     "services/running/keeping.py",
     "services/running/starting.py",
     "services/running/suspending.py",
-    "services/submission/admission.py",
-    "services/submission/start_request.py",
+    "services/submission/*.py",
     "services/xcube_server/cubes.py",
 )
 NO_SENTENCES = frozenset(

@@ -19,7 +19,7 @@ from accounts.roles import permissions_of
 from accounts.scopes import MANAGE_CUBEGENS
 from hubsite import switches
 from hubsite.refusals import Kind, Refused
-from hubsite.visible_text import hidden_fault
+from hubsite.visible_text import check_visible
 from jobs.models import Job
 from jobs.models import State as JobState
 
@@ -119,8 +119,7 @@ def _start(request: HttpRequest) -> ServiceInstance:
     title = asked.get("title", "").strip()
     if len(title) > MOST_TITLE_CHARACTERS:
         raise Refused(_("The name is too long."))
-    if fault := hidden_fault(title):
-        raise Refused(fault, field="title")
+    check_visible(title, field="title")
     chosen = asked.getlist("cubes")[: MOST_CUBES + 1]
     if not chosen:
         raise Refused(_("Choose at least one cube to show."))

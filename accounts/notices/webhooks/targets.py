@@ -17,7 +17,7 @@ from hubsite.coordination.failures import Limit, TooManyTries, count
 from hubsite.coordination.wake_up import wake_up
 from hubsite.reach import Reach
 from hubsite.refusals import Kind, Refused
-from hubsite.visible_text import hidden_fault
+from hubsite.visible_text import check_visible
 
 from ...models import Notice, User, Webhook, WebhookDelivery
 from ...roles import hold_user
@@ -173,11 +173,11 @@ def keys_of(webhook: Webhook) -> list[bytes]:
 
 
 def checked_name(name: str) -> str:
+    """The name without spaces around it. Raises Refused."""
     name = name.strip()
     if not name or len(name) > LONGEST_NAME:
         raise Refused(f"1 to {LONGEST_NAME} characters are expected", field="name")
-    if fault := hidden_fault(name):
-        raise Refused(fault, field="name")
+    check_visible(name, field="name")
     return name
 
 
