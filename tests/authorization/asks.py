@@ -18,7 +18,8 @@ from hubsite.engines import draining
 from jobs import lifecycle
 from jobs.models import Job, Priority, Reason
 from jobs.operators import failures
-from jobs.stores.catalogue import load_catalogue, location
+from jobs.stores.catalogue import load_catalogue
+from jobs.stores.location import location
 from services import lifecycle as service_lifecycle
 from services.models import EdgeSession, ServiceInstance, StrayLayer
 from tests.jobs.factories import charged, cubegen_request, make_job

@@ -44,7 +44,7 @@ class InMemory:
         self._durations[job.kind].append(job.ended_s - job.launched_s)
 
     def changed(self, job: SimulatedJob) -> None:
-        """An operator gave it another priority (`jobs/ordering.py` forgets its prediction)."""
+        """An operator gave it another priority: `ordering.py` forgets its prediction."""
         self._open.pop(job.number, None)
 
     def left(self, job: SimulatedJob) -> None:
