@@ -24,9 +24,7 @@ def home(request: HttpRequest) -> HttpResponse:
             "api_url": f"{public_url}/{settings.API_PATH}",
             "version": __version__,
             "services": [
-                status
-                for status in parts.look().services
-                if services[status.name].is_offered()
+                status for status in parts.look().services if services[status.name].is_offered()
             ],
         },
     )

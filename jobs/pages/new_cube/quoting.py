@@ -13,9 +13,9 @@ from jobs.settings import hub
 
 from ...estimates.cost import required_units
 from ...submission import admission
-from ..request_in_words import is_in_degrees
 from ...submission.output_claims import check_outputs
 from ...submission.pricing import quote
+from ..request_in_words import is_in_degrees
 
 MOST_SHOWN = 50
 
