@@ -31,14 +31,15 @@ RUNNER = "tests/runner"
 PROCESSES = ("tests/processes", "tests/chaos", "tests/signon", "tests/journeys", "tests/pages")
 FAULTS = "tests/kubernetes/test_hub_faults.py"
 ALONE = "not benchmark and not kubernetes and not node"
+CLUSTER = "tests/kubernetes"  # all that need one, but for benchmarks
 TIERS = {
     "plain": ("-m", ALONE, "-n", "2", *(f"--ignore={path}" for path in (RUNNER, *PROCESSES))),
     "runner": ("-m", ALONE, RUNNER),
     "processes": ("-m", ALONE, *PROCESSES),
     "benchmarks": ("-m", "benchmark and not kubernetes", "tests/benchmarks"),
     "faults": ("-m", "kubernetes", FAULTS),
-    "kubernetes": ("-m", "kubernetes and not node and not benchmark", f"--ignore={FAULTS}"),
-    "node": ("-m", "node and not benchmark"),
+    "kubernetes": ("-m", "kubernetes and not node", f"--ignore={FAULTS}", CLUSTER),
+    "node": ("-m", "node", CLUSTER),
     "cluster-benchmarks": ("-m", "benchmark and kubernetes", "tests/benchmarks"),
 }
 LANES = (("plain",), ("runner", "benchmarks"), ("processes",))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 import jwt
@@ -12,6 +13,7 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import Group
 from django.test import Client
+from django.test.client import ClientHandler
 from django.utils import timezone
 
 from accounts.models import Identity, NoticeMail, User, WebhookDelivery
@@ -70,11 +72,17 @@ class World:
     webhook_id: str
     headers: dict[str, dict[str, str]] = field(default_factory=dict)
     cookies: dict[str, str] = field(default_factory=dict)
+    _newest: dict[str, str] = field(default_factory=dict)
+    _handlers: dict[bool, ClientHandler] = field(default_factory=dict)
 
     def arguments(self, endpoint: Endpoint, *, missing: bool = False) -> dict[str, str]:
         """Values for the parameters of a route: what is the owner's, or what is nobody's."""
-        zero = "0" * 32
-        own = {
+        of_route = {"object_id": self._object_id(endpoint), "action": _action(endpoint)}
+        return {**self._own, **of_route, **(_nobodys() if missing else {})}
+
+    @cached_property
+    def _own(self) -> dict[str, str]:
+        return {
             "job_id": self.job_id,
             "client_id": self.client_id,
             "client_pk": str(self.owner.clients.get(client_id=self.client_id).pk),
@@ -94,7 +102,6 @@ class World:
             "subscription_id": self.owner.user_id,
             "engine": "local",
             "key": "edc",
-            "object_id": self._object_id(endpoint),
             "id": str(self.owner.pk),
             "content_type_id": "1",
             "month": "2026-11",
@@ -106,43 +113,28 @@ class World:
             "name": "sst",
             "store": "demo",
             "data_id": "demo.zarr",
-            "action": _action(endpoint),
         }
-        nobodys = {
-            "job_id": f"a{zero}-{zero[:18]}",
-            "client_id": zero,
-            "client_pk": "999999",
-            "token_id": zero,
-            "instance_id": f"x{'a' * 26}",
-            "user_id": f"a{zero}",
-            "share_id": "999999",
-            "share_key": "999999",
-            "subject": f"x{'a' * 26}",
-            "webhook_id": "w" + zero[:24],
-            "subscription_id": f"a{zero}",
-            "object_id": "999999",
-            "id": "999999",
-        }
-        return {**own, **nobodys} if missing else own
 
     @staticmethod
     def session_of(user: User) -> str:
         """A new session of the user's, whose password may have changed."""
         return _session(user)
 
-    @staticmethod
-    def _object_id(endpoint: Endpoint) -> str:
+    def _object_id(self, endpoint: Endpoint) -> str:
+        """Of the model whose page it is, the row that was the newest when it was first asked."""
         parts = endpoint.route.split("/")
         if parts[0] != "admin" or len(parts) < 4 or not apps.is_installed(_app(parts[1])):
             return "1"
-        newest = apps.get_model(parts[1], parts[2])._default_manager.order_by("pk").last()
-        return str(newest.pk) if newest else "1"
+        model = f"{parts[1]}.{parts[2]}"
+        if model not in self._newest:
+            newest = apps.get_model(model)._default_manager.order_by("pk").last()
+            self._newest[model] = str(newest.pk) if newest else "1"
+        return self._newest[model]
 
     def ask(self, caller: str, endpoint: Endpoint, *, missing: bool = False) -> Any:
         """The answer to a request with an empty body."""
-        browser = Client(
-            REMOTE_ADDR=FAR, raise_request_exception=False, enforce_csrf_checks=caller == "no-csrf"
-        )
+        browser = Client(REMOTE_ADDR=FAR, raise_request_exception=False)
+        browser.handler = self._handler(caller)
         headers = (
             self.headers.get(caller, {}) if endpoint.is_api or caller not in self.users else {}
         )
@@ -153,6 +145,11 @@ class World:
         if endpoint.method == "GET":
             body = {}
         return browser.generic(endpoint.method, path, headers=headers, **body)
+
+    def _handler(self, caller: str) -> ClientHandler:
+        """One for all requests, as in the web process: to load the middleware takes a while."""
+        is_checking = caller == "no-csrf"
+        return self._handlers.setdefault(is_checking, ClientHandler(is_checking))
 
 
 def make_world() -> World:
@@ -227,6 +224,26 @@ def _tell(owner: User) -> str:
     WebhookDelivery.objects.create(webhook=webhook, notice=notice)
     NoticeMail.objects.create(user=owner)
     return webhook.webhook_id
+
+
+def _nobodys() -> dict[str, str]:
+    """Values of what is not there."""
+    zero = "0" * 32
+    return {
+        "job_id": f"a{zero}-{zero[:18]}",
+        "client_id": zero,
+        "client_pk": "999999",
+        "token_id": zero,
+        "instance_id": f"x{'a' * 26}",
+        "user_id": f"a{zero}",
+        "share_id": "999999",
+        "share_key": "999999",
+        "subject": f"x{'a' * 26}",
+        "webhook_id": "w" + zero[:24],
+        "subscription_id": f"a{zero}",
+        "object_id": "999999",
+        "id": "999999",
+    }
 
 
 def _action(endpoint: Endpoint) -> str:

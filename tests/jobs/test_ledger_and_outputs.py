@@ -8,8 +8,8 @@ hub's, says what each job must cost and what may be left.
 from __future__ import annotations
 
 import hashlib
+import os
 import random
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -43,7 +43,10 @@ WHERE = {
 }
 OURS = frozenset({"LOST", "EVICTED"})
 REASONS = ("XCUBE_ERROR", "DEADLINE", "OUT_OF_MEMORY", *sorted(OURS))
-SEEDS = range(100)
+WALKS = int(os.environ.get("WALKS", "40"))
+RARE = (71, 74, 77, 96)
+"""The first seeds of what few walks come to: they follow the first `WALKS`, then others."""
+SEEDS = (*range(WALKS), *(seed for seed in (*RARE, *range(200)) if seed >= WALKS))
 STEPS = 36
 
 
@@ -172,8 +175,9 @@ class Walk:
             yield "store goes down", lambda: setattr(self.world, "is_down", 2)
         if Job.objects.filter(removal_due_at__isnull=False).exists():
             yield "worker removes outputs", self.remove_outputs
+        self.look()
         for run in self.runs:
-            job, name = self.now(run), run.job.job_id
+            job, name = run.job, run.job.job_id
             if job.state == State.QUEUED:
                 yield f"launch {name}", lambda run=run: self.launch(run)
             if run.is_made and not run.has_begun and name in self.engine.objects:
@@ -246,6 +250,12 @@ class Walk:
         Job.objects.filter(removal_due_at__isnull=False).update(removal_due_at=timezone.now())
         outputs.remove_due()
 
+    def look(self) -> None:
+        """As `now` of each, by one query."""
+        jobs = Job.objects.in_bulk([run.job.pk for run in self.runs])
+        for run in self.runs:
+            run.job = jobs[run.job.pk]
+
     def now(self, run: Run) -> Job:
         run.job.refresh_from_db()
         return run.job
@@ -283,10 +293,22 @@ class Walk:
                 assert any(r.has_written for r in later), "what was paid is gone"
 
 
+def must_be_seen() -> Iterator[tuple[str, str, str, bool]]:
+    """How jobs must have ended in some walk: where they write, state, reason, whether paid."""
+    for where in WHERE:
+        yield where, "CANCELLED", "", True
+        yield where, "CANCELLED", "", False
+        yield where, "SUCCEEDED", "", True
+        yield where, "FAILED", "DEADLINE", where != "ours"
+        yield where, "FAILED", "LOST", False
+
+
 @pytest.mark.no_cover  # many walks through the same lines: tracing would double their time
 def test_in_whatever_order_things_happen(monkeypatch):
-    seen: Counter[tuple[str, str, str, bool]] = Counter()
-    for seed in SEEDS:
+    seen: set[tuple[str, str, str, bool]] = set()
+    for number, seed in enumerate(SEEDS):
+        if number >= WALKS and seen.issuperset(must_be_seen()):
+            break
         walk = Walk(seed, monkeypatch)
         try:
             walk.go()
@@ -296,10 +318,5 @@ def test_in_whatever_order_things_happen(monkeypatch):
             steps = [" ".join(names.get(w, w) for w in step.split()) for step in walk.trace]
             raise AssertionError(f"seed {seed}: {steps}") from error
         for run in walk.runs:
-            seen[run.where, run.job.state, run.job.reason, run.must_be_paid] += 1
-    for where in WHERE:  # else these walks would prove nothing
-        for is_paid in (True, False):
-            assert seen[where, "CANCELLED", "", is_paid], (where, is_paid)
-        assert seen[where, "SUCCEEDED", "", True], where
-        assert seen[where, "FAILED", "DEADLINE", where != "ours"], where
-        assert seen[where, "FAILED", "LOST", False], where
+            seen.add((run.where, run.job.state, run.job.reason, run.must_be_paid))
+    assert set(must_be_seen()) - seen == set(), "these walks would prove nothing"
