@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from django.contrib import admin
+from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -13,6 +14,8 @@ from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+
+from hubsite.translations.sentences import translated
 
 from ..scopes import OPERATE_HUB, READ_HUB
 from . import indexing, searching
@@ -36,6 +39,22 @@ def linked(user: Any) -> str:
         return "–"
     url = reverse("admin:accounts_user_change", args=[user.pk])
     return format_html('<a href="{}">{}</a>', url, user.email or gettext("a deleted person"))
+
+
+def sentence(model: type[models.Model], name: str) -> Callable[[Any], str]:
+    """A column or field with a stored sentence of the code, in the reader's language.
+
+    class NoticeAdmin(ReadOnlyAdmin):
+        list_display = ["created_at", sentence(Notice, "title")]
+    """
+    field = model._meta.get_field(name)
+
+    @admin.display(description=field.verbose_name, ordering=name)
+    def shown(row: Any) -> str:
+        return translated(getattr(row, name))
+
+    shown.__name__ = name
+    return shown
 
 
 class OperatorAdmin(admin.ModelAdmin):

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from ..models import Notice, NoticeMail, Webhook, WebhookDelivery
 from ..notices import kinds
 from ..notices.webhooks import targets
-from .base import ReadOnlyAdmin
+from .base import ReadOnlyAdmin, sentence
 
 
 class KindFilter(admin.SimpleListFilter):
@@ -32,7 +32,19 @@ class NoticeAdmin(ReadOnlyAdmin):
     """What users were told."""
 
     sortable_by = ()  # no index has another order, and there are millions of rows
-    list_display = ["created_at", "person", "what", "title", "read_at"]
+    list_display = ["created_at", "person", "what", sentence(Notice, "title"), "read_at"]
+    fields = readonly_fields = [
+        "person",
+        "what",
+        sentence(Notice, "title"),
+        sentence(Notice, "text"),
+        "subject",
+        "path",
+        "details",
+        "created_at",
+        "read_at",
+        "is_to_mail",
+    ]
     list_filter = [KindFilter, ("read_at", admin.EmptyFieldListFilter)]
     list_select_related = ["user"]
     search_fields = ["user__email", "=user__username", "=subject"]
@@ -48,7 +60,15 @@ class NoticeMailAdmin(ReadOnlyAdmin):
     """Each user's next e-mail, and how the last one went."""
 
     is_short = True
-    list_display = ["state", "person", "is_off", "attempts", "due_at", "sent_at", "error"]
+    list_display = [
+        "state",
+        "person",
+        "is_off",
+        "attempts",
+        "due_at",
+        "sent_at",
+        sentence(NoticeMail, "error"),
+    ]
     list_filter = ["state", "is_off"]
     list_select_related = ["user"]
     search_fields = ["user__email", "=user__username"]
@@ -60,7 +80,14 @@ class WebhookAdmin(ReadOnlyAdmin):
 
     actions = ["switch_off"]
     exclude = ["secret", "former_secret"]
-    list_display = ["name", "person", "url", "works", "failing_since", "off_reason"]
+    list_display = [
+        "name",
+        "person",
+        "url",
+        "works",
+        "failing_since",
+        sentence(Webhook, "off_reason"),
+    ]
     list_filter = [("off_at", admin.EmptyFieldListFilter)]
     list_select_related = ["user"]
     search_fields = ["user__email", "=user__username", "url"]
@@ -85,7 +112,15 @@ class WebhookAdmin(ReadOnlyAdmin):
 class WebhookDeliveryAdmin(ReadOnlyAdmin):
     """What was sent to webhooks, and with which outcome."""
 
-    list_display = ["created_at", "webhook", "kind", "state", "attempts", "status", "error"]
+    list_display = [
+        "created_at",
+        "webhook",
+        "kind",
+        "state",
+        "attempts",
+        "status",
+        sentence(WebhookDelivery, "error"),
+    ]
     list_filter = ["state"]
     list_select_related = ["webhook", "notice"]
     search_fields = ["=message_id", "webhook__user__email"]

@@ -22,7 +22,7 @@ from ..subscriptions.geodb_registration import register_soon, try_soon
 from ..subscriptions.subscribing import unsubscribe
 from ..units import ledger
 from .actors import users_among
-from .base import OperatorAdmin, ReadOnlyAdmin, operates
+from .base import OperatorAdmin, ReadOnlyAdmin, operates, sentence
 
 MOST_EVENTS = 100
 
@@ -175,7 +175,14 @@ class SubscriptionAdmin(OperatorAdmin):
 class GeodbRegistrationAdmin(ReadOnlyAdmin):
     is_short = True
     actions = ["try_now"]
-    list_display = ["state", "subscription", "attempts", "due_at", "registered_at", "error"]
+    list_display = [
+        "state",
+        "subscription",
+        "attempts",
+        "due_at",
+        "registered_at",
+        sentence(GeodbRegistration, "error"),
+    ]
     list_display_links = ["subscription"]
     list_filter = ["state"]
     list_select_related = ["subscription__user"]

@@ -22,6 +22,7 @@ from django.views.decorators.http import require_POST
 
 from hubsite.coordination.failures import Limit, TooManyTries, count
 from hubsite.refusals import Refused
+from hubsite.translations.sentences import translated
 
 from ..models import Action, Share
 from ..roles import permissions_of
@@ -117,17 +118,29 @@ class GivePage(View):
         if not form.is_valid():
             for field, errors in form.errors.items():
                 messages.error(request, f"{form.fields[field].label}: {errors[0]}")
-            return redirect(said.owner_page)
+            return redirect(f"{said.owner_page}?share=1#sharing")
         try:
             url = _give(request, its, subject, form.cleaned_data)
         except Refused as refused:
-            messages.error(request, str(refused))
-            return redirect(said.owner_page)
+            messages.error(request, _in_words(form, refused))
+            return redirect(f"{said.owner_page}?share=1#sharing")
         if url is None:
             messages.success(request, _("It is shared."))
             return redirect(said.owner_page)
         context = {"url": url, "subject": said, "kind": its, "whom": form.cleaned_data["whom"]}
         return render(request, "sharing/link_made.html", context)
+
+
+FIELD_OF = {"user": "person", "role": "role", "action": "action", "expires_at": "days"}
+"""Which field of the form a field of the API is."""
+
+
+def _in_words(form: ShareForm, refused: Refused) -> str:
+    """A refusal with the field as the form calls it."""
+    fault = next(iter(refused.errors), None)
+    if fault is None or fault.field not in FIELD_OF:
+        return str(refused)
+    return f"{form.fields[FIELD_OF[fault.field]].label}: {translated(fault.message)}"
 
 
 def _give(request: HttpRequest, kind: kinds.Kind, subject: str, given: dict) -> str | None:

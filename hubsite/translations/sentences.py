@@ -21,7 +21,7 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import formats
-from django.utils.dateparse import parse_datetime
+from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.safestring import SafeData
 from django.utils.translation import get_language, gettext, override
 
@@ -36,6 +36,7 @@ _FIRST_LETTERS = 3
 _FIELD = re.compile(r"([\w.\[\]@-]+): (.+)", re.DOTALL)
 _NUMBER = re.compile(r"-?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?")
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}(:\d{2})?")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _KNOWN = frozenset(SENTENCES)
 _WORD_AFTER = (" a ", "The ", "the ")
 """Behind these, a value of one word is a word of the code, such as `run`, and no name."""
@@ -110,6 +111,8 @@ def _value(value: str, deepest: int, language: str, *, is_word: bool) -> str:
         )
     if _MOMENT.fullmatch(value) and (at := parse_datetime(value)):
         return formats.date_format(at, "SHORT_DATETIME_FORMAT").removesuffix(" UTC")
+    if _DAY.fullmatch(value) and (day := parse_date(value)):
+        return formats.date_format(day, "DATE_FORMAT")
     is_of_the_code = value in _KNOWN if is_word else " " in value and _is_known(value)
     return (is_of_the_code and _translated(value, deepest, language)) or value
 

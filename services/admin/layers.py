@@ -13,7 +13,7 @@ from django.urls import path
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin.base import ReadOnlyAdmin
+from accounts.admin.base import ReadOnlyAdmin, sentence
 from hubsite.refusals import Refused
 
 from ..geoserver import layers, operating
@@ -57,7 +57,7 @@ class LayerAdmin(ReadOnlyAdmin):
         "state",
         "attempts",
         "due_at",
-        "error",
+        sentence(Layer, "error"),
     ]
 
     def get_urls(self) -> list[Any]:

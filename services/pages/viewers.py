@@ -56,6 +56,12 @@ STATE_WORDS: dict[str, Any] = {
     State.FAILED: gettext_lazy("Failed"),
 }
 EVENT_WORDS: dict[str, Any] = {**STATE_WORDS, State.REQUESTED: gettext_lazy("Requested")}
+USED_BY: dict[str, Any] = {
+    "a page": gettext_lazy("a page"),
+    "a request": gettext_lazy("a request"),
+    "a tile request": gettext_lazy("a tile request"),
+}
+"""What the edge calls the use of a service (`services/edge/targets.py`)."""
 STATE_SENTENCES: dict[str, Any] = {
     State.REQUESTED: gettext_lazy("It starts within seconds."),
     State.STARTING: gettext_lazy(
@@ -145,12 +151,12 @@ class ServiceActions(View):
                 hours = request.POST.get("hours", "")
                 if hours == "0":
                     keep(instance, None, actor=actor)
-                    return _("The service is not kept any longer than others.")
+                    return _("The service is no longer kept awake.")
                 if hours not in map(str, KEEP_HOURS):
                     raise Refused(f"one of {KEEP_HOURS} is expected", field="hours")
                 keep(instance, timezone.now() + timedelta(hours=int(hours)), actor=actor)
                 words = duration(int(hours) * 3600)
-                return _("The service is kept for %(time)s.") % {"time": words}
+                return _("The service is kept awake for %(time)s.") % {"time": words}
             case "remove":
                 lifecycle.stop(instance, actor=actor, reason=Reason.OWNER)
                 with transaction.atomic():
@@ -213,14 +219,22 @@ def summary(instance: ServiceInstance) -> dict[str, Any]:
         "sentence": STATE_SENTENCES[instance.state],
         "kept_until": kept if kept and kept > timezone.now() else None,
         "keep_choices": [(h, duration(h * 3600)) for h in KEEP_HOURS if h <= longest_h],
-        "title": instance.title or instance.get_kind_display(),
+        "title": _title(instance),
         "has_viewer": instance.kind == ServiceKind.XCUBE_SERVER,
         "is_over": instance.state in OVER_STATES,
         "is_awake": instance.state in (State.STARTING, State.READY),
+        "used_by": USED_BY.get(instance.last_used_by, instance.last_used_by),
         "sleeps_at": idle.sleeps_at(instance),
         "stops_at": None if instance.state in OVER_STATES else idle.ends_at(instance),
         "message": instance.message,
     }
+
+
+def _title(instance: ServiceInstance) -> str:
+    """What its owner called it; in the reader's language what the hub called it."""
+    if instance.title == cubes.TITLE:
+        return _("Your cubes")
+    return instance.title or str(instance.get_kind_display())
 
 
 def viewer_button(request: HttpRequest, *, job: Job) -> dict[str, Any] | None:

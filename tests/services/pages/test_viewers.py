@@ -81,7 +81,7 @@ def test_a_page_tells_all_of_a_service(browser, world):
     [
         ("stop", "is stopped", State.STOPPING),
         ("sleep", "sleeps", State.ASLEEP),
-        ("keep", "kept for 8 h", State.READY),
+        ("keep", "kept awake for 8 h", State.READY),
         ("remove", "removed from your list", State.STOPPING),
     ],
 )
