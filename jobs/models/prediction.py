@@ -57,6 +57,7 @@ class OpenPrediction(models.Model):
     )
     is_new = models.BooleanField(help_text="By a forecast that is older than the job.")
     made_at = models.DateTimeField()
+    priority = models.PositiveSmallIntegerField(default=1, db_default=1)
     turn = models.PositiveIntegerField()
     low = models.FloatField()
     middle = models.FloatField()
@@ -72,7 +73,7 @@ class PredictionErrors(models.Model):
 
     engine = models.CharField(max_length=40)
     sort = models.CharField(max_length=40)
-    errors = models.JSONField(default=list, help_text="(early, late), newest last (errors.py).")
+    errors = models.JSONField(default=list, help_text="Newest last (errors.Error).")
 
     class Meta:
         constraints = [

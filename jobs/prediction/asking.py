@@ -18,8 +18,9 @@ from django.utils.translation import gettext_lazy as _
 from hubsite.compiled_queries import CompiledQuery
 
 from ..models import QueueForecast
-from .errors import CONFIDENCE, Errors, Prediction
+from .errors import CONFIDENCE, Margin, Prediction, margin_from_row
 from .queue_order import Found, QueueOrder
+from .simulation import NORMAL
 
 KEPT_S = 2.0
 STALE_AFTER = timedelta(seconds=60)
@@ -33,7 +34,10 @@ OVERDUE = _("it has waited longer than was expected already, and may start any m
 
 @dataclass(frozen=True)
 class Start:
-    """When a job starts: between two times, or `unknown` says why that cannot be said."""
+    """When a job starts: between two times, or `unknown` says why that cannot be said.
+
+    Without `latest` it may be any time after `earliest`.
+    """
 
     earliest: datetime | None = None
     latest: datetime | None = None
@@ -55,7 +59,7 @@ class Forecast:
 
     made_at: datetime
     order: QueueOrder
-    margins: dict[str, Errors]
+    margins: dict[str, Margin]
     took_s: float
 
     def is_stale(self, now: datetime) -> bool:
@@ -81,9 +85,9 @@ def forecast_of(engine: str) -> Forecast | None:
 
 
 def _forecast(
-    made_at: datetime, took_s: float, margins: dict[str, list[float]], *order: Any
+    made_at: datetime, took_s: float, margins: dict[str, list[Any]], *order: Any
 ) -> Forecast:
-    found = {sort: (early, late) for sort, (early, late) in margins.items()}
+    found = {sort: margin_from_row(row) for sort, row in margins.items()}
     return Forecast(made_at, QueueOrder.from_row(*order), found, took_s)
 
 
@@ -97,18 +101,22 @@ _FORECAST = CompiledQuery(
 )
 
 
-def start_of(forecast: Forecast | None, found: Found | None, *, is_new: bool) -> Start:
+def start_of(
+    forecast: Forecast | None, found: Found | None, *, is_new: bool, priority: int = NORMAL
+) -> Start:
     """The predicted start of a job. `is_new`: the forecast is older than the job."""
     if forecast is None or found is None:
         return Start(unknown=NO_FORECAST)
     if found.start is None:
         return Start(unknown=NO_HISTORY)
-    prediction = Prediction(found.turn, found.start, forecast.order.gap_s, is_new)
+    prediction = Prediction(found.turn, found.start, forecast.order.gap_s, is_new, priority)
     margin = prediction.margin(forecast.margins)
-    if margin is None:
-        return Start(unknown=FEW_STARTS)
-    low, high = prediction.interval(margin)
     now = timezone.now()
+    if margin is None:
+        if not prediction.is_last:
+            return Start(unknown=FEW_STARTS)
+        return Start(max(now, forecast.made_at + timedelta(seconds=found.start.low)))
+    low, high = prediction.interval(margin)
     earliest, latest = (forecast.made_at + timedelta(seconds=s) for s in (low, high))
     if latest <= now:
         return Start(unknown=OVERDUE)

@@ -23,7 +23,7 @@ from ..models import XCUBE_GEN, Job, OpenPrediction, PredictionErrors, QueueFore
 from . import errors
 from .durations import durations_of, is_learnt, kind_of, known, learn
 from .errors import Prediction, margins_of
-from .queue_order import Found, QueueOrder, Range, keys_of, order_of
+from .queue_order import Key, QueueOrder, Range, keys_of, order_of
 from .simulation import Queue, Running, Waiting
 
 RESTS = 20
@@ -62,13 +62,14 @@ def forecast(engine: str, *, now: datetime | None = None) -> None:
             _open_new(engine, queue, last)
         _open(engine, queue, order, now)
     rows = PredictionErrors.objects.filter(engine=engine).values_list("sort", "errors")
+    known_errors = {sort: [errors.Error(*row) for row in found] for sort, found in rows}
     QueueForecast.objects.update_or_create(
         engine=engine,
         defaults={
             "made_at": now,
             "took_s": time.thread_time() - began,
             **order.as_row(),
-            "margins": margins_of(dict(rows)),
+            "margins": margins_of(known_errors),
         },
     )
 
@@ -102,14 +103,13 @@ def queue_of(engine: str, now: datetime) -> Queue:
 def settle(engine: str) -> None:
     """Learn the errors of predictions whose jobs have started; forget those of cancelled jobs."""
     rows = OpenPrediction.objects.filter(job__engine=engine).exclude(job__state=State.QUEUED)
-    learnt: dict[str, list[errors.Errors]] = defaultdict(list)
+    learnt: dict[str, list[errors.Error]] = defaultdict(list)
     done = list(rows.select_related("job").defer("job__result", "job__progress"))
     for row in done:
         if row.job.launched_at is not None:
             prediction = _prediction(row)
             waited_s = (row.job.launched_at - row.made_at).total_seconds()
-            early, late = prediction.errors(waited_s)
-            learnt[prediction.sort].append((round(early, 3), round(late, 3)))
+            learnt[prediction.sort].append(prediction.error(waited_s))
     with transaction.atomic():
         for sort, found in learnt.items():
             kept, _ = PredictionErrors.objects.get_or_create(engine=engine, sort=sort)
@@ -132,7 +132,7 @@ def _open(engine: str, queue: Queue, order: QueueOrder, now: datetime) -> None:
         return
     keys = {key[-1]: key for key in keys_of(queue)}
     chosen = random.sample(list(keys), min(OPENED_AT_ONCE, len(keys)))  # noqa: S311
-    _remember(engine, ((pk, _of(order, order.find(keys[pk]), is_new=False), now) for pk in chosen))
+    _remember(engine, ((pk, _of(order, keys[pk], is_new=False), now) for pk in chosen))
 
 
 def _open_new(engine: str, queue: Queue, last: QueueForecast) -> None:
@@ -161,14 +161,15 @@ def _open_new(engine: str, queue: Queue, last: QueueForecast) -> None:
     for pk, owner, priority in random.sample(waited, min(OPENED_AT_ONCE, len(waited))):  # noqa: S311
         turn = turn_of.get(pk, max(1, turns[owner]))
         key = (0 < queue.limit < turn, priority, turn, pk)
-        found.append((pk, _of(order, order.find(key), is_new=True), last.made_at))
+        found.append((pk, _of(order, key, is_new=True), last.made_at))
     _remember(engine, found)
 
 
-def _of(order: QueueOrder, found: Found, *, is_new: bool) -> Prediction | None:
+def _of(order: QueueOrder, key: Key, *, is_new: bool) -> Prediction | None:
+    found, (_, priority, *_rest) = order.find(key), key
     if found.start is None:
         return None
-    return Prediction(found.turn, found.start, order.gap_s, is_new)
+    return Prediction(found.turn, found.start, order.gap_s, is_new, priority)
 
 
 def _remember(engine: str, found: Iterable[tuple[int, Prediction | None, datetime]]) -> None:
@@ -184,6 +185,7 @@ def _remember(engine: str, found: Iterable[tuple[int, Prediction | None, datetim
             OpenPrediction(
                 job_id=pk,
                 is_new=prediction.is_new,
+                priority=prediction.priority,
                 made_at=made_at,
                 turn=prediction.turn,
                 low=start.low,
@@ -196,4 +198,5 @@ def _remember(engine: str, found: Iterable[tuple[int, Prediction | None, datetim
 
 
 def _prediction(row: OpenPrediction) -> Prediction:
-    return Prediction(row.turn, Range(row.low, row.middle, row.high), row.gap_s, row.is_new)
+    start = Range(row.low, row.middle, row.high)
+    return Prediction(row.turn, start, row.gap_s, row.is_new, row.priority)

@@ -24,6 +24,8 @@ LATE = 0.5
 
 NORMAL = 1
 """The priority of a job to which operators gave no other (`jobs/models/states.py`)."""
+LATER = 2
+"""The priority of one that operators let come after all others."""
 
 
 @dataclass(frozen=True)

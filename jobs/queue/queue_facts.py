@@ -144,7 +144,7 @@ class _Engine:
                 is_exact,
                 self._length,
                 own_before,
-                start=start_of(forecast, found, is_new=is_new),
+                start=start_of(forecast, found, is_new=is_new, priority=int(priority)),
                 as_of=forecast.made_at if forecast is not None else None,
             ),
         )

@@ -24,11 +24,11 @@ class InMemory:
         self._waiting: dict[int, SimulatedJob] = {}
         self._running: dict[int, SimulatedJob] = {}
         self._durations: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=LATEST))
-        self._errors: dict[str, list[errors.Errors]] = defaultdict(list)
+        self._errors: dict[str, list[errors.Error]] = defaultdict(list)
         self._open: dict[int, tuple[Prediction, float, SimulatedJob]] = {}
         self._fresh: list[tuple[SimulatedJob, Prediction | None]] = []
         self._order: QueueOrder | None = None
-        self._margins: dict[str, errors.Errors] = {}
+        self._margins: dict[str, errors.Margin] = {}
         self._made_s = 0.0
         self._is_drained = False
 
@@ -65,7 +65,7 @@ class InMemory:
         for number in [n for n in self._open if n not in self._waiting]:
             prediction, made_s, job = self._open.pop(number)
             known = self._errors[prediction.sort]
-            known.append(prediction.errors(job.launched_s - made_s))
+            known.append(prediction.error(job.launched_s - made_s))
             del known[: -errors.LATEST]
         kinds = [job.kind for job in (*queue.waiting, *queue.running)]
         learns = is_learnt(kinds, self._durations) and not self._is_drained
@@ -123,7 +123,9 @@ class InMemory:
             return None
         found = self._order.find(self._key(job))
         is_new = job.submitted_s > self._made_s
-        return found.start and Prediction(found.turn, found.start, self._order.gap_s, is_new)
+        return found.start and Prediction(
+            found.turn, found.start, self._order.gap_s, is_new, job.priority
+        )
 
     def _remember(self, job: SimulatedJob, prediction: Prediction | None, made_s: float) -> None:
         if prediction is None or job.number in self._open:

@@ -117,7 +117,7 @@ def test_a_start_teaches_how_wrong_its_prediction_was(owner, known):
     forecasting.settle("local")
     forecasting.settle("local")  # a second look learns nothing twice
     (row,) = PredictionErrors.objects.all()
-    ((early, late),) = row.errors
+    ((early, late, *_features),) = row.errors
     assert late > 1 and early < 0
     assert not OpenPrediction.objects.exists()
 

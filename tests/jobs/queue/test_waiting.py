@@ -241,3 +241,18 @@ def test_the_page_of_a_waiting_job_says_why(engine, monkeypatch):
     assert "You may run 1 at once" in page and "Cancel those" in page
     Job.objects.filter(pk=job.pk).update(state=State.RUNNING)
     assert "You may run 1 at once" not in client.get(f"/cubes/{job.job_id}/").content.decode()
+
+
+def test_a_job_that_comes_after_all_others_starts_not_before(engine):
+    """How long others keep it waiting is not known, but not before when."""
+    LearntDuration.objects.create(engine="local", kind="0 ", seconds=[60.0] * 10)
+    owner = make_user(units=100)
+    engine.runs.capacity = 1
+    make_job(owner, state=State.RUNNING, launched_at=timezone.now())
+    normal = make_job(owner)
+    last = make_job(make_user(units=100), priority=Priority.LATER)
+    forecasting.forecast("local")
+    assert told_of(normal).place.start.unknown == asking.FEW_STARTS
+    start = told_of(last).place.start
+    assert start.latest is None and start.unknown == ""
+    assert start.earliest > timezone.now() + timedelta(seconds=60)
