@@ -265,11 +265,12 @@ def summarize(
     for name, value in {
         "cube": f"{os.path.relpath(cube)} ({size / 1e6:.0f} MB on disk)",
         "viewer": viewer,
-        "API": hub.api,
-        "docs": f"{hub.api}/ui/",
-        "admin": f"{hub.url}/admin/",
+        "portal": f"{hub.url}/",
         "  user": accounts["operator"],
         "  password": accounts["password"],
+        "admin": f"{hub.url}/admin/",
+        "manual": f"{hub.url}/docs/",
+        "API": f"{hub.api}/ui/",
         "health": f"{hub.url}/health/ready",
         "log": os.path.relpath(hub.log),
     }.items():

@@ -114,6 +114,8 @@ class Hub:
         operator = f"operator-{secrets.token_hex(2)}@example.org" if known else OPERATOR
         self.manage("createsuperuser", "--noinput", DJANGO_SUPERUSER_EMAIL=operator,
                     DJANGO_SUPERUSER_PASSWORD=password)  # fmt: skip
+        self.manage("grant_units", "--email", operator, "--units", str(UNITS),
+                    "--reason", "make demo")  # fmt: skip
         accounts = {key: client[key] for key in ("client_id", "client_secret")}
         accounts |= {"operator": operator, "password": password}
         write_private(self._accounts_file, accounts)

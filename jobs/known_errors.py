@@ -18,6 +18,8 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+SUCCESS = "Cube generated successfully"
+"""How xcube's message of a finished cube begins: it says no more than the state."""
 MOST_CHARACTERS = 2000
 LOG_LINES = 40
 """Of the end of the log: the error itself is among them, and what came before is not."""

@@ -42,7 +42,6 @@ SENTENCES = (
     _("Cate web APIs are switched off on this service."),
     _("Cate web APIs are switched off on this service: it has no Cate."),
     _("Choose at most {0} variables."),
-    _("Cube generated successfully"),
     _("Cubegen {0} not found."),
     _("Cubegens resources are switched off on this service."),
     _("Data stores cannot be looked into just now. Please try again."),

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.notices.kinds import Kind
 from accounts.notices.telling import tell
 
+from ..known_errors import SUCCESS
 from ..models import Job, Reason, State
 
 SUCCEEDED = Kind("job.succeeded", _("A cube is ready"))
@@ -52,4 +53,4 @@ def tell_of_end(job: Job, to: State, news: Mapping[str, Any], *, actor: str) -> 
 def _text(to: State, reason: str, message: str) -> str:
     if to == State.FAILED and reason in Reason.values:
         return f"{Reason(reason).label}. {message}".strip()
-    return message
+    return "" if to == State.SUCCEEDED and message.startswith(SUCCESS) else message

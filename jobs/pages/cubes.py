@@ -240,7 +240,7 @@ def summary(job: Job) -> dict[str, Any]:
 def _says_only_success(job: Job) -> bool:
     """Whether the message is xcube's own sentence, which the state says already."""
     text = message_of(job)
-    return job.state == State.SUCCEEDED and text.startswith("Cube generated successfully")
+    return job.state == State.SUCCEEDED and text.startswith(known_errors.SUCCESS)
 
 
 def _percent(progress: dict[str, Any]) -> int:

@@ -22,7 +22,7 @@ from .example import example_request
 from .pictures import thumbnails
 
 SHOWN_ACTIVE = 5
-SHOWN_RESULTS = 4
+SHOWN_RESULTS = 3
 LATELY = 12
 """Of the jobs that ended, so many of the newest are looked at."""
 FAILED_LATELY = timedelta(days=7)
