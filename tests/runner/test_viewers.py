@@ -10,6 +10,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 
@@ -94,12 +95,16 @@ def test_the_viewer_is_its_own_and_asks_no_other_host(viewers, shown):
     assert status == 200 and b"<title>xcube Viewer</title>" in page
     policy = headers["Content-Security-Policy"]
     assert "default-src 'self'" in policy and "http" not in policy
+    # What the page names to be asked for at once is there.
+    first = re.findall(r"<([^>]+)>; rel=preload; as=fetch; crossorigin", headers["Link"])
+    assert [fetch(socket, urljoin("/viewer/", path))[0] for path in first] == [200, 200, 200]
     assert json_of(socket, "/viewer/config/config.json") == shown["payload"]["viewer"]
     assert json_of(socket, "/expressions/capabilities") == {"namespace": {}}
     assert json_of(socket, "/viewer/ext/contributions")["result"]["extensions"] == []
     for note in ("privacy-note.en", "privacy-note.de", "privacy-note.se", "imprint.en"):
-        status, _, text = fetch(socket, f"/viewer/docs/{note}.md")
+        status, headers, text = fetch(socket, f"/viewer/docs/{note}.md")
         assert (status, b"server of Brockmann" in text) == (200, False)
+        assert headers["Cache-Control"] == "private, max-age=3600"
     detail = json_of(socket, "/datasets?details=1")["datasets"][0]
     assert detail["variables"][0]["tileUrl"].startswith(shown["payload"]["public_url"])
 

@@ -6,7 +6,8 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Executor
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +18,7 @@ from xcube.server.webservers.tornado import TornadoFramework, TornadoRequestHand
 from ..system.process import say
 from . import apis, packed
 from .notices import KEPT, NOTICES
+from .turns import Turns
 
 Answer = Callable[[], Any]
 
@@ -163,6 +165,13 @@ class ClosedFramework(TornadoFramework):
         application.open_requests = OpenRequests()
         super().__init__(application, **options)
         self._own = own
+        self._turns = Turns()
+
+    def run_in_executor(
+        self, executor: Executor | None, function: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> Awaitable[Any]:
+        """As xcube does it, but what it leaves to any threads comes in turn."""
+        return super().run_in_executor(executor or self._turns, function, *args, **kwargs)
 
     def add_routes(self, api_routes: Sequence[ApiRoute], url_prefix: str) -> None:
         offered = [

@@ -28,7 +28,6 @@ from ..work.egress import Guard, Policy, check_named
 from . import apis, colors, indexes
 from .datasets import TolerantDatasets, forget_listings
 from .framework import ClosedFramework
-from .turns import Turns
 
 DRAIN_S = 5.0
 RETRY_S = (5.0, 15.0, 60.0, 300.0)
@@ -72,7 +71,6 @@ class ViewerServer:
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
-        loop.set_default_executor(Turns())
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
