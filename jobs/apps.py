@@ -69,8 +69,9 @@ def _owners() -> None:
     from accounts.notices import kinds
     from accounts.units import purposes
 
+    from . import notices
     from .models import Job
-    from .owners import deletion, leaks, notices, own_data, spending
+    from .owners import deletion, leaks, own_data, spending
     from .pages import shared
     from .results import sharing
 

@@ -25,10 +25,10 @@ from hubsite import audit
 from hubsite.coordination.transitions import step
 from hubsite.coordination.wake_up import wake_up
 
+from . import notices
 from .models import FINAL_STATES, Job, JobDocument, JobEvent, Reason, State
 from .output import output_changes
-from .owners import notices
-from .owners.usage import count_end
+from .usage import count_end
 
 logger = logging.getLogger(__name__)
 

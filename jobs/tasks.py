@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
-
 from hubsite.coordination import retention
 from hubsite.coordination.retention import yesterday
-from hubsite.coordination.wake_up import wake_up
 from hubsite.health import heartbeat
 
 from .discovery import keeping, listing
-from .models import EngineLook, Job, JobDocument
+from .models import EngineLook, JobDocument
 from .operators import history
 from .output import outputs, quicklooks
 from .prediction import forecasting
 from .queue import launching
 from .running import engine_looks, removal
 from .submission import admission, repeating
-
-
-def remove_soon(jobs: Iterable[Job]) -> None:
-    """Ask the worker to remove the objects of these jobs."""
-    names: dict[str, list[str]] = defaultdict(list)
-    for job in jobs:
-        names[job.engine].append(job.job_id)
-    for engine, its_names in names.items():
-        wake_up("jobs.tasks.remove_objects", its_names, engine)
 
 
 def launch_due() -> None:

@@ -62,9 +62,10 @@ def _owners() -> None:
     from accounts.notices import kinds
     from accounts.units import purposes
 
+    from . import notices
     from .access import sharing
     from .geoserver import deletion as geoserver
-    from .owners import deletion, leaks, notices, own_data, spending
+    from .owners import deletion, leaks, own_data, spending
     from .pages import sharing as shared_pages
 
     also(stop=deletion.stop, forget=deletion.forget, foresee=deletion.foresee)

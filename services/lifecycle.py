@@ -24,9 +24,8 @@ from hubsite.coordination.transitions import step
 from hubsite.coordination.wake_up import wake_up
 from hubsite.refusals import Kind, Refused
 
+from . import metering, notices
 from .models import FINAL_STATES, OVER_STATES, InstanceEvent, Reason, ServiceInstance, State
-from .owners import notices
-from .running import metering
 
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.REQUESTED: frozenset({State.STARTING, State.STOPPED, State.FAILED}),

@@ -11,7 +11,7 @@ from rest_framework.viewsets import ViewSet
 
 from hubsite.refusals import Refused
 
-from ..owners import usage
+from .. import usage
 from . import schema
 
 

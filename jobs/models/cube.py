@@ -30,7 +30,7 @@ class CubeRecord(models.Model):
 
 
 class QuickLook(models.Model):
-    """A small picture of one variable, which the run made at its end. See `quicklooks.py`."""
+    """A small picture of one variable, made by the run at its end (`jobs/output/quicklooks.py`)."""
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="quicklooks")
     position = models.PositiveSmallIntegerField(

@@ -36,7 +36,7 @@ class DealtWith(models.Model):
 
 
 class EngineLook(models.Model):
-    """What an engine showed of a job's objects when an operator asked; see `engine_looks.py`."""
+    """What an engine showed of a job's objects when an operator asked (`engine_looks.py`)."""
 
     job = models.OneToOneField(Job, on_delete=models.CASCADE, related_name="engine_look")
     asked_at = models.DateTimeField(default=timezone.now)

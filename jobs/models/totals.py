@@ -24,7 +24,7 @@ class JobHour(models.Model):
 class JobMonth(models.Model):
     """A user's jobs that ended in one month (UTC), with output in one store: how many, what cost.
 
-    `jobs/owners/usage.py` adds to it in the transaction of each end and each charge.
+    `jobs/usage.py` adds to it in the transaction of each end and each charge.
     """
 
     owner = models.ForeignKey(

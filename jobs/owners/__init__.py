@@ -1,1 +1,1 @@
-"""What accounts and the site ask of a person's jobs: their data, deletion, leaks, use, notices."""
+"""What accounts and the site ask of a person's jobs: their data, deletion, leaks, units, page."""

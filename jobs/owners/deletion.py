@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.deletion import DELETED, Foreseen, StillBusy
 from accounts.models import User
 
-from .. import lifecycle
+from .. import lifecycle, usage
 from ..models import (
     CubeRecord,
     DealtWith,
@@ -23,8 +23,7 @@ from ..models import (
     Rerun,
     StoreListing,
 )
-from ..tasks import remove_soon
-from . import usage
+from ..running.removal import remove_soon
 
 
 def stop(user: User) -> int:

@@ -12,8 +12,8 @@ from accounts.models import User
 
 from .. import lifecycle
 from ..models import Job
+from ..running.removal import remove_soon
 from ..running.run_token import PREFIX, run_token
-from ..tasks import remove_soon
 
 RUN = "run"
 MOST_JOBS = 20_000

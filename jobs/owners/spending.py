@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.units.purposes import Purpose, Subject
 
+from .. import usage
 from ..models import Job
-from . import usage
 
 
 def is_job_id(reference: str) -> bool:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from hubsite.console.charts import Chart, Column, Row
 
-from ..owners import usage
+from .. import usage
 
 MOST_STORES = 6
 """Of the others there is one sum."""

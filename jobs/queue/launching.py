@@ -27,9 +27,9 @@ from jobs.settings import hub
 from .. import lifecycle
 from ..models import XCUBE_GEN, Job, JobQuerySet, Reason, State
 from ..request import InvalidRequest
+from ..running import vault
 from ..running.workload import build_run
 from ..stores.stores_file import StoresFileError
-from ..submission import vault
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from hubsite.coordination.wake_up import wake_up
 
 from .. import lifecycle
 from ..models import Job, Reason, State
-from ..tasks import remove_soon
+from ..running.removal import remove_soon
 
 
 def end_running(actor: str, message: str) -> int:

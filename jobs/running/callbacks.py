@@ -2,7 +2,8 @@
 
 xcube's own workers report once a second, our runner every few seconds. Both always get a fast
 answer, because xcube would fail a good run if its last report were refused. The last report of a
-run in a pod also contains its result. A report may bring a picture of the cube (`quicklooks.py`).
+run in a pod also contains its result. A report may bring a picture of the cube
+(`jobs/output/quicklooks.py`).
 """
 
 from __future__ import annotations

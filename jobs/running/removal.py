@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
 from django.db import InterfaceError, OperationalError
 
 from hubsite.coordination.cool_down import CoolDown
+from hubsite.coordination.wake_up import wake_up
 from hubsite.engines import find_engine
 from hubsite.engines.base import Engine, EngineUnavailable
 
@@ -20,6 +22,15 @@ COOL_DOWN = CoolDown("removing", seconds=4)
 """A cool-down of its own, apart from that of launches: removals free a quota that blocks these."""
 AT_ONCE = 8
 LOG_WAIT_S = 3.0
+
+
+def remove_soon(jobs: Iterable[Job]) -> None:
+    """Ask the worker to remove the objects of these jobs."""
+    names: dict[str, list[str]] = defaultdict(list)
+    for job in jobs:
+        names[job.engine].append(job.job_id)
+    for engine, its_names in names.items():
+        wake_up("jobs.tasks.remove_objects", its_names, engine)
 
 
 def remove(names: Sequence[str], engine_name: str) -> None:

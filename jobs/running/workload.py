@@ -10,7 +10,7 @@ from jobs.settings import hub
 from ..models import Job, JobDocument
 from ..request import CubegenRequest, ResolvedRequest, parse_request, resolve, unredact
 from ..stores.catalogue import load_catalogue
-from ..submission import vault
+from . import vault
 from .run_token import run_token
 from .runner_package import MODULE, REQUIRES, runner_zip
 

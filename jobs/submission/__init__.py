@@ -1,1 +1,1 @@
-"""From a request to a job: admitted, repeated, cancelled, with its code and credentials."""
+"""From a request to a job: priced, admitted, repeated, cancelled, with its user code."""

@@ -30,9 +30,10 @@ from ..models import (
 )
 from ..prediction.durations import size_class_of
 from ..request import ResolvedRequest, parse_request
+from ..running import vault
 from ..running.workload import resolve_for
 from ..stores.stores_file import StoresFileError
-from . import output_claims, pricing, vault
+from . import output_claims, pricing
 from .pricing import Quote, quote
 
 logger = logging.getLogger(__name__)

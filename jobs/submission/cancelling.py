@@ -12,7 +12,7 @@ from hubsite import audit
 from .. import lifecycle
 from ..models import CubeRecord, Job
 from ..output import quicklooks
-from ..tasks import remove_soon
+from ..running.removal import remove_soon
 
 
 def cancel(jobs: Iterable[Job], *, actor: str) -> int:

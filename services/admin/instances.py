@@ -19,9 +19,9 @@ from accounts.admin.searching import among_newest
 from hubsite.refusals import Refused
 
 from .. import addresses, lifecycle
+from ..metering import charged_units
 from ..models import OVER_STATES, InstanceDocument, Reason, ServiceInstance, State
 from ..running import idle
-from ..running.metering import charged_units
 from . import one_instance, searching
 
 _FOR_SUPERUSERS = ("address",)

@@ -15,9 +15,9 @@ from hubsite import audit
 from hubsite.audit import presenting
 
 from .. import addresses
+from ..metering import charged_units
 from ..models import EdgeSession, InstanceDocument, ServiceInstance, State
 from ..pages.viewers import summary
-from ..running.metering import charged_units
 
 LOG_LINES = 200
 MOST_EVENTS = 100

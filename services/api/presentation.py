@@ -8,6 +8,7 @@ from typing import Any
 from hubsite.api.serializers import time_text
 
 from .. import addresses
+from ..metering import charged_units
 from ..models import (
     InstanceDocument,
     InstanceEvent,
@@ -17,7 +18,6 @@ from ..models import (
     ServiceProfile,
 )
 from ..running import idle
-from ..running.metering import charged_units
 from ..xcube_server.condition import broken_datasets
 from ..xcube_server.shown import dataset_ids
 

@@ -1,1 +1,1 @@
-"""What accounts and the site ask of a person's services: data, deletion, leaks, notices."""
+"""What accounts and the site ask of a person's services: data, deletion, leaks, units, page."""

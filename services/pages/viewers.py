@@ -32,11 +32,11 @@ from jobs.models import State as JobState
 from jobs.pages.timeline import who
 
 from .. import lifecycle
+from ..metering import charged_units
 from ..models import OVER_STATES, InstanceDocument, Reason, ServiceInstance, State
 from ..models import Kind as ServiceKind
 from ..running import idle, live_log
 from ..running.keeping import keep
-from ..running.metering import charged_units
 from ..xcube_server import cubes
 from ..xcube_server.condition import broken_datasets
 from ..xcube_server.shown import dataset_ids

@@ -1,1 +1,1 @@
-"""Instances in their engine: started, followed, asleep, metered, suspended, removed."""
+"""Instances in their engine: started, followed, kept, asleep, suspended, removed."""

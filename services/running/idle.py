@@ -13,10 +13,8 @@ from django.utils import timezone
 
 from hubsite.coordination.clock import SKEW
 
-from .. import lifecycle
+from .. import lifecycle, metering, notices
 from ..models import Reason, ServiceInstance, State
-from ..owners import notices
-from . import metering
 
 ACTOR = "hub"
 WARNED_BEFORE = timedelta(hours=1)

@@ -17,10 +17,9 @@ from hubsite.coordination.wake_up import wake_up
 from hubsite.refusals import Kind, Refused
 from services.settings import hub
 
-from .. import addresses, lifecycle
+from .. import addresses, lifecycle, metering
 from ..models import InstanceDocument, InstanceEvent, ServiceInstance, ServiceProfile, State
 from ..models.profile import Kind as ServiceKind
-from ..running import metering
 
 
 def start(

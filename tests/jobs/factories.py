@@ -10,9 +10,8 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.units import ledger
-from jobs import lifecycle
+from jobs import lifecycle, usage
 from jobs.models import Job, JobDocument, JobEvent, State, new_job_id
-from jobs.owners import usage
 
 _numbers = itertools.count()
 

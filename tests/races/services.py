@@ -13,9 +13,8 @@ from django_q.models import OrmQ
 from accounts.models import LedgerEntry
 from accounts.units import ledger
 from hubsite.refusals import Refused
-from services import lifecycle, tasks
+from services import lifecycle, metering, tasks
 from services.models import InstanceEvent, Reason, ServiceInstance, StartKey, State
-from services.running import metering
 from tests.accounts.factories import bearer, make_user
 from tests.services.conftest import (  # noqa: F401 - fixtures
     World,

@@ -27,7 +27,7 @@ from jobs.models import Job, State
 from jobs.pages.start_words import when_it_starts
 from jobs.queue.waiting import waiting_of
 from jobs.running import logs
-from jobs.tasks import remove_soon
+from jobs.running.removal import remove_soon
 
 STATE_STYLES = {
     State.QUEUED: "cyan",

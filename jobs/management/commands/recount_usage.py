@@ -10,7 +10,7 @@ from accounts.management.arguments import existing_user
 from accounts.models import User
 from hubsite.management.command import HubCommand
 from hubsite.management.output import Output
-from jobs.owners import usage
+from jobs import usage
 
 
 class Command(HubCommand):

@@ -11,7 +11,7 @@ from django.core.management import CommandParser
 from accounts.management.arguments import existing_user
 from hubsite.management.command import HubCommand
 from hubsite.management.output import Column, Output
-from jobs.owners import usage
+from jobs import usage
 
 
 def _month(text: str) -> date:

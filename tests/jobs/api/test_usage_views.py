@@ -14,9 +14,8 @@ from django.test import Client
 
 from accounts.models import Balance
 from accounts.units import ledger
-from jobs import lifecycle
+from jobs import lifecycle, usage
 from jobs.models import Job, JobMonth, State
-from jobs.owners import usage
 from tests.accounts.factories import bearer, make_user
 from tests.api_document import answer_faults, faults, operations
 from tests.jobs.factories import make_job

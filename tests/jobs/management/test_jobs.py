@@ -12,8 +12,7 @@ from hubsite.coordination.lock import Lock
 from hubsite.engines.base import LogChunk
 from jobs import tasks
 from jobs.models import IdempotencyKey, Job, JobDocument, State
-from jobs.running import logs
-from jobs.submission import vault
+from jobs.running import logs, vault
 from tests.accounts.factories import make_user
 from tests.jobs.conftest import queued_tasks
 from tests.jobs.factories import make_job

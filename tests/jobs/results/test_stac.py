@@ -13,9 +13,9 @@ from pystac_client.warnings import FallbackToPystac, NoConformsTo
 
 from accounts.sharing import giving, kinds
 from accounts.sharing.giving import Wish
+from jobs import usage
 from jobs.models import Job, State
 from jobs.output import quicklooks
-from jobs.owners import usage
 from jobs.results import catalogue
 from jobs.results.rights import RESULT
 from tests.accounts.factories import bearer, make_user

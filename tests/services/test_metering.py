@@ -6,9 +6,9 @@ import pytest
 
 from accounts.units import ledger
 from hubsite.refusals import Kind, Refused
-from services import lifecycle, tasks
+from services import lifecycle, metering, tasks
 from services.models import InstanceEvent, Reason, ServiceInstance, State
-from services.running import idle, metering
+from services.running import idle
 
 pytestmark = pytest.mark.django_db
 

@@ -16,7 +16,7 @@ from django.db import transaction
 
 from accounts.units import ledger
 
-from ..models import ServiceInstance
+from .models import ServiceInstance
 
 BLOCK_MINUTES = 10
 MINUTE = timedelta(minutes=1)

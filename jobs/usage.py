@@ -31,7 +31,7 @@ from accounts.units import ledger, month_sums
 from hubsite.refusals import Refused
 from hubsite.spreadsheet import csv_lines
 
-from ..models import FINAL_STATES, Job, JobMonth, State
+from .models import FINAL_STATES, Job, JobMonth, State
 
 _COLUMNS = {
     State.SUCCEEDED: "succeeded",

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.notices.kinds import Kind
 from accounts.notices.telling import tell
 
-from ..models import OVER_STATES, Reason, ServiceInstance, State
+from .models import OVER_STATES, Reason, ServiceInstance, State
 
 STOPPED = Kind("service.stopped", _("A service was stopped"))
 FAILED = Kind("service.failed", _("A service failed"))

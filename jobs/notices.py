@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts.notices.kinds import Kind
 from accounts.notices.telling import tell
 
-from ..known_errors import SUCCESS
-from ..models import Job, Reason, State
+from .known_errors import SUCCESS
+from .models import Job, Reason, State
 
 SUCCEEDED = Kind("job.succeeded", _("A cube is ready"))
 FAILED = Kind("job.failed", _("A job failed"))
