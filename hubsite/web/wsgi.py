@@ -44,7 +44,9 @@ class Handler(WSGIHandler):
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hubsite.settings")
 django.setup(set_prefix=False)  # as get_wsgi_application does
 
-from .serving_began import began  # noqa: E402 - after the settings are there
+from ..start.whole_code import load_urls  # noqa: E402 - after the settings are there
+from .serving_began import began  # noqa: E402
 
+load_urls()
 began()
 application = Handler()

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from hubsite.engines import NAMES, get_engine
 from hubsite.engines.followers import follow
 from hubsite.engines.settings import hub
+from hubsite.start.whole_code import load_all
 
 STOP_WITHIN_S = 3.0
 
@@ -42,4 +43,5 @@ class Command(BaseCommand):
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
+        load_all()
         follow(get_engine(options["engine"]), stopping)

@@ -17,7 +17,7 @@ OURS = sorted(
     for name, app in get_commands().items()
     if app in ("hubsite", "jobs", "accounts", "services")
 )
-WITHOUT_TABLES = {"start", "observe"}
+WITHOUT_TABLES = {"start", "observe", "qcluster"}
 """They run until they are stopped, and print by the log of the hub's parts."""
 
 
