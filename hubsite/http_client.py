@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.client import BadStatusLine
 from typing import Any
 
 import requests
@@ -22,13 +23,20 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from .reach import Reach
+from .visible_text import without_hidden
 
 CONNECT_S = 5.0
 _PIECE = 1 << 16
 
 
 class NoAnswer(Exception):
-    """The server is not reached, or it answers too slowly or too much. The message says which."""
+    """The server is not reached, or it answers too slowly or too much. The message says which.
+
+    It may quote the server, so what no database stores and what no one sees is left out.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(without_hidden(message))
 
 
 class NotTaken(NoAnswer):
@@ -209,4 +217,7 @@ def _cause(error: BaseException) -> str:
         if not isinstance(inner, BaseException) or inner is reason:
             break
         reason = inner
+    # What is no HTTP is not told: its first line may say what is inside the operators' network.
+    if isinstance(reason, (BadStatusLine, ValueError)) and not isinstance(reason, OSError):
+        return "the answer is no HTTP"
     return str(reason)[:200] or type(reason).__name__

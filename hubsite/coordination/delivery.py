@@ -28,6 +28,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from ..storable import storable
 from .backoff import Backoff
 from .clock import is_over
 from .cool_down import CoolDown
@@ -158,4 +159,4 @@ def _try(rows: DeliveryQuerySet, pk: int, send: Callable[[Any], None]) -> bool:
 
 def _failure(row: Delivery, error: str) -> dict[str, Any]:
     pause = timedelta(seconds=BACKOFF.pause_s(row.attempts))
-    return {"state": FAILING, "error": error[:500], "due_at": timezone.now() + pause}
+    return {"state": FAILING, "error": storable(error[:500]), "due_at": timezone.now() + pause}

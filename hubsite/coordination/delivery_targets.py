@@ -31,6 +31,7 @@ from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from ..storable import storable
 from .backoff import Backoff
 from .clock import is_over
 from .delivery import CLAIM, FAILING, PENDING, Delivery, DeliveryQuerySet, NotDelivered
@@ -222,7 +223,7 @@ def _record(turn: _Turn, most_tries: int, on_failure: Callable[[Any], None]) -> 
             row, error = failed
             state = row.GIVEN_UP if row.attempts + 1 >= most_tries else FAILING
             due_at = now + timedelta(seconds=REST.pause_s(row.attempts + 1))
-            columns = {"state": state, "error": str(error)[:500], "due_at": due_at}
+            columns = {"state": state, "error": storable(str(error)[:500]), "due_at": due_at}
             _write(row, {**error.columns, **columns})
         mine = kind._default_manager.filter(pk=turn.target.pk, rests_until=turn.target.rests_until)
         before = 0 if accepted else turn.target.failures

@@ -627,6 +627,7 @@ COMMANDS_THAT_READ = {
     "jobs show",
     "layers list",
     "observe",
+    "qcluster",
     "recount_usage",
     "runner_package",
     "service list",

@@ -166,6 +166,26 @@ def test_an_answer_that_is_broken_is_none(serve, data: bytes) -> None:
         get(serve(data))
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\0\xff SECRET\r\n\r\n",
+        b"SSH-2.0-SECRET\r\n",
+        b"HTTP/1.1 SECRET\r\n\r\n",
+        b"HTTP/1.1 99999 SECRET\0\r\n\r\n",
+        HEAD + b"SECRET\0\r\n\r\n",
+        HEAD + b"Content-Length: SECRET\0\r\n\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\nSECRET\0\r\n",
+    ],
+)
+def test_what_is_told_of_a_broken_answer_can_be_stored_and_betrays_nothing(serve, data) -> None:
+    try:
+        message = get(serve(data)).content.decode()
+    except NoAnswer as error:
+        message = str(error)
+    assert message.isprintable() and "SECRET" not in message
+
+
 def test_no_json_is_a_value_error_however_deep(serve) -> None:
     for body in (b"no", b"[" * 200_000):
         with pytest.raises(ValueError):
