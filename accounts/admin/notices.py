@@ -102,7 +102,7 @@ class WebhookAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Switch off"), permissions=["operate"])
     def switch_off(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> None:
-        off = targets.switch_off(queryset, reason="An operator switched it off.")
+        off = targets.switch_off(queryset, reason=targets.BY_OPERATOR)
         messages.success(
             request, _("%(n)s switched off; their owners can switch them on again.") % {"n": off}
         )

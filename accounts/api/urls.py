@@ -5,7 +5,8 @@ from django.urls import path
 from .device_views import DeviceViewSet, RevocationViewSet
 from .me_views import MeViewSet, MyClientViewSet
 from .notice_views import NoticeViewSet, PreferencesViewSet
-from .operator_views import OperatorAuditViewSet, OperatorUserViewSet
+from .operators import access, grants, hub, identities
+from .operators.users import OperatorUserViewSet
 from .personal_token_views import PersonalTokenViewSet
 from .share_views import GivenShareViewSet, HeldShareViewSet
 from .subscription_views import SubscriptionViewSet
@@ -55,13 +56,64 @@ urlpatterns = [
     path("shares/roles", GivenShareViewSet.as_view({"get": "roles"})),
     path("shares/<int:share_id>", GivenShareViewSet.as_view({"delete": "withdraw"})),
     path("shares/<int:share_id>/openings", GivenShareViewSet.as_view({"get": "openings"})),
-    path("operator/users", OperatorUserViewSet.as_view({"get": "list"})),
+    path("operator/users", OperatorUserViewSet.as_view({"get": "list", "post": "create"})),
     path(
         "operator/users/<slug:user_id>",
         OperatorUserViewSet.as_view({"get": "retrieve", "patch": "update"}),
     ),
     path("operator/users/<slug:user_id>/units", OperatorUserViewSet.as_view({"post": "units"})),
-    path("operator/audit", OperatorAuditViewSet.as_view({"get": "list"})),
+    path(
+        "operator/users/<slug:user_id>/deletion",
+        OperatorUserViewSet.as_view({"get": "deletion", "post": "delete_person"}),
+    ),
+    path("operator/audit", hub.OperatorAuditViewSet.as_view({"get": "list"})),
+    path("operator/switches", hub.OperatorSwitchViewSet.as_view({"get": "list"})),
+    path(
+        "operator/switches/<slug:service>/suspend",
+        hub.OperatorSwitchViewSet.as_view({"post": "suspend"}),
+    ),
+    path(
+        "operator/switches/<slug:service>/resume",
+        hub.OperatorSwitchViewSet.as_view({"post": "resume"}),
+    ),
+    path("operator/tokens", access.OperatorTokenViewSet.as_view({"get": "list"})),
+    path(
+        "operator/tokens/<slug:token_id>/revoke",
+        access.OperatorTokenViewSet.as_view({"post": "revoke"}),
+    ),
+    path("operator/clients", access.OperatorClientViewSet.as_view({"get": "list"})),
+    path(
+        "operator/clients/<str:client_id>/revoke",
+        access.OperatorClientViewSet.as_view({"post": "revoke"}),
+    ),
+    path("operator/shares", access.OperatorShareViewSet.as_view({"get": "list"})),
+    path(
+        "operator/shares/<int:share_id>/withdraw",
+        access.OperatorShareViewSet.as_view({"post": "withdraw"}),
+    ),
+    path("operator/webhooks", access.OperatorWebhookViewSet.as_view({"get": "list"})),
+    path(
+        "operator/webhooks/<slug:webhook_id>/off",
+        access.OperatorWebhookViewSet.as_view({"post": "switch_off"}),
+    ),
+    path("operator/leaked", access.OperatorLeakViewSet.as_view({"post": "create"})),
+    path(
+        "operator/monthly-grants",
+        grants.OperatorMonthlyGrantViewSet.as_view({"get": "list", "post": "create"}),
+    ),
+    path(
+        "operator/monthly-grants/<int:grant_id>",
+        grants.OperatorMonthlyGrantViewSet.as_view({"delete": "destroy"}),
+    ),
+    path("operator/identities", identities.OperatorIdentityViewSet.as_view({"get": "list"})),
+    path(
+        "operator/identities/<int:identity_id>/link",
+        identities.OperatorIdentityViewSet.as_view({"post": "link"}),
+    ),
+    path(
+        "operator/identities/<int:identity_id>/refuse-tokens",
+        identities.OperatorIdentityViewSet.as_view({"post": "refuse_tokens"}),
+    ),
     path("shared-with-me", HeldShareViewSet.as_view({"get": "list"})),
     path("shared-with-me/<int:share_id>", HeldShareViewSet.as_view({"delete": "leave"})),
 ]

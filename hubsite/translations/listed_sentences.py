@@ -23,6 +23,7 @@ SENTENCES = (
     _("An operator of the hub must first say whose account it is"),
     _("An operator stopped it."),
     _("An operator stopped it: {0}"),
+    _("An operator switched it off."),
     _("Another job is about to replace this cube. Please wait until it has ended."),
     _("Ask at most every {0} seconds."),
     _("At most {0} characters."),

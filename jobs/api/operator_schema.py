@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
-from rest_framework.serializers import Serializer
-
-from accounts.api.operator_schema import IDEMPOTENCY_KEY, NEEDS, READS, key_used
+from accounts.api.operators.acts import NEEDS, READS, act, listing
+from accounts.api.operators.users_schema import IDEMPOTENCY_KEY, key_used
 from hubsite.api.examples import answer_example, request_example
 from hubsite.api.keyset import KEYSET
 from hubsite.api.schema import problem_responses
@@ -17,7 +14,6 @@ from hubsite.refusals import Kind, Refused
 
 from ..models import Reason, State
 from .operator_serializers import (
-    ChangedSerializer,
     ChargeBackSerializer,
     ChargedBackSerializer,
     EngineSerializer,
@@ -25,10 +21,9 @@ from .operator_serializers import (
     NoteSerializer,
     OperatorEngineSerializer,
     OperatorJobSerializer,
+    OperatorStoreSerializer,
     PrioritySerializer,
 )
-
-F = TypeVar("F", bound=Callable)
 
 
 def no_job() -> Refused:
@@ -87,28 +82,6 @@ _ENGINE = {
 }
 
 
-def _change(
-    operation_id: str,
-    summary: str,
-    *,
-    of: OpenApiParameter,
-    refusals: Sequence[Refused],
-    description: str = "",
-    request: type[Serializer] | None = None,
-    asked: OpenApiExample | None = None,
-) -> Callable[[F], F]:
-    """The description of an action on one job or engine, which says whether it changed it."""
-    return extend_schema(
-        operation_id=operation_id,
-        summary=summary,
-        description=f"{description} {NEEDS}".strip(),
-        parameters=[of],
-        request=request,
-        responses={200: ChangedSerializer, **problem_responses(*refusals)},
-        examples=[*([asked] if asked else []), answer_example("Done", {"changed": True})],
-    )
-
-
 list_jobs = extend_schema(
     operation_id="list_all_jobs",
     summary="All jobs",
@@ -140,21 +113,21 @@ get_job = extend_schema(
     responses={200: OperatorJobSerializer, **problem_responses(no_job())},
     examples=[answer_example("A job that failed", _JOB)],
 )
-cancel_job = _change(
+cancel_job = act(
     "cancel_any_job",
     "Cancel a job",
     description="As its owner would.",
     of=JOB_ID,
     refusals=[no_job()],
 )
-run_again = _change(
+run_again = act(
     "rerun_any_job",
     "Run a failed job again",
     description="The worker submits it within a minute, in its owner's name.",
     of=JOB_ID,
     refusals=[no_job(), not_failed()],
 )
-deal_with = _change(
+deal_with = act(
     "put_note_on_failure",
     "Note that a failure is dealt with",
     description="For a failed job that shall not run again. It no longer counts as *not dealt "
@@ -164,13 +137,13 @@ deal_with = _change(
     asked=request_example("Why", {"note": "Its owner made a smaller cube."}),
     refusals=[no_job()],
 )
-reopen = _change(
+reopen = act(
     "delete_note_on_failure",
     "Take back that a failure is dealt with",
     of=JOB_ID,
     refusals=[no_job()],
 )
-set_priority = _change(
+set_priority = act(
     "change_priority_of_job",
     "Change the priority of a waiting job",
     description="A job that does not wait any more stays as it is.",
@@ -179,7 +152,7 @@ set_priority = _change(
     asked=request_example("Before all others", {"priority": "urgent"}),
     refusals=[no_job()],
 )
-move_job = _change(
+move_job = act(
     "move_any_job",
     "Let another engine run a waiting job",
     description="A job that was launched is cancelled and run again instead.",
@@ -210,7 +183,7 @@ list_engines = extend_schema(
     responses=OperatorEngineSerializer(many=True),
     examples=[answer_example("This machine", _ENGINE)],
 )
-drain_engine = _change(
+drain_engine = act(
     "drain_engine",
     "Let an engine take no new work",
     description="What it runs goes on to its end; work for it waits.",
@@ -219,9 +192,42 @@ drain_engine = _change(
     asked=request_example("Maintenance", {"message": "Maintenance until 14:00."}),
     refusals=[no_engine()],
 )
-resume_engine = _change(
+resume_engine = act(
     "resume_engine",
     "Let a drained engine take work again",
     of=ENGINE,
     refusals=[no_engine()],
+)
+
+_STORE = {
+    "store": "demo",
+    "title": "Demo",
+    "state": "ok",
+    "readable": True,
+    "writable": False,
+    "per_user": False,
+    "data_sets": 12,
+    "listed_at": "2026-11-26T12:00:00Z",
+    "failed_at": None,
+    "problem": "",
+}
+
+
+def no_store() -> Refused:
+    return Refused("There is no store @demo.", field="store", kind=Kind.NOT_FOUND)
+
+
+list_stores = listing(
+    "list_all_stores",
+    "Data stores, and whether they answer",
+    OperatorStoreSerializer,
+    _STORE,
+    has_parts=False,
+)
+probe_store = act(
+    "probe_store",
+    "Ask a store anew what it holds",
+    description="The worker does it within seconds.",
+    of=OpenApiParameter("store", str, OpenApiParameter.PATH),
+    refusals=[no_store()],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from accounts.api.operators.access_serializers import PersonSerializer
 from accounts.units.ledger import MAX_UNITS
 from hubsite.engines import NAMES
 from hubsite.switches import MOST_CHARACTERS
@@ -14,15 +15,10 @@ from ..operators.failures import MOST_OF_NOTE
 PRIORITIES = {priority.name.lower(): priority for priority in Priority}
 
 
-class OwnerSerializer(serializers.Serializer):
-    user_id = serializers.CharField(source="username")
-    email = serializers.CharField()
-
-
 class OperatorJobSerializer(serializers.ModelSerializer):
     """A job of any user's, as operators see it."""
 
-    owner = OwnerSerializer()
+    owner = PersonSerializer()
     state = serializers.ChoiceField(choices=State.values)
     reason = serializers.ChoiceField(choices=["", *Reason.values])
     priority = serializers.SerializerMethodField()
@@ -54,12 +50,6 @@ class OperatorJobSerializer(serializers.ModelSerializer):
 
     def get_priority(self, job: Job) -> str:
         return Priority(job.priority).name.lower()
-
-
-class ChangedSerializer(serializers.Serializer):
-    """Whether the call changed something; repeated it changes nothing."""
-
-    changed = serializers.BooleanField()
 
 
 class NoteSerializer(serializers.Serializer):
@@ -103,3 +93,22 @@ class OperatorEngineSerializer(serializers.Serializer):
     is_drained = serializers.BooleanField()
     message = serializers.CharField(help_text="Why it is drained.")
     drained_since = serializers.DateTimeField(allow_null=True)
+
+
+class OperatorStoreSerializer(serializers.Serializer):
+    """A data store of the hub. Its parameters and credentials are not shown."""
+
+    store = serializers.CharField()
+    title = serializers.CharField()
+    state = serializers.ChoiceField(
+        choices=["ok", "away", "unknown", "unreadable"], help_text="unknown: it was never asked."
+    )
+    readable = serializers.BooleanField()
+    writable = serializers.BooleanField()
+    per_user = serializers.BooleanField()
+    data_sets = serializers.IntegerField()
+    listed_at = serializers.DateTimeField(allow_null=True)
+    failed_at = serializers.DateTimeField(
+        allow_null=True, help_text="When it did not answer last; null: it answers."
+    )
+    problem = serializers.CharField()

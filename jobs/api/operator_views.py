@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
 from rest_framework.viewsets import ViewSet
 
-from accounts.api.operator_permission import OperatesHub
-from accounts.api.operator_views import filter_text, idempotency_key
-from accounts.models import User
+from accounts.api.operators.acts import given as _given
+from accounts.api.operators.asking import filter_text, idempotency_key, of_owner, one_of
+from accounts.api.operators.permission import OperatesHub
 from accounts.units import ledger
 from hubsite.api.keyset import part_of
 from hubsite.audit import searching
@@ -20,7 +17,7 @@ from hubsite.engines import NAMES, draining
 from hubsite.refusals import Kind, Refused
 
 from ..models import Job, Reason, State
-from ..operators import engines, failures
+from ..operators import engines, failures, stores
 from ..queue import ordering
 from ..submission import cancelling, repeating
 from . import operator_schema as schema
@@ -32,6 +29,7 @@ from .operator_serializers import (
     NoteSerializer,
     OperatorEngineSerializer,
     OperatorJobSerializer,
+    OperatorStoreSerializer,
     PrioritySerializer,
 )
 
@@ -135,10 +133,33 @@ class OperatorEngineViewSet(ViewSet):
         return Response({"changed": draining.resume(engine, actor=request.user)})
 
 
-def _given(serializer: type[Serializer], request: Request) -> dict[str, Any]:
-    given = serializer(data=request.data)
-    given.is_valid(raise_exception=True)
-    return given.validated_data
+class OperatorStoreViewSet(ViewSet):
+    """Data stores, for operators. The worker asks them."""
+
+    permission_classes = [OperatesHub]
+
+    @schema.list_stores
+    def list(self, request: Request) -> Response:
+        shown = [_store(status) for status in stores.statuses()]
+        return Response(OperatorStoreSerializer(shown, many=True).data)
+
+    @schema.probe_store
+    def probe(self, request: Request, store: str) -> Response:
+        stores.probe(store.removeprefix("@"))
+        return Response({"changed": True})
+
+
+def _store(status: stores.StoreStatus) -> dict:
+    store, row = status.store, status.row
+    return {
+        **{name: getattr(store, name) for name in ("title", "readable", "writable", "per_user")},
+        "store": store.name,
+        "state": status.state,
+        "data_sets": status.total,
+        "listed_at": row and row.listed_at,
+        "failed_at": row.failed_at if row and row.failures else None,
+        "problem": row.problem if row and row.failures else "",
+    }
 
 
 def _rows(jobs: QuerySet[Job]) -> QuerySet[Job]:
@@ -160,16 +181,12 @@ def _chosen(request: Request) -> QuerySet[Job]:
     """The jobs that the filters of the request choose. Raises Refused."""
     jobs = Job.objects.all()
     for name, known in (("state", State.values), ("reason", Reason.values), ("engine", NAMES)):
-        if text := filter_text(request, name):
-            if text not in known:
-                raise Refused(f"one of {', '.join(known)} is expected", field=name)
+        if text := one_of(request, name, list(known)):
             jobs = jobs.filter(**{name: text})
     for name in ("input_store", "output_store"):
         if text := filter_text(request, name):
             jobs = jobs.filter(**{name: text})
-    if owner := filter_text(request, "owner"):
-        named = User.objects.filter(Q(username=owner) | Q(email__iexact=owner))
-        jobs = jobs.filter(owner__in=list(named.values_list("pk", flat=True)[:2]))
+    jobs = of_owner(request, jobs, "owner")
     if wanted := filter_text(request, "failures"):
         if wanted != "open":
             raise Refused("open is expected", field="failures")

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from .operator_views import OperatorEngineViewSet, OperatorJobViewSet
+from .operator_views import OperatorEngineViewSet, OperatorJobViewSet, OperatorStoreViewSet
 from .quicklook_views import QuickLookViewSet
 from .result_views import CatalogueViewSet, ResultViewSet
 from .run_views import RunViewSet
@@ -56,6 +56,8 @@ urlpatterns = [
         "operator/jobs/<slug:job_id>/charge-back",
         OperatorJobViewSet.as_view({"post": "charge_back"}),
     ),
+    path("operator/stores", OperatorStoreViewSet.as_view({"get": "list"})),
+    path("operator/stores/<str:store>/probe", OperatorStoreViewSet.as_view({"post": "probe"})),
     path("operator/engines", OperatorEngineViewSet.as_view({"get": "list"})),
     path("operator/engines/<slug:engine>/drain", OperatorEngineViewSet.as_view({"post": "drain"})),
     path(

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from . import operator_views
 from .cate_views import CateCountViewSet, CateViewSet, FirstCountViewSet, FirstViewSet
 from .cube_views import CubeViewerViewSet
 from .layer_views import AllLayersViewSet, LayerViewSet
@@ -9,6 +10,7 @@ from .share_views import ShareViewSet
 from .views import ServiceInstanceViewSet, ServiceProfileViewSet
 
 _ONE = "xcube/<slug:instance_id>"
+_ANY = "operator/services/<slug:instance_id>"
 
 _LAYERS = LayerViewSet.as_view({"get": "list", "put": "publish"})
 _LAYER = LayerViewSet.as_view({"get": "retrieve", "delete": "destroy"})
@@ -39,5 +41,35 @@ urlpatterns = [
     path("services/xcube_geoserv/collections", AllLayersViewSet.as_view({"get": "list"})),
     path("services/xcube_geoserv/databases/<str:database>/collections", _LAYERS),
     path("services/xcube_geoserv/databases/<str:database>/collections/<str:collection>", _LAYER),
+    path("operator/services", operator_views.OperatorServiceViewSet.as_view({"get": "list"})),
+    path(_ANY, operator_views.OperatorServiceViewSet.as_view({"get": "retrieve"})),
+    path(f"{_ANY}/stop", operator_views.OperatorServiceViewSet.as_view({"post": "stop"})),
+    path(f"{_ANY}/sleep", operator_views.OperatorServiceViewSet.as_view({"post": "sleep"})),
+    path(f"{_ANY}/wake", operator_views.OperatorServiceViewSet.as_view({"post": "wake"})),
+    path(
+        f"{_ANY}/end-sessions",
+        operator_views.OperatorServiceViewSet.as_view({"post": "end_sessions"}),
+    ),
+    path("operator/profiles", operator_views.OperatorProfileViewSet.as_view({"get": "list"})),
+    path(
+        "operator/profiles/<slug:name>",
+        operator_views.OperatorProfileViewSet.as_view({"put": "put"}),
+    ),
+    path("operator/layers", operator_views.OperatorLayerViewSet.as_view({"get": "list"})),
+    path(
+        "operator/layers/<int:layer_id>/repair",
+        operator_views.OperatorLayerViewSet.as_view({"post": "repair"}),
+    ),
+    path(
+        "operator/layers/<int:layer_id>/remove",
+        operator_views.OperatorLayerViewSet.as_view({"post": "remove"}),
+    ),
+    path(
+        "operator/stray-layers", operator_views.OperatorStrayLayerViewSet.as_view({"get": "list"})
+    ),
+    path(
+        "operator/stray-layers/<int:stray_id>/adopt",
+        operator_views.OperatorStrayLayerViewSet.as_view({"post": "adopt"}),
+    ),
     path("profiles", ServiceProfileViewSet.as_view({"get": "list"})),
 ]

@@ -14,6 +14,7 @@ from accounts.models import DeviceRequest, GeodbRegistration, MonthlyGrant, Shar
 from accounts.tokens import device_flow
 from accounts.tokens.clients import create_client
 from accounts.tokens.personal import make_token
+from hubsite import switches
 from hubsite.engines import draining
 from jobs import lifecycle
 from jobs.models import Job, Priority, Reason
@@ -199,6 +200,18 @@ def token_of_owner(world: World) -> dict[str, str]:
     return {"id": str(world.owner.pk), "token": world.token_id}
 
 
+def leaked_text(world: World) -> dict[str, str]:
+    return {"text": f"my token: {world.token_id}"}
+
+
+def another_user(world: World) -> dict[str, str]:
+    return {"user_id": world.users["stranger"].user_id}
+
+
+def suspended(world: World) -> None:
+    switches.suspend("xcube_gen", message="maintenance", actor="ann")
+
+
 def leaked(world: World) -> dict[str, str]:
     return {"key": str(mine("clients")(world).pk)}
 
@@ -331,6 +344,46 @@ OF_OPERATORS_API = [
         units=5,
         reason="a gift",
     ),
+    operator(f"PATCH {OPERATOR}/users/<user_id>", "user.roles_changed", roles=["support"]),
+    operator(f"POST {OPERATOR}/users", "user.made", email="new@example.org"),
+    operator(
+        f"POST {OPERATOR}/users/<user_id>/deletion",
+        "user.deletion_asked",
+        typed="owner@example.org",
+    ),
+    operator(f"POST {OPERATOR}/clients/<client_id>/revoke", "client.revoked"),
+    operator(f"POST {OPERATOR}/tokens/<token_id>/revoke", "token.revoked"),
+    operator(f"POST {OPERATOR}/shares/<share_id>/withdraw", "share.withdrawn"),
+    operator(f"POST {OPERATOR}/webhooks/<webhook_id>/off", "webhook.switched_off"),
+    operator(f"POST {OPERATOR}/leaked", "token.revoked", leaked_text, revoke=True),
+    operator(f"POST {OPERATOR}/identities/<identity_id>/link", "user.linked", another_user),
+    operator(f"POST {OPERATOR}/identities/<identity_id>/refuse-tokens", "object.changed"),
+    operator(
+        f"POST {OPERATOR}/monthly-grants",
+        "object.added",
+        another_user,
+        units=5,
+        first_month="2026-12-01",
+        reason="so",
+    ),
+    operator(
+        f"DELETE {OPERATOR}/monthly-grants/<grant_id>",
+        "object.deleted",
+        lambda world: {"grant_id": str(monthly(world).pk)},
+    ),
+    operator(
+        f"POST {OPERATOR}/switches/<service>/suspend", "service.suspended", message="maintenance"
+    ),
+    operator(f"POST {OPERATOR}/switches/<service>/resume", "service.resumed", suspended),
+    operator(f"POST {OPERATOR}/stores/<store>/probe", "store.probed"),
+    operator(f"POST {OPERATOR}/services/<instance_id>/stop", "instance.stopped"),
+    operator(f"POST {OPERATOR}/services/<instance_id>/sleep", "instance.asleep"),
+    operator(f"POST {OPERATOR}/services/<instance_id>/wake", "instance.woken", named(asleep)),
+    operator(f"POST {OPERATOR}/services/<instance_id>/end-sessions", "session.ended"),
+    operator(f"PUT {OPERATOR}/profiles/<name>", "object.added", title="Large"),
+    operator(f"POST {OPERATOR}/layers/<layer_id>/repair", "layer.repaired"),
+    operator(f"POST {OPERATOR}/layers/<layer_id>/remove", "layer.removed"),
+    operator(f"POST {OPERATOR}/stray-layers/<stray_id>/adopt", "layer.adopted"),
 ]
 
 OF_PAGES = [

@@ -35,7 +35,16 @@ pytestmark = pytest.mark.django_db
 REFUSED = {"401", "403", "405"}
 BY_NOBODY = {"user.refused"}
 """Who typed a wrong password is not known."""
-OF_ROUTES = {"job_id", "instance_id", "share_id", "share_key", "object_id", "id", "part"}
+OF_ROUTES = {
+    "job_id",
+    "instance_id",
+    "share_id",
+    "share_key",
+    "object_id",
+    "id",
+    "part",
+    "grant_id",
+}
 """Parameters that are in the path only."""
 ESTIMATE = {
     "dataset_descriptor": {

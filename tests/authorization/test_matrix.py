@@ -33,6 +33,10 @@ OBJECTS = {
     "webhook_id",
     "object_id",
     "id",
+    "identity_id",
+    "layer_id",
+    "stray_id",
+    "grant_id",
 }
 
 

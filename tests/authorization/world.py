@@ -101,6 +101,11 @@ class World:
             "collection": "use",
             "subscription_id": self.owner.user_id,
             "engine": "local",
+            "service": "xcube_gen",
+            "identity_id": str(self.owner.identities.get().pk),
+            "layer_id": str(self.owner.layers.get().pk),
+            "stray_id": str(StrayLayer.objects.get().pk),
+            "grant_id": "1",
             "key": "edc",
             "id": str(self.owner.pk),
             "content_type_id": "1",
@@ -243,6 +248,10 @@ def _nobodys() -> dict[str, str]:
         "subscription_id": f"a{zero}",
         "object_id": "999999",
         "id": "999999",
+    "identity_id": "999999",
+    "layer_id": "999999",
+    "stray_id": "999999",
+    "grant_id": "999999",
     }
 
 

@@ -13,11 +13,12 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from ... import switching
 from ...models import Client, Share, User
 from ...sharing import giving
 from ...tokens.hub_tokens import revoke_tokens
 from ...units import ledger
-from . import switching
+from .switching import SwitchOffForm
 from .units import UnitsForm, move, outcome
 
 Step = Callable[[ModelAdmin, HttpRequest, User], HttpResponse | None]
@@ -71,7 +72,7 @@ def switch(model_admin: ModelAdmin, request: HttpRequest, user: User) -> HttpRes
     if user.pk == request.user.pk:
         messages.error(request, _("This is your own account: ask a colleague."))
         return None
-    form = switching.SwitchOffForm(request.POST)
+    form = SwitchOffForm(request.POST)
     if not form.is_valid():
         return _shown_again(model_admin, request, user, switch_form=form)
     given = form.cleaned_data

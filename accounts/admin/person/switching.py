@@ -1,15 +1,9 @@
-"""Switches a user off and on again, with a reason, on the user's page."""
+"""The form that switches a user off, on the user's page."""
 
 from __future__ import annotations
 
 from django import forms
-from django.db import transaction
 from django.utils.translation import gettext_lazy as _
-
-from hubsite import audit
-
-from ...deletion import stop_work
-from ...models import User
 
 
 class SwitchOffForm(forms.Form):
@@ -19,23 +13,3 @@ class SwitchOffForm(forms.Form):
     end_work = forms.BooleanField(
         label=_("Also cancel running jobs and stop services at once"), required=False
     )
-
-
-def switch_off(user: User, *, reason: str, end_work: bool) -> int:
-    """Refuse the account everything from now on; returns how much work is still being ended.
-
-    Sessions, tokens, clients, shares and links of the account are refused as long as it is off.
-    The worker stops its services within minutes; jobs go on unless `end_work`.
-    """
-    with transaction.atomic():
-        if User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
-            audit.record("user.switched_off", on=user, detail=reason)
-    return stop_work(user) if end_work else 0
-
-
-def switch_on(user: User) -> None:
-    """What was refused is taken again, unless it was revoked or has expired since."""
-    with transaction.atomic():
-        rows = User.objects.filter(pk=user.pk, forgotten_at=None, is_active=False)
-        if rows.update(is_active=True):
-            audit.record("user.switched_on", on=user)

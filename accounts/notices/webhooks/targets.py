@@ -29,6 +29,7 @@ PURPOSE = b"hub-webhooks"
 LONGEST_URL, LONGEST_NAME = 500, 100
 ROTATION = timedelta(days=1)
 """How long the secret before signs too, so that a receiver can be changed meanwhile."""
+BY_OPERATOR = "An operator switched it off."
 TESTS = {"most": 10, "window_s": 600}
 SEND_TASK = "accounts.tasks.send_webhooks"
 

@@ -6,9 +6,9 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from ..scopes import OPERATE_HUB, READ_HUB
-from ..tokens.hub_tokens import Principal
-from .permissions import scopes_of
+from ...scopes import OPERATE_HUB, READ_HUB
+from ...tokens.hub_tokens import Principal
+from ..permissions import scopes_of
 
 
 class OperatesHub(BasePermission):

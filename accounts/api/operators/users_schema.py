@@ -1,27 +1,24 @@
-"""The OpenAPI description of the operators' endpoints of accounts and of the audit."""
+"""The OpenAPI description of users and their units, for operators."""
 
 from __future__ import annotations
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 
 from hubsite.api.examples import answer_example, request_example
-from hubsite.api.keyset import KEYSET
 from hubsite.api.schema import problem_responses
-from hubsite.audit.actions import ACTIONS
-from hubsite.audit.entry import Via
 from hubsite.refusals import Kind, Refused
 
-from .operator_serializers import (
-    AuditEntrySerializer,
+from .acts import NEEDS, READS, listing
+from .serializers import (
+    DeletionSerializer,
+    NewUserSerializer,
     OperatorUserDetailSerializer,
     OperatorUserSerializer,
+    TypedSerializer,
     UnitsChangedSerializer,
     UnitsChangeSerializer,
     UserChangeSerializer,
 )
-
-NEEDS = "Needs `operate:hub`."
-READS = "Needs `operate:hub` or `read:hub`."
 
 
 def no_user() -> Refused:
@@ -30,6 +27,20 @@ def no_user() -> Refused:
 
 def is_operator() -> Refused:
     return Refused("Operators are switched off by a superuser, in the admin.", kind=Kind.FORBIDDEN)
+
+
+def has_powers() -> Refused:
+    return Refused(
+        "This person operates the hub: take roles and staff status away first.", kind=Kind.CONFLICT
+    )
+
+
+def exists_already() -> Refused:
+    return Refused("there is a user with this e-mail", field="email", kind=Kind.CONFLICT)
+
+
+def not_asked() -> Refused:
+    return Refused("Nobody asked for the deletion of this person.", kind=Kind.NOT_FOUND)
 
 
 def key_used() -> Refused:
@@ -65,34 +76,34 @@ _USER = {
 }
 _BALANCE = {"total": 100, "reserved": 12, "available": 88}
 _DETAIL = {**_USER, "permissions": ["manage:cubegens"], "units": _BALANCE}
-_ENTRY = {
-    "id": 4711,
-    "at": "2026-11-26T12:00:00Z",
-    "actor": "operator@example.org",
-    "acted_for": "",
-    "via": "api",
-    "action": "units.granted",
-    "kind": "accounts.user",
-    "object_id": "17",
-    "label": "ann@example.org",
-    "detail": "+500, as agreed",
-    "request_id": "3c6e0b8a9c15224a8228b9a98ca1531d",
-    "address": "",
+_DELETION = {
+    "asked_at": "2026-11-26T12:00:00Z",
+    "waits_for": "",
+    "done_at": None,
+    "elsewhere": [],
 }
 
 
-list_users = extend_schema(
-    operation_id="list_all_users",
-    summary="All users",
-    description=f"Newest first. {READS}",
-    parameters=[
-        OpenApiParameter("email", str, description="A part of the e-mail."),
-        OpenApiParameter("role", str, description="Only who has this role."),
-        OpenApiParameter("is_active", {"type": "string", "enum": ["true", "false"]}),
-        *KEYSET,
+list_users = listing(
+    "list_all_users",
+    "All users",
+    OperatorUserSerializer,
+    _USER,
+    OpenApiParameter("email", str, description="A part of the e-mail."),
+    OpenApiParameter("role", str, description="Only who has this role."),
+    OpenApiParameter("is_active", {"type": "string", "enum": ["true", "false"]}),
+)
+create_user = extend_schema(
+    operation_id="create_any_user",
+    summary="Make a user",
+    description="Who signs in at a provider with this e-mail, if the hub trusts its e-mails, gets "
+    f"this account. {NEEDS}",
+    request=NewUserSerializer,
+    responses={201: OperatorUserDetailSerializer, **problem_responses(exists_already())},
+    examples=[
+        request_example("Ann", {"email": "ann@example.org", "roles": ["cube-generation"]}),
+        answer_example("Made", _DETAIL, status=201),
     ],
-    responses=OperatorUserSerializer(many=True),
-    examples=[answer_example("One user", _USER)],
 )
 get_user = extend_schema(
     operation_id="get_any_user",
@@ -104,25 +115,30 @@ get_user = extend_schema(
 )
 change_user = extend_schema(
     operation_id="change_any_user",
-    summary="Switch a user off or on",
-    description=f"Nothing is deleted. Not for operators and support. {NEEDS}",
+    summary="Switch a user off or on, or change their roles",
+    description="Nothing is deleted. Operators and support are not switched off by this. Only a "
+    f"superuser changes a superuser. {NEEDS}",
     parameters=[USER_ID],
     request=UserChangeSerializer,
     responses={200: OperatorUserDetailSerializer, **problem_responses(no_user(), is_operator())},
     examples=[
-        request_example("Off", {"is_active": False}),
+        request_example("Off", {"is_active": False, "reason": "left", "end_work": True}),
+        request_example("Roles", {"roles": ["cube-generation", "support"]}),
         answer_example("Switched off", {**_DETAIL, "is_active": False}),
     ],
 )
 change_units = extend_schema(
     operation_id="change_units_of_user",
-    summary="Grant or correct a user's units",
+    summary="Grant or correct a user's units, or set the total",
     description=f"Makes one movement in the ledger, which the user sees. {NEEDS}",
     parameters=[USER_ID, IDEMPOTENCY_KEY],
     request=UnitsChangeSerializer,
     responses={200: UnitsChangedSerializer, **problem_responses(no_user(), key_used(), too_few())},
     examples=[
         request_example("A grant", {"kind": "grant", "units": 500, "reason": "as agreed"}),
+        request_example(
+            "That ends", {"kind": "grant", "units": 50, "reason": "course", "expires": "2027-01-31"}
+        ),
         answer_example(
             "Granted",
             {
@@ -135,19 +151,25 @@ change_units = extend_schema(
         ),
     ],
 )
-list_audit = extend_schema(
-    operation_id="list_audit",
-    summary="Who did what",
-    description=f"Entries of the audit, newest first. {READS}",
-    parameters=[
-        OpenApiParameter("who", str, description="A user's id, a part of an e-mail, or a name."),
-        OpenApiParameter("on", str, description="An owner, or the exact name of an object."),
-        OpenApiParameter("action", {"type": "string", "enum": list(ACTIONS)}),
-        OpenApiParameter("via", {"type": "string", "enum": Via.values}),
-        OpenApiParameter("since", str, description="A date or a time; in UTC without a zone."),
-        OpenApiParameter("until", str, description="The same; a day is included."),
-        *KEYSET,
+delete_person = extend_schema(
+    operation_id="delete_person",
+    summary="Delete a person",
+    description="Switches the account off; the worker deletes the person as soon as their work "
+    "has ended. Jobs become anonymous, the ledger stays. It cannot be undone, so the e-mail or "
+    f"the user id must be typed. {NEEDS}",
+    parameters=[USER_ID],
+    request=TypedSerializer,
+    responses={202: DeletionSerializer, **problem_responses(no_user(), has_powers())},
+    examples=[
+        request_example("Typed", {"typed": "ann@example.org"}),
+        answer_example("Begun", _DELETION, status=202),
     ],
-    responses=AuditEntrySerializer(many=True),
-    examples=[answer_example("A grant", _ENTRY)],
+)
+get_deletion = extend_schema(
+    operation_id="get_deletion_of_person",
+    summary="How far the deletion of a person is",
+    description=READS,
+    parameters=[USER_ID],
+    responses={200: DeletionSerializer, **problem_responses(no_user(), not_asked())},
+    examples=[answer_example("Begun", _DELETION)],
 )
