@@ -130,7 +130,7 @@ wake_service = act(
     refusals=[NO_SERVICE, cannot_pay()],
 )
 end_sessions = extend_schema(
-    operation_id="end_sessions_of_service",
+    operation_id="delete_sessions_of_service",
     summary="End the sessions of browsers at a service",
     description=f"They are refused within seconds; who may still open it opens it anew. {NEEDS}",
     parameters=[SERVICE_ID],
@@ -173,7 +173,7 @@ repair_layer = act(
     refusals=[nothing("layer")],
 )
 remove_layer = act(
-    "remove_any_layer",
+    "delete_any_layer",
     "Remove a layer from the GeoServer",
     description="The collection stays.",
     of=LAYER_ID,

@@ -109,14 +109,14 @@ list_webhooks = listing(
     "list_all_webhooks", "Webhooks of all users", OperatorWebhookSerializer, _WEBHOOK, OWNER
 )
 switch_off_webhook = act(
-    "switch_off_any_webhook",
+    "change_any_webhook",
     "Switch a webhook off",
     description="Its owner may switch it on again.",
     of=path_id("webhook_id"),
     refusals=[nothing("webhook")],
 )
 find_leaked = extend_schema(
-    operation_id="find_leaked",
+    operation_id="report_leaked_secrets",
     summary="Find leaked secrets in a text, and revoke them",
     description="Says of each secret of this hub in the text what it is and whose, and revokes "
     f"those that are valid, if asked to. {NEEDS}",

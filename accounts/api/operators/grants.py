@@ -57,7 +57,7 @@ _list = listing(
     "list_monthly_grants", "Units that come each month", MonthlyGrantSerializer, _GRANT, OWNER
 )
 _create = extend_schema(
-    operation_id="create_monthly_grant",
+    operation_id="make_monthly_grant",
     summary="Grant a user units each month",
     description=f"The first come within an hour, if the first month has begun. {NEEDS}",
     request=MonthlyGrantRequestSerializer,

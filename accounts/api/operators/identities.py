@@ -67,7 +67,7 @@ _list = listing(
     ),
 )
 _link = act(
-    "link_identity",
+    "change_user_of_identity",
     "Say whose an account at a provider is",
     of=_ID,
     request=LinkSerializer,
@@ -75,7 +75,7 @@ _link = act(
     refusals=[_NONE, only_superusers()],
 )
 _refuse = act(
-    "refuse_tokens_of_identity",
+    "revoke_tokens_of_identity",
     "Refuse the provider's tokens that were issued until now",
     of=_ID,
     refusals=[_NONE],

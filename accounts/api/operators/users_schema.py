@@ -94,7 +94,7 @@ list_users = listing(
     OpenApiParameter("is_active", {"type": "string", "enum": ["true", "false"]}),
 )
 create_user = extend_schema(
-    operation_id="create_any_user",
+    operation_id="make_any_user",
     summary="Make a user",
     description="Who signs in at a provider with this e-mail, if the hub trusts its e-mails, gets "
     f"this account. {NEEDS}",

@@ -47,7 +47,8 @@ def test_bodies_are_models_that_a_generator_can_name():
 def test_operation_ids_have_one_style():
     verbs = {"get", "list", "submit", "put", "make", "change", "delete", "revoke", "report"}
     verbs |= {"start", "keep", "wake", "open"}
-    verbs |= {"cancel", "rerun", "move", "refund", "drain", "resume"}  # of operators
+    verbs |= {"cancel", "rerun", "move", "refund", "drain", "resume", "suspend"}  # of operators
+    verbs |= {"stop", "sleep", "withdraw", "probe", "repair", "adopt"}
     for _, operation in operations():
         assert operation["operationId"].split("_")[0] in verbs
 

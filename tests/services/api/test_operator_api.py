@@ -21,7 +21,9 @@ API = "/api/v2/operator"
 
 @pytest.fixture
 def ann():
-    return make_user("ann@example.org", permissions=["manage:cubegens", "manage:collections"], units=100)
+    return make_user(
+        "ann@example.org", permissions=["manage:cubegens", "manage:collections"], units=100
+    )
 
 
 @pytest.fixture
