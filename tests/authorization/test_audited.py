@@ -93,7 +93,7 @@ def test_what_is_changed_is_in_the_audit_under_the_name_of_who_did_it(world, mon
     def estimate(*given: Any, **options: Any) -> Estimate:
         return Estimate(copy.deepcopy(ESTIMATE), {}, output_exists=False)
 
-    monkeypatch.setattr("jobs.submission.admission.estimate", estimate)
+    monkeypatch.setattr("jobs.submission.pricing.estimate", estimate)
     monkeypatch.setattr("services.geoserver.databases._call", lambda *given: COLLECTIONS)
     for engine in ("kubernetes", "local"):
         beat("follower", engine)

@@ -248,10 +248,10 @@ def _nobodys() -> dict[str, str]:
         "subscription_id": f"a{zero}",
         "object_id": "999999",
         "id": "999999",
-    "identity_id": "999999",
-    "layer_id": "999999",
-    "stray_id": "999999",
-    "grant_id": "999999",
+        "identity_id": "999999",
+        "layer_id": "999999",
+        "stray_id": "999999",
+        "grant_id": "999999",
     }
 
 
