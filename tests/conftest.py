@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ from hubsite.engines.local import paths
 from hubsite.engines.local.connection import SocketUnavailable, call
 from tests.migrated import copy_database
 from tests.patience import PATIENCE_S
-from tests.servers import forks
+from tests.servers import forks, logs
+from tests.servers.keycloak import Keycloak, keycloak
 from tests.servers.missing import missing
 
 # No limits of time for generated examples: a busy machine would make tests fail.
@@ -53,6 +54,17 @@ def pytest_collection_finish() -> None:
     """What was imported and collected stays: the garbage collector need not look at it again."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What failed with a server of the test shows what the server said meanwhile."""
+    report = yield
+    if report.failed:
+        report.sections += logs.tails(since=call.start)
+    return report
 
 
 @pytest.fixture(autouse=True)
@@ -137,6 +149,13 @@ def xcube_forks(xcube_python: Path) -> Iterator[forks.Forks]:
 
 
 @pytest.fixture(scope="session")
+def keycloak_server() -> Iterator[Keycloak]:
+    """One for all tests of a run: it takes half a minute of processor time to start."""
+    with keycloak() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def demo_cube(xcube_forks: forks.Forks) -> Path:
     """A small global cube in `@demo` and `@free`: 6 days, 36 x 18 pixels, 2 variables."""
     path = settings.DATA_DIR / "source" / "demo.zarr"
@@ -156,7 +175,9 @@ def runner(xcube_python: Path) -> Iterator[subprocess.Popen]:
 
 
 def start_runner(xcube_python: Path, *options: str) -> subprocess.Popen:
-    """Start a runner and wait until it answers."""
+    """Start a runner and wait until it answers. What it says is shown when a test fails."""
+    said = settings.DATA_DIR / "runner.log"
+    logs.show_on_failure(said)
     process = subprocess.Popen(
         [
             xcube_python,
@@ -179,15 +200,15 @@ def start_runner(xcube_python: Path, *options: str) -> subprocess.Popen:
         ],
         env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "PYTHONPATH": str(CHECKOUT)},
         cwd=settings.DATA_DIR,
-        stderr=sys.stderr if os.environ.get("SHOW_RUNNER") else subprocess.DEVNULL,
+        stderr=sys.stderr if os.environ.get("SHOW_RUNNER") else said.open("ab"),
     )
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError(f"the runner ended with {process.returncode}")
+            raise RuntimeError(f"the runner ended with {process.returncode}: {said.read_text()}")
         try:
             call(paths.control_socket(), "GET", "/", timeout_s=2)
-            call(paths.estimate_socket(), "GET", "/versions", timeout_s=30)
+            call(paths.estimate_socket(), "GET", "/versions", timeout_s=PATIENCE_S)
         except SocketUnavailable:
             time.sleep(0.1)
         else:

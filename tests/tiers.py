@@ -28,13 +28,19 @@ COVERED = 90  # of lines and branches, the runner included
 
 # Tests that start and kill hubs, runners and a Keycloak, or look at pages in a browser.
 RUNNER = "tests/runner"
+PODS = sorted(
+    str(path.relative_to(CHECKOUT))
+    for subject in ("pod", "service", "takeover", "viewer")
+    for path in (CHECKOUT / RUNNER).glob(f"test_{subject}*.py")
+)
 PROCESSES = ("tests/processes", "tests/chaos", "tests/signon", "tests/journeys", "tests/pages")
 FAULTS = "tests/kubernetes/test_hub_faults.py"
 ALONE = "not benchmark and not kubernetes and not node"
 CLUSTER = "tests/kubernetes"  # all that need one, but for benchmarks
 TIERS = {
     "plain": ("-m", ALONE, "-n", "2", *(f"--ignore={path}" for path in (RUNNER, *PROCESSES))),
-    "runner": ("-m", ALONE, RUNNER),
+    "runner": ("-m", ALONE, RUNNER, *(f"--ignore={path}" for path in PODS)),
+    "pods": ("-m", ALONE, *PODS),
     "processes": ("-m", ALONE, *PROCESSES),
     "benchmarks": ("-m", "benchmark and not kubernetes", "tests/benchmarks"),
     "faults": ("-m", "kubernetes", FAULTS),
@@ -42,9 +48,11 @@ TIERS = {
     "node": ("-m", "node", CLUSTER),
     "cluster-benchmarks": ("-m", "benchmark and kubernetes", "tests/benchmarks"),
 }
-LANES = (("plain",), ("runner", "benchmarks"), ("processes",))
+# All lanes but the plain one wait more than they compute, and are about as long as one another; the
+# plain one takes what they leave of the processors.
+LANES = (("runner",), ("pods",), ("processes",), ("plain",))
 # The fault tests wait for outages to end: long, and beside a cluster that works meanwhile.
-CLUSTER_LANES = (("faults",), ("kubernetes", "node", "cluster-benchmarks"))
+CLUSTER_LANES = (("faults", "node"), ("kubernetes", "cluster-benchmarks", "benchmarks"))
 NICE = {"plain": 5}
 # A tracer doubles the time of what they measure, and they show no line that no test shows.
 NOT_COVERED = frozenset({"benchmarks", "cluster-benchmarks"})
@@ -60,12 +68,14 @@ class Ran(NamedTuple):
 
 
 _BEGAN = time.monotonic()
+_TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 _ran: list[Ran] = []
 
 
 def main() -> int:
     shutil.rmtree(LOGS, ignore_errors=True)
     LOGS.mkdir(parents=True)
+    before = machine_times()
     preparing = start("programs", ["-m", "tests.servers.kubernetes", ".xcube/bin/python"], nice=19)
     with ThreadPoolExecutor(len(LANES) + len(CLUSTER_LANES)) as beside:
         lanes = [beside.submit(run_lane, tiers) for tiers in LANES]
@@ -76,6 +86,7 @@ def main() -> int:
         failed = [tier for lane in lanes for tier in lane.result()]
     failed += coverage() if COVERAGE else []
     print_time_line()
+    print_machine_time(before)
     print(f"\nFailed: {', '.join(failed)}" if failed else "\nAll tests passed.", flush=True)
     return 1 if failed else 0
 
@@ -134,6 +145,24 @@ def print_time_line(*, columns: int = 60) -> None:
         bar = " " * first + "█" * max(1, last - first)
         print(f"{it.tier:20}{it.began:5.0f} s{it.ended:5.0f} s{it.processor_s:9.0f} s  {bar}")
     print(f"{'all':20}{'':7}{whole:5.0f} s{sum(it.processor_s for it in _ran):9.0f} s", flush=True)
+
+
+def machine_times() -> dict[str, float]:
+    """Seconds of all processors of this machine, whoever used them."""
+    try:
+        first, *_ = Path("/proc/stat").read_text().splitlines()
+    except OSError:
+        return {}
+    user, nice, system, idle, disks, irq, softirq, stolen, *_ = map(int, first.split()[1:])
+    ticks = {"busy": user + nice + system + irq + softirq, "idle": idle}
+    ticks |= {"waiting for disks": disks, "taken by other machines": stolen}
+    return {name: count * _TICK_S for name, count in ticks.items()}
+
+
+def print_machine_time(before: dict[str, float]) -> None:
+    """Idle: lanes have waited. Busy for longer than all tiers: by what they left behind."""
+    spent = [f"{name} {now - before[name]:.0f} s" for name, now in machine_times().items()]
+    print(f"{'processors':20}{', '.join(spent)}", flush=True)
 
 
 def log_of(name: str) -> Path:

@@ -20,6 +20,7 @@ from tests import migrated
 from tests.environment import STORES
 from tests.patience import PATIENCE_S
 from tests.servers.forks import HubCommands
+from tests.servers.logs import show_on_failure
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 API = "/api/v2"
@@ -36,6 +37,7 @@ class Server:
 
     def __init__(self, argv: list[str], *, env: Mapping[str, str], log: Path) -> None:
         self.log = log
+        show_on_failure(log)
         with log.open("wb") as stream:
             self._process = subprocess.Popen(
                 argv,

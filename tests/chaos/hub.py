@@ -19,6 +19,7 @@ from pathlib import Path
 from tests import migrated
 from tests.patience import PATIENCE_S
 from tests.servers.forks import HubCommands
+from tests.servers.logs import show_on_failure
 from tests.servers.ports import free_port
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
@@ -51,6 +52,7 @@ class Hub:
         self._is_closing = False
         self._processes: dict[str, subprocess.Popen] = {}
         self._log = (folder / "hub.log").open("ab")
+        show_on_failure(folder / "hub.log")
         self._keeper = threading.Thread(target=self._keep, daemon=True)
         self.environment = {
             "PATH": os.environ["PATH"],

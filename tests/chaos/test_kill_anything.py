@@ -91,6 +91,9 @@ def cancel(hub: Hub, token: str, job_id: str) -> None:
         except OSError:
             time.sleep(0.2)
             continue
+        if status == 503:  # as for a submission: it may be asked again
+            time.sleep(0.3)
+            continue
         assert (status, body) == (200, "Success")
         return
 

@@ -23,7 +23,7 @@ from jobs import tasks
 from jobs.models import Job, State
 from jobs.stores.catalogue import load_catalogue
 from tests.accounts.factories import bearer, make_user
-from tests.patience import wait_for
+from tests.patience import PATIENCE_S, wait_for
 from tests.servers.s3 import s3_server
 
 from .factories import cubegen_request, submit
@@ -73,7 +73,7 @@ def cubes(request, settings, tmp_path, demo_cube) -> Store:
 
     def files(user: str) -> list[str]:
         address = f"{url}/cubes?list-type=2&prefix={user}/"
-        with urllib.request.urlopen(address, timeout=10) as answer:
+        with urllib.request.urlopen(address, timeout=PATIENCE_S) as answer:
             return re.findall(r"<Key>(.*?)</Key>", answer.read().decode())
 
     return Store(files)

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, expect
 from tests.benchmarks.hub import AUDIENCE, Hub
 from tests.patience import PATIENCE_S
 from tests.servers.browser import chromium
-from tests.servers.keycloak import Realm, keycloak
+from tests.servers.keycloak import Keycloak, Realm
 
 from .visitor import PASSWORD, Visitor
 
@@ -22,12 +22,11 @@ CLIENT, SECRET = "xcube-hub", "a-secret-of-the-hub"
 
 
 @pytest.fixture(scope="package")
-def realm() -> Iterator[Realm]:
-    with keycloak() as server:
-        realm = server.make_realm(f"edc-{uuid.uuid4().hex[:6]}")
-        for role in ("cube-user", "hub-operator", "hub-staff"):
-            realm.make_role(role)
-        yield realm
+def realm(keycloak_server: Keycloak) -> Realm:
+    realm = keycloak_server.make_realm(f"edc-{uuid.uuid4().hex[:6]}")
+    for role in ("cube-user", "hub-operator", "hub-staff"):
+        realm.make_role(role)
+    return realm
 
 
 @pytest.fixture(scope="package")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.patience import PATIENCE_S
+from tests.servers.logs import show_on_failure
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 START_WITHIN_S = STOP_WITHIN_S = PATIENCE_S
@@ -37,6 +38,7 @@ class HubProcess:
     def __init__(self, data_dir: Path, *arguments: str, **environment: str) -> None:
         self.data_dir = data_dir
         self._log = data_dir.with_suffix(f".{time.monotonic_ns()}.log")
+        show_on_failure(self._log)
         kept = {k: v for k, v in os.environ.items() if not k.startswith("XCUBE_HUB_")}
         kept.pop("DJANGO_SETTINGS_MODULE", None)
         with self._log.open("wb") as log:

@@ -17,6 +17,7 @@ from typing import Any
 
 from jobs.runner.system import linux
 from tests.patience import PATIENCE_S, wait_for
+from tests.servers.logs import show_on_failure
 
 from . import measured
 
@@ -65,6 +66,7 @@ class Runner:
         self.runs = self.root / "runs"
         self.services = self.root / "services"
         self.log = self.root / "stderr"
+        show_on_failure(self.log)
         self.process: subprocess.Popen | None = None
 
     def command(self, *arguments: str) -> subprocess.Popen:

@@ -24,6 +24,7 @@ import requests
 
 from tests.patience import PATIENCE_S
 
+from .logs import show_on_failure
 from .missing import missing
 from .ports import free_port
 
@@ -289,6 +290,7 @@ def keycloak() -> Iterator[Keycloak]:
         folder = Path(scratch) / "keycloak"
         shutil.copytree(program, folder, copy_function=os.link, symlinks=True)
         log = (Path(scratch) / "log").open("wb")
+        show_on_failure(log.name)
         process = subprocess.Popen(
             [folder / "bin" / "kc.sh", *_START, f"--http-port={port}"],
             env={

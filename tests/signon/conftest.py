@@ -18,7 +18,7 @@ from accounts.sign_on import documents
 from accounts.sign_on.providers import Provider
 from tests.patience import PATIENCE_S
 from tests.servers.browser import chromium
-from tests.servers.keycloak import Keycloak, Realm, keycloak
+from tests.servers.keycloak import Keycloak, Realm
 
 AUDIENCE = "https://hub.example.org/api/v2/"
 CLIENT, SECRET = "xcube-hub", "a-secret-of-the-hub"
@@ -45,15 +45,9 @@ class Person:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Keycloak]:
-    with keycloak() as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def make_realm(server: Keycloak, live_server) -> Callable[[str], Realm]:
+def make_realm(keycloak_server: Keycloak, live_server) -> Callable[[str], Realm]:
     def make(name: str) -> Realm:
-        realm = server.make_realm(f"{name}-{uuid.uuid4().hex[:6]}")
+        realm = keycloak_server.make_realm(f"{name}-{uuid.uuid4().hex[:6]}")
         realm.make_client(CLIENT, secret=SECRET, hub_url=live_server.url, audience=AUDIENCE)
         for role in ("cube-user", "hub-operator", "hub-staff"):
             realm.make_role(role)

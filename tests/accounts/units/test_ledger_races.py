@@ -14,6 +14,7 @@ from accounts.models import Balance, LedgerEntry
 from accounts.units import ledger
 from accounts.units.ledger import InsufficientUnits
 from tests.accounts.factories import make_user
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -26,7 +27,7 @@ def at_once(calls: list[Callable[[], Any]], threads: int = 10) -> list[Any]:
     def run(call: Callable[[], Any]) -> Any:
         if not hasattr(waited, "done"):
             waited.done = True
-            gate.wait(timeout=30)
+            gate.wait(timeout=PATIENCE_S)
         try:
             return call()
         except Exception as error:

@@ -19,6 +19,7 @@ from hubsite.engines.base import (
     Removal,
     Run,
 )
+from tests.patience import PATIENCE_S
 
 
 def run(name: str) -> Run:
@@ -85,7 +86,7 @@ def test_the_others_are_made_at_the_same_time_and_told_in_their_order():
 
     def do(name: str) -> Applied | None:
         if name != "a":
-            together.wait(60)  # goes on only if four are here at once
+            together.wait(PATIENCE_S)  # goes on only if four are here at once
         return Applied(Outcome.REFUSED, name) if name in "ce" else None
 
     outcomes = Somewhere(do, at_once=4).apply([run(name) for name in "abcde"])

@@ -21,6 +21,7 @@ from hubsite.health import heartbeat, metrics, parts, site
 from hubsite.health.heartbeat import Heartbeat, beat, heard
 from tests.accounts.factories import make_user
 from tests.jobs.factories import make_job
+from tests.patience import PATIENCE_S
 from tests.servers.missing import missing
 
 pytestmark = pytest.mark.django_db
@@ -267,7 +268,7 @@ def test_looking_is_cheap_and_one_thread_does_it(whole, monkeypatch, django_asse
         seen: list[parts.View] = []
         thread = threading.Thread(target=lambda: seen.append(parts.look()))
         thread.start()
-        thread.join(timeout=30)
+        thread.join(timeout=PATIENCE_S)
     assert seen == [view]
 
 

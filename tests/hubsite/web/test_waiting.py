@@ -10,6 +10,7 @@ import pytest
 
 from hubsite.refusals import Kind, Refused
 from hubsite.web.waiting import most_of_one, most_waiting, place_to_wait
+from tests.patience import PATIENCE_S
 
 
 def refusal(who: str) -> Refused:
@@ -52,7 +53,7 @@ def test_no_more_than_the_share_get_in_at_once():
         try:
             with place_to_wait("ann"):
                 in_here.release()
-                return all_tried.wait(60)
+                return all_tried.wait(PATIENCE_S)
         except Refused:
             in_here.release()
             return False
@@ -60,6 +61,6 @@ def test_no_more_than_the_share_get_in_at_once():
     with ThreadPoolExecutor(40) as pool:
         tries = [pool.submit(attempt, number) for number in range(40)]
         for _ in tries:
-            assert in_here.acquire(timeout=60)
+            assert in_here.acquire(timeout=PATIENCE_S)
         all_tried.set()
         assert sum(one.result() for one in tries) == most_of_one()

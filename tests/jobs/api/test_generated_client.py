@@ -15,6 +15,7 @@ from tests.api_document import api_document, operations
 from tests.conftest import CHECKOUT
 from tests.jobs.factories import cubegen_request
 from tests.jobs.test_main_job import SCOPES, until
+from tests.patience import PATIENCE_S
 from tests.servers.missing import missing
 from tests.services.factories import CONFIGURATION, make_profile
 
@@ -82,7 +83,7 @@ def generated(tmp_path_factory) -> Path:
             program, "generate", "--path", "openapi.json", "--output-path", "client",
             "--meta", "none", "--config", "config.json", "--fail-on-warning",
         ],
-        cwd=folder, capture_output=True, text=True, timeout=300,
+        cwd=folder, capture_output=True, text=True, timeout=PATIENCE_S,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
@@ -122,7 +123,7 @@ def test_it_generates_a_cube(generated, runner, demo_cube, live_server, settings
     )  # fmt: skip
     try:
         until(lambda: process.poll() is not None)
-        answer, errors = process.communicate(timeout=60)
+        answer, errors = process.communicate(timeout=PATIENCE_S)
     finally:
         process.kill()
     assert process.returncode == 0, errors[-3000:]
@@ -196,7 +197,7 @@ def test_it_starts_shares_and_deletes_a_server(generated, live_server):
             GENERATOR / "python", "-c", SERVICES_PROGRAM,
             json.dumps([url, token, user.user_id, CONFIGURATION, friend.email]),
         ],
-        cwd=generated, capture_output=True, text=True, timeout=120,
+        cwd=generated, capture_output=True, text=True, timeout=PATIENCE_S,
         env={"PATH": os.environ["PATH"], "no_proxy": "*"},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

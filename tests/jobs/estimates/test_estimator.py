@@ -13,6 +13,7 @@ from jobs.estimates import remote as remote_estimator
 from jobs.models import Job
 from tests.accounts.factories import bearer, make_user
 from tests.jobs.factories import cubegen_request, submit
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.django_db
 
@@ -296,7 +297,7 @@ def test_nor_is_one_that_never_ends(client, headers, settings):
 
 def test_a_path_before_ours_is_kept(remote):
     url = f"http://127.0.0.1:{remote.server_port}/below/"
-    remote_estimator.call(url, SECRET, "GET", "/versions", timeout_s=5)
+    remote_estimator.call(url, SECRET, "GET", "/versions", timeout_s=PATIENCE_S)
     assert remote.requests[0][0] == "/below/versions"
 
 

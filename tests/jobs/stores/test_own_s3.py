@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import subprocess
 
 import pytest
 from django.utils import timezone
@@ -12,7 +11,6 @@ from jobs.models import Job, JobDocument, State
 from tests.accounts.factories import bearer, make_user
 from tests.jobs.factories import cubegen_request, submit
 from tests.jobs.test_main_job import run, until
-from tests.patience import PATIENCE_S
 from tests.servers.s3 import s3_server
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xcube]
@@ -75,17 +73,11 @@ print(dict(cube.sizes))
 
 
 def test_a_cube_goes_to_the_callers_own_bucket_and_their_secret_nowhere_else(
-    client, user, headers, s3, xcube_python
+    client, user, headers, s3, xcube_forks
 ):
     body = run(client, headers, cubegen_request(output_config=own(s3, "mine.zarr")))
     assert body["state"] == "SUCCEEDED", body
-    read = subprocess.run(
-        [xcube_python, "-c", READ, s3, "s3://theirs/cubes/mine.zarr"],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=PATIENCE_S,
-    )
+    read = xcube_forks.run("-c", READ, s3, "s3://theirs/cubes/mine.zarr")
     assert "'time': 6" in read.stdout
     document = JobDocument.objects.get(job__job_id=body["job_id"])
     assert document.credentials is None, "wiped at the end"
@@ -131,7 +123,7 @@ def test_a_store_of_ones_own_that_is_gone_before_writing_began_costs_nothing(cli
 
 
 def test_a_failure_after_writing_into_a_store_of_ones_own_began_is_charged(
-    client, user, headers, s3, settings, xcube_python, endless
+    client, user, headers, s3, settings, xcube_forks, endless
 ):
     """Otherwise a bucket that refuses the last chunk would make every cube free."""
     settings.HUB = {**settings.HUB, "XCUBE_HUB_JOB_DEADLINE_S": 15}
@@ -143,8 +135,7 @@ def test_a_failure_after_writing_into_a_store_of_ones_own_began_is_charged(
     assert (body["state"], body["reason"]) == ("FAILED", "DEADLINE"), body
     assert Balance.objects.get(user=user).available == 988
     until(lambda: not Job.objects.claiming().exists())
-    listing = [xcube_python, "-c", LIST, s3, "theirs/cubes"]
-    found = subprocess.run(listing, capture_output=True, text=True, check=True, timeout=60).stdout
+    found = xcube_forks.run("-c", LIST, s3, "theirs/cubes").stdout
     assert "part.zarr/.zgroup" in found, "it is paid, and stays"
     assert ".xcube-hub" not in found, "nothing of ours lies in a bucket of theirs"
 

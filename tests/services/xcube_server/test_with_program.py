@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from services.models import State
 from services.running.workload import build_service
-from tests.patience import PATIENCE_S
 from tests.runner.runnerprocess import wait_for
 from tests.services.factories import make_instance
 
@@ -45,16 +43,14 @@ def point_link(levels: Path, target: str) -> None:
 
 
 def test_good_data_is_shown_beside_broken_and_foreign_data(
-    xcube_python, demo_cube, payload, ada, tmp_path
+    xcube_python, xcube_forks, demo_cube, payload, ada, tmp_path
 ) -> None:
     cubes, others = tmp_path / "cubes", tmp_path / "users" / "ben"
     shutil.copytree(demo_cube, cubes / "demo.zarr")
     shutil.copytree(demo_cube, others / "secret.zarr")
     mine = tmp_path / "users" / ada.username
     mine.mkdir()
-    subprocess.run(
-        [xcube_python, "-c", LEVELS, cubes, demo_cube], check=True, timeout=PATIENCE_S, cwd="/"
-    )
+    xcube_forks.run("-c", LEVELS, cubes, demo_cube)
     for name in ("good", "up", "absolute", "own_path"):
         shutil.copytree(cubes / "pyramid.levels", mine / f"{name}.levels")
     shutil.copytree(demo_cube, mine / "cube.zarr")

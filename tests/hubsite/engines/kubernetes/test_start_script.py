@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hubsite.engines.kubernetes import pods, runs
+from tests.patience import PATIENCE_S
 
 from .workloads import options, workload
 
@@ -70,7 +71,7 @@ class Image:
             stderr=subprocess.PIPE,
             text=True,
         )
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=PATIENCE_S)
         return process.pid, subprocess.CompletedProcess([], process.returncode, out, err)
 
     def chosen(self, **env: str) -> Path:
