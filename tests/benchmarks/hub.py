@@ -215,6 +215,16 @@ class Session:
             response = self._connection.getresponse()
         return response.status, json.loads(response.read() or b"null")
 
+    def submit(self, request: Any) -> dict[str, Any]:
+        """A job of this request. On a busy machine an estimate may take too long: 503, again."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            status, answer = self.call("PUT", "/cubegens", request)
+            if status == 200:
+                return answer
+            assert status in (429, 503) and time.monotonic() < deadline, (status, answer)
+            time.sleep(0.3)
+
     def close(self) -> None:
         self._connection.close()
 

@@ -28,10 +28,9 @@ def cube_by_hub(hub):
     def measure() -> float:
         request = cubegen_request(f"small-{next(numbers)}.zarr")
         began = time.perf_counter()
-        status, job = session.call("PUT", "/cubegens", request)
-        assert status == 200, job
+        job = session.submit(request)
         while not (job["job_status"]["succeeded"] or job["job_status"]["failed"]):
-            assert time.perf_counter() < began + 60, job
+            assert time.perf_counter() < began + PATIENCE_S, job
             time.sleep(POLL_S)
             status, job = session.call("GET", f"/cubegens/{job['job_id']}")
             assert status == 200, job

@@ -8,16 +8,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser
 
 from tests.benchmarks.hub import AUDIENCE, Hub
-from tests.patience import PATIENCE_S
 from tests.servers.browser import chromium
 from tests.servers.keycloak import Keycloak, Realm
 
 from .visitor import PASSWORD, Visitor
 
-expect.set_options(timeout=PATIENCE_S * 1000)
 CLIENT, SECRET = "xcube-hub", "a-secret-of-the-hub"
 
 

@@ -41,7 +41,7 @@ class Person:
     def generate(self, request: dict[str, Any]) -> str:
         """The id of a job of this request, when it has written its cube."""
         self.hub.until_estimates(self.api, request)
-        job_id = self.call("PUT", "/cubegens", request)["job_id"]
+        job_id = self.api.submit(request)["job_id"]
 
         def has_ended() -> bool:
             states = self.call("GET", f"/cubegens/{job_id}")

@@ -7,7 +7,9 @@ import os
 import shutil
 from collections.abc import Iterator
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from tests.patience import PATIENCE_S
 
 from .missing import missing
 
@@ -21,6 +23,8 @@ _FLAGS = (
     "--disable-dev-shm-usage",
 )
 _ASYNC = "DJANGO_ALLOW_ASYNC_UNSAFE"
+_PATIENCE_MS = PATIENCE_S * 1000
+expect.set_options(timeout=_PATIENCE_MS)  # 5 s by default
 
 
 @contextlib.contextmanager
@@ -32,7 +36,9 @@ def chromium() -> Iterator[Browser]:
     os.environ[_ASYNC] = "true"
     try:
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=program, args=_FLAGS)
+            browser = playwright.chromium.launch(
+                executable_path=program, args=_FLAGS, timeout=_PATIENCE_MS
+            )
             yield browser
             browser.close()
     finally:

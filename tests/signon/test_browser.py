@@ -8,10 +8,12 @@ import time
 import pytest
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
+from playwright.sync_api import expect
 
 from accounts.models import Identity, User
 from accounts.sign_on import documents, renewal
 from tests.accounts.factories import make_user
+from tests.patience import PATIENCE_S
 
 from .conftest import fill_in, provider_of, sign_in
 
@@ -158,11 +160,13 @@ def test_while_the_provider_is_away_a_page_says_so_and_sessions_go_on(
         assert who_is_signed_in(page) == ann.email
         stranger = chrome.new_context(base_url=live_server.url)
         its = stranger.new_page()
+        its.set_default_timeout(PATIENCE_S * 1000)
         its.goto("/login/")
         with its.expect_response(re.compile("/oidc/edc/")) as answer:
             its.get_by_role("link", name="Continue with EDC").click()
         assert answer.value.status == 503
-        assert "EDC does not answer just now" in its.locator("h1").inner_text()
+        # The answer has come, its page may not be there yet.
+        expect(its.locator("h1")).to_contain_text("EDC does not answer just now")
         stranger.close()
     page.goto("/")
     assert who_is_signed_in(page) == ann.email
@@ -247,6 +251,7 @@ def test_an_answer_that_another_browser_was_sent_for_signs_nobody_in(
     (callback,) = [url for url in seen if "/oidc/callback/" in url]
     stranger = chrome.new_context(base_url=live_server.url)
     its = stranger.new_page()
+    its.set_default_timeout(PATIENCE_S * 1000)
     assert its.goto(callback).status == 400
     assert "begun in another browser" in its.locator(".notice").inner_text()
     stranger.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.accounts.factories import make_client, make_user
+from tests.patience import PATIENCE_S
 from tests.servers.browser import chromium
 
 
@@ -14,7 +15,7 @@ def test_authorize_takes_client_credentials(live_server):
     client, secret = make_client(user)
     with chromium() as browser:
         page = browser.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE_S * 1000)
         faults: list[str] = []
         page.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
         page.goto(f"{live_server.url}/api/v2/ui/")
