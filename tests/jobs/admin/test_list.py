@@ -66,6 +66,16 @@ def test_beyond_its_bound_the_paginator_stops_counting(owner, monkeypatch):
     assert UncountedPaginator(Job.objects.all(), 1).count == 2
 
 
+def test_a_further_page_passes_over_rows_without_joining(owner, django_assert_num_queries):
+    jobs = [make_job(owner) for _ in range(5)][::-1]
+    pages = UncountedPaginator(Job.objects.select_related("owner").order_by("-pk"), 2)
+    assert [list(page) for page in pages] == [jobs[:2], jobs[2:4], jobs[4:]]
+    passed_over = str(pages.page(2).object_list.query).partition(" IN (")[2]
+    assert "OFFSET 2" in passed_over and "JOIN" not in passed_over
+    with django_assert_num_queries(1):
+        assert [job.owner.email for job in pages.page(2)] == [owner.email] * 2
+
+
 def test_a_row_shows_owner_state_cost_and_output(operator, owner):
     job = make_job(owner, state=State.FAILED, units=42, reason="OUT_OF_MEMORY")
     text = operator.get(LIST).content.decode()
