@@ -70,7 +70,7 @@ def cursor(user: Any) -> str:
 
 
 def of_jobs(request: HttpRequest) -> dict[str, Any] | None:
-    """The panels of cube generation, for who sees all jobs. At most ten queries."""
+    """The panels of cube generation, for who sees all jobs. At most nine queries."""
     if not may_see(request.user):
         return None
     now = timezone.now()
@@ -125,15 +125,17 @@ def _engines(rows: list[tuple[str, str, int]], waits: dict[str, Waits]) -> list[
 
 def _failures(now: datetime) -> list[Failure]:
     """Of the last days, the most frequent first."""
-    latest = Job.objects.filter(state=State.FAILED).order_by("-pk")
-    rows = list(latest.values_list("pk", "reason", "created_at")[:LATEST])
-    settled = failures.dealt_with_among([pk for pk, *_ in rows])
+    rows = (
+        Job.objects.filter(state=State.FAILED)
+        .order_by("-pk")
+        .values_list("reason", "created_at", failures.is_dealt_with())[:LATEST]
+    )
     counts: Counter[str] = Counter()
     opened: Counter[str] = Counter()
-    for pk, reason, created in rows:
+    for reason, created, is_settled in rows:
         if created >= now - timedelta(days=DAYS):
             counts[reason] += 1
-            opened[reason] += pk not in settled
+            opened[reason] += not is_settled
     titles = dict(Reason.choices)
     return [
         Failure(reason, titles.get(reason, reason), count, opened[reason])

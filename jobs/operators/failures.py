@@ -6,10 +6,8 @@ the owner made another cube, the dataset is gone for good. They may take that ba
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
 
 from hubsite import audit
 from hubsite.visible_text import checked_text
@@ -21,15 +19,12 @@ MOST_AT_ONCE = 5_000
 MOST_OF_NOTE = 300
 
 
-def dealt_with_among(pks: Collection[int]) -> set[int]:
-    """Those of these failed jobs that were submitted again or that an operator dealt with.
+def is_dealt_with() -> ExpressionWrapper:
+    """Of a failed job, for `annotate`: was it submitted again, or did an operator deal with it?
 
-    One query by indexes. As a condition on each failed job, the database would read all notes
-    that there ever were.
+    The notes are joined: of a condition `EXISTS` the database would make a table of all there are.
     """
-    again = Job.objects.filter(retry_of__in=pks).order_by().values_list("retry_of_id")
-    noted = DealtWith.objects.filter(job__in=pks).order_by().values_list("job_id")
-    return {pk for (pk,) in again.union(noted, all=True)}
+    return ExpressionWrapper(Q(_retries()) | Q(dealt_with__isnull=False), BooleanField())
 
 
 def not_dealt_with(jobs: QuerySet[Job]) -> QuerySet[Job]:
