@@ -1,10 +1,12 @@
 """Times every page in a small and in a large database: `page_times SMALL LARGE USERS ROUNDS`.
 
-`TEST_DATABASE_URL` is of a PostgreSQL server. It makes the databases `pages_small` (SMALL jobs)
-and `pages_large` (LARGE jobs, USERS users), asks for each page in both in turns, and prints JSON
-for each page: [name, status, times in the small one (s), times in the large one, those of a plain
-Django page]. What a page leads to on its own path (filters, orders, further pages, searches) is
-measured too, with fewer rounds.
+`TEST_DATABASE_URL` is of a PostgreSQL server on this machine. It makes the databases `pages_small`
+(SMALL jobs) and `pages_large` (LARGE jobs, USERS users), asks for each page in both in turns, and
+prints JSON for each page: its name, who asked, the status in both, and for the page in the small
+one, in the large one, and for a plain Django page [how long each round took, its processor time]
+in seconds. Processor time is that of this process and of the database's process that serves it: it
+hardly depends on what else the machine does. What a page leads to on its own path (filters, orders,
+further pages, searches) is measured too, with fewer rounds.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import django
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 import tests.environment  # noqa: F401, I001 - before Django's settings
 
 SMALL, LARGE = "pages_small", "pages_large"
+Took = tuple[float, float]
+"""Elapsed and processor time of one call, in seconds."""
 LONG_S = 1.0
 """A page that takes longer is asked for less often."""
 
@@ -84,6 +89,8 @@ def fill(world: World, small: int, large: int, users: int) -> None:
         multiply(crowd.count, changes=crowd.changes)
         with connection.cursor() as cursor:
             cursor.execute("VACUUM (ANALYZE)")
+            # All work for a page is then done by the one process whose time is read.
+            cursor.execute(f"ALTER DATABASE {name} SET max_parallel_workers_per_gather = 0")
         say({"filled": name, "jobs": jobs, "s": round(time.monotonic() - began)})
 
 
@@ -98,7 +105,7 @@ def measure(world: World, visits: list[Visit], rounds: int) -> None:
     for visit in visits if rounds > 1 else visits[::8]:  # a smoke run asks for some
         shown = visitors[LARGE].ask(visit).shown
         for one in (visit, *(variations(visit, shown) if rounds > 1 else ())):
-            say(measured(visitors, one, rounds if one is visit else 3, of=visit))
+            say(measured(visitors, one, rounds if one is visit else min(rounds, 3), of=visit))
 
 
 def use(name: str) -> None:
@@ -117,7 +124,7 @@ def measured(
     rows: there the further page has few, or does not exist.
     """
     in_small = of if of is not None and _is_further(visit) else visit
-    times: dict[str, list[float]] = {SMALL: [], LARGE: [], "plain": []}
+    times: dict[str, list[Took]] = {SMALL: [], LARGE: [], "plain": []}
     status: dict[str, int] = {}
     asked = {SMALL: in_small, LARGE: visit}
     for name in (SMALL, LARGE):
@@ -127,10 +134,9 @@ def measured(
         for name in (SMALL, LARGE):
             use(name)
             plain_page()  # it also connects
-            if rounds > 1:
-                times["plain"].append(timed(plain_page))
+            times["plain"].append(timed(plain_page))
             times[name].append(timed(partial(visitors[name].ask, asked[name])))
-        if times[LARGE][-1] > LONG_S:
+        if times[LARGE][-1][1] > LONG_S:
             break
     return {"page": visit.name, "caller": visit.caller, "status": list(status.values()), **times}
 
@@ -139,10 +145,26 @@ def _is_further(visit: Visit) -> bool:
     return bool(re.search(r"[?&](p|page)=\d", visit.path))
 
 
-def timed(call: Callable[[], Any]) -> float:
-    began = time.perf_counter()
+def timed(call: Callable[[], Any]) -> Took:
+    server, served = _database_process()
+    began, worked = time.perf_counter(), time.process_time()
     call()
-    return time.perf_counter() - began
+    took, work = time.perf_counter() - began, time.process_time() - worked
+    server_now, served_now = _database_process()
+    return took, work + served_now - (served if server_now == server else 0)
+
+
+def _database_process() -> tuple[int, float]:
+    """The database's process that serves this one, and its processor time until now, in seconds.
+
+    Linux shows it in nanoseconds (Documentation/scheduler/sched-stats in the kernel).
+    """
+    from django.db import connection
+
+    if connection.connection is None:  # the page gave it back while it waited
+        return 0, 0.0
+    pid = connection.connection.info.backend_pid
+    return pid, int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
 
 def plain_page() -> str:

@@ -1,6 +1,8 @@
 """Pages with a million jobs are as quick as with ten thousand.
 
-Both databases are on one real PostgreSQL; every page of the URL configuration is asked for.
+Both databases are on one real PostgreSQL; every page of the URL configuration is asked for. What is
+compared is processor time, of the page and of the database: other work on the machine makes pages
+wait, but hardly makes them work more. Elapsed times are told only.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import pytest
 
 from tests.servers.postgresql import postgresql_server
 
+from .page_times import LARGE, SMALL
 from .report import Pairs
 from .sizes import size
 
@@ -27,11 +30,13 @@ pytestmark = pytest.mark.benchmark
 CHECKOUT = Path(__file__).resolve().parents[2]
 FEW, MANY = size(10_000, 200), size(1_000_000, 600)
 USERS = size(10_000, 50)
-ROUNDS = size(9, 1)
+ROUNDS = size(7, 1)
 FLAT = 1.5
 SHORT_S = 0.02
 """So much of a difference is noise, or a bounded part of a page that is not full with few rows."""
 TARGET_MS = 300
+PLAIN_MS = 3
+"""A plain Django page that reads 50 rows takes so long where TARGET_MS is the target."""
 WITHIN_S = 3600
 
 
@@ -64,37 +69,47 @@ def test_every_page_answers_in_both(pages):
 
 
 def test_every_page_is_as_quick_with_a_hundred_times_the_rows(report, pages):
-    """The least time of each side: what other work on the machine adds is in none of them."""
-    by_ratio = sorted(pages, key=lambda it: -_growth(it))
-    slowest = sorted(pages, key=lambda it: -_p95(it["pages_large"]))
-    for it in slowest[: size(25, 2)]:
-        plain = it["plain"] or [math.nan]
-        report.measured(
-            f"{it['page']} ({it['caller']}): p95, ms",
-            round(1000 * _p95(it["pages_large"])),
-            of=f"{1000 * median(it['pages_small']):.0f} ms; plain {1000 * median(plain):.1f}",
-            limit="",
-            holds=True,
-        )
-    p95 = [1000 * _p95(it["pages_large"]) for it in pages]
-    report.measured(
-        f"pages beyond {TARGET_MS} ms at p95, of {len(pages)}",
-        sum(it > TARGET_MS for it in p95),
-        of=f"median {median(p95):.0f} ms",
-        limit="",
-        holds=True,
-    )
-    for it in by_ratio[: size(10, 1)]:
+    """The least of each side: what caches and interrupts add is in none of them."""
+    for it in sorted(pages, key=lambda it: -_growth(it))[: size(10, 1)]:
         report.ratio(
             f"{it['page']} ({it['caller']}): {MANY:,} jobs / {FEW:,}",
-            Pairs([min(it["pages_large"])], [min(it["pages_small"]) + SHORT_S]),
+            Pairs([min(_work(it, LARGE))], [min(_work(it, SMALL)) + SHORT_S]),
             unit="s",
             at_most=FLAT,
         )
 
 
+def test_every_page_is_quick(report, pages):
+    """None costs more than as many plain pages as would take TARGET_MS.
+
+    That is half of its calls: a burst of other work slows single calls, also by the processor's
+    clock.
+    """
+    elapsed = [1000 * _p95([took for took, _ in it[LARGE]]) for it in pages]
+    report.measured(
+        f"pages beyond {TARGET_MS} ms at p95, of {len(pages)}",
+        sum(it > TARGET_MS for it in elapsed),
+        of=f"median {median(elapsed):.0f} ms",
+        limit="",
+        holds=True,
+    )
+    plain = [work for it in pages for _, work in it["plain"]]
+    for it in sorted(pages, key=lambda it: -median(_work(it, LARGE)))[: size(25, 2)]:
+        report.ratio(
+            f"{it['page']} ({it['caller']}) / plain page",
+            Pairs([median(_work(it, LARGE))], [median(plain)]),
+            unit="s",
+            at_most=TARGET_MS / PLAIN_MS,
+        )
+
+
 def _growth(it: dict[str, Any]) -> float:
-    return min(it["pages_large"]) / (min(it["pages_small"]) + SHORT_S)
+    return min(_work(it, LARGE)) / (min(_work(it, SMALL)) + SHORT_S)
+
+
+def _work(it: dict[str, Any], name: str) -> list[float]:
+    """Processor times of the page in one database."""
+    return [work for _, work in it[name]]
 
 
 def _p95(times: list[float]) -> float:
