@@ -113,7 +113,8 @@ class FileHandler(_Counted, tornado.web.StaticFileHandler):
         await self.finish()
 
     def set_extra_headers(self, path: str) -> None:
-        for name, value in packed.headers_of(path.replace(os.sep, "/")).items():
+        shown = path.replace(os.sep, "/") or self.default_filename or ""
+        for name, value in packed.headers_of(shown).items():
             self.set_header(name, value)
 
 
