@@ -15,8 +15,9 @@ from .credentials import Credential
 from .hub import Allowed, Decision, Denied, Hub, HubUnavailable
 from .limits import LIMITS, Limits
 
-_STARTING_S = 0.4
-"""How long an answer is remembered that says that the instance is not ready yet."""
+_STARTING_S = (0.1, 0.4)
+"""How long an answer is remembered that says that the instance is not ready yet: a quarter of the
+time since the first such answer, within these limits. Most starts take less than a second."""
 _REFRESH_AT = 0.7
 """From this part of its time on, a decision is asked again beside the requests."""
 
@@ -28,6 +29,7 @@ class _Known:
     confirmed_at: float
     fresh_until: float
     may_wake: bool
+    starting_since: float | None
 
 
 _Key = tuple[str, str]
@@ -129,14 +131,20 @@ class Decisions:
         return decision
 
     def _remember(self, key: _Key, decision: Decision, asked_at: float, wake: bool) -> None:
+        since: float | None = None
         match decision:
             case Denied():
                 lifetime = self._limits.deny_s
             case Allowed(is_ready=True):
                 lifetime = min(decision.cache_s, self._limits.allow_s)
             case _:
-                lifetime = min(decision.cache_s, _STARTING_S)
-        self._known[key] = _Known(decision, asked_at, asked_at, asked_at + lifetime, wake)
+                known = self._known.get(key)
+                since = known.starting_since if known else None
+                since = asked_at if since is None else since
+                shortest, longest = _STARTING_S
+                lifetime = min(decision.cache_s, longest, max(shortest, (asked_at - since) / 4))
+        fresh_until = asked_at + lifetime
+        self._known[key] = _Known(decision, asked_at, asked_at, fresh_until, wake, since)
         self._known.move_to_end(key)
         while len(self._known) > self._limits.decisions:
             self._known.popitem(last=False)

@@ -166,7 +166,7 @@ class Gate:
             if time.monotonic() + pause > give_up_at:
                 return self.not_yet(incoming)
             await asyncio.sleep(pause)
-            pause = min(1.5 * pause, _LONGEST_PAUSE_S)
+            pause = min(1.25 * pause, _LONGEST_PAUSE_S)
             answer = await self.decide(incoming, afresh=decision.is_ready)
             if not isinstance(answer, Allowed):
                 return answer

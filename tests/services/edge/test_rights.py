@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import itertools
 import json
 from http.cookies import SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from services.edge.credentials import Credential
+from services.edge.decisions import Decisions
+from services.edge.hub import Allowed
 from tests.patience import PATIENCE_S
 
 from .standins import INSTANCE, LOCATION, OTHER, SESSION
@@ -302,6 +306,32 @@ def test_who_has_just_entered_is_not_asked_about_again(entry):
                 await asyncio.sleep(0.02)
 
     run(test())
+
+
+def test_a_start_is_asked_about_often_at_first_and_seldom_later(monkeypatch):
+    """A page and all that it asks for wait together; most starts take less than a second."""
+    clock, asked = [1000.0], []
+
+    class Starting:
+        is_away = False
+
+        async def decide(self, question):
+            asked.append(clock[0] - 1000)
+            return Allowed(grant="g", instance=INSTANCE, state="STARTING", address="", cache_s=1)
+
+    async def test():
+        decisions = Decisions(Starting())
+        while clock[0] < 1010:
+            for _ in range(3):
+                await decisions.decide(INSTANCE, Credential("session", SESSION))
+            clock[0] += 0.05
+
+    monkeypatch.setattr("services.edge.decisions.time.monotonic", lambda: clock[0])
+    run(test())
+    pauses = [later - before for before, later in itertools.pairwise(asked)]
+    assert min(pauses) >= 0.1 - 1e-6 and max(pauses) <= 0.45 + 1e-6
+    assert len([at for at in asked if at < 1]) >= 5
+    assert all(pause >= 0.4 - 1e-6 for at, pause in zip(asked, pauses, strict=False) if at > 2)
 
 
 def test_an_instance_that_was_not_used_for_a_while_is_asked_about_again():
