@@ -27,9 +27,9 @@ EXACT = 500
 FURTHER = 1.01
 MOST_ORDERED = 5_000
 """Behind so many, jobs are ordered by their keys of now."""
-LONG_LINE = 1000
-EACH = 100
-"""Of an owner with more waiting jobs than LONG_LINE, each hundredth is kept."""
+LONG_LINE = 500
+EACH = 50
+"""Of an owner with more waiting jobs than LONG_LINE, each fiftieth is kept."""
 NEWEST = 2**61
 """The pk of a job that is not submitted yet."""
 NO_ONE = -1
@@ -130,7 +130,7 @@ class QueueOrder:
     """The order of one engine's queue. `gap_s` is the mean time between two launches.
 
     Without any learnt durations it has no starts. `lines` has, of an owner with many jobs, each
-    hundredth in his line: (owner, priority, pk), sorted.
+    fiftieth in his line: (owner, priority, pk), sorted.
     """
 
     waiting: int

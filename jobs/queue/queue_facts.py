@@ -28,7 +28,7 @@ from .launching import COOL_DOWN
 
 SHORT = 100
 """Jobs of a queue that is read whole."""
-MOST_COUNTED = 1000
+MOST_COUNTED = 500
 """Of a user's own jobs before this one no more are counted."""
 
 
@@ -82,12 +82,32 @@ def facts_of(jobs: Sequence[Job]) -> Iterator[tuple[Job, Facts]]:
     engines: dict[tuple[str, int], _Engine] = {}
     for job in jobs:
         if job.state != State.QUEUED:
-            yield job, Facts(job.state, job.pending_reason)
+            yield job, _of_started(job)
             continue
         key = (job.engine, job.owner_id)
         if key not in engines:
             engines[key] = _Engine(*key)
-        yield job, engines[key].facts(job.priority, job.pk, job.created_at)
+        if engines[key].has_left(job.priority, job.pk):
+            yield job, _facts_anew(job)
+        else:
+            yield job, engines[key].facts(job.priority, job.pk, job.created_at)
+
+
+def _of_started(job: Job) -> Facts:
+    """The facts about a job that is not in the queue."""
+    is_unmade = job.state == State.LAUNCHED and job.made_at is None
+    is_away = is_unmade and COOL_DOWN.is_on(job.engine)
+    return Facts(job.state, job.pending_reason, is_engine_away=is_away)
+
+
+def _facts_anew(read: Job) -> Facts:
+    """The facts about a job that changed after its row was read: it is read once more."""
+    job = Job.objects.filter(pk=read.pk).first()
+    if job is None:
+        return Facts(State.CANCELLED)
+    if job.state != State.QUEUED:
+        return _of_started(job)
+    return _Engine(job.engine, job.owner_id).facts(job.priority, job.pk, job.created_at)
 
 
 def facts_of_new(owner_id: int, engine: str) -> Facts:
@@ -128,9 +148,8 @@ class _Engine:
         if self._is_short:
             number, is_exact = self._place(priority, pk), True
         is_new = forecast is None or created_at is None or created_at > forecast.made_at
-        is_gone = created_at is not None and self._has_left(priority, pk)
         return Facts(
-            state=State.LAUNCHED if is_gone else State.QUEUED,
+            state=State.QUEUED,
             is_suspended=switches.suspension(XCUBE_GEN) is not None,
             is_engine_known=self._engine is not None,
             is_engine_drained=self._is_drained,
@@ -163,9 +182,10 @@ class _Engine:
         queue = Queue(capacity, hub.running_per_user, waiting, running, {})
         return launch_order(queue).index(pk) + 1
 
-    def _has_left(self, priority: int, pk: int) -> bool:
-        """Whether the job left the queue after its row was read."""
-        return len(self._own) < MOST_COUNTED and (priority, pk) not in self._own
+    def has_left(self, priority: int, pk: int) -> bool:
+        """Whether the job left the queue, or its place in it, after its row was read."""
+        is_counted = len(self._own) < MOST_COUNTED or (priority, pk) <= self._own[-1]
+        return is_counted and (priority, pk) not in self._own
 
     @property
     def _length(self) -> int | None:

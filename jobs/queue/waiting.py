@@ -76,6 +76,8 @@ _OF_PODS = {
 def why(facts: Facts) -> Cause | None:
     """The one cause of waiting; None if the job runs or has ended."""
     if facts.state == State.LAUNCHED:
+        if facts.is_engine_away:
+            return Cause.ENGINE_AWAY
         return _OF_PODS.get(facts.pending_reason, Cause.STARTING)
     if facts.state != State.QUEUED:
         return None

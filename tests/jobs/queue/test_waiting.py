@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from django.db.models import QuerySet
 from django.test import Client
 from django.utils import timezone
 
 from hubsite import switches
+from hubsite.engines import draining
 from hubsite.engines.base import Phase, Reason, RunFact
 from jobs.models import Job, LearntDuration, Priority, State
 from jobs.prediction import asking, forecasting
@@ -224,10 +227,146 @@ def test_of_a_very_long_line_of_ones_own_the_forecast_knows_the_end(engine, monk
     assert abs(told_of(jobs[-1]).place.own_before - 29) < 4
 
 
-def test_a_job_that_left_the_queue_meanwhile_is_starting(engine):
-    job = make_job(make_user(units=9))
-    Job.objects.filter(pk=job.pk).update(state=State.LAUNCHED)
-    assert waiting.waiting_of(job).cause == Cause.STARTING
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"state": State.LAUNCHED}, Cause.STARTING),
+        ({"state": State.LAUNCHED, "pending_reason": Reason.IMAGE}, Cause.IMAGE),
+        ({"state": State.CANCELLED, "is_live": False}, None),
+        ({"state": State.RUNNING}, None),
+        ({"priority": Priority.URGENT}, Cause.NEXT),
+        ({"engine": "former"}, Cause.ENGINE_UNKNOWN),
+        (None, None),
+    ],
+)
+@pytest.mark.parametrize("has_many", [False, True])
+def test_a_job_that_changed_after_it_was_read_is_read_again(
+    engine, monkeypatch, change, expected, has_many
+):
+    """Between the query of a page and that of the queue it may be launched, cancelled or moved."""
+    if has_many:  # more than are counted come after it
+        monkeypatch.setattr(queue_facts, "SHORT", -1)
+        monkeypatch.setattr(queue_facts, "MOST_COUNTED", 2)
+    owner = make_user(units=9)
+    make_job(owner)  # it is counted first; of two places one is left
+    job = make_job(owner)
+    for _ in range(3 * has_many):
+        make_job(owner)
+    forecasting.forecast("local")
+    if change is None:
+        Job.objects.filter(pk=job.pk).delete()
+    else:
+        Job.objects.filter(pk=job.pk).update(**change)
+    found = waiting.waiting_of(job)
+    assert (found and found.cause) == expected
+
+
+def test_a_launched_job_whose_engine_did_not_take_it_waits_for_the_engine(engine):
+    job = make_job(make_user(units=9), state=State.LAUNCHED, launched_at=timezone.now())
+    assert cause(job) == Cause.STARTING
+    launching.COOL_DOWN.start("local")
+    assert cause(job) == Cause.ENGINE_AWAY
+    Job.objects.filter(pk=job.pk).update(made_at=timezone.now())
+    assert cause(job) == Cause.STARTING
+
+
+class Walk:
+    """A random sequence of what users, operators and engines do."""
+
+    def __init__(self, chance: random.Random, engine: Engine, monkeypatch) -> None:
+        self._chance, self._engine, self._monkeypatch = chance, engine, monkeypatch
+        self._users = [make_user(units=100) for _ in range(3)]
+        rare = [self.cancel, self.prioritise, self.leave, self.resize, self.share]
+        rare += [self.suspend, self.drain, self.lose_the_engine]
+        self.steps = [self.submit] * 5 + [self.end] * 5 + rare
+        self._undo: list[Callable[[], object]] = []
+
+    def step(self) -> None:
+        """Something happens. What stops the queue is undone soon, or nothing would be launched."""
+        if self._undo and self._chance.random() < 0.5:
+            self._undo.pop()()
+        else:
+            self._chance.choice(self.steps)()
+
+    def submit(self) -> None:
+        for _ in range(self._chance.randint(1, 3)):
+            make_job(self._chance.choice(self._users))
+
+    def end(self) -> None:
+        self._one(Job.objects.placed(), state=State.SUCCEEDED, is_live=False)
+
+    def cancel(self) -> None:
+        self._one(Job.objects.due(), state=State.CANCELLED, is_live=False)
+
+    def prioritise(self) -> None:
+        self._one(Job.objects.due(), priority=self._chance.choice(list(Priority)))
+
+    def leave(self) -> None:
+        self._one(Job.objects.due(), engine=self._chance.choice(["local", "former"]))
+
+    def suspend(self) -> None:
+        switches.suspend("xcube_gen", message="Until noon.", actor="olga")
+        self._undo.append(lambda: switches.resume("xcube_gen", actor="olga"))
+
+    def drain(self) -> None:
+        draining.drain("local", message="Until noon.", actor="olga")
+        self._undo.append(lambda: draining.resume("local", actor="olga"))
+
+    def lose_the_engine(self) -> None:
+        launching.COOL_DOWN.start("local")
+        self._undo.append(lambda: launching.COOL_DOWN.end("local"))
+
+    def resize(self) -> None:
+        self._engine.runs.capacity = self._chance.randint(0, 6)
+
+    def share(self) -> None:
+        limit(self._monkeypatch, self._chance.choice([0, 1, 2]))
+
+    def _one(self, jobs, **change) -> None:
+        pks = list(jobs.values_list("pk", flat=True))
+        if pks:
+            Job.objects.filter(pk=self._chance.choice(pks)).update(**change)
+
+
+def causes(jobs: QuerySet[Job]) -> dict[int, Cause]:
+    """The cause of each of these jobs that waits."""
+    of_owners: dict[int, list[Job]] = {}
+    for job in jobs:
+        of_owners.setdefault(job.owner_id, []).append(job)
+    found = [waiting.waiting_of_each(some) for some in of_owners.values()]
+    return {pk: one.cause for some in found for pk, one in some.items()}
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_whatever_happens_each_job_has_one_cause_that_launching_agrees_with(
+    engine, monkeypatch, seed, read_switches
+):
+    """After each step those are launched that were next; their cause is gone, no other is."""
+    monkeypatch.setattr(launching, "find_engine", queue_facts.find_engine)
+    monkeypatch.setattr(launching, "launch", lambda engine, jobs: True)
+    walk = Walk(random.Random(f"walk {seed}"), engine, monkeypatch)
+    seen, launched_ever = set(), 0
+    for _ in range(40):
+        walk.step()
+        forecasting.forecast("local")
+        asking.forget()
+        queued = list(Job.objects.due().values_list("pk", flat=True))
+        was_away = launching.COOL_DOWN.is_on("local")
+        told = causes(Job.objects.due())
+        assert sorted(told) == sorted(queued), "each has a cause"
+
+        launching.launch_due()
+
+        of_these = Job.objects.filter(pk__in=queued)
+        launched = set(of_these.filter(state=State.LAUNCHED).values_list("pk", flat=True))
+        if was_away == launching.COOL_DOWN.is_on("local"):  # else it was over before the launch
+            assert launched == {pk for pk, found in told.items() if found == Cause.NEXT}
+            assert set(causes(Job.objects.filter(pk__in=launched)).values()) <= {Cause.STARTING}
+        Job.objects.filter(pk__in=launched).update(state=State.RUNNING)
+        assert not causes(Job.objects.filter(pk__in=launched))
+        seen |= set(told.values())
+        launched_ever += len(launched)
+    assert launched_ever > 5 and len(seen) > 4
 
 
 def test_the_page_of_a_waiting_job_says_why(engine, monkeypatch):
