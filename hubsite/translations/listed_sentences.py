@@ -617,6 +617,7 @@ SENTENCES = (
     _("the answer came too slowly"),
     _("the answer comes too slowly"),
     _("the answer has more than {0} bytes"),
+    _("the answer is no HTTP"),
     _("the cluster refuses to make it: {0}"),
     _(
         "the cube would be cut into {0} chunks, each a file; expected at most {1}: make the "
