@@ -82,7 +82,7 @@ def test_a_program_that_came_at_once_gives_way_to_the_waiting_page_only_if_it_ta
         async with world(
             public_url=f"http://*.localhost:{port}",
             port=port,
-            limits=dataclasses.replace(SLOW, state_s=5),
+            limits=dataclasses.replace(SLOW, state_s=12),  # so long the program is shown
             viewer_files=tmp_path / "viewer.json",
         ) as w:
             w.hub.has_published_viewer = True
