@@ -26,33 +26,52 @@ LOGS = CHECKOUT / "build" / "tests"
 COVERAGE = bool(os.environ.get("COVERAGE"))  # the tracer takes two fifths of the time
 COVERED = 90  # of lines and branches, the runner included
 
-# Tests that start and kill hubs, runners and a Keycloak, or look at pages in a browser.
 RUNNER = "tests/runner"
 PODS = sorted(
     str(path.relative_to(CHECKOUT))
     for subject in ("pod", "service", "takeover", "viewer")
     for path in (CHECKOUT / RUNNER).glob(f"test_{subject}*.py")
 )
-PROCESSES = ("tests/processes", "tests/chaos", "tests/signon", "tests/journeys", "tests/pages")
+# Tests that start and kill hubs, and those that look at pages in a browser.
+PROCESSES = ("tests/processes", "tests/chaos")
+BROWSERS = ("tests/signon", "tests/journeys", "tests/pages")
+CLUSTER = "tests/kubernetes"  # all that need one, but for benchmarks
+BENCHMARKS = "tests/benchmarks"
+ELSEWHERE = (RUNNER, *PROCESSES, *BROWSERS)
+# Others with a real runner, edge or database server: they wait, and share one runner.
+LIVE = sorted(
+    {
+        "tests/races/test_postgresql.py",
+        "tests/services/edge",
+        "tests/services/xcube_server/test_real_server.py",
+        *(
+            str(path.relative_to(CHECKOUT))
+            for path in (CHECKOUT / "tests").rglob("test_*.py")
+            if "mark.xcube" in path.read_text()
+            and not str(path.relative_to(CHECKOUT)).startswith((*ELSEWHERE, CLUSTER, BENCHMARKS))
+        ),
+    }
+)
 FAULTS = "tests/kubernetes/test_hub_faults.py"
 ALONE = "not benchmark and not kubernetes and not node"
-CLUSTER = "tests/kubernetes"  # all that need one, but for benchmarks
 TIERS = {
-    "plain": ("-m", ALONE, "-n", "2", *(f"--ignore={path}" for path in (RUNNER, *PROCESSES))),
+    "plain": ("-m", ALONE, "-n", "2", *(f"--ignore={path}" for path in (*ELSEWHERE, *LIVE))),
+    "live": ("-m", ALONE, *LIVE),
     "runner": ("-m", ALONE, RUNNER, *(f"--ignore={path}" for path in PODS)),
     "pods": ("-m", ALONE, *PODS),
     "processes": ("-m", ALONE, *PROCESSES),
-    "benchmarks": ("-m", "benchmark and not kubernetes", "tests/benchmarks"),
+    "browsers": ("-m", ALONE, *BROWSERS),
+    "benchmarks": ("-m", "benchmark and not kubernetes", BENCHMARKS),
     "faults": ("-m", "kubernetes", FAULTS),
     "kubernetes": ("-m", "kubernetes and not node", f"--ignore={FAULTS}", CLUSTER),
     "node": ("-m", "node", CLUSTER),
-    "cluster-benchmarks": ("-m", "benchmark and kubernetes", "tests/benchmarks"),
+    "cluster-benchmarks": ("-m", "benchmark and kubernetes", BENCHMARKS),
 }
 # All lanes but the plain one wait more than they compute, and are about as long as one another; the
 # plain one takes what they leave of the processors.
-LANES = (("runner",), ("pods",), ("processes",), ("plain",))
+LANES = (("runner", "live"), ("pods", "browsers"), ("processes", "benchmarks"), ("plain",))
 # The fault tests wait for outages to end: long, and beside a cluster that works meanwhile.
-CLUSTER_LANES = (("faults", "node"), ("kubernetes", "cluster-benchmarks", "benchmarks"))
+CLUSTER_LANES = (("faults", "node"), ("kubernetes", "cluster-benchmarks"))
 NICE = {"plain": 5}
 # A tracer doubles the time of what they measure, and they show no line that no test shows.
 NOT_COVERED = frozenset({"benchmarks", "cluster-benchmarks"})
