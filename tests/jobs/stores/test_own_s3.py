@@ -190,7 +190,7 @@ def test_an_own_store_gives_no_claim_on_a_place_of_ours(client, headers, s3, set
 
     as_own = {**own(s3, "victim.zarr", root="theirs/pub"), "replace": True}
     response = submit(client, headers, cubegen_request(output_config=as_own))
-    assert response.status_code == 200
+    assert response.status_code == 200, response.content
     Job.objects.filter(owner__username=Job.objects.latest("id").owner.username).update(
         state=State.FAILED, is_live=False, launched_at=timezone.now(), started_at=timezone.now()
     )
