@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -98,14 +99,21 @@ class AccountPage(View):
             "movements": in_words(user, list(movements(user)[:SHOWN_MOVEMENTS])),
             "subscriptions": [(it, gains_of(it)) for it in user.subscriptions.live()],
             "powers": [words for scope, words in SCOPES.items() if scope in held],
-            "tokens": tokens_of(user),
-            "clients": user.clients.filter(revoked_at=None)[:SHOWN_CLIENTS],
+            "tokens": [(it, _may(it.scopes)) for it in tokens_of(user)],
+            "clients": [
+                (it, _may(it.scopes)) for it in user.clients.filter(revoked_at=None)[:SHOWN_CLIENTS]
+            ],
             "wheel": login_program.wheel(),
             "hub_url": hub.public_url,
             "api_url": f"{hub.public_url}/{settings.API_PATH}",
             **more,
         }
         return render(request, "account.html", context, status=status)
+
+
+def _may(scopes: Iterable[str]) -> str:
+    """What these scopes permit, in the words of the form."""
+    return ", ".join(translated(SCOPES.get(scope, scope)) for scope in scopes)
 
 
 @never_cache

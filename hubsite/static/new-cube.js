@@ -279,11 +279,14 @@
     const how = tools.querySelector("[data-how]");
     const draw = tools.querySelector("[data-draw]");
     const preview = new Feature();
+    const zoom = map.getInteractions().getArray().find((it) => it instanceof interaction.DoubleClickZoom);
     let drawing = null;
     let corner = null;
 
     function stopDrawing() {
       if (drawing) map.removeInteraction(drawing);
+      // A second corner that is clicked quickly is a double click, too: it does not zoom.
+      if (drawing) setTimeout(() => zoom.setActive(true), 500);
       drawing = corner = null;
       how.hidden = true;
       place.classList.remove("is-drawing");
@@ -328,6 +331,7 @@
       drawing = new interaction.DragBox({ condition: () => true, className: "drawn-box" });
       drawing.on("boxend", () => take(drawing.getGeometry().getExtent()));
       map.addInteraction(drawing);
+      zoom.setActive(false);
       how.hidden = false;
       place.classList.add("is-drawing");
       draw.setAttribute("aria-pressed", "true");

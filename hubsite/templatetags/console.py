@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from django import template
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from hubsite.configuration.site import hub
@@ -81,6 +83,24 @@ def contact() -> SafeString | str:
 def translated(text: Any) -> str:
     """A sentence of the code, such as a refusal or an event, in the reader's language."""
     return sentences.translated(text) if text is not None else ""
+
+
+_UTC_TIME = re.compile(r"(\d{4}-\d\d-\d\d|\d\d\.\d\d\.\d{4}) (\d\d:\d\d)(?::\d\d)? UTC")
+"""A time in a sentence, as `translated` writes it in English or German."""
+
+
+@register.filter
+def told(text: Any, most: int = 1000) -> SafeString:
+    """A sentence as `translated` shows it, at most so long, its times in the viewer's zone."""
+    said = Truncator(translated(text)).chars(most)
+    parts, at = [], 0
+    for found in _UTC_TIME.finditer(said):
+        day_, time = found[1], found[2]
+        iso = day_ if "-" in day_ else "-".join(reversed(day_.split(".")))
+        parts.append((said[at : found.start()], f"{iso}T{time}:00Z", found[0]))
+        at = found.end()
+    shown = format_html_join("", '{}<time datetime="{}">{}</time>', parts)
+    return format_html("{}{}", shown, said[at:])
 
 
 @register.filter

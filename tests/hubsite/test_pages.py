@@ -13,6 +13,7 @@ from django.test import Client
 from django.utils.formats import localize
 from django.utils.translation import override
 
+from hubsite import offered
 from hubsite.configuration.reading import BASE_DIR
 from hubsite.health import parts
 from hubsite.web.content_security_policy import STRICT, SWAGGER
@@ -195,8 +196,10 @@ def test_the_front_page_tells_what_this_hub_offers():
     assert "Demo cubes" in text and "<code>@demo</code>" in text
     assert "Your own folder" in text
     assert str(settings.DATA_DIR) not in text
+    known = offered.by_name()
     for service in parts.look().services:
-        assert service.message in text
+        assert (service.message in text) == known[service.name].is_offered()
+    assert "has no Cate" not in text and "Cate web API" not in text
 
 
 @pytest.mark.django_db

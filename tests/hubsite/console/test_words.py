@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 from django.utils.translation import override
 
-from hubsite.console.quantities import day, duration, moment, number, size
-from hubsite.templatetags.console import code
+from hubsite.console.quantities import day, day_words, decimal, duration, moment, number, size
+from hubsite.templatetags.console import code, told
 
 
 @pytest.mark.parametrize(
@@ -75,3 +75,35 @@ def test_numbers_have_the_marks_of_the_language():
     assert [number(it) for it in (0, 12_345, 1234.5)] == ["0", "12,345", "1,234.5"]
     with override("de"):
         assert [number(it) for it in (0, 12_345, 1234.5)] == ["0", "12.345", "1.234,5"]
+
+
+@pytest.mark.parametrize(
+    ("value", "english", "german"),
+    [(0.0125, "0.0125", "0,0125"), (1e-05, "0.00001", "0,00001"), (-1234.5, "-1234.5", "-1234,5"),
+     (500000.0, "500000", "500000")],
+)  # fmt: skip
+def test_measures_have_the_decimal_mark_of_the_language(value, english, german):
+    assert decimal(value) == english
+    with override("de"):
+        assert decimal(value) == german
+
+
+@pytest.mark.parametrize(
+    ("text", "german"),
+    [("2026-11-05", "05.11.2026"), ("2026-11-05T01:02:03Z", "05.11.2026"), ("soon", "soon"),
+     ("2026-99-99", "2026-99-99"), ("", "")],
+)  # fmt: skip
+def test_days_of_data_are_written_as_the_reader_does(text, german):
+    assert day_words(text) in (text, text[:10])
+    with override("de"):
+        assert day_words(text) == german
+
+
+def test_times_within_a_sentence_are_marked_for_the_zone_of_the_viewer():
+    text = "Kept until 2026-11-26 19:57 UTC. <b>"
+    time = '<time datetime="2026-11-26T19:57:00Z">'
+    assert told(text) == f"Kept until {time}2026-11-26 19:57 UTC</time>. &lt;b&gt;"
+    with override("de"):
+        assert f"{time}26.11.2026 19:57 UTC</time>" in told("Kept until 2026-11-26 19:57 UTC.")
+    assert told("<i>" * 9, 6) == "&lt;i&gt;&lt;i…"
+    assert told(None) == ""
