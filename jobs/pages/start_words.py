@@ -12,6 +12,8 @@ from ..prediction.asking import Start
 from ..queue.waiting import Waiting
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
+AT_ONCE = 0.1
+"""An interval that begins in less than this part of its end begins now, in words."""
 
 
 def when_it_starts(waiting: Waiting, now: datetime | None = None) -> str:
@@ -35,6 +37,11 @@ def start_in_words(start: Start, now: datetime | None = None) -> str:
     unit_s, unit, step = _unit(high)
     last = max(step, step * math.ceil(high / unit_s / step))
     first = step * math.floor(low / unit_s / step)
+    low_s, low_unit, low_step = _unit(low)
+    if first == 0 and low > AT_ONCE * high and low_s < unit_s:
+        first = low_step * math.floor(low / low_s / low_step)
+        said = {"first": first, "first_unit": low_unit, "last": last, "unit": unit}
+        return _("in about %(first)s %(first_unit)s – %(last)s %(unit)s") % said
     if first == 0:
         return _("within %(last)s %(unit)s") % {"last": last, "unit": unit}
     if first == last:
