@@ -8,23 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 
 from django.template.base import Lexer, TokenType
 
-READ = frozenset(
-    {"alt", "aria-label", "aria-description", "content", "hx-confirm", "label", "placeholder"}
-    | {"title"}
-)
-"""Attributes that people read, besides those that begin with `data-label` and `data-text`."""
-AS_IT_IS = frozenset({"code", "pre", "script", "style", "kbd", "samp"})
-"""What stands in these is for programs, or of programs."""
+from .reading import PageReader
+
 NAMES = re.compile(
     r"xcube-hub|xcube|Python|curl|JSON|STAC|CSV|API|OpenAPI|UTC|Zarr|geoDB|WMS|GeoServer|Cate|\b(id|px|h|s)\b"
 )
 """Names that are the same in each language."""
-VOID = frozenset({"meta", "link", "input", "img", "br", "hr", "wbr", "col", "source"})
 
 
 def unmarked(path: Path) -> Iterator[str]:
@@ -49,34 +42,19 @@ def _without_tags(source: str) -> str:
     return "".join(shown)
 
 
-class _Page(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
-        self._open: list[str] = []
+class _Page(PageReader):
+    DATA = (*PageReader.DATA, "data-copied")
 
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        if tag not in VOID:
-            self._open.append(tag)
-        given = dict(attributes)
-        if tag == "meta" and given.get("name") != "description":
-            return
-        for name, value in attributes:
-            is_read = name in READ or name.startswith(
-                ("data-label", "data-text", "data-title", "data-copied")
-            )
-            if tag == "input" and name == "value" and given.get("type") == "submit":
-                is_read = True
-            if is_read and _has_words(value or ""):
-                self.found.append(f"{name}={value!r}")
+    def text(self, text: str) -> None:
+        if _has_words(text):
+            super().text(text)
 
-    def handle_endtag(self, tag: str) -> None:
-        while tag in self._open and self._open.pop() != tag:
-            pass
+    def attribute(self, name: str, value: str) -> None:
+        if _has_words(value):
+            self.found.append(f"{name}={value!r}")
 
-    def handle_data(self, data: str) -> None:
-        if not AS_IT_IS.intersection(self._open) and _has_words(data):
-            self.found.append(" ".join(data.split()))
+    def reads_meta(self, given: dict[str, str | None]) -> bool:
+        return given.get("name") == "description"
 
 
 def _has_words(text: str) -> bool:
