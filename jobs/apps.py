@@ -38,16 +38,13 @@ def _background_work() -> None:
     ticks.every(5, "jobs.tasks.forecast_starts", queue=queues.OUTSIDE)
     ticks.on_demand("jobs.tasks.look_into_engines", queue=queues.OUTSIDE)
     ticks.on_demand("jobs.tasks.refresh_stores", queue=queues.OUTSIDE)
-    for what in (
-        "stores",
-        "code",
-        "requests",
-        "idempotency_keys",
-        "quicklooks",
-        "hours",
-        "engine_looks",
-    ):
-        ticks.housekeeping(f"jobs.tasks.forget_{what}", deletes=True)
+    ticks.housekeeping("jobs.tasks.forget_stores", deletes=True)
+    ticks.housekeeping("jobs.tasks.forget_code", deletes=True)
+    ticks.housekeeping("jobs.tasks.forget_requests", deletes=True)
+    ticks.housekeeping("jobs.tasks.forget_idempotency_keys", deletes=True)
+    ticks.housekeeping("jobs.tasks.forget_quicklooks", deletes=True)
+    ticks.housekeeping("jobs.tasks.forget_hours", deletes=True)
+    ticks.housekeeping("jobs.tasks.forget_engine_looks", deletes=True)
     followers.register("runs", make_follower)
     draining.when_resumed(suspending.launch_waiting)
     keeping.listen()

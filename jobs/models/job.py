@@ -46,11 +46,6 @@ class JobQuerySet(models.QuerySet["Job"]):
         """Jobs that wait to be launched."""
         return self.filter(is_live=True, state=State.QUEUED)
 
-    def ahead_of(self, job: Job) -> JobQuerySet:
-        """Waiting jobs of the same owner and engine that are launched before this one."""
-        earlier = Q(priority__lt=job.priority) | Q(priority=job.priority, pk__lt=job.pk)
-        return self.on(job.engine).due().filter(earlier, owner=job.owner_id)
-
     def claiming(self) -> JobQuerySet:
         """Jobs that hold the claim on their output: no other job may write there."""
         return self.filter(Q(is_live=True) | Q(removal_due_at__isnull=False))
