@@ -25,9 +25,13 @@ BUSY_FOR_S = 15.0
 for this long, some process is stuck while it holds the lock."""
 
 _busy_since: float | None = None
+_opened: tuple[int, int] | None = None
+"""Which file (device, inode) was SQLite's database when this process began."""
 
 
 def register() -> None:
+    global _opened
+    _opened = _identity()
     parts.register(Part("database", database, (parts.SITE,), needs_database=False))
     parts.register(Part("migrations", migrations, (parts.SITE,)))
     parts.register(Part("disk", disk, (parts.SERVICES,), needs_database=False))
@@ -36,6 +40,13 @@ def register() -> None:
 
 def database() -> Finding:
     """Whether the database answers and can be written: writes one small row."""
+    if _was_replaced():
+        return Finding(
+            False,
+            "The file of the database was moved, replaced or deleted while the hub ran; what is "
+            "written now goes to the file that was there before.",
+            "Stop the hub, put the right file into its place, start the hub.",
+        )
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -49,6 +60,26 @@ def database() -> Finding:
     except sqlite3.Error as error:
         return _of_sqlite(error)
     return WELL
+
+
+def _identity() -> tuple[int, int] | None:
+    """The file that is at SQLite's path now; None if there is none, or another database."""
+    if connection.vendor != "sqlite":
+        return None
+    try:
+        found = Path(str(connection.settings_dict["NAME"])).stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _was_replaced() -> bool:
+    """Connections that are open would go on with the old file, and say nothing of it."""
+    global _opened
+    now = _identity()
+    if _opened is None:  # the hub's first start makes it
+        _opened = now
+    return _opened is not None and now != _opened
 
 
 def _unwell(why: str) -> Finding:

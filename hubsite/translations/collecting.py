@@ -53,6 +53,7 @@ READ_ON_PAGES = (
     "hubsite/health/site.py",
     "hubsite/http_client.py",
     "hubsite/reach.py",
+    "hubsite/start/newer_database.py",
     "hubsite/switches.py",
     "hubsite/visible_text.py",
     "hubsite/web/downloads.py",

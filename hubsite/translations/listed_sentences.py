@@ -62,6 +62,10 @@ SENTENCES = (
     _("Give all four sides of the area, or none."),
     _("If you can read this, your webhook works."),
     _("In Kubernetes"),
+    _(
+        "Install that version again, let it migrate back (`manage.py migrate APP NUMBER`), or "
+        "restore the backup that was made before the upgrade."
+    ),
     _("Invalid user name."),
     _("It cannot be looked at."),
     _("It could not be drawn ({0})."),
@@ -147,6 +151,7 @@ SENTENCES = (
     _("Start the follower, and look at its log."),
     _("Start the follower."),
     _("Started anew."),
+    _("Stop the hub, put the right file into its place, start the hub."),
     _("Suspended"),
     _("The account may do nothing of this any longer."),
     _("The account of this e-mail address has just changed. {0}"),
@@ -185,6 +190,7 @@ SENTENCES = (
     _("The data store{0} did not answer in time."),
     _("The database cannot be used: {0}."),
     _("The database does not answer."),
+    _("The database was migrated by a newer version of the hub ({0})."),
     _("The device_code is unknown, or was used already."),
     _("The device_code was used already."),
     _("The disk of the data folder is full: {0} MiB are left."),
@@ -192,6 +198,10 @@ SENTENCES = (
     _("The edge, through which services are reached, does not report."),
     _("The estimator does not answer."),
     _("The estimator is not ready."),
+    _(
+        "The file of the database was moved, replaced or deleted while the hub ran; what is "
+        "written now goes to the file that was there before."
+    ),
     _("The follower, which brings what becomes of runs into the database, {0}."),
     _("The follower, which sees what becomes of services, is not heard."),
     _("The format of the cube is none that the viewer can read."),

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import threading
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.db import OperationalError, connection
@@ -202,6 +203,27 @@ def test_a_hub_without_its_database_is_alive_but_not_ready(whole, monkeypatch):
     assert answer.json()["parts"]["worker"]["message"].endswith("the database cannot be asked.")
     assert get("/health/live").status_code == 200
     assert service()["status"] == "Error"
+
+
+@pytest.mark.parametrize("now", ["replaced", "deleted"])
+def test_a_database_file_that_is_replaced_below_the_hub(whole, monkeypatch, tmp_path, now):
+    file, other = tmp_path / "hub.sqlite3", tmp_path / "backup"
+    for path in (file, other):
+        path.touch()
+    look = SimpleNamespace(vendor="sqlite", settings_dict={"NAME": file})
+    with monkeypatch.context() as patch:
+        patch.setattr(site, "connection", look)
+        patch.setattr(site, "_opened", None)
+        assert not site._was_replaced()
+        file.write_text("grows")
+        assert not site._was_replaced()
+        if now == "replaced":
+            other.rename(file)
+        else:
+            file.unlink()
+        assert site._was_replaced()
+    monkeypatch.setattr(site, "_was_replaced", lambda: True)
+    says_no("database", "was moved, replaced or deleted while the hub ran")
 
 
 @pytest.mark.django_db(transaction=True)
