@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import urlencode
 
@@ -28,7 +29,7 @@ PARAMETERS = tuple(searching.Search.__dataclass_fields__)
 class AuditAdmin(ReadOnlyAdmin):
     """The list is a page of its own, because Django's counts and pages by offset."""
 
-    fields = readonly_fields = list(export.COLUMNS)
+    fields = readonly_fields = [name.removesuffix("__email") for name in export.COLUMNS]
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(self.export)
@@ -51,6 +52,7 @@ class AuditAdmin(ReadOnlyAdmin):
             "title": _("Audit: who did what"),
             "opts": self.model._meta,
             "chosen": chosen,
+            "times": {name: _is_time(chosen[name]) for name in ("since", "until")},
             "query": urlencode({name: text for name, text in chosen.items() if text}),
             "is_filtered": any(chosen.values()),
             "actions": ACTIONS.items(),
@@ -75,6 +77,11 @@ class AuditAdmin(ReadOnlyAdmin):
         response = StreamingHttpResponse(export.lines(rows), content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = 'attachment; filename="audit.csv"'
         return response
+
+
+def _is_time(text: str) -> bool:
+    """Whether it is no date, so that a field for dates could not show it."""
+    return bool(text) and not re.fullmatch(r"\d{4}-\d\d-\d\d", text)
 
 
 def _id(request: HttpRequest, name: str) -> int | None:

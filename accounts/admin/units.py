@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
@@ -10,6 +11,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from hubsite.console.quantities import number
 from hubsite.console.typed_numbers import WholeNumberField
 
 from ..models import ActingEntry, Balance, ExpiringUnits, LedgerEntry, MonthlyGrant
@@ -84,11 +86,11 @@ class BalanceAdmin(ReadOnlyAdmin):
 @admin.register(LedgerEntry)
 class LedgerEntryAdmin(ReadOnlyAdmin):
     list_display = [
-        "created_at",
+        "when",
         "person",
         "kind",
-        "units",
-        "total_after",
+        "moved",
+        "total_then",
         "what_for",
         "reason",
         "done_by",
@@ -99,6 +101,24 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     search_help_text = _("The id of a job or service, or the e-mail of whose units they are.")
     sortable_by = ()
 
+    @admin.display(description=_("When"))
+    def when(self, entry: LedgerEntry) -> Any:
+        return entry.created_at
+
+    @admin.display(description=_("Units"))
+    def moved(self, entry: LedgerEntry) -> str:
+        return number(entry.units)
+
+    @admin.display(description=_("Total then"))
+    def total_then(self, entry: LedgerEntry) -> str:
+        return number(entry.total_after)
+
     @admin.display(description=_("What for"))
     def what_for(self, entry: LedgerEntry) -> str:
-        return format_html('<span title="{}">{}</span>', entry.reference, entry.reference[-18:])
+        """The job or service, which leads to all entries of it."""
+        if not entry.reference:
+            return ""
+        query = urlencode({"q": entry.reference})
+        return format_html(
+            '<a href="?{}" title="{}">{}</a>', query, entry.reference, entry.reference[-18:]
+        )
