@@ -9,7 +9,7 @@ expire until the jobs have ended.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 
 from django.db import transaction
 from django.db.models import Exists, Max, OuterRef
@@ -27,6 +27,12 @@ def take(remaining: list[int], units: int) -> list[int]:
         units -= taken
         left.append(there - taken)
     return left
+
+
+def end_of(last: date) -> datetime:
+    """When units end whose last day this is; of the last day that there is, as it begins."""
+    following = last if last == date.max else last + timedelta(days=1)
+    return datetime.combine(following, time(), UTC)
 
 
 @transaction.atomic

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django import forms
@@ -64,8 +63,7 @@ def move(user: User, form: UnitsForm, *, actor: User) -> LedgerEntry:
     """Do what a valid form says. Raises InsufficientUnits, or IdempotencyKeyReused."""
     given = form.cleaned_data
     if given["what"] == GRANT and given["expires"]:
-        last = datetime.combine(given["expires"] + timedelta(days=1), time(), UTC)
-        how = {"expires_at": last}
+        how = {"expires_at": expiry.end_of(given["expires"])}
         function: Any = expiry.grant_expiring
     else:
         how = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django.contrib.auth.models import Group
@@ -166,7 +165,7 @@ def _move(user: User, asked: dict[str, Any], **movement: Any) -> Any:
         raise Refused("only a grant has a last day, which is not over yet", field="expires")
     movement["reason"] = reason or "operators' API"
     if last is not None:
-        end = datetime.combine(last + timedelta(days=1), time(), UTC)
+        end = expiry.end_of(last)
         return expiry.grant_expiring(user, units, expires_at=end, **movement)
     move = {"grant": ledger.grant, "correct": ledger.correct, "total": ledger.override}[kind]
     return move(user, units, **movement)

@@ -88,6 +88,7 @@ def test_units_are_set_or_end_on_a_day(call, ann):
     body = {"kind": "grant", "units": 5, "reason": "course", "expires": last.isoformat()}
     call("POST", path, body, **{"Idempotency-Key": "k2"})
     assert (ledger.available(ann), ann.expiring_units.get().remaining) == (12, 5)
+    call("POST", path, {**body, "expires": "9999-12-31"}, **{"Idempotency-Key": "far"})
     key = {"Idempotency-Key": "k3"}
     for wrong in (
         {**body, "kind": "total"},
