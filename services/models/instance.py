@@ -199,6 +199,11 @@ class ServiceInstance(models.Model):
             models.Index(
                 fields=["owner", "-id"], condition=Q(hidden_at=None), name="instance_owner_listed"
             ),
+            models.Index(
+                fields=["owner", "-id"],
+                condition=Q(state__in=sorted(ACTIVE_STATES)),
+                name="instance_owner_active",  # few of all that a person ever had
+            ),
             models.Index(fields=["state", "-id"], name="instance_state"),
             models.Index(fields=["id"], condition=Q(is_live=True), name="instance_live"),
             models.Index(
