@@ -14,7 +14,8 @@ def test_authorize_takes_client_credentials(live_server):
     user = make_user(permissions=["manage:cubegens"], units=7)
     client, secret = make_client(user)
     with chromium() as browser:
-        page = browser.new_page()
+        # Of more than a hundred operations Swagger UI draws those only that are in sight.
+        page = browser.new_page(viewport={"width": 1280, "height": 20_000})
         page.set_default_timeout(PATIENCE_S * 1000)
         faults: list[str] = []
         page.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
