@@ -36,12 +36,6 @@ def is_over(field: str, *, longest: timedelta) -> Q:
     )
 
 
-def is_ahead(until: datetime | None, *, longest: timedelta, now: datetime | None = None) -> bool:
-    """Whether a stored "until" is not over yet."""
-    now = now or timezone.now()
-    return until is not None and now < until <= now + longest
-
-
 def is_earlier(moment: datetime, than: datetime, *, now: datetime | None = None) -> bool:
     """Whether `moment` was before `than`. One in the future came from a wrong clock: earlier."""
     return moment < than or moment > (now or timezone.now()) + SKEW

@@ -12,16 +12,6 @@ from hubsite.coordination import clock
 HOUR = timedelta(hours=1)
 
 
-@pytest.mark.parametrize(
-    ("offset", "expected"),
-    [(-HOUR, False), (HOUR / 2, True), (HOUR, True), (2 * HOUR, False), (24 * HOUR, False)],
-)
-def test_an_until_beyond_its_longest_length_is_over(offset: timedelta, expected: bool) -> None:
-    now = timezone.now()
-    assert clock.is_ahead(now + offset, longest=HOUR, now=now) is expected
-    assert not clock.is_ahead(None, longest=HOUR)
-
-
 def test_a_since_in_the_future_is_now() -> None:
     now = timezone.now()
     assert clock.since(now + HOUR, now=now) == now
