@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Action, Share, ShareQuerySet, User
-from accounts.sharing import giving, kinds
-from accounts.sharing.giving import Wish
+from accounts.models import Action
+from accounts.sharing import kinds
 from accounts.sharing.kinds import Subject
 
 from .. import lifecycle
@@ -39,43 +37,10 @@ def register(show: Any) -> None:
     )
 
 
-def share_with(
-    instance: ServiceInstance,
-    person: User | str,
-    *,
-    by: User,
-    action: str = Action.VIEW,
-    expires_at: datetime | None = None,
-) -> Share:
-    """Share the instance with a person: a user, or an e-mail, or a user id."""
-    name = person if isinstance(person, str) else person.email
-    return giving.share_with_person(_wish(instance, by, action, expires_at), name)
-
-
-def make_link(
-    instance: ServiceInstance,
-    *,
-    by: User,
-    is_public: bool = False,
-    expires_at: datetime | None = None,
-) -> tuple[Share, str]:
-    """A link to the instance and its secret."""
-    return giving.make_link(_wish(instance, by, Action.VIEW, expires_at), is_public=is_public)
-
-
 def direct_url(instance: ServiceInstance, secret: str, *, onward: str = "") -> str:
     """The address at the edge that a public link leads to without a page in between."""
     onward = onward or first_path(instance)
     return f"{base_url(instance)}/.xcube-hub/enter?link={secret}&next={onward}"
-
-
-def shares_of(instance: ServiceInstance) -> ShareQuerySet:
-    """The valid shares of an instance, newest first."""
-    return giving.shares_of(kinds.kind_of(SERVICE), instance.instance_id)
-
-
-def _wish(instance: ServiceInstance, by: User, action: str, expires_at: datetime | None) -> Wish:
-    return Wish(kinds.kind_of(SERVICE), instance.instance_id, by, action, expires_at)
 
 
 def _rows() -> QuerySet[ServiceInstance]:

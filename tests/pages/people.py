@@ -24,7 +24,6 @@ from jobs.results import recording
 from jobs.running import logs
 from jobs.stores.catalogue import load_catalogue
 from jobs.stores.location import location
-from services.access import sharing
 from services.models import (
     InstanceEvent,
     Layer,
@@ -39,6 +38,7 @@ from tests.accounts.factories import make_user
 from tests.jobs.factories import make_job
 from tests.jobs.pictures import VIRIDIS, looked, map_png
 from tests.jobs.results.cubes import MADE
+from tests.services import sharing
 from tests.services.factories import make_instance, make_profile
 
 LONG = "chlorophyll-and-sea-surface-temperature-of-the-whole-north-atlantic-" * 3

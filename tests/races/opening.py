@@ -14,7 +14,7 @@ from accounts.sharing import giving, openings
 from accounts.sharing.waiting import claim_waiting
 from accounts.units import ledger
 from services import lifecycle
-from services.access import entering, reports, sharing
+from services.access import entering, reports
 from services.access.decisions import Question, decide
 from services.access.rights import right_of
 from services.models import (
@@ -25,6 +25,7 @@ from services.models import (
     State,
 )
 from tests.accounts.factories import make_user
+from tests.services import sharing
 from tests.services.factories import make_instance, make_profile, shares_at
 
 from .exact import TRIALS, _on_postgresql  # noqa: F401 - the fixture holds here too

@@ -9,7 +9,6 @@ from django.utils import timezone
 
 from accounts.models import Share, ShareQuerySet
 from accounts.roles import forget_permissions, permission_rows
-from services.access import sharing
 from services.models import (
     FINAL_STATES,
     InstanceDocument,
@@ -18,6 +17,7 @@ from services.models import (
     ServiceProfile,
     State,
 )
+from tests.services import sharing
 
 CONFIGURATION: dict[str, Any] = {
     "Datasets": [{"Identifier": "demo", "StoreInstanceId": "@cubes", "Path": "demo.zarr"}]

@@ -11,9 +11,10 @@ from hubsite.health import parts
 from hubsite.health.heartbeat import beat
 from hubsite.refusals import Refused
 from services import lifecycle, metrics, tasks
-from services.access import decisions, entering, sharing
+from services.access import decisions, entering
 from services.models import EdgeSession, InstanceDocument, Reason, ServiceInstance, State
 from tests.accounts.factories import make_user
+from tests.services import sharing
 
 pytestmark = pytest.mark.django_db
 

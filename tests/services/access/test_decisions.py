@@ -13,10 +13,11 @@ from accounts.sharing import giving
 from accounts.tokens.hub_tokens import issue_token
 from hubsite.start.parts import edge_secret
 from services import lifecycle
-from services.access import entering, reports, sharing
+from services.access import entering, reports
 from services.access.decisions import Question, decide
 from services.models import EdgeSession, Kind, Reason, ServiceInstance, State
 from tests.accounts.factories import make_user
+from tests.services import sharing
 from tests.services.factories import make_public_link, shares_at
 
 pytestmark = pytest.mark.django_db

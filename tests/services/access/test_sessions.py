@@ -12,10 +12,11 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.sharing import giving
-from services.access import entering, reports, sharing
+from services.access import entering, reports
 from services.access.decisions import Question, decide
 from services.models import EdgeSession, EdgeTicket, ServiceInstance
 from tests.accounts.factories import make_user
+from tests.services import sharing
 from tests.services.factories import make_public_link
 
 pytestmark = pytest.mark.django_db

@@ -16,10 +16,11 @@ from accounts.roles import permission_rows
 from accounts.sharing import giving, kinds
 from accounts.sharing.giving import Wish
 from accounts.tokens.hub_tokens import issue_token
-from services.access import entering, reports, sharing
+from services.access import entering, reports
 from services.access.decisions import Question, decide
 from services.models import EdgeSession, ServiceInstance, State
 from tests.accounts.factories import make_user
+from tests.services import sharing
 from tests.services.factories import make_instance, make_public_link
 
 pytestmark = pytest.mark.django_db

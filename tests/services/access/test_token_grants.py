@@ -14,11 +14,12 @@ from accounts.sharing import giving
 from accounts.tokens import hub_tokens
 from accounts.tokens.hub_tokens import Principal, issue_token
 from services import lifecycle
-from services.access import reports, sharing
+from services.access import reports
 from services.access.decisions import Question, decide
 from services.access.token_grants import grant_of
 from services.models import Reason, ServiceInstance
 from tests.accounts.factories import make_user
+from tests.services import sharing
 from tests.services.factories import shares_at
 
 pytestmark = pytest.mark.django_db

@@ -15,10 +15,10 @@ from accounts.sharing.secrets import hash_of
 from hubsite.refusals import Refused
 from jobs.models import State as JobState
 from services import lifecycle
-from services.access import sharing
 from services.models import EdgeTicket, InstanceDocument, Reason, ServiceInstance, State
 from tests.accounts.factories import make_user
 from tests.jobs.factories import make_job
+from tests.services import sharing
 from tests.services.factories import make_instance, make_profile
 
 pytestmark = pytest.mark.django_db
