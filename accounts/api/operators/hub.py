@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from hubsite import switches
+from hubsite import offered, switches
 from hubsite.api.keyset import part_of
 from hubsite.audit import searching
 from hubsite.health import parts
@@ -38,7 +38,7 @@ class OperatorSwitchViewSet(ViewSet):
 
     @schema.list_switches
     def list(self, request: Request) -> Response:
-        rows = {row.service: row for row in Switch.objects.filter(service__in=parts.offered())}
+        rows = {row.service: row for row in Switch.objects.filter(service__in=offered.by_name())}
         shown = [_shown(status, rows.get(status.name)) for status in parts.look().services]
         return Response(OperatorSwitchSerializer(shown, many=True).data)
 
