@@ -42,7 +42,7 @@ pages = ["/", "/login/", "/api/v2/", "/api/v2/ui/", "/api/v2/openapi.json", "/he
 for page in pages:
     answer = Client().get(page, secure=True, follow=True, headers={"host": "hub.example.org"})
     print(page, answer.status_code)
-from jobs.runner_package import runner_zip
+from jobs.running.runner_package import runner_zip
 assert len(runner_zip()) > 10_000
 import hubsite.web.gunicorn_config, hubsite.web.wsgi, hubsite.cli
 from hubsite.settings import XCUBE_VERSION

@@ -232,7 +232,7 @@ def test_choices_and_webhooks_by_forms(ann, settings):
     webhook = Webhook.objects.get(user=ann.user)
     page = f"/account/webhooks/{webhook.webhook_id}/"
     refused = ann.browser.post(page, {"name": "x", "url": "https://10.0.0.1/"})
-    assert refused.status_code == 400 and "a public address is expected" in refused.content.decode()
+    assert refused.status_code == 400 and "A public address is expected" in refused.content.decode()
     assert "whsec_" in ann.browser.post(f"{page}secret").content.decode()
     for action in ("test", "off", "on"):
         assert ann.browser.post(page + action).status_code == 302
