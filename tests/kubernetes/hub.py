@@ -20,9 +20,10 @@ OBSERVE_WITHOUT_LEASE = """
 import django, threading
 django.setup()
 from hubsite.engines import get_engine
-from jobs.following import make_follower
+from jobs.running.following import make_follower
 observer = make_follower(get_engine("kubernetes"), is_stopping=threading.Event().is_set)
 observer._lease.hold = lambda: True
+print("begins", flush=True)
 observer.run()
 """
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -79,15 +80,18 @@ class KubernetesHub(Hub):
             [sys.executable, "-c", OBSERVE_WITHOUT_LEASE],
             env=self.environment,
             cwd=CHECKOUT,
-            stdout=self._log,
+            stdout=subprocess.PIPE,
             stderr=self._log,
+            text=True,
         )
         try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "begins\n", f"see {self.folder / 'hub.log'}"
             yield
             assert process.poll() is None, f"it ended by itself; see {self.folder / 'hub.log'}"
         finally:
             process.send_signal(signal.SIGKILL)
-            process.wait()
+            process.communicate()
 
 
 def request(number: int | str) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from .world import make_full_world, stores
 pytestmark = pytest.mark.django_db
 
 FEW, MANY = 3, 30
+TRIES = 5
+"""What a page remembers for a second or two, a slow machine has forgotten until it asks again."""
 MOST_QUERIES = 20
 _NO_QUERIES = ("SAVEPOINT", "RELEASE SAVEPOINT")
 
@@ -45,8 +47,9 @@ def test_no_page_takes_more_queries_for_more_rows(monkeypatch):
     for visit in visits:
         status, queries = ask(visitors, visit)
         before, allowed = few[visit][0], min(len(few[visit][1]), MOST_QUERIES)
-        if len(queries) > allowed:  # something remembered may just have been forgotten
-            status, queries = ask(visitors, visit)
+        for _ in range(TRIES):
+            if len(queries) > allowed:  # something remembered may just have been forgotten
+                status, queries = ask(visitors, visit)
         if status != before or status == 500:
             faults.append(f"{visit.name}: answered {before}, then {status}")
         if len(queries) > allowed:
