@@ -18,7 +18,7 @@ from hubsite.console.quantities import number
 MOST_KEYS = 500
 """Rows of another table that a text stands for, at most: more are too many to be meant."""
 LONGEST = 254
-NEWEST = 20_000
+NEWEST = 10_000
 """So many of the newest rows are searched for a part of a name."""
 
 

@@ -81,7 +81,7 @@ def test_a_list_says_in_what_it_looks_for_parts_of_names(rf):
     request.user = make_user(is_superuser=True, is_staff=True)
     for model, is_said in ((Client, True), (Job, True), (Notice, False), (User, False)):
         shown = admin.site.get_model_admin(model).get_changelist_instance(request)
-        assert ("in the newest 20,000 rows" in shown.search_help_text) == is_said, model
+        assert ("in the newest 10,000 rows" in shown.search_help_text) == is_said, model
 
 
 def test_an_index_has_each_id_that_a_long_list_is_searched_for():
