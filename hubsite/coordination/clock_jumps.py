@@ -20,7 +20,7 @@ PART = "clock"
 GAP = timedelta(hours=12)
 """A step of the clock from one look to the next that is no step of time. Looks come each minute."""
 DOUBTED_FOR = timedelta(days=1)
-"""So long somebody has to correct the clock."""
+"""For this long nothing is deleted, so that an operator can correct the clock."""
 
 
 def is_trusted() -> bool:

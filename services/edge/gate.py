@@ -49,7 +49,7 @@ class Incoming:
 
     @property
     def is_safe(self) -> bool:
-        """Whether it may be given up, and asked once more."""
+        """Whether the request may be abandoned here and sent once more."""
         return self.request.method in SAFE and not self.is_websocket
 
     @property

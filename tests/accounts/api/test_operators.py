@@ -13,12 +13,11 @@ from accounts.tokens.clients import create_client
 from accounts.tokens.personal import make_token
 from accounts.units import ledger
 from hubsite.audit import AuditEntry
-from tests.accounts.factories import bearer, make_user
+from tests.accounts.factories import make_user
+from tests.accounts.operator_calls import calls_of
 from tests.api_document import answer_faults
 
 pytestmark = pytest.mark.django_db
-
-API = "/api/v2/operator"
 
 
 @pytest.fixture
@@ -33,20 +32,7 @@ def ann():
 
 @pytest.fixture
 def call(client, operator):
-    headers = bearer(operator)
-
-    def send(method: str, path: str, body: object = None, *, status: int = 200, **more: str):
-        answer = client.generic(
-            method,
-            f"{API}/{path}",
-            data="" if body is None else json.dumps(body),
-            content_type="application/json",
-            headers={**headers, **more},
-        )
-        assert answer.status_code == status, answer.content
-        return answer.json() if answer.content else None
-
-    return send
+    return calls_of(client, operator)
 
 
 def actions() -> list[str]:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from hubsite.audit import AuditEntry
 from services.geoserver.layers import publish
 from services.geoserver.names import Place
 from services.models import ServiceProfile, State, StrayLayer
-from tests.accounts.factories import bearer, make_user
+from tests.accounts.factories import make_user
+from tests.accounts.operator_calls import calls_of
 from tests.api_document import answer_faults
 from tests.services.factories import make_instance, make_profile
 
 pytestmark = pytest.mark.django_db
-
-API = "/api/v2/operator"
 
 
 @pytest.fixture
@@ -28,20 +25,8 @@ def ann():
 
 @pytest.fixture
 def call(client):
-    headers = bearer(make_user("operator@example.org", permissions=["operate:hub"]))
-
-    def send(method: str, path: str, body: object = None, *, status: int = 200):
-        answer = client.generic(
-            method,
-            f"{API}/{path}",
-            data="" if body is None else json.dumps(body),
-            content_type="application/json",
-            headers=headers,
-        )
-        assert answer.status_code == status, answer.content
-        return answer.json() if answer.content else None
-
-    return send
+    operator = make_user("operator@example.org", permissions=["operate:hub"])
+    return calls_of(client, operator)
 
 
 def test_services_of_all_users_with_filters(call, ann, django_assert_max_num_queries):
