@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
-from django.db.models import Aggregate, CharField, OuterRef, Subquery, Value
+from django.db.models import Aggregate, CharField, OuterRef, Q, Subquery, Value
+from django.utils import timezone
 
 from hubsite.compiled_queries import CompiledQuery
 
@@ -48,6 +49,12 @@ class TokenRow:
     client_id: str | None
     is_personal: bool
     is_revoked: bool
+
+
+def valid_tokens() -> Q:
+    """For a query: tokens that are neither revoked, also not with their client, nor expired."""
+    of_client = Q(client=None) | Q(client__revoked_at=None)
+    return of_client & Q(revoked_at=None, expires_at__gt=timezone.now())
 
 
 def find_token(jti: str) -> TokenRow | None:

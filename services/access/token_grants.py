@@ -13,14 +13,13 @@ from datetime import datetime
 from typing import Any
 
 import jwt
-from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import AccessToken, Identity, Share, User
 from accounts.scopes import MANAGE_CUBEGENS, OPERATE_HUB
 from accounts.sign_on.documents import provider_by_issuer
 from accounts.tokens.hub_tokens import Principal
-from accounts.tokens.lookup import USER_FIELDS, held_columns, user_and_held
+from accounts.tokens.lookup import USER_FIELDS, held_columns, user_and_held, valid_tokens
 
 from ..models import OVER_STATES, ServiceInstance
 from .rights import SERVICE
@@ -96,13 +95,7 @@ def _of_ours(grants: Collection[str]) -> dict[str, _Right]:
 
 def _scopes_by_token(jtis: set[str]) -> Iterator[tuple[str, tuple[int, frozenset[str]]]]:
     """User and scopes of each valid token: its own, as far as client and user have them now."""
-    rows = AccessToken.objects.filter(
-        Q(client=None) | Q(client__revoked_at=None),
-        jti__in=jtis,
-        revoked_at=None,
-        expires_at__gt=timezone.now(),
-        user__is_active=True,
-    ).order_by()
+    rows = AccessToken.objects.filter(valid_tokens(), jti__in=jtis, user__is_active=True).order_by()
     columns = ("jti", "scopes", "client_id", "client__scopes")
     of_user = (f"user__{name}" for name in USER_FIELDS)
     for jti, scopes, client, of_client, *rest in rows.values_list(

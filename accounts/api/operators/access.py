@@ -15,6 +15,7 @@ from ...models import AccessToken, Client, Share, User, Webhook
 from ...notices.webhooks import targets
 from ...sharing import giving
 from ...tokens.hub_tokens import revoke_tokens
+from ...tokens.lookup import valid_tokens
 from . import access_schema as schema
 from .access_serializers import (
     FoundSerializer,
@@ -35,11 +36,7 @@ class OperatorTokenViewSet(ViewSet):
     @schema.list_tokens
     def list(self, request: Request) -> Response:
         rows = of_owner(request, AccessToken.objects.all(), "user")
-        now = timezone.now()
-        valid = Q(revoked_at=None, expires_at__gt=now) & (
-            Q(client=None) | Q(client__revoked_at=None)
-        )
-        rows = chosen_by(request, rows, "is_valid", valid)
+        rows = chosen_by(request, rows, "is_valid", valid_tokens())
         part, headers = part_of(request, rows.select_related("user", "client"))
         return Response(OperatorTokenSerializer(part, many=True).data, headers=headers)
 
