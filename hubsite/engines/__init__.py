@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from functools import cache
 
-from .base import Engine
+from .place import Engine
 
 logger = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 from django.db import connection
 
-from .base import Engine
 from .following import Follower
+from .place import Engine
 
 logger = logging.getLogger(__name__)
 

@@ -25,7 +25,9 @@ from hubsite.coordination.backoff import Backoff
 from hubsite.coordination.lease import Lease
 from hubsite.health.heartbeat import FollowerPulse
 
-from .base import EngineUnavailable, Fact, FactT, Gone, Level, Place
+from .facts import Fact, FactT, Gone, Level
+from .outcomes import EngineUnavailable
+from .place import Place
 
 logger = logging.getLogger(__name__)
 

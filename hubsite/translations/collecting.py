@@ -42,7 +42,7 @@ READ_ON_PAGES = (
     "hubsite/console/manual.py",
     "hubsite/coordination/delivery_targets.py",
     "hubsite/coordination/idempotency.py",
-    "hubsite/engines/base.py",
+    "hubsite/engines/outcomes.py",
     "hubsite/engines/draining.py",
     "hubsite/engines/kubernetes/cluster.py",
     "hubsite/engines/kubernetes/failures.py",

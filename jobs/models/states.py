@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from hubsite.engines import base as engines
+from hubsite.engines.facts import Reason as EngineReason
 
 
 class State(models.TextChoices):
@@ -29,16 +29,16 @@ class Reason(models.TextChoices):
     It has the reasons of the engines, and two for xcube itself.
     """
 
-    OUT_OF_MEMORY = engines.Reason.OUT_OF_MEMORY, _("Needed more memory than a run may use")
-    DEADLINE = engines.Reason.DEADLINE, _("Took longer than a run may take")
-    EVICTED = engines.Reason.EVICTED, _("Driven off its machine")
-    IMAGE = engines.Reason.IMAGE, _("The image could not be had")
-    UNSCHEDULABLE = engines.Reason.UNSCHEDULABLE, _("No machine could take it")
-    REJECTED = engines.Reason.REJECTED, _("Refused by the engine")
+    OUT_OF_MEMORY = EngineReason.OUT_OF_MEMORY, _("Needed more memory than a run may use")
+    DEADLINE = EngineReason.DEADLINE, _("Took longer than a run may take")
+    EVICTED = EngineReason.EVICTED, _("Driven off its machine")
+    IMAGE = EngineReason.IMAGE, _("The image could not be had")
+    UNSCHEDULABLE = EngineReason.UNSCHEDULABLE, _("No machine could take it")
+    REJECTED = EngineReason.REJECTED, _("Refused by the engine")
     XCUBE_ERROR = "XCUBE_ERROR", _("xcube could not generate the cube")
     COST = "COST", _("Cost more than allowed")
-    LOST = engines.Reason.LOST, _("The run vanished")
-    LAUNCH = engines.Reason.LAUNCH, _("Could not be launched")
+    LOST = EngineReason.LOST, _("The run vanished")
+    LAUNCH = EngineReason.LAUNCH, _("Could not be launched")
     OPERATOR = "OPERATOR", _("Ended by an operator")
 
 

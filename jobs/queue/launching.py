@@ -20,8 +20,10 @@ from hubsite.coordination import lock
 from hubsite.coordination.clock import SKEW
 from hubsite.coordination.cool_down import CoolDown
 from hubsite.engines import find_engine
-from hubsite.engines.base import Applied, Engine, Outcome, Run
 from hubsite.engines.draining import is_drained_for
+from hubsite.engines.outcomes import Applied, Outcome
+from hubsite.engines.place import Engine
+from hubsite.engines.specs import Run
 from jobs.settings import hub
 
 from .. import lifecycle

@@ -53,7 +53,7 @@ class Facts:
 
     state: str
     pending_reason: str = ""
-    """Why its run has not begun, if the engine said so (`hubsite/engines/base.py`, `Reason`)."""
+    """Why its run has not begun, if the engine said so (`hubsite/engines/facts.py`, `Reason`)."""
     is_suspended: bool = False
     is_engine_known: bool = True
     is_engine_drained: bool = False

@@ -16,9 +16,11 @@ from django.utils import timezone
 
 from hubsite.coordination.clock import is_earlier
 from hubsite.coordination.wake_up import ask
-from hubsite.engines.base import Engine, EngineUnavailable, Gone, Phase, Removal, RunFact
-from hubsite.engines.base import Reason as EngineReason
+from hubsite.engines.facts import Gone, Phase, RunFact
+from hubsite.engines.facts import Reason as EngineReason
 from hubsite.engines.following import Book, Recorded
+from hubsite.engines.outcomes import EngineUnavailable, Removal
+from hubsite.engines.place import Engine
 
 from .. import lifecycle
 from ..models import Job, Reason, State

@@ -17,7 +17,7 @@ from django.db import IntegrityError
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from hubsite.engines.base import LogChunk
+from hubsite.engines.facts import LogChunk
 from hubsite.refusals import Kind, Refused
 
 from ..models import Job, State

@@ -7,7 +7,9 @@ engine is asked about it, because the object is the only proof.
 
 from __future__ import annotations
 
-from hubsite.engines.base import Phase, Place, Run, RunFact
+from hubsite.engines.facts import Phase, RunFact
+from hubsite.engines.place import Place
+from hubsite.engines.specs import Run
 
 from .. import lifecycle
 from ..models import Job

@@ -15,7 +15,8 @@ from django.utils import timezone
 
 from hubsite.coordination.wake_up import wake_up
 from hubsite.engines import find_engine
-from hubsite.engines.base import Described, EngineUnavailable
+from hubsite.engines.facts import Described
+from hubsite.engines.outcomes import EngineUnavailable
 
 from ..models import EngineLook, Job
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from hubsite.coordination.lease import Lease
 from hubsite.coordination.ticks import Ticker
-from hubsite.engines.base import Engine, RunFact
+from hubsite.engines.facts import RunFact
 from hubsite.engines.following import Follower
+from hubsite.engines.place import Engine
 from hubsite.health.heartbeat import FollowerPulse
 
 from .book import JobBook

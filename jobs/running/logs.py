@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from django.db.models import F
 
 from hubsite.compiled_queries import CompiledQuery
-from hubsite.engines.base import LogChunk
+from hubsite.engines.facts import LogChunk
 
 from ..models import Job, JobLog
 

@@ -11,7 +11,8 @@ from django.db import InterfaceError, OperationalError
 from hubsite.coordination.cool_down import CoolDown
 from hubsite.coordination.wake_up import wake_up
 from hubsite.engines import find_engine
-from hubsite.engines.base import Engine, EngineUnavailable
+from hubsite.engines.outcomes import EngineUnavailable
+from hubsite.engines.place import Engine
 
 from ..models import Job
 from . import closing, logs

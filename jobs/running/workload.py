@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hubsite.engines.base import Code, Container, Program, Report, Run
+from hubsite.engines.specs import Code, Container, Program, Report, Run
 from jobs.settings import hub
 
 from ..models import Job, JobDocument

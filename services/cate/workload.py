@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hubsite.engines.base import Command, Container, Service
+from hubsite.engines.specs import Command, Container, Service
 from hubsite.refusals import Kind, Refused
 
 from ..models import ServiceInstance, State

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from hubsite.engines import base as engines
+from hubsite.engines.facts import Reason as EngineReason
 
 from .profile import Kind, ServiceProfile
 
@@ -40,15 +40,15 @@ ACTIVE_STATES = AWAKE_STATES | {State.ASLEEP}
 class Reason(models.TextChoices):
     """Why an instance failed, stopped, or fell asleep: a closed list."""
 
-    OUT_OF_MEMORY = engines.Reason.OUT_OF_MEMORY, _("Needed more memory than its profile allows")
-    CRASH_LOOP = engines.Reason.CRASH_LOOP, _("Ended again and again")
-    DEADLINE = engines.Reason.DEADLINE, _("Was not ready in time")
-    EVICTED = engines.Reason.EVICTED, _("Driven off its machine")
-    IMAGE = engines.Reason.IMAGE, _("The image could not be had")
-    UNSCHEDULABLE = engines.Reason.UNSCHEDULABLE, _("No machine could take it")
-    REJECTED = engines.Reason.REJECTED, _("Refused by the engine")
-    LOST = engines.Reason.LOST, _("The service vanished")
-    LAUNCH = engines.Reason.LAUNCH, _("Could not be started")
+    OUT_OF_MEMORY = EngineReason.OUT_OF_MEMORY, _("Needed more memory than its profile allows")
+    CRASH_LOOP = EngineReason.CRASH_LOOP, _("Ended again and again")
+    DEADLINE = EngineReason.DEADLINE, _("Was not ready in time")
+    EVICTED = EngineReason.EVICTED, _("Driven off its machine")
+    IMAGE = EngineReason.IMAGE, _("The image could not be had")
+    UNSCHEDULABLE = EngineReason.UNSCHEDULABLE, _("No machine could take it")
+    REJECTED = EngineReason.REJECTED, _("Refused by the engine")
+    LOST = EngineReason.LOST, _("The service vanished")
+    LAUNCH = EngineReason.LAUNCH, _("Could not be started")
     OWNER = "OWNER", _("Stopped by its owner")
     OPERATOR = "OPERATOR", _("Stopped by an operator")
     SHARED = "SHARED", _("Stopped by somebody with whom it is shared")

@@ -16,8 +16,10 @@ from django.utils import timezone
 
 from hubsite.coordination.clock import is_earlier
 from hubsite.coordination.wake_up import ask
-from hubsite.engines.base import EngineUnavailable, Gone, Phase, ServiceFact, ServicePlace
+from hubsite.engines.facts import Gone, Phase, ServiceFact
 from hubsite.engines.following import Book, Recorded
+from hubsite.engines.outcomes import EngineUnavailable
+from hubsite.engines.place import ServicePlace
 from hubsite.refusals import Refused
 
 from .. import lifecycle

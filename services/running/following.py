@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hubsite.coordination.lease import Lease
-from hubsite.engines.base import Engine, ServiceFact
+from hubsite.engines.facts import ServiceFact
 from hubsite.engines.following import Follower
+from hubsite.engines.place import Engine
 from hubsite.health.heartbeat import FollowerPulse
 
 from .book import ServiceBook

@@ -15,7 +15,7 @@ from django.utils import timezone
 from hubsite.coordination.cool_down import CoolDown
 from hubsite.coordination.wake_up import wake_up
 from hubsite.engines import find_engine
-from hubsite.engines.base import EngineUnavailable
+from hubsite.engines.outcomes import EngineUnavailable
 
 from ..models import OVER_STATES, InstanceDocument, ServiceInstance, State
 from .removal import keep_log

@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from hubsite.coordination.cool_down import CoolDown
 from hubsite.engines import find_engine
-from hubsite.engines.base import EngineUnavailable, Removal, ServicePlace
+from hubsite.engines.outcomes import EngineUnavailable, Removal
+from hubsite.engines.place import ServicePlace
 
 from .. import lifecycle
 from ..models import OVER_STATES, InstanceDocument, ServiceInstance

@@ -19,8 +19,10 @@ from hubsite import switches
 from hubsite.coordination import lock
 from hubsite.coordination.cool_down import CoolDown
 from hubsite.engines import find_engine
-from hubsite.engines.base import Applied, Engine, Outcome, Service, ServicePlace
 from hubsite.engines.draining import is_drained_for
+from hubsite.engines.outcomes import Applied, Outcome
+from hubsite.engines.place import Engine, ServicePlace
+from hubsite.engines.specs import Service
 from hubsite.refusals import Refused
 from jobs.stores.stores_file import StoresFileError
 

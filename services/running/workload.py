@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hubsite.engines.base import Container, Program, Service
+from hubsite.engines.specs import Container, Program, Service
 from jobs.running.runner_package import MODULE, REQUIRES, runner_zip
 
 from ..cate.workload import build_service as build_cate

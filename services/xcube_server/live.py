@@ -18,7 +18,7 @@ from django.utils import timezone
 from hubsite.coordination.cool_down import CoolDown
 from hubsite.coordination.wake_up import ask
 from hubsite.engines import find_engine
-from hubsite.engines.base import EngineUnavailable
+from hubsite.engines.outcomes import EngineUnavailable
 from jobs.models import Job
 from jobs.stores.catalogue import StoreCatalogue, load_catalogue
 from jobs.stores.location import location

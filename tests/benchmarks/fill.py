@@ -69,7 +69,7 @@ def main(email: str, users: int, jobs: int) -> None:
     from django.db import transaction
 
     from accounts.models import User
-    from hubsite.engines.base import LogChunk
+    from hubsite.engines.facts import LogChunk
     from jobs.models import Job
     from jobs.running import logs
     from jobs.running.run_token import run_token

@@ -12,19 +12,10 @@ from dataclasses import replace
 
 from django.utils import timezone
 
-from hubsite.engines.base import (
-    MADE,
-    Applied,
-    EngineUnavailable,
-    Level,
-    LogChunk,
-    Outcome,
-    Phase,
-    Place,
-    Removal,
-    Run,
-    RunFact,
-)
+from hubsite.engines.facts import Level, LogChunk, Phase, RunFact
+from hubsite.engines.outcomes import MADE, Applied, EngineUnavailable, Outcome, Removal
+from hubsite.engines.place import Place
+from hubsite.engines.specs import Run
 
 
 class ScriptedEngine(Place[Run, RunFact]):

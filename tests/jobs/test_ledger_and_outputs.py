@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from accounts.models import Balance
 from accounts.units import ledger
-from hubsite.engines.base import Phase
+from hubsite.engines.facts import Phase
 from hubsite.refusals import Refused
 from jobs import lifecycle
 from jobs.models import Job, State

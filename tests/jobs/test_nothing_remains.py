@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from accounts.models import Balance
-from hubsite.engines.base import Phase
+from hubsite.engines.facts import Phase
 from hubsite.engines.local.paths import runs_dir
 from jobs import tasks
 from jobs.models import Job, State

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from hubsite.engines import following
-from hubsite.engines.base import Gone, Level, LogChunk, Phase, RunFact
+from hubsite.engines.facts import Gone, Level, LogChunk, Phase, RunFact
 from hubsite.engines.following import Follower
 from jobs.models import Job, State
 from jobs.queue import launching

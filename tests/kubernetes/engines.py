@@ -6,22 +6,12 @@ import json
 from dataclasses import fields
 from typing import Any
 
-from hubsite.engines.base import (
-    Applied,
-    Code,
-    Container,
-    Level,
-    Outcome,
-    Program,
-    Report,
-    Run,
-    RunFact,
-    Service,
-    ServiceFact,
-)
+from hubsite.engines.facts import Level, RunFact, ServiceFact
 from hubsite.engines.kubernetes.connection import Source
 from hubsite.engines.kubernetes.engine import KubernetesEngine
 from hubsite.engines.kubernetes.pod_options import PodOptions
+from hubsite.engines.outcomes import Applied, Outcome
+from hubsite.engines.specs import Code, Container, Program, Report, Run, Service
 from tests.servers.kubernetes.access import HubAccess
 
 PROGRAM = Program(archive=b"PK\x05\x06" + 18 * b"\0", module="jobs.runner", requires="xcube")

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
-from hubsite.engines.base import Container, Program, Run
 from hubsite.engines.kubernetes import runs
 from hubsite.engines.kubernetes.pod_options import PodOptions
+from hubsite.engines.specs import Container, Program, Run
 from tests.servers.kubernetes import manifests
 from tests.servers.kubernetes.controlplane import Cluster
 

@@ -11,8 +11,9 @@ from dataclasses import replace
 
 import pytest
 
-from hubsite.engines.base import Gone, Outcome, Phase, RunFact
+from hubsite.engines.facts import Gone, Phase, RunFact
 from hubsite.engines.kubernetes.engine import KubernetesEngine
+from hubsite.engines.outcomes import Outcome
 from tests.patience import PATIENCE_S
 from tests.servers.kubernetes.access import HubAccess
 from tests.servers.kubernetes.api import until

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from hubsite.engines.base import EngineFull
+from hubsite.engines.outcomes import EngineFull
 from tests.patience import PATIENCE_S
 from tests.servers.kubernetes import access
 from tests.servers.kubernetes.access import HubAccess

@@ -20,7 +20,6 @@ import pytest
 import yaml
 from kubernetes import client as kubernetes_client
 
-from hubsite.engines.base import Container, Program, Service
 from hubsite.engines.kubernetes.client import Api
 from hubsite.engines.kubernetes.connection import (
     SERVICE_ACCOUNT,
@@ -30,6 +29,7 @@ from hubsite.engines.kubernetes.connection import (
 )
 from hubsite.engines.kubernetes.pod_options import PodOptions
 from hubsite.engines.kubernetes.services.manifests import deployment
+from hubsite.engines.specs import Container, Program, Service
 from services.cate import workload as cate
 from tests.patience import PATIENCE_S
 from tests.processes.hubprocess import HubProcess

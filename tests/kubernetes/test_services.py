@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
-from hubsite.engines.base import Command, Outcome, Phase, ServiceFact
+from hubsite.engines.facts import Phase, ServiceFact
 from hubsite.engines.kubernetes.engine import KubernetesEngine
 from hubsite.engines.kubernetes.labels import SERVICE_LABEL
 from hubsite.engines.kubernetes.routes import RouteOptions
+from hubsite.engines.outcomes import Outcome
+from hubsite.engines.specs import Command
 from tests.servers.kubernetes import manifests
 from tests.servers.kubernetes.access import ROLE, HubAccess
 from tests.servers.kubernetes.api import until

@@ -19,7 +19,8 @@ import aiohttp
 import pytest
 
 from hubsite import engines
-from hubsite.engines.base import Phase, Program, ServiceFact
+from hubsite.engines.facts import Phase, ServiceFact
+from hubsite.engines.specs import Program
 from jobs.running.runner_package import MODULE, REQUIRES, runner_zip
 from services import lifecycle, tasks
 from services.edge.limits import LIMITS

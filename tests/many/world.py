@@ -24,7 +24,7 @@ from accounts.models import (
 )
 from accounts.sharing import giving, kinds
 from accounts.sharing.giving import Wish
-from hubsite.engines.base import LogChunk
+from hubsite.engines.facts import LogChunk
 from jobs.models import Job, JobEvent, Reason, Rerun, State
 from jobs.output import quicklooks
 from jobs.results import recording

@@ -16,7 +16,7 @@ from accounts.notices.telling import tell
 from accounts.notices.webhooks import targets
 from accounts.sharing import giving, kinds, openings
 from accounts.sharing.giving import Wish
-from hubsite.engines.base import LogChunk
+from hubsite.engines.facts import LogChunk
 from jobs.models import Job, JobDocument, JobEvent, Reason
 from jobs.models import State as JobState
 from jobs.output import quicklooks

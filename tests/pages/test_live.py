@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from hubsite.engines.base import LogChunk
+from hubsite.engines.facts import LogChunk
 from jobs.models import Job, JobEvent, State
 from jobs.operators import history
 from jobs.running import logs

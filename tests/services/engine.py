@@ -12,19 +12,10 @@ from typing import Any
 
 from django.utils import timezone
 
-from hubsite.engines.base import (
-    MADE,
-    Applied,
-    EngineUnavailable,
-    Level,
-    LogChunk,
-    Outcome,
-    Phase,
-    Removal,
-    Service,
-    ServiceFact,
-    ServicePlace,
-)
+from hubsite.engines.facts import Level, LogChunk, Phase, ServiceFact
+from hubsite.engines.outcomes import MADE, Applied, EngineUnavailable, Outcome, Removal
+from hubsite.engines.place import ServicePlace
+from hubsite.engines.specs import Service
 
 
 class ScriptedServices(ServicePlace):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hubsite import switches
-from hubsite.engines.base import Applied, Outcome, Phase, Removal
+from hubsite.engines.facts import Phase
+from hubsite.engines.outcomes import Applied, Outcome, Removal
 from hubsite.refusals import Refused
 from services import lifecycle, tasks
 from services.models import InstanceEvent, Reason, ServiceInstance, State

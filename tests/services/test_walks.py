@@ -18,7 +18,8 @@ import pytest
 from django.utils import timezone
 
 from accounts.units import ledger
-from hubsite.engines.base import Applied, Outcome, Phase, Removal
+from hubsite.engines.facts import Phase
+from hubsite.engines.outcomes import Applied, Outcome, Removal
 from hubsite.refusals import Refused
 from services import lifecycle, tasks
 from services.models import FINAL_STATES, Reason, ServiceInstance, State

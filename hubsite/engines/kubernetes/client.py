@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..base import EngineUnavailable
+from ..outcomes import EngineUnavailable
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient, Configuration

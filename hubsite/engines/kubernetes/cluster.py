@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..base import Applied, EngineFull, EngineUnavailable, Outcome, Program
+from ..outcomes import Applied, EngineFull, EngineUnavailable, Outcome
+from ..specs import Program
 from . import drift
 from .client import Api, Refused
 from .connection import Source, load, namespace_of

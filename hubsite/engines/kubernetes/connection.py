@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from ..base import EngineUnavailable
+from ..outcomes import EngineUnavailable
 
 if TYPE_CHECKING:
     from kubernetes.client import Configuration

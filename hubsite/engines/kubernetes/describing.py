@@ -10,7 +10,7 @@ from typing import Any
 
 from hubsite.storable import storable
 
-from ..base import Described, Note
+from ..facts import Described, Note
 from .reading import list_of, object_of, text_of, time_of
 
 Json = dict[str, Any]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..base import Run, RunFact
+from ..facts import RunFact
+from ..specs import Run
 from .cluster import Cluster
 from .connection import Source
 from .kinds import Kind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..base import Reason
+from ..facts import Reason
 from .pod_facts import KILLED, OUTCOME_IS_LOST, TOLD_CHARS, Pod
 from .pods import NO_PYTHON_EXIT
 from .reading import object_of, text_of

@@ -12,7 +12,8 @@ from typing import Any, Generic
 
 from django.utils import timezone
 
-from ..base import FactT, Gone, Level, SpecT
+from ..facts import FactT, Gone, Level
+from ..specs import SpecT
 from .changes import Changes
 from .cluster import Cluster
 from .informer import Informer

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic
 
-from ..base import FactT, SpecT
+from ..facts import FactT
+from ..specs import SpecT
 from .pod_options import PodOptions
 from .resources import Resource
 

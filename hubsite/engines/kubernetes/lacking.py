@@ -14,7 +14,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from ..base import EngineUnavailable
+from ..outcomes import EngineUnavailable
 from .client import Refused
 from .cluster import Cluster
 from .kinds import Kind, Resource

@@ -9,20 +9,10 @@ from typing import Any
 
 from django.utils import timezone
 
-from ..base import (
-    MADE,
-    Applied,
-    Described,
-    EngineUnavailable,
-    FactT,
-    Gone,
-    Level,
-    LogChunk,
-    Outcome,
-    Place,
-    Removal,
-    SpecT,
-)
+from ..facts import Described, FactT, Gone, Level, LogChunk
+from ..outcomes import MADE, Applied, EngineUnavailable, Outcome, Removal
+from ..place import Place
+from ..specs import SpecT
 from . import drift
 from .client import Refused
 from .cluster import Cluster, already_exists, is_conflict, outcome_of

@@ -15,7 +15,7 @@ from typing import Any
 
 from hubsite.storable import storable
 
-from ..base import Reason
+from ..facts import Reason
 from .labels import JOB_NAME_LABEL, REVISION_LABEL, SERVICE_LABEL, kept_metadata
 from .pods import CONTAINER
 from .reading import condition, list_of, object_of, text_of, time_of

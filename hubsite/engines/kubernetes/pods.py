@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..base import Container, Program
+from ..specs import Container, Program
 from .labels import MANAGER, label_value
 from .pod_options import PodOptions, Volume
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from ..base import EngineUnavailable
+from ..outcomes import EngineUnavailable
 from .client import Api, Refused
 from .reading import time_of
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..base import Service
+from ..specs import Service
 from .resources import Resource
 
 Json = dict[str, Any]

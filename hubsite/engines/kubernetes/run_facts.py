@@ -9,7 +9,7 @@ from typing import Any
 
 from hubsite.storable import storable
 
-from ..base import Phase, Reason, RunFact, usage_of
+from ..facts import Phase, Reason, RunFact, usage_of
 from .failures import HOPELESS_IMAGE, why_failed, why_pending
 from .kinds import Seen
 from .labels import ATTEMPT_LABEL, kept_metadata

@@ -10,7 +10,8 @@ import gzip
 import json
 from typing import Any
 
-from ..base import Run, RunFact
+from ..facts import RunFact
+from ..specs import Run
 from . import run_facts
 from .kinds import JOBS, SECRETS, Kind, Manifests
 from .labels import ATTEMPT_LABEL, JOB_NAME_LABEL, labels

@@ -12,21 +12,10 @@ from django.utils import timezone
 
 from hubsite.engines.settings import hub
 
-from ..base import (
-    MADE,
-    Applied,
-    EngineUnavailable,
-    Level,
-    LogChunk,
-    Outcome,
-    Phase,
-    Place,
-    Removal,
-    Run,
-    RunFact,
-    ServicePlace,
-    usage_of,
-)
+from ..facts import Level, LogChunk, Phase, RunFact, usage_of
+from ..outcomes import MADE, Applied, EngineUnavailable, Outcome, Removal
+from ..place import Place, ServicePlace
+from ..specs import Run
 from .runner_calls import CALL_TIMEOUT_S, PASSING, ask_runner, message_of
 from .services import LocalServices
 

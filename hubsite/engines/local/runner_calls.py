@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..base import EngineUnavailable
+from ..outcomes import EngineUnavailable
 from .connection import Reply, SocketUnavailable, call
 from .paths import control_socket
 

@@ -14,20 +14,10 @@ from django.utils import timezone
 
 from hubsite.engines.settings import hub
 
-from ..base import (
-    MADE,
-    Applied,
-    EngineUnavailable,
-    Level,
-    LogChunk,
-    Outcome,
-    Phase,
-    Removal,
-    Service,
-    ServiceFact,
-    ServicePlace,
-    broken_of,
-)
+from ..facts import Level, LogChunk, Phase, ServiceFact, broken_of
+from ..outcomes import MADE, Applied, EngineUnavailable, Outcome, Removal
+from ..place import ServicePlace
+from ..specs import Service
 from .paths import services_dir
 from .runner_calls import CALL_TIMEOUT_S, PASSING, ask_runner, message_of
 

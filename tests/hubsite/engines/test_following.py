@@ -13,17 +13,10 @@ from django.utils import timezone
 
 from hubsite.coordination.lease import Lease
 from hubsite.engines import following
-from hubsite.engines.base import (
-    Applied,
-    EngineUnavailable,
-    Fact,
-    Gone,
-    Level,
-    Phase,
-    Place,
-    Removal,
-)
+from hubsite.engines.facts import Fact, Gone, Level, Phase
 from hubsite.engines.following import Book, Follower, Recorded
+from hubsite.engines.outcomes import Applied, EngineUnavailable, Removal
+from hubsite.engines.place import Place
 
 pytestmark = pytest.mark.django_db
 

@@ -8,17 +8,9 @@ from typing import Any
 
 import pytest
 
-from hubsite.engines.base import (
-    MADE,
-    Applied,
-    Container,
-    EngineFull,
-    EngineUnavailable,
-    Outcome,
-    Place,
-    Removal,
-    Run,
-)
+from hubsite.engines.outcomes import MADE, Applied, EngineFull, EngineUnavailable, Outcome, Removal
+from hubsite.engines.place import Place
+from hubsite.engines.specs import Container, Run
 from tests.patience import PATIENCE_S
 
 

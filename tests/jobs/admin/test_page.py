@@ -9,7 +9,7 @@ from accounts.models import LedgerEntry
 from accounts.units import ledger
 from hubsite import switches
 from hubsite.engines import draining
-from hubsite.engines.base import LogChunk, Phase, RunFact
+from hubsite.engines.facts import LogChunk, Phase, RunFact
 from hubsite.health import heartbeat
 from jobs.models import DealtWith, Job, JobDocument, JobEvent, Priority, Rerun, State
 from jobs.running import engine_looks, logs

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from accounts.models import Balance
 from accounts.units import ledger
-from hubsite.engines.base import LogChunk
+from hubsite.engines.facts import LogChunk
 from hubsite.refusals import Kind, Refused
 from jobs import lifecycle
 from jobs.estimates import asking

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from hubsite.coordination.lock import Lock
-from hubsite.engines.base import LogChunk
+from hubsite.engines.facts import LogChunk
 from jobs import tasks
 from jobs.models import IdempotencyKey, Job, JobDocument, State
 from jobs.running import logs, vault

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.units import ledger
 from hubsite.console.changes import cursor_of
-from hubsite.engines.base import LogChunk
+from hubsite.engines.facts import LogChunk
 from jobs.models import FINAL_STATES, CubeRecord, Job, JobDocument, JobEvent, Reason, State
 from jobs.output import quicklooks
 from jobs.pages import cubes

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from hubsite.engines.base import LogChunk
+from hubsite.engines.facts import LogChunk
 from jobs.pages import log_part
 from jobs.running import logs
 from tests.accounts.factories import make_user

@@ -8,7 +8,7 @@ from django.db import connection
 from django.utils import timezone
 
 from hubsite.coordination.lock import Lock
-from hubsite.engines.base import Applied, EngineUnavailable, Outcome
+from hubsite.engines.outcomes import Applied, EngineUnavailable, Outcome
 from hubsite.health import heartbeat
 from jobs import lifecycle, tasks
 from jobs.models import Job, Reason, State

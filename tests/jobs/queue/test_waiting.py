@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from hubsite import switches
 from hubsite.engines import draining
-from hubsite.engines.base import Phase, Reason, RunFact
+from hubsite.engines.facts import Phase, Reason, RunFact
 from jobs.models import Job, LearntDuration, Priority, State
 from jobs.prediction import asking, forecasting
 from jobs.queue import launching, queue_facts, waiting

@@ -5,7 +5,7 @@ import copy
 import pytest
 from django.utils import timezone
 
-from hubsite.engines.base import Phase, RunFact
+from hubsite.engines.facts import Phase, RunFact
 from jobs.models import CubeRecord, Job, State
 from jobs.owners import deletion
 from jobs.results import recording

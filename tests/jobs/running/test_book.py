@@ -9,9 +9,10 @@ from django.utils import timezone
 from accounts.models import Balance, LedgerEntry
 from hubsite.coordination import queues, ticks
 from hubsite.engines import following
-from hubsite.engines.base import EngineUnavailable, Gone, LogChunk, Phase, RunFact, usage_of
-from hubsite.engines.base import Reason as EngineReason
+from hubsite.engines.facts import Gone, LogChunk, Phase, RunFact, usage_of
+from hubsite.engines.facts import Reason as EngineReason
 from hubsite.engines.following import Follower
+from hubsite.engines.outcomes import EngineUnavailable
 from jobs import lifecycle, tasks
 from jobs.models import Job, JobDocument, Reason, State
 from jobs.running import logs

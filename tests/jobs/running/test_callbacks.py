@@ -2,7 +2,7 @@
 
 import pytest
 
-from hubsite.engines.base import LogChunk
+from hubsite.engines.facts import LogChunk
 from hubsite.refusals import Kind, Refused
 from jobs.models import Job, JobLog, State
 from jobs.results import recording

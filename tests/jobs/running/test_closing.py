@@ -6,7 +6,8 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Balance
-from hubsite.engines.base import EngineUnavailable, Phase
+from hubsite.engines.facts import Phase
+from hubsite.engines.outcomes import EngineUnavailable
 from jobs import lifecycle, tasks
 from jobs.models import Job, State
 from jobs.running.run_token import run_token

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hubsite.engines.base import Phase
+from hubsite.engines.facts import Phase
 from services.models import ServiceInstance, State
 from tests.accounts.factories import bearer
 from tests.services.factories import CONFIGURATION, make_profile

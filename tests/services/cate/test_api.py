@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.tokens import hub_tokens
 from hubsite import switches
-from hubsite.engines.base import Phase, Reason
+from hubsite.engines.facts import Phase, Reason
 from hubsite.health import parts
 from hubsite.health.heartbeat import beat
 from services import tasks

@@ -9,7 +9,8 @@ from django.test import Client
 from django.utils import timezone
 
 from hubsite.console.changes import cursor_of
-from hubsite.engines.base import EngineUnavailable, LogChunk
+from hubsite.engines.facts import LogChunk
+from hubsite.engines.outcomes import EngineUnavailable
 from services import tasks
 from services.models import InstanceDocument, State
 from services.running import live_log

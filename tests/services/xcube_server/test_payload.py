@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from hubsite.engines.base import Service
+from hubsite.engines.specs import Service
 from services.models import State
 from services.running.workload import build_service
 from services.xcube_server.payload import left_out

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from hubsite.configuration.table import is_loopback
 
-from ...base import EngineUnavailable
+from ...outcomes import EngineUnavailable
 from ..client import Api, NotAccepted, Refused
 from ..connection import NotConfigured, Source, load, namespace_of
 from ..pod_options import PodOptions

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from ...base import Container, Program, Report, Run, Service
+from ...specs import Container, Program, Report, Run, Service
 from .. import pods, runs
 from ..client import Refused
 from ..routes import ROUTES

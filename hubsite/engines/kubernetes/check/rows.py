@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from urllib.parse import quote
 
-from ...base import EngineUnavailable
+from ...outcomes import EngineUnavailable
 from ..client import Api, Refused
 from ..pod_options import PodOptions
 

@@ -16,7 +16,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from ...base import Container, Phase, Program, Report, Run, RunFact
+from ...facts import Phase, RunFact
+from ...specs import Container, Program, Report, Run
 from .. import runs
 from ..labels import JOB_NAME_LABEL
 from ..pods import program_config_map

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...base import Command, Service, filled
+from ...specs import Command, Service, filled
 from ..labels import label_value
 from ..pod_options import PodOptions
 from ..pods import SCRATCH, Additions

@@ -13,7 +13,7 @@ from typing import Any
 
 from hubsite.storable import storable
 
-from ...base import Phase, Reason, ServiceFact
+from ...facts import Phase, Reason, ServiceFact
 from .. import drift
 from ..failures import HOPELESS_IMAGE, why_failed, why_pending
 from ..kinds import SERVICE_ADDRESSES, Seen

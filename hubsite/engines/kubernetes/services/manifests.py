@@ -18,7 +18,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ...base import Service, ServiceFact
+from ...facts import ServiceFact
+from ...specs import Service
 from .. import drift
 from ..kinds import (
     DEPLOYMENTS,

@@ -6,7 +6,9 @@ import logging
 
 from hubsite import http_client
 
-from ...base import Phase, Service, ServiceFact, ServicePlace
+from ...facts import Phase, ServiceFact
+from ...place import ServicePlace
+from ...specs import Service
 from ..place import KubernetesPlace
 from .facts import path_of
 

@@ -10,9 +10,9 @@ import threading
 
 import pytest
 
-from hubsite.engines.base import EngineUnavailable
 from hubsite.engines.kubernetes import client
 from hubsite.engines.kubernetes.client import Api, Refused, Unavailable
+from hubsite.engines.outcomes import EngineUnavailable
 from tests.patience import PATIENCE_S
 from tests.servers.ports import free_port
 

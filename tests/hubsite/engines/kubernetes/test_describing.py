@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from hubsite.engines.base import EngineUnavailable
 from hubsite.engines.kubernetes.describing import MOST_NOTES, described
 from hubsite.engines.kubernetes.place import KubernetesPlace
 from hubsite.engines.kubernetes.pod_options import PodOptions
 from hubsite.engines.kubernetes.runs import RUNS
+from hubsite.engines.outcomes import EngineUnavailable
 
 from .apiserver import ApiServer
 from .objects import at, condition, job, waiting

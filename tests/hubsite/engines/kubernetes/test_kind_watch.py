@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from hubsite.engines.base import Gone, Level, Phase, RunFact
+from hubsite.engines.facts import Gone, Level, Phase, RunFact
 from hubsite.engines.kubernetes import informer, kind_watch, refusals
 from hubsite.engines.kubernetes.client import Unavailable
 from hubsite.engines.kubernetes.kind_watch import KindWatch

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import yaml
 
-from hubsite.engines.base import Run
 from hubsite.engines.kubernetes import labels, pods, runs
 from hubsite.engines.kubernetes.pod_options import PodOptions, Volume
+from hubsite.engines.specs import Run
 
 from .workloads import KEY, SECRETS, TOKEN, all_options, options, user_code, workload
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hubsite.engines.base import EngineUnavailable, Outcome
 from hubsite.engines.kubernetes.client import Refused
 from hubsite.engines.kubernetes.cluster import outcome_of
+from hubsite.engines.outcomes import EngineUnavailable, Outcome
 
 DENIED = 'admission webhook "validation.gatekeeper.sh" denied the request: [memory] too much'
 POLICY = "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: too much"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubsite.engines.base import Phase, RunFact
+from hubsite.engines.facts import Phase, RunFact
 from hubsite.engines.kubernetes.pod_facts import REFUSED_EXIT
 from hubsite.engines.kubernetes.pods import NO_PYTHON_EXIT
 from hubsite.engines.kubernetes.reading import time_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from hubsite.engines.base import Code, Container, Program, Report, Run
 from hubsite.engines.kubernetes.pod_options import PodOptions, Volume
+from hubsite.engines.specs import Code, Container, Program, Report, Run
 
 TOKEN = "run-token-x7"
 KEY = "store-key-x7"

@@ -13,17 +13,11 @@ from typing import Any
 
 import pytest
 
-from hubsite.engines.base import (
-    MADE,
-    Container,
-    EngineUnavailable,
-    Outcome,
-    Phase,
-    Removal,
-    Service,
-)
+from hubsite.engines.facts import Phase
 from hubsite.engines.local import runner_calls
 from hubsite.engines.local.services import LocalServices
+from hubsite.engines.outcomes import MADE, EngineUnavailable, Outcome, Removal
+from hubsite.engines.specs import Container, Service
 
 TOLD: dict[str, Any] = {
     "name": "one",

@@ -7,8 +7,10 @@ import uuid
 
 import pytest
 
-from hubsite.engines.base import MADE, Container, Outcome, Phase, Removal, Service, ServiceFact
+from hubsite.engines.facts import Phase, ServiceFact
 from hubsite.engines.local.services import LocalServices
+from hubsite.engines.outcomes import MADE, Outcome, Removal
+from hubsite.engines.specs import Container, Service
 from tests.patience import wait_for
 
 pytestmark = pytest.mark.xcube

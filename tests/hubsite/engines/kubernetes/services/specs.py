@@ -7,7 +7,7 @@ from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
-from hubsite.engines.base import Container, Program, Service, ServiceFact
+from hubsite.engines.facts import ServiceFact
 from hubsite.engines.kubernetes import drift
 from hubsite.engines.kubernetes.kinds import Seen
 from hubsite.engines.kubernetes.labels import REVISION_LABEL, SERVICE_LABEL
@@ -18,6 +18,7 @@ from hubsite.engines.kubernetes.services.facts import (
     observe_service,
 )
 from hubsite.engines.kubernetes.services.manifests import address, deployment
+from hubsite.engines.specs import Container, Program, Service
 
 from ..objects import BORN, at
 from ..workloads import options

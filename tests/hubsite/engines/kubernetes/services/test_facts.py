@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubsite.engines.base import Phase, ServiceFact
+from hubsite.engines.facts import Phase, ServiceFact
 
 from ..objects import BORN, at, condition, disrupted, ended, pod, running, told_failure, waiting
 from ..workloads import options

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hubsite.engines.base import Command, Service
 from hubsite.engines.kubernetes import drift
 from hubsite.engines.kubernetes.labels import selector
 from hubsite.engines.kubernetes.pod_options import PodOptions, Volume
@@ -25,6 +24,7 @@ from hubsite.engines.kubernetes.services.manifests import (
     secret_name,
     unreadable,
 )
+from hubsite.engines.specs import Command, Service
 
 from ..test_manifests import _Dumper
 from ..workloads import all_options, options

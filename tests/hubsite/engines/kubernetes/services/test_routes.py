@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hubsite.engines.base import Service
 from hubsite.engines.kubernetes.from_settings import pod_options
 from hubsite.engines.kubernetes.pod_options import PodOptions
 from hubsite.engines.kubernetes.routes import AUTHORIZE, ROUTES, RouteOptions
 from hubsite.engines.kubernetes.services.manifests import manifests
+from hubsite.engines.specs import Service
 from services.edge.authorizing import AUTHORIZE as OF_THE_EDGE
 
 from ..test_manifests import _Dumper
