@@ -1,6 +1,6 @@
 """Whatever changes something is in the audit, or stands in a short list with its reason.
 
-`asks.py` has a request for each endpoint of the authorization matrix that lets anybody in and is
+`asks/` has a request for each endpoint of the authorization matrix that lets anybody in and is
 no GET, and for each action of a list in the admin. A new one fails here until it is there.
 """
 
@@ -68,7 +68,7 @@ def test_every_endpoint_that_changes_something_is_asked_or_has_a_reason():
         if lets_in(endpoint, cells)
     }
     assert sorted(open_ones - known - lists_without_actions()) == [], (
-        "ask it in asks.py, or say there why it is not audited"
+        "ask it in asks/, or say in asks/exceptions.py why it is not audited"
     )
     assert sorted(known - open_ones) == [], "these endpoints are gone, or let nobody in"
     assert sorted(asked & (NOT_AUDITED.keys() | READ)) == []
