@@ -14,11 +14,10 @@ from hubsite.audit import AuditEntry
 from jobs import lifecycle
 from jobs.models import Job, Priority, Reason, Rerun, State
 from tests.accounts.factories import bearer, make_user
+from tests.accounts.operator_calls import ask
 from tests.jobs.factories import make_job
 
 pytestmark = pytest.mark.django_db
-
-API = "/api/v2/operator"
 
 
 @pytest.fixture
@@ -34,13 +33,7 @@ def ann():
 @pytest.fixture
 def call(client, operator):
     def send(method: str, path: str, body: dict | None = None, *, by=None, **headers):
-        answer = client.generic(
-            method,
-            f"{API}/{path}",
-            data="" if body is None else __import__("json").dumps(body),
-            content_type="application/json",
-            headers={**bearer(by or operator), **headers},
-        )
+        answer = ask(client, {**bearer(by or operator), **headers}, method, path, body)
         return answer.status_code, answer.json() if answer.content else None, answer
 
     return send
