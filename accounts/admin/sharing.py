@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from ..models import Share, ShareableRole
+from ..models.sharing import valid_shares
 from ..sharing import giving, kinds
 from .base import OperatorAdmin, ReadOnlyAdmin, operates
 from .paging import UncountedPaginator
@@ -69,16 +70,20 @@ class Validity(admin.SimpleListFilter):
             ("yes", _("valid")),
             ("withdrawn", _("withdrawn")),
             ("expired", _("expired")),
+            ("owner", _("refused: the owner is switched off")),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         match self.value():
             case "yes":
-                return queryset.filter(revoked_at=None, expires_at__gt=timezone.now())
+                return queryset.filter(valid_shares())
             case "withdrawn":
                 return queryset.filter(revoked_at__isnull=False)
             case "expired":
                 return queryset.filter(revoked_at=None, expires_at__lte=timezone.now())
+            case "owner":
+                unexpired = queryset.filter(revoked_at=None, expires_at__gt=timezone.now())
+                return unexpired.filter(owner__is_active=False)
         return queryset
 
 
@@ -145,7 +150,9 @@ class ShareAdmin(ReadOnlyAdmin):
     def validity(self, share: Share) -> Any:
         if share.revoked_at:
             return _("withdrawn")
-        return _("expired") if share.expires_at <= timezone.now() else _("valid")
+        if share.expires_at <= timezone.now():
+            return _("expired")
+        return _("valid") if share.owner.is_active else _("refused: the owner is switched off")
 
     @admin.display(description=_("opened"))
     def openings(self, share: Share) -> str:

@@ -34,13 +34,17 @@ class ShareableRole(models.Model):
         return self.role.name
 
 
+def valid_shares() -> Q:
+    """For a query: neither withdrawn nor expired, and not of an owner who is switched off."""
+    return Q(revoked_at=None, expires_at__gt=Now(), owner__is_active=True)
+
+
 class ShareQuerySet(models.QuerySet["Share"]):
     def of(self, kind: str, subject: Any) -> ShareQuerySet:
         return self.filter(kind=kind, subject=subject)
 
     def valid(self) -> ShareQuerySet:
-        """Neither withdrawn nor expired, and not of an owner who is switched off."""
-        return self.filter(revoked_at=None, expires_at__gt=Now(), owner__is_active=True)
+        return self.filter(valid_shares())
 
     def held_by(self, user: Any) -> ShareQuerySet:
         """Those that are for this user, as a person or by a role. Links are for nobody."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db.models import Q, QuerySet
-from django.utils import timezone, translation
+from django.utils import translation
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
@@ -12,6 +12,7 @@ from hubsite.api.keyset import part_of
 
 from ...leaks import finding
 from ...models import AccessToken, Client, Share, User, Webhook
+from ...models.sharing import valid_shares
 from ...notices.webhooks import targets
 from ...sharing import giving
 from ...tokens.hub_tokens import revoke_tokens
@@ -68,8 +69,7 @@ class OperatorShareViewSet(ViewSet):
     @schema.list_shares
     def list(self, request: Request) -> Response:
         rows = of_owner(request, Share.objects.all(), "owner")
-        valid = Q(revoked_at=None, expires_at__gt=timezone.now())
-        rows = chosen_by(request, rows, "is_valid", valid)
+        rows = chosen_by(request, rows, "is_valid", valid_shares())
         part, headers = part_of(request, rows.select_related("owner", "role"))
         return Response(OperatorShareSerializer(part, many=True).data, headers=headers)
 

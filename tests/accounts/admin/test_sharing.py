@@ -37,6 +37,7 @@ def shares() -> dict[str, Share]:
         "public": make_share(two, is_public=True),
         "expired": make_share(one, expires_at=past),
         "withdrawn": make_share(one, revoked_at=past),
+        "of nobody here": make_share(make_instance(make_user("cy@example.org", is_active=False))),
     }
 
 
@@ -48,7 +49,7 @@ def found(operator: Client, shares: dict[str, Share], query: str) -> set[str]:
 
 def test_they_are_found_by_whom_by_validity_and_by_owner(operator, shares):
     everything = set(shares)
-    links = {"link", "expired", "withdrawn"}
+    links = {"link", "expired", "withdrawn", "of nobody here"}
     for query, names in {
         "": everything,
         "kind=service": everything,
@@ -57,12 +58,13 @@ def test_they_are_found_by_whom_by_validity_and_by_owner(operator, shares):
         "with=role": {"role"},
         "with=link": links,
         "with=public": {"public"},
-        "valid=yes": everything - {"expired", "withdrawn"},
+        "valid=yes": everything - {"expired", "withdrawn", "of nobody here"},
+        "valid=owner": {"of nobody here"},
         "valid=expired": {"expired"},
         "valid=withdrawn": {"withdrawn"},
         "q=bob@example.org": {"link", "public"},
         f"q={shares['link'].owner.user_id}": {"link", "public"},
-        f"q={shares['person'].subject}": everything - {"link", "public"},
+        f"q={shares['person'].subject}": everything - {"link", "public", "of nobody here"},
         "q=nothing": set(),
         "q=%": set(),
     }.items():

@@ -16,6 +16,7 @@ from hubsite.audit import AuditEntry
 from tests.accounts.factories import make_user
 from tests.accounts.operator_calls import calls_of
 from tests.api_document import answer_faults
+from tests.services.factories import make_instance, make_share
 
 pytestmark = pytest.mark.django_db
 
@@ -119,6 +120,15 @@ def test_what_opens_an_account_is_listed_and_revoked_once(call, ann, settings):
     assert "s=1" not in AuditEntry.objects.get(action="webhook.switched_off").detail
     for query in ("is_valid=perhaps", "owner=" + "x" * 300, "limit=-1", "before=x"):
         call("GET", f"tokens?{query}", status=400)
+
+
+def test_a_share_is_valid_as_long_as_its_owner_is_active(call, ann):
+    share = make_share(make_instance(ann))
+    for is_active, valid, others in ((True, [share.pk], []), (False, [], [share.pk])):
+        User.objects.filter(pk=ann.pk).update(is_active=is_active)
+        for query, wanted in (("true", valid), ("false", others)):
+            rows = call("GET", f"shares?owner={ann.user_id}&is_valid={query}")
+            assert [row["id"] for row in rows] == wanted
 
 
 def test_a_leaked_secret_is_found_in_a_text_and_revoked_and_never_repeated(call, ann):
