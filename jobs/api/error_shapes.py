@@ -7,7 +7,7 @@ from typing import Any
 
 from hubsite.api.errors import ApiError, ErrorShape, problem_body
 
-from .serializers import CubegenProblemSerializer, CubeInfoProblemSerializer
+from .problem_serializers import CubegenProblemSerializer, CubeInfoProblemSerializer
 
 
 def _cubegen_body(error: ApiError, kwargs: Mapping[str, Any]) -> dict[str, Any]:

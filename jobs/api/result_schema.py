@@ -16,8 +16,8 @@ from ..results.downloading import past_the_end
 from ..results.stac import ITEM
 from . import examples
 from .error_shapes import CUBEGEN_ERRORS
+from .fields import job_id_field
 from .schema import JOB_ID
-from .serializers import job_id_field
 
 JSON = "application/json"
 ZIP = "application/zip"

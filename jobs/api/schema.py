@@ -21,15 +21,14 @@ from hubsite.refusals import Kind, Refused
 from ..models import State
 from . import examples
 from .error_shapes import CUBE_INFO_ERRORS, CUBEGEN_ERRORS
+from .estimate_serializers import CubeInfoSerializer
 from .request_serializers import CubegenCodeFormSerializer, CubegenRequestSerializer
+from .run_serializers import RunReportAnswerSerializer, RunReportSerializer
 from .serializers import (
     CubegenLogSerializer,
     CubegenSerializer,
     CubegenSummarySerializer,
     CubegenVersionsSerializer,
-    CubeInfoSerializer,
-    RunReportAnswerSerializer,
-    RunReportSerializer,
     UsageSerializer,
 )
 

@@ -11,45 +11,18 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from hubsite.api.pagination import MAX_LIMIT
-from hubsite.api.serializers import ClosedSerializer, ProblemSerializer
+from hubsite.api.serializers import ClosedSerializer
 
 from ..models import Reason, State
-from ..output import quicklooks
 from ..queue.waiting import Cause
+from .fields import RESULT_STATUSES, SENDERS, WorkField, count_field, job_id_field, time_field
 
-RESULT_STATUSES = ("ok", "warning", "error")
-SENDERS = ("on_begin", "on_update", "on_end")
 MAX_OUTPUT = 500
-MAX_WORK = 1e12
-
-
-@extend_schema_field({"type": "number", "exclusiveMinimum": 0, "maximum": MAX_WORK})
-class _WorkField(serializers.FloatField):
-    """The total amount of work: above 0."""
 
 
 @extend_schema_field({"type": ["boolean", "string"]})
 class _ErrorField(serializers.Field):
     """False, or a text that says what went wrong."""
-
-
-@extend_schema_field({})
-class _AnythingField(serializers.Field):
-    """Any JSON value that xcube sends."""
-
-
-def job_id_field(**options) -> serializers.CharField:
-    return serializers.CharField(
-        help_text="`<user id>-<18 hexadecimal characters and hyphens>`.", **options
-    )
-
-
-def time_field(text: str, **options) -> serializers.DateTimeField:
-    return serializers.DateTimeField(help_text=f"{text} ISO 8601, UTC, with `Z`.", **options)
-
-
-def count_field(text: str) -> serializers.IntegerField:
-    return serializers.IntegerField(min_value=0, help_text=text)
 
 
 class CubegenStatusSerializer(serializers.Serializer):
@@ -100,7 +73,7 @@ class CubegenResultSerializer(ClosedSerializer):
 
 class CubegenProgressStateSerializer(serializers.Serializer):
     label = serializers.CharField(required=False)
-    total_work = _WorkField(help_text="Units of work in all.")
+    total_work = WorkField(help_text="Units of work in all.")
     progress = serializers.FloatField(
         min_value=0, help_text="Part of the work that is done, 0 to 1."
     )
@@ -204,122 +177,6 @@ class CubegenSerializer(CubegenSummarySerializer):
     )
 
 
-class VariableDescriptorSerializer(ClosedSerializer):
-    """xcube's description of a variable."""
-
-    name = serializers.CharField(min_length=1)
-    dtype = serializers.CharField(help_text="NumPy's name of its type.")
-    dims = serializers.ListField(child=serializers.CharField(min_length=1))
-    chunks = serializers.ListField(child=serializers.IntegerField(min_value=0), required=False)
-    attrs = serializers.DictField(required=False)
-
-
-class DatasetDescriptorSerializer(serializers.Serializer):
-    """xcube's description of the cube."""
-
-    data_id = serializers.CharField(min_length=1)
-    data_type = serializers.CharField()
-    crs = serializers.CharField(min_length=1, required=False)
-    bbox = serializers.ListField(
-        child=serializers.FloatField(),
-        min_length=4,
-        max_length=4,
-        required=False,
-        help_text="`[x1, y1, x2, y2]` in units of `crs`.",
-    )
-    time_range = serializers.ListField(
-        child=serializers.CharField(allow_null=True),
-        min_length=2,
-        max_length=2,
-        required=False,
-        help_text="First and last day or time.",
-    )
-    time_period = serializers.CharField(required=False, help_text="Length of a time step.")
-    dims = serializers.DictField(
-        child=serializers.IntegerField(min_value=0),
-        required=False,
-        help_text="Length of each dimension.",
-    )
-    spatial_res = serializers.FloatField(
-        required=False, help_text="Size of a pixel, in units of `crs`."
-    )
-    data_vars = serializers.DictField(
-        child=VariableDescriptorSerializer(), required=False, help_text="Variables by name."
-    )
-
-
-class SizeEstimationSerializer(serializers.Serializer):
-    """xcube's estimate of the cube's size."""
-
-    image_size = serializers.ListField(
-        child=serializers.IntegerField(), required=False, help_text="`[width, height]` in pixels."
-    )
-    tile_size = serializers.ListField(
-        child=serializers.IntegerField(), required=False, help_text="`[width, height]` of a chunk."
-    )
-    num_variables = serializers.IntegerField(required=False)
-    num_tiles = serializers.ListField(child=serializers.IntegerField(), required=False)
-    num_requests = serializers.IntegerField(required=False)
-    num_bytes = serializers.IntegerField(required=False)
-
-
-class CostEstimationSerializer(ClosedSerializer):
-    """In processing units (punits). One unit pays for a block of pixels in one time step of one
-    variable. The prices of the stores give the size of the block, mostly 512 x 512."""
-
-    required = count_field("What the request would cost.")
-    available = count_field("What you have left.")
-    limit = count_field("The most that one job may cost.")
-
-
-class LevelsSerializer(ClosedSerializer):
-    """The pyramid that would be written beside the cube. Its cost is part of the cost."""
-
-    data_id = serializers.CharField(
-        required=False, help_text="Its name in the output's store, if the output has one."
-    )
-    image_sizes = serializers.ListField(
-        child=serializers.ListField(
-            child=serializers.IntegerField(min_value=1), min_length=2, max_length=2
-        ),
-        min_length=1,
-        help_text="`[width, height]` of each level. The first is the cube itself, which is not "
-        "written twice.",
-    )
-    tile_size = serializers.ListField(
-        child=serializers.IntegerField(min_value=1),
-        min_length=2,
-        max_length=2,
-        help_text="`[width, height]` of a chunk of the further levels.",
-    )
-
-
-class CubeInfoResultSerializer(serializers.Serializer):
-    dataset_descriptor = DatasetDescriptorSerializer()
-    size_estimation = SizeEstimationSerializer()
-    cost_estimation = CostEstimationSerializer()
-    zarr_format = serializers.ChoiceField(
-        choices=[2, 3],
-        required=False,
-        help_text="The Zarr format the cube would be written in, if it is written as Zarr.",
-    )
-    levels = LevelsSerializer(
-        required=False, help_text="Only if a pyramid is asked for (`levels=true`)."
-    )
-
-
-class CubeInfoSerializer(ClosedSerializer):
-    """The cube that a request would generate, and its cost."""
-
-    status = serializers.ChoiceField(choices=["ok"])
-    status_code = serializers.IntegerField(help_text="Always 200.")
-    result = CubeInfoResultSerializer()
-    message = serializers.CharField(required=False)
-    output = serializers.ListField(
-        child=serializers.CharField(), required=False, help_text="Lines of a log; mostly none."
-    )
-
-
 class CubegenVersionsSerializer(serializers.Serializer):
     result = serializers.ListField(
         child=serializers.RegexField(r"^[^:]+: .+$"),
@@ -337,77 +194,6 @@ class CubegenLogSerializer(ClosedSerializer):
     next_offset = serializers.IntegerField(help_text="What to ask for next to follow the log.")
 
 
-class RunReportStateSerializer(serializers.Serializer):
-    label = serializers.CharField(required=False, allow_null=True)
-    total_work = _WorkField(required=False)
-    progress = serializers.FloatField(min_value=0, max_value=MAX_WORK, required=False)
-    worked = serializers.FloatField(min_value=0, max_value=MAX_WORK, required=False)
-    elapsed = serializers.FloatField(min_value=0, max_value=MAX_WORK, required=False)
-    error = _AnythingField(
-        required=False,
-        help_text="`false`, a text, or xcube's list of exception type, message and traceback "
-        "lines.",
-    )
-
-
-class RunOutputSerializer(serializers.Serializer):
-    first_line = count_field(
-        "Number of the first of `lines`, from 0: a line that came before is not kept twice."
-    )
-    lines = serializers.ListField(child=serializers.CharField(), max_length=1000)
-
-
-class RunResultSerializer(ClosedSerializer):
-    """xcube's result without traceback and output, at most 64,000 bytes."""
-
-    status = serializers.ChoiceField(choices=RESULT_STATUSES)
-    status_code = serializers.IntegerField(
-        min_value=100, max_value=999, required=False, allow_null=True
-    )
-    message = serializers.CharField(required=False, allow_null=True)
-    result = CubeReferenceSerializer(required=False, allow_null=True)
-    versions = serializers.DictField(child=serializers.CharField(), required=False, allow_null=True)
-    made = serializers.DictField(
-        required=False,
-        allow_null=True,
-        help_text="What the run found out about its cube: `description`, `footprint`, `files`. A "
-        "part that is not as expected is left out.",
-    )
-
-
-class RunQuickLookSerializer(serializers.Serializer):
-    """A picture of one variable (quicklooks.py). Where it is not valid, all else is kept."""
-
-    position = serializers.IntegerField(min_value=0, max_value=quicklooks.MOST - 1)
-    variable = serializers.CharField(max_length=200)
-    png = serializers.CharField(
-        required=False,
-        allow_null=True,
-        help_text=f"Base64 of a PNG with a palette, at most {quicklooks.PNG_BYTES} bytes and "
-        f"{quicklooks.LONGEST_SIDE} pixels wide and high.",
-    )
-    note = serializers.CharField(required=False, help_text="Why there is no picture, if so.")
-
-
-class RunReportSerializer(serializers.Serializer):
-    """What a run reports: its progress and, from the hub's own runner, lines of its log."""
-
-    sender = serializers.ChoiceField(choices=SENDERS)
-    state = RunReportStateSerializer()
-    output = RunOutputSerializer(required=False, allow_null=True)
-    result = RunResultSerializer(
-        required=False,
-        allow_null=True,
-        help_text="With the last report. It ends no job. Where it is not valid, all else of the "
-        "report is kept.",
-    )
-    quicklook = RunQuickLookSerializer(required=False, allow_null=True)
-
-
-class RunReportAnswerSerializer(serializers.Serializer):
-    progress = CubegenProgressSerializer(many=True)
-
-
 class UsageSerializer(serializers.Serializer):
     email = serializers.CharField()
     month = serializers.RegexField("^[0-9]{4}-[0-9]{2}$")
@@ -417,41 +203,3 @@ class UsageSerializer(serializers.Serializer):
     failed = serializers.IntegerField(min_value=0)
     cancelled = serializers.IntegerField(min_value=0)
     units = count_field("Processing units that were charged.")
-
-
-class FailedStatusSerializer(serializers.Serializer):
-    active = serializers.IntegerField()
-    failed = serializers.IntegerField()
-    succeeded = serializers.IntegerField()
-
-
-class FailedResultSerializer(ClosedSerializer):
-    status = serializers.ChoiceField(choices=["error"])
-    status_code = serializers.IntegerField()
-    message = serializers.CharField()
-
-
-class CubegenProblemSerializer(ProblemSerializer):
-    """An error in the form of RFC 9457. The xcube client prints the reason because of the
-    members `job_id`, `job_status` and `job_result`."""
-
-    required = serializers.IntegerField(
-        required=False, help_text="Processing units that the request costs (413)."
-    )
-    available = serializers.IntegerField(
-        required=False, help_text="Processing units you have (413)."
-    )
-    limit = serializers.IntegerField(
-        required=False, help_text="Processing units that one job may cost (413)."
-    )
-    job_id = serializers.CharField(help_text="The job asked for, or `unknown`.")
-    job_status = FailedStatusSerializer()
-    job_result = FailedResultSerializer()
-
-
-class CubeInfoProblemSerializer(ClosedSerializer):
-    """An error of `/cubegens/info`. The xcube client knows no other members."""
-
-    status = serializers.ChoiceField(choices=["error"])
-    status_code = serializers.IntegerField(help_text="The HTTP status.")
-    message = serializers.CharField(help_text="What is wrong, and what is expected.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from hubsite.api.serializers import ClosedSerializer
-from jobs.api.serializers import count_field, time_field
+from jobs.api.fields import count_field, time_field
 
 from ..cate.pod_status import PHASES, UNKNOWN
 

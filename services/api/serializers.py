@@ -10,7 +10,7 @@ from rest_framework import serializers
 from accounts.api.fields import MomentField, PrintableField, RequestSerializer, TextField
 from hubsite.api.pagination import MAX_LIMIT
 from hubsite.api.serializers import ClosedSerializer
-from jobs.api.serializers import count_field, time_field
+from jobs.api.fields import count_field, time_field
 
 from ..models import Kind, Reason, State
 
