@@ -27,6 +27,11 @@ def wait_for(look: Callable[[], T], what: str = "what was waited for", *, pause_
     return found
 
 
+def pause(waited_s: float, *, least_s=0.05, most_s=0.5) -> None:
+    """Sleep a tenth of what was waited so far: for looks that take processor time of servers."""
+    time.sleep(min(max(least_s, waited_s / 10), most_s))
+
+
 def comes_back(work: Callable[[], object]) -> None:
     """Do `work` and fail if it does not come back."""
     faults: list[BaseException] = []

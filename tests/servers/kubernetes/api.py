@@ -13,11 +13,11 @@ from kubernetes import client, config
 from kubernetes.client import ApiException
 from urllib3.exceptions import HTTPError
 
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, pause
 
 __all__ = ["Api", "ApiException", "until", "write_kubeconfig"]
 
-TIMEOUT_S = 30
+READY_WITHIN_S = 10
 T = TypeVar("T")
 CONTENT_TYPES = {
     "PATCH": "application/merge-patch+json",
@@ -37,7 +37,7 @@ class Api:
     def url(self) -> str:
         return self.configuration.host
 
-    def get(self, path: str, *, timeout_s: float = TIMEOUT_S, **query: Any) -> Any:
+    def get(self, path: str, *, timeout_s: float = PATIENCE_S, **query: Any) -> Any:
         return self._call("GET", path, query=query, timeout_s=timeout_s)
 
     def text(self, path: str, **query: Any) -> str:
@@ -73,7 +73,7 @@ class Api:
     def answers(self) -> bool:
         """Whether the API server is ready."""
         try:
-            self._raw("GET", "/readyz", timeout_s=2)
+            self._raw("GET", "/readyz", timeout_s=READY_WITHIN_S)
         except (ApiException, HTTPError):
             return False
         return True
@@ -88,7 +88,7 @@ class Api:
         *,
         body: dict[str, Any] | None = None,
         query: dict[str, Any] | None = None,
-        timeout_s: float = TIMEOUT_S,
+        timeout_s: float = PATIENCE_S,
     ) -> bytes:
         verb, url, headers, _, _ = self._client.param_serialize(
             "PATCH" if method == "APPLY" else method,
@@ -138,8 +138,9 @@ def write_kubeconfig(
 
 def until(look: Callable[[], T | None], what: str, *, within_s: float = PATIENCE_S) -> T:
     """What `look` finds, as soon as it finds something."""
-    deadline = time.monotonic() + within_s
+    began = time.monotonic()
     while not (found := look()):
-        assert time.monotonic() < deadline, f"no {what} within {within_s} s"
-        time.sleep(0.05)
+        waited_s = time.monotonic() - began
+        assert waited_s < within_s, f"no {what} within {within_s} s"
+        pause(waited_s)
     return found

@@ -182,6 +182,10 @@ class ControlPlane(Cluster):
             # With the default of 20/s it would need 149 s for 500 Jobs, not 11 s.
             "--kube-api-qps=500",
             "--kube-api-burst=1000",
+            # Kubelet and kwok may be late on a busy machine; no test loses a node.
+            "--node-monitor-grace-period=1h",
+            # Claims without a volume are looked at again only so often.
+            "--pvclaimbinder-sync-period=1s",
             f"--root-ca-file={self._keys}/ca.crt",
             f"--service-account-private-key-file={self._keys}/service-account.key",
         )

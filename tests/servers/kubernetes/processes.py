@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, pause
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 KILLED_AFTER_S = 15
@@ -93,15 +93,16 @@ class Processes:
 
     def until(self, ready: Callable[[], bool], what: str, *, within_s: float = PATIENCE_S) -> None:
         """Wait until it is so; Ended if meanwhile one of the processes ended by itself."""
-        deadline = time.monotonic() + within_s
+        began = time.monotonic()
         while not ready():
             for name, child in self._children.items():
                 if child.poll() is not None:
                     raise Ended(f"{name} ended with {child.returncode}:\n{self._tail(name)}")
-            if time.monotonic() > deadline:
+            waited_s = time.monotonic() - began
+            if waited_s > within_s:
                 logs = "\n".join(f"{name}:\n{self._tail(name)}" for name in self._children)
                 raise Ended(f"no {what} within {within_s:.0f} s:\n{logs}")
-            time.sleep(0.05)
+            pause(waited_s)
 
     def close(self) -> None:
         """End all, and clean up."""
