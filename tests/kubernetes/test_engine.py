@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -59,10 +60,11 @@ def jobs_path(access: HubAccess, name: str = "") -> str:
 def test_a_run_begins_ends_and_tells_its_result(
     cluster: Cluster, hub_access: HubAccess, simulated_node: str
 ) -> None:
-    engine = make_engine(hub_access, **simulated(run="1s", message=DONE))
+    engine = make_engine(hub_access, **simulated(run="1h"))
     launch(engine, workload("good"))
     running = until_phase(engine, "good", Phase.RUNNING)
     assert running.started_at is not None
+    succeed(cluster, hub_access, "good")
     ended = until_phase(engine, "good", Phase.SUCCEEDED)
     assert ended.result == DONE["result"]
     assert ended.message == DONE["message"]
@@ -172,9 +174,12 @@ def test_a_run_that_takes_too_long_has_its_deadline(
     cluster: Cluster, hub_access: HubAccess, simulated_node: str
 ) -> None:
     """Should the run not keep its deadline itself, Kubernetes does."""
-    engine = make_engine(hub_access, pending_s=1, retries=0, **simulated(run="1h"))
-    launch(engine, workload("slow", deadline_s=-58))  # with the slack of 60 s: 3 s
+    engine = make_engine(hub_access, pending_s=1000, retries=0, **simulated(run="1h"))
+    launch(engine, workload("slow", deadline_s=2000))
     until_phase(engine, "slow", Phase.RUNNING)
+    path = jobs_path(hub_access, "slow")
+    assert cluster.api.get(path)["spec"]["activeDeadlineSeconds"] == 1000 + 2000 + 60
+    cluster.api.patch(path, {"spec": {"activeDeadlineSeconds": 1}})  # as if so much later
     assert until_phase(engine, "slow", Phase.FAILED).reason == "DEADLINE"
 
 
@@ -186,7 +191,7 @@ def test_an_evicted_run_is_begun_again_and_knows_it(
     until_phase(engine, "driven", Phase.RUNNING)
     evict(cluster, hub_access, "driven")
     until(lambda: len(pods(cluster, hub_access, "driven")) == 2, "a second pod")
-    until_phase(engine, "driven", Phase.RUNNING)
+    until(lambda: running_pod(cluster, hub_access, "driven"), "a second pod that runs")
     counts = [
         p["metadata"]["annotations"]["batch.kubernetes.io/job-index-failure-count"]
         for p in pods(cluster, hub_access, "driven")
@@ -205,8 +210,6 @@ def pods(cluster: Cluster, access: HubAccess, job: str) -> list[dict]:
 
 def evict(cluster: Cluster, access: HubAccess, job: str) -> None:
     """What a kubelet under pressure does with the running pod of this job."""
-    (pod,) = [p for p in pods(cluster, access, job) if p["status"]["phase"] == "Running"]
-    path = f"/api/v1/namespaces/{access.namespace}/pods/{pod['metadata']['name']}/status"
     condition = {
         "type": "DisruptionTarget",
         "status": "True",
@@ -214,17 +217,47 @@ def evict(cluster: Cluster, access: HubAccess, job: str) -> None:
         "message": "The node was low on memory.",
         "lastTransitionTime": "2026-01-01T00:00:00Z",
     }
-    cluster.api.patch(
-        path,
+    pod = running_pod(cluster, access, job)
+    assert pod
+    change_status(
+        cluster,
+        pod,
         {
-            "status": {
-                "phase": "Failed",
-                "reason": "Evicted",
-                "message": "The node was low on memory.",
-                "conditions": [*pod["status"]["conditions"], condition],
-            }
+            "phase": "Failed",
+            "reason": "Evicted",
+            "message": "The node was low on memory.",
+            "conditions": [*pod["status"]["conditions"], condition],
         },
     )
+
+
+def succeed(cluster: Cluster, access: HubAccess, job: str) -> None:
+    """End the running pod of this job, when the test wants it and not when a time is over."""
+    pod = running_pod(cluster, access, job)
+    assert pod
+    (container,) = pod["status"]["containerStatuses"]
+    started_at = container["state"]["running"]["startedAt"]
+    ended = {
+        "exitCode": 0,
+        "reason": "Completed",
+        "message": json.dumps(DONE),
+        "startedAt": started_at,
+        "finishedAt": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+    }
+    container = {**container, "ready": False, "started": False, "state": {"terminated": ended}}
+    status = {"phase": "Succeeded", "containerStatuses": [container]}
+    change_status(cluster, pod, status)
+
+
+def running_pod(cluster: Cluster, access: HubAccess, job: str) -> dict | None:
+    running = [p for p in pods(cluster, access, job) if p["status"]["phase"] == "Running"]
+    return running[0] if running else None
+
+
+def change_status(cluster: Cluster, pod: dict, status: dict) -> None:
+    namespace, name = (pod["metadata"][key] for key in ("namespace", "name"))
+    path = f"/api/v1/namespaces/{namespace}/pods/{name}/status"
+    cluster.api.patch(path, {"status": status})
 
 
 def test_an_unschedulable_run_says_why_and_is_stuck_in_the_end(
@@ -321,9 +354,10 @@ def test_a_namespace_that_is_not_there_is_waited_for(hub_access: HubAccess) -> N
 def test_the_watch_tells_of_every_step_and_of_the_end(
     cluster: Cluster, hub_access: HubAccess, simulated_node: str
 ) -> None:
-    engine = make_engine(hub_access, **simulated(run="500ms", message=DONE))
+    engine = make_engine(hub_access, **simulated(run="1h"))
     launch(engine, workload("watched", code=code("watched")))
     watch_until(engine, lambda f: isinstance(f, RunFact) and f.phase == Phase.RUNNING)
+    succeed(cluster, hub_access, "watched")
     ended = watch_until(engine, lambda f: isinstance(f, RunFact) and f.phase.is_final)
     assert ended.result == DONE["result"]
     engine.runs.remove(["watched"])

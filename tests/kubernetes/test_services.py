@@ -366,13 +366,19 @@ def test_a_command_that_needs_too_much_memory_says_so_while_it_starts_again(
 
 
 def test_what_no_node_takes_waits_and_is_stuck_after_a_while(hub_access: HubAccess) -> None:
-    engine = make_engine(hub_access, node_selector={"pool": "none"}, service_pending_s=3)
+    nowhere = {"pool": "none"}
+    engine = make_engine(hub_access, node_selector=nowhere)
     watching = WatchingServices(engine)
     apply_service(engine, service(NAME))
     waits = until_fact(watching, lambda f: f.reason is not None, "reason")
-    assert (waits.phase, waits.reason) == (Phase.PENDING, "UNSCHEDULABLE")
-    stuck = until_fact(watching, lambda f: f.phase is Phase.STUCK, "end of the patience")
     watching.stop()
+    assert (waits.phase, waits.reason) == (Phase.PENDING, "UNSCHEDULABLE")
+    impatient = WatchingServices(
+        make_engine(hub_access, node_selector=nowhere, service_pending_s=0)
+    )
+    stuck = until_fact(impatient, lambda f: f.phase is Phase.STUCK, "end of the patience")
+    impatient.stop()
+    assert stuck.reason == "UNSCHEDULABLE"
     assert "No node can take the service" in (stuck.message or "")
 
 
