@@ -20,14 +20,14 @@ class AlteringProxy(FaultProxy):
         method: str,
         path: str,
         change: Callable[[Document], Document] = lambda document: document,
-        date: str | None = None,
+        date: Callable[[], str] | None = None,
     ) -> None:
-        """Answers to these requests pass through `change`, and come with this Date."""
+        """Answers to these requests pass through `change`, and come with this Date of then."""
 
         def act(handler: Any, body: bytes) -> None:
             with handler.asked(body) as response:
                 document = json.loads(response.read())
-                headers = {"Date": date or response.getheader("Date")}
+                headers = {"Date": date() if date else response.getheader("Date")}
                 handler.say(response.status, change(document), headers)
 
         self._add(method, path, 1_000_000, act)

@@ -55,5 +55,9 @@ class Check:
 
     def until(self, what: str, outcome: str) -> dict[str, str]:
         """The row, once it is so: the API server learns of some changes a moment later."""
-        until(lambda: self.outcome(what) == outcome, f"{what} that is {outcome}")
-        return self.row(what)
+
+        def look() -> dict[str, str] | None:
+            row = self.rows().get(what)
+            return row if row and row["outcome"] == outcome else None
+
+        return until(look, f"{what} that is {outcome}")
