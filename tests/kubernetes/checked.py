@@ -43,7 +43,7 @@ class Check:
         rows = {row["what"]: row for row in document["rows"]}
         has_failed = any(row["outcome"] == "failed" for row in rows.values())
         assert (document["ok"], code) == (not has_failed, int(has_failed))
-        assert all(bool(row["mend"]) == (row["outcome"] != "ok") for row in rows.values())
+        assert all(bool(row["remedy"]) == (row["outcome"] != "ok") for row in rows.values())
         return rows
 
     def row(self, what: str, *arguments: str) -> dict[str, str]:

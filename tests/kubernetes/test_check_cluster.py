@@ -1,4 +1,4 @@
-"""`manage.py check_cluster` on a real API server: each row is broken, and its mend mends it."""
+"""`manage.py check_cluster` on a real API server: each row is broken, and its remedy mends it."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_all_is_well_is_said(check: Check) -> None:
 def test_row_engine(check: Check) -> None:
     check.set(XCUBE_HUB_ENGINE="local")
     row = check.row("engine")
-    assert (row["outcome"], row["mend"]) == ("warning", "Set XCUBE_HUB_ENGINE=kubernetes.")
+    assert (row["outcome"], row["remedy"]) == ("warning", "Set XCUBE_HUB_ENGINE=kubernetes.")
     check.set(XCUBE_HUB_ENGINE="kubernetes")
     assert check.outcome("engine") == "ok"
 
@@ -117,7 +117,7 @@ def test_row_callback_url(check: Check, host: str) -> None:
     check.set(XCUBE_HUB_CALLBACK_URL=f"http://{host}:8080/api/v2")
     row = check.row("callback URL")
     assert row["outcome"] == "failed"
-    assert row["mend"].startswith("Set XCUBE_HUB_CALLBACK_URL to a URL, with /api/v2")
+    assert row["remedy"].startswith("Set XCUBE_HUB_CALLBACK_URL to a URL, with /api/v2")
     check.set(XCUBE_HUB_CALLBACK_URL="http://xcube-hub-web.hub.svc:8080/api/v2")
     assert check.outcome("callback URL") == "ok"
 
@@ -127,7 +127,7 @@ def test_row_pods(check: Check) -> None:
     row = check.row("pods")
     assert row["outcome"] == "failed"
     assert "expected claim:/path" in row["found"]
-    assert "XCUBE_HUB_POD_VOLUMES" in row["mend"]
+    assert "XCUBE_HUB_POD_VOLUMES" in row["remedy"]
     check.set(XCUBE_HUB_POD_VOLUMES=["cubes:/cubes"])
     assert check.outcome("pods") == "absent"
 
@@ -139,11 +139,11 @@ def test_row_configuration(check: Check, hub_access: HubAccess, tmp_path: Path) 
     check.set(KUBECONFIG=str(tmp_path / "none"))
     rows = check.rows()
     assert rows["configuration"]["outcome"] == "failed"
-    assert rows["configuration"]["mend"].startswith("Set KUBECONFIG")
+    assert rows["configuration"]["remedy"].startswith("Set KUBECONFIG")
     assert "API server" not in rows
     check.set(KUBECONFIG=str(hub_access.kubeconfig))
     check.set(XCUBE_HUB_KUBE_CONTEXT="another")
-    assert "to one that it has: test." in check.row("configuration")["mend"]
+    assert "to one that it has: test." in check.row("configuration")["remedy"]
     check.set(XCUBE_HUB_KUBE_CONTEXT="test")
     assert check.outcome("configuration") == "ok"
 
@@ -153,7 +153,7 @@ def test_row_api_server_that_is_away(altered_check: Check, altering: AlteringPro
     rows = altered_check.rows()
     assert rows["API server"]["outcome"] == "failed"
     assert "refused" in rows["API server"]["found"]
-    assert "Mend the server's address" in rows["API server"]["mend"]
+    assert "Correct the server's address" in rows["API server"]["remedy"]
     assert "version" not in rows
     altering.heal()
     assert altered_check.outcome("API server") == "ok"
@@ -167,7 +167,7 @@ def test_row_api_server_of_an_unknown_name(
     row = check.row("API server")
     assert row["outcome"] == "failed"
     assert "no-such-host.invalid" in row["found"]
-    assert "Mend the server's address" in row["mend"]
+    assert "Correct the server's address" in row["remedy"]
     _change_kubeconfig(hub_access.kubeconfig, server=server)
     assert check.outcome("API server") == "ok"
 
@@ -183,7 +183,7 @@ def test_row_api_server_of_another_authority(
     row = check.row("API server")
     assert row["outcome"] == "failed"
     assert "certificate verify failed" in row["found"]
-    assert row["mend"].startswith("The certificate is not of the authority that we trust")
+    assert row["remedy"].startswith("The certificate is not of the authority that we trust")
     assert cluster.ca
     data = base64.b64encode(cluster.ca.read_bytes()).decode()
     _change_kubeconfig(
@@ -202,7 +202,7 @@ def test_row_api_server_whose_certificate_is_not_looked_at(
     _change_kubeconfig(hub_access.kubeconfig, **skip)
     row = check.row("API server")
     assert row["outcome"] == "warning"
-    assert "insecure-skip-tls-verify" in row["mend"]
+    assert "insecure-skip-tls-verify" in row["remedy"]
     mended = {"certificate-authority": ca, "insecure-skip-tls-verify": None}
     _change_kubeconfig(hub_access.kubeconfig, **mended)
     assert check.outcome("API server") == "ok"
@@ -213,7 +213,7 @@ def test_row_version(altered_check: Check, altering: AlteringProxy) -> None:
     altering.alter(method="GET", path="^/version", change=lambda document: document | old)
     row = altered_check.row("version")
     assert (row["outcome"], row["found"]) == ("failed", "v1.32.9-cloud.3")
-    assert row["mend"] == "Upgrade the cluster to Kubernetes 1.33 or newer."
+    assert row["remedy"] == "Upgrade the cluster to Kubernetes 1.33 or newer."
     altering.heal()
     altering.alter(method="GET", path="^/version", change=lambda document: document | {"minor": ""})
     assert altered_check.outcome("version") == "warning"
@@ -241,7 +241,7 @@ def test_row_credentials(
     assert rows["API server"]["outcome"] == "ok"
     row = rows["credentials"]
     assert row["outcome"] == "failed"
-    assert f"kubectl -n {namespace} create token xcube-hub-engine" in row["mend"]
+    assert f"kubectl -n {namespace} create token xcube-hub-engine" in row["remedy"]
     assert "namespace" not in rows
     _change_token(hub_access.kubeconfig, access.request_token(cluster, namespace))
     assert check.outcome("credentials") == "ok"
@@ -251,7 +251,7 @@ def test_row_credentials_of_an_administrator(check: Check, cluster: Cluster) -> 
     check.set(KUBECONFIG=str(cluster.kubeconfig), XCUBE_HUB_NAMESPACE="default")
     row = check.row("credentials")
     assert row["outcome"] == "warning"
-    assert "deploy/kubernetes/role.yaml" in row["mend"]
+    assert "deploy/kubernetes/role.yaml" in row["remedy"]
 
 
 def test_row_credentials_of_nobody(check: Check, hub_access: HubAccess) -> None:
@@ -275,7 +275,7 @@ def test_row_clock(
     assert row["outcome"] == outcome
     if outcome != "ok":
         assert ("ahead of" if off_s > 0 else "behind") in row["found"]
-        assert "timedatectl set-ntp true" in row["mend"]
+        assert "timedatectl set-ntp true" in row["remedy"]
     altering.heal()
     assert altered_check.outcome("clock") == "ok"
 
@@ -301,10 +301,10 @@ def test_row_namespace_that_is_not_there(
     rows = check.rows()
     row = rows["namespace"]
     assert row["outcome"] == "failed"
-    assert row["mend"].startswith(f"kubectl create namespace {name}, if there is none; kubectl -n")
+    assert row["remedy"].startswith(f"kubectl create namespace {name}, if there is none; kubectl -n")
     assert {rows[f"may {permission}"]["outcome"] for permission in NEEDED} == {"failed"}
     assert "takes a Job" not in rows
-    # The mend; its RoleBinding names the account that the hub uses.
+    # The remedy; its RoleBinding names the account that the hub uses.
     cluster.api.post("/api/v1/namespaces", {"metadata": {"name": name}})
     try:
         role = manifests.read(access.ROLE)
@@ -339,8 +339,8 @@ def test_row_namespace_that_is_being_deleted(
     check.set(KUBECONFIG=str(cluster.kubeconfig), XCUBE_HUB_NAMESPACE=namespace)
     rows = check.rows()
     assert rows["namespace"]["found"] == f"{namespace} is being deleted"
-    assert "Wait until it is gone" in rows["namespace"]["mend"]
-    assert "XCUBE_HUB_NAMESPACE" in rows["namespace"]["mend"]
+    assert "Wait until it is gone" in rows["namespace"]["remedy"]
+    assert "XCUBE_HUB_NAMESPACE" in rows["namespace"]["remedy"]
     assert "takes a Job" not in rows
     check.set(XCUBE_HUB_NAMESPACE="default")
     assert check.outcome("namespace") == "ok"
@@ -366,7 +366,7 @@ def test_rows_of_all_verbs(check: Check, cluster: Cluster, namespace: str) -> No
         row = until(failed, f"a refusal of {permission} alone")
         assert row["outcome"] == "failed"
         command = f"kubectl -n {namespace} apply -f deploy/kubernetes/role.yaml"
-        assert row["mend"].startswith(command)
+        assert row["remedy"].startswith(command)
     manifests.apply(cluster.api, manifests.read(access.ROLE), namespace=namespace)
     until(lambda: {row["outcome"] for row in check.rows().values()} == {"ok"}, "good rows")
 
@@ -391,7 +391,7 @@ def test_row_pod_security(
     row = check.row("pod security")
     assert row["outcome"] == "warning"
     assert (level or "no level") in row["found"]
-    assert row["mend"] == f"kubectl label --overwrite namespace {namespace} {label}=restricted"
+    assert row["remedy"] == f"kubectl label --overwrite namespace {namespace} {label}=restricted"
     cluster.api.patch(path, {"metadata": {"labels": {label: "restricted"}}})
     assert check.outcome("pod security") == "ok"
 
@@ -441,11 +441,11 @@ def test_row_claim(
     check.set(XCUBE_HUB_POD_VOLUMES=["cubes:/cubes:per-user"])
     row = check.row("claim cubes")
     assert (row["outcome"], row["found"]) == ("failed", "there is none")
-    assert f"Make the PersistentVolumeClaim cubes in {namespace}" in row["mend"]
+    assert f"Make the PersistentVolumeClaim cubes in {namespace}" in row["remedy"]
     cluster.api.post(claims, _claim("cubes", namespace, "ReadWriteMany"))
     row = check.row("claim cubes")
     assert (row["outcome"], row["found"]) == ("warning", "it is not bound to a volume")
-    assert "make a PersistentVolume that fits it" in row["mend"]
+    assert "make a PersistentVolume that fits it" in row["remedy"]
     path = volume(namespace, "ReadWriteMany")
     assert check.until("claim cubes", "ok")["found"] == "bound, ReadWriteMany"
     cluster.api.delete(path)
@@ -453,7 +453,7 @@ def test_row_claim(
     cluster.api.patch(path, {"metadata": {"finalizers": None}})
     row = check.until("claim cubes", "failed")
     assert row["found"] == "it is Lost"
-    assert f"kubectl -n {namespace} describe pvc cubes" in row["mend"]
+    assert f"kubectl -n {namespace} describe pvc cubes" in row["remedy"]
     cluster.api.delete(f"{claims}/cubes")
     until(lambda: not cluster.api.exists(f"{claims}/cubes"), "end of the claim")
     again = f"{namespace}-again"
@@ -469,12 +469,12 @@ def test_row_claim_of_the_workspaces(
     check.set(XCUBE_HUB_SERVICE_WORKSPACE="homes:/home")
     row = check.row("claim homes")
     assert (row["outcome"], row["found"]) == ("failed", "there is none")
-    assert "XCUBE_HUB_SERVICE_WORKSPACE" in row["mend"]
+    assert "XCUBE_HUB_SERVICE_WORKSPACE" in row["remedy"]
     volume(namespace, "ReadWriteMany")
     cluster.api.post(claims, _claim("homes", namespace, "ReadWriteMany"))
     check.until("claim homes", "ok")
     check.set(XCUBE_HUB_SERVICE_WORKSPACE="homes")
-    assert "XCUBE_HUB_SERVICE_WORKSPACE" in check.row("pods")["mend"]
+    assert "XCUBE_HUB_SERVICE_WORKSPACE" in check.row("pods")["remedy"]
 
 
 def test_row_claim_that_only_one_node_can_use(
@@ -490,7 +490,7 @@ def test_row_claim_that_only_one_node_can_use(
         "bound claim",
     )
     assert row["outcome"] == "warning"
-    assert "XCUBE_HUB_POD_NODE_SELECTOR" in row["mend"]
+    assert "XCUBE_HUB_POD_NODE_SELECTOR" in row["remedy"]
     check.set(XCUBE_HUB_POD_VOLUMES=["many:/data"])
     check.until("claim many", "ok")
     check.set(XCUBE_HUB_POD_VOLUMES=["many:/data:per-user"])  # which are to be written
@@ -514,7 +514,7 @@ def test_row_claim_that_is_being_deleted(
 
 
 @pytest.mark.parametrize(
-    ("setting", "value", "what", "mend"),
+    ("setting", "value", "what", "remedy"),
     [
         (
             "XCUBE_HUB_POD_PULL_SECRETS",
@@ -543,13 +543,13 @@ def test_rows_of_secrets_and_maps(
     setting: str,
     value: Any,
     what: str,
-    mend: str,
+    remedy: str,
 ) -> None:
     check.set(**{setting: value})
     row = check.row(what)
     assert (row["outcome"], row["found"]) == ("failed", "there is none")
-    assert row["mend"].startswith(f"kubectl -n {namespace} {mend}")
-    assert setting in row["mend"]
+    assert row["remedy"].startswith(f"kubectl -n {namespace} {remedy}")
+    assert setting in row["remedy"]
     kind = "configmaps" if "map" in what else "secrets"
     cluster.api.post(
         f"/api/v1/namespaces/{namespace}/{kind}", {"metadata": {"name": what.split()[-1]}}
@@ -568,7 +568,7 @@ def test_a_secret_that_a_quota_hides_is_a_warning(
     quota = _quota(cluster, namespace, **{"count/secrets": "0"})
     check.set(XCUBE_HUB_POD_PULL_SECRETS=["registry"])
     row = check.until("pull secret registry", "warning")
-    assert f"kubectl -n {namespace} get secret registry" in row["mend"]
+    assert f"kubectl -n {namespace} get secret registry" in row["remedy"]
     cluster.api.delete(quota)
     check.until("pull secret registry", "failed")
 
@@ -604,11 +604,11 @@ def test_rows_of_classes(
     check.set(**{setting: namespace})
     row = check.row(f"{what} {namespace}")
     assert row["outcome"] == "warning"
-    assert "check_cluster --trial" in row["mend"]
+    assert "check_cluster --trial" in row["remedy"]
     check.set(KUBECONFIG=str(cluster.kubeconfig), XCUBE_HUB_NAMESPACE=namespace)
     row = check.row(f"{what} {namespace}")
     assert (row["outcome"], row["found"]) == ("failed", "there is none")
-    assert row["mend"] == f"Set {setting} to one that the cluster has."
+    assert row["remedy"] == f"Set {setting} to one that the cluster has."
     cluster.api.post(path, {"metadata": {"name": namespace}, **spec})
     assert check.outcome(f"{what} {namespace}") == "ok"
     cluster.api.delete(f"{path}/{namespace}")
@@ -633,7 +633,7 @@ def test_rows_of_a_used_up_quota(
     quota = _quota(cluster, namespace, **{counted: "0"})
     row = check.until(what, "failed")
     assert "exceeded quota: few" in row["found"]
-    assert f"kubectl -n {namespace} edit resourcequota" in row["mend"]
+    assert f"kubectl -n {namespace} edit resourcequota" in row["remedy"]
     cluster.api.patch(quota, {"spec": {"hard": {counted: "1000"}}})
     check.until(what, "ok")
 
@@ -646,7 +646,7 @@ def test_row_of_a_job_whose_pods_violate_the_level(check: Check) -> None:
     assert row["outcome"] == "failed"
     assert row["found"].startswith('its pods violate PodSecurity "restricted')
     assert "AppArmor" in row["found"]
-    assert "XCUBE_HUB_POD_…" in row["mend"]
+    assert "XCUBE_HUB_POD_…" in row["remedy"]
     check.set(XCUBE_HUB_POD_ANNOTATIONS={})
     assert check.outcome("takes a Job") == "ok"
 
@@ -666,7 +666,7 @@ def test_row_of_a_job_that_is_not_valid(check: Check) -> None:
     row = check.row("takes a Job")
     assert row["outcome"] == "failed"
     assert "tolerations[0]" in row["found"]
-    assert "XCUBE_HUB_POD_…" in row["mend"]
+    assert "XCUBE_HUB_POD_…" in row["remedy"]
     check.set(XCUBE_HUB_POD_TOLERATIONS=[{"operator": "Exists"}])
     assert check.outcome("takes a Job") == "ok"
 
@@ -677,7 +677,7 @@ def test_row_of_a_job_that_admission_refuses(
     with _policy(cluster, namespace):
         row = check.until("takes a Job", "failed")
         assert "needs a cost centre" in row["found"]
-        assert "Admission of the cluster refuses it" in row["mend"]
+        assert "Admission of the cluster refuses it" in row["remedy"]
     check.until("takes a Job", "ok")
 
 
@@ -696,7 +696,7 @@ def test_row_of_a_job_whose_fields_are_dropped(
         "failed",
         "the API server drops backoffLimitPerIndex",
     )
-    assert "JobBackoffLimitPerIndex" in row["mend"]
+    assert "JobBackoffLimitPerIndex" in row["remedy"]
     altering.heal()
     assert altered_check.outcome("takes a Job") == "ok"
 
@@ -709,12 +709,12 @@ def test_rows_of_gateways(check: Check, cluster: Cluster, namespace: str) -> Non
     assert row["outcome"] == "ok"
     assert row["found"].endswith("Ingress (its classes are not shown to the hub)")
     check.set(XCUBE_HUB_SERVICE_ROUTES="gateway")
-    assert "XCUBE_HUB_SERVICE_ROUTES_VIA" in check.row("pods")["mend"]
+    assert "XCUBE_HUB_SERVICE_ROUTES_VIA" in check.row("pods")["remedy"]
     check.set(XCUBE_HUB_SERVICE_ROUTES_VIA="infra/public")
     check.until("routes gateway", "failed")
     rows = check.rows()
     assert rows["routes gateway"]["found"] == "the cluster has no Gateway API"
-    assert "XCUBE_HUB_SERVICE_ROUTES=none" in rows["routes gateway"]["mend"]
+    assert "XCUBE_HUB_SERVICE_ROUTES=none" in rows["routes gateway"]["remedy"]
     assert rows["may create httproutes"]["outcome"] == "failed"
     routes = manifests.read(access.ROLE.parent / "routes" / "role.yaml")
     manifests.apply(cluster.api, routes, namespace=namespace)
@@ -733,7 +733,7 @@ def test_row_of_a_gateway_that_is_retired(check: Check, cluster: Cluster, namesp
     cluster.api.delete(f"{classes}/{namespace}")
     assert row["outcome"] == "warning"
     assert row["found"].endswith(f"Ingress ({namespace})")
-    assert "not maintained since March 2026" in row["mend"]
+    assert "not maintained since March 2026" in row["remedy"]
     assert check.outcome("gateways") == "ok"
 
 
@@ -769,8 +769,8 @@ def test_a_trial_run_that_does_not_find_the_hub(check: Check, simulated_node: st
     )
     row = check.row("trial run", "--trial")
     assert (row["outcome"], row["found"]) == ("failed", "LAUNCH: From a pod, the hub answers 400")
-    assert "XCUBE_HUB_CALLBACK_URL" in row["mend"]
-    assert "XCUBE_HUB_ALLOWED_HOSTS" in row["mend"]
+    assert "XCUBE_HUB_CALLBACK_URL" in row["remedy"]
+    assert "XCUBE_HUB_ALLOWED_HOSTS" in row["remedy"]
     check.set(XCUBE_HUB_POD_ANNOTATIONS={"fake/run": "1ms"})
     assert check.row("trial run", "--trial")["outcome"] == "ok"
 
@@ -779,7 +779,7 @@ def test_a_trial_run_whose_image_does_not_come(check: Check, simulated_node: str
     check.set(XCUBE_HUB_POD_ANNOTATIONS={"fake/waiting": "ErrImageNeverPull"})
     row = check.row("trial run", "--trial")
     assert (row["outcome"], row["found"][:6]) == ("failed", "IMAGE:")
-    assert "XCUBE_HUB_POD_IMAGE" in row["mend"]
+    assert "XCUBE_HUB_POD_IMAGE" in row["remedy"]
     check.set(XCUBE_HUB_POD_ANNOTATIONS={"fake/run": "1ms"})
     assert check.row("trial run", "--trial")["outcome"] == "ok"
 
@@ -794,7 +794,7 @@ def test_a_trial_run_that_no_node_takes(check: Check, simulated_node: str) -> No
         if "nothing says why" not in row["found"]:
             break
     assert (row["outcome"], row["found"][:14]) == ("failed", "UNSCHEDULABLE:")
-    assert "XCUBE_HUB_POD_NODE_SELECTOR" in row["mend"]
+    assert "XCUBE_HUB_POD_NODE_SELECTOR" in row["remedy"]
     check.set(XCUBE_HUB_POD_NODE_SELECTOR={})
     assert check.row("trial run", "--trial")["outcome"] == "ok"
 
@@ -812,7 +812,7 @@ def test_a_trial_run_whose_pod_is_refused(
     check.set(XCUBE_HUB_POD_PRIORITY_CLASS="no-such-class")
     row = check.row("trial run", "--trial")
     assert "no PriorityClass with name no-such-class" in row["found"]
-    assert "XCUBE_HUB_POD_…" in row["mend"]
+    assert "XCUBE_HUB_POD_…" in row["remedy"]
     check.set(XCUBE_HUB_POD_PRIORITY_CLASS=None)
     assert check.row("trial run", "--trial")["outcome"] == "ok"
 

@@ -26,10 +26,10 @@ DEFAULT_KUBECONFIG = "~/.kube/config"
 class NotConfigured(EngineUnavailable):
     """No cluster can be chosen; the message says why, and what to set."""
 
-    def __init__(self, fault: str, mend: str) -> None:
-        super().__init__(f"{fault}. {mend}")
+    def __init__(self, fault: str, remedy: str) -> None:
+        super().__init__(f"{fault}. {remedy}")
         self.fault = fault
-        self.mend = mend
+        self.remedy = remedy
 
 
 @dataclass(frozen=True)
@@ -175,9 +175,9 @@ def _faults_told(source: Source) -> Iterator[None]:
         said = "it is not a kubeconfig"
     else:
         return
-    mend = (
+    remedy = (
         "Look at the service account of this pod."
         if source.kubeconfig is None
-        else "Mend the file (kubectl config view shows it), or set KUBECONFIG to another."
+        else "Correct the file (kubectl config view shows it), or set KUBECONFIG to another."
     )
-    raise NotConfigured(f"{source.text} cannot be used: {said}", mend) from None
+    raise NotConfigured(f"{source.text} cannot be used: {said}", remedy) from None

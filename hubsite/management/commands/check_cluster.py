@@ -29,7 +29,7 @@ examples:
 
 
 class Command(HubCommand):
-    help = "Check that the Kubernetes cluster is as the hub needs it, and say what to mend."
+    help = "Check that the Kubernetes cluster is as the hub needs it, and say how to fix it."
     group = "Cluster"
     epilog = EPILOG
     requires_system_checks: list[str] = []
@@ -70,13 +70,13 @@ class Command(HubCommand):
 
 def _remedies(rows: list[Row]) -> str:
     """Each remedy once and on one line, so that commands can be copied."""
-    rows_by_mend: dict[str, list[Row]] = {}
+    rows_by_remedy: dict[str, list[Row]] = {}
     for row in rows:
-        if row.mend:
-            rows_by_mend.setdefault(row.mend, []).append(row)
-    if not rows_by_mend:
+        if row.remedy:
+            rows_by_remedy.setdefault(row.remedy, []).append(row)
+    if not rows_by_remedy:
         return "All is well."
     return "\n".join(
-        f"{', '.join(f'{row.what} ({row.outcome})' for row in those)}:\n  {mend}"
-        for mend, those in rows_by_mend.items()
+        f"{', '.join(f'{row.what} ({row.outcome})' for row in those)}:\n  {remedy}"
+        for remedy, those in rows_by_remedy.items()
     )

@@ -57,13 +57,13 @@ def check_cluster(asked: Asked) -> Iterator[Row]:
         settings = (
             "XCUBE_HUB_POD_VOLUMES, XCUBE_HUB_SERVICE_WORKSPACE or XCUBE_HUB_SERVICE_ROUTES_VIA"
         )
-        yield failed("pods", str(error), f"Mend the setting {settings}.")
+        yield failed("pods", str(error), f"Correct the setting {settings}.")
         return
     try:
         source = asked.source()
         namespace, configuration = namespace_of(source), load(source)
     except NotConfigured as error:
-        yield failed("configuration", error.fault, error.mend)
+        yield failed("configuration", error.fault, error.remedy)
         return
     yield ok("configuration", f"{source.text}, namespace {namespace}")
     api = Api(lambda: load(source))
@@ -77,7 +77,7 @@ def check_cluster(asked: Asked) -> Iterator[Row]:
     if asked.trial_s is None:
         return
     if has_failed(rows):
-        yield warning("trial run", "left out, for what failed", "Mend that first.")
+        yield warning("trial run", "left out, for what failed", "Fix that first.")
         return
     yield run_trial(
         place,
@@ -152,8 +152,8 @@ def _reach_mend(text: str, source: Source) -> str:
         )
     place = "its pod" if source.kubeconfig is None else "this machine"
     return (
-        f"Mend the server's address in {source.text}, or the network between {place} and the API "
-        "server (curl -k ADDRESS/version tries it); HTTPS_PROXY and NO_PROXY are obeyed."
+        f"Correct the server's address in {source.text}, or the network between {place} and the "
+        "API server (curl -k ADDRESS/version tries it); HTTPS_PROXY and NO_PROXY are obeyed."
     )
 
 
@@ -162,8 +162,8 @@ def _version(version: Mapping[str, Any]) -> Row:
     numbers = [re.match(r"\d+", str(version.get(key, ""))) for key in ("major", "minor")]
     needed = ".".join(map(str, OLDEST))
     if not all(numbers):
-        mend = f"Make sure that the cluster is Kubernetes {needed} or newer."
-        return warning("version", f"{said}: which Kubernetes that is cannot be told", mend)
+        remedy = f"Make sure that the cluster is Kubernetes {needed} or newer."
+        return warning("version", f"{said}: which Kubernetes that is cannot be told", remedy)
     if tuple(int(number[0]) for number in numbers if number) < OLDEST:
         return failed("version", said, f"Upgrade the cluster to Kubernetes {needed} or newer.")
     return ok("version", said)
@@ -217,9 +217,9 @@ def _clock(date: str | None, *, now: datetime) -> Row:
     if abs(ahead_s) <= CLOCK_WARNING_S:
         return ok("clock", "the same as the API server's")
     found = f"{abs(ahead_s):.0f} s {'ahead of' if ahead_s > 0 else 'behind'} the API server's"
-    mend = (
+    remedy = (
         "Set this machine's clock by NTP (timedatectl set-ntp true), and the API server's: "
         "credentials and deadlines are reckoned by them."
     )
     kind = failed if abs(ahead_s) > CLOCK_FAILURE_S else warning
-    return kind("clock", found, mend)
+    return kind("clock", found, remedy)

@@ -173,7 +173,9 @@ def _refusal(what: str, refused: Refused, namespace: str) -> Row:
         raise refused
     # 422 usually means that the object is invalid, but a policy may answer it as well.
     if refused.status in (400, 422) and "denied" not in str(refused):
-        return failed(what, str(refused), "Mend the setting XCUBE_HUB_POD_… that is named there.")
+        return failed(
+            what, str(refused), "Correct the setting XCUBE_HUB_POD_… that is named there."
+        )
     return failed(
         what,
         str(refused),

@@ -20,12 +20,12 @@ class Outcome(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Row:
-    """`mend` says what to do, with the exact setting or command; empty where all is well."""
+    """`remedy` says what to do, with the exact setting or command; empty where all is well."""
 
     what: str
     outcome: Outcome
     found: str
-    mend: str = ""
+    remedy: str = ""
 
     def as_json(self) -> dict[str, str]:
         return asdict(self)
@@ -61,12 +61,12 @@ def ok(what: str, found: str) -> Row:
     return Row(what, Outcome.OK, found)
 
 
-def warning(what: str, found: str, mend: str) -> Row:
-    return Row(what, Outcome.WARNING, found, mend)
+def warning(what: str, found: str, remedy: str) -> Row:
+    return Row(what, Outcome.WARNING, found, remedy)
 
 
-def failed(what: str, found: str, mend: str) -> Row:
-    return Row(what, Outcome.FAILED, found, mend)
+def failed(what: str, found: str, remedy: str) -> Row:
+    return Row(what, Outcome.FAILED, found, remedy)
 
 
 def has_failed(rows: Iterable[Row]) -> bool:

@@ -55,10 +55,10 @@ _MENDS = {
     "IMAGE": "Set XCUBE_HUB_POD_IMAGE to an image with xcube that the nodes can pull; name the "
     "registry's credentials in XCUBE_HUB_POD_PULL_SECRETS, and a Python at an unusual place in "
     "XCUBE_HUB_POD_PYTHON.",
-    "UNSCHEDULABLE": "Add nodes that fit, or mend XCUBE_HUB_POD_NODE_SELECTOR, "
+    "UNSCHEDULABLE": "Add nodes that fit, or correct XCUBE_HUB_POD_NODE_SELECTOR, "
     "XCUBE_HUB_POD_TOLERATIONS, XCUBE_HUB_POD_CPU_REQUEST or XCUBE_HUB_JOB_MEMORY_BYTES: "
     "kubectl describe nodes shows what they have.",
-    "REJECTED": "What refuses the pod is in the message: raise the quota, or mend the setting "
+    "REJECTED": "What refuses the pod is in the message: raise the quota, or correct the setting "
     "XCUBE_HUB_POD_… that it names.",
     "LAUNCH": "Set XCUBE_HUB_CALLBACK_URL to a URL, with /api/v2, at which pods reach the hub; let "
     "them in deploy/kubernetes/network-policy.yaml; let XCUBE_HUB_ALLOWED_HOSTS hold its host.",

@@ -88,7 +88,7 @@ def test_run_local_overrides_the_choice_both_ways(home: Path, service_account: P
 def test_run_local_is_1_or_0(service_account: Path) -> None:
     with pytest.raises(NotConfigured, match="RUN_LOCAL is 'yes'") as error:
         choose(service_account, run_local="yes")
-    assert "Set it to 1" in error.value.mend
+    assert "Set it to 1" in error.value.remedy
 
 
 def test_neither_in_a_cluster_nor_a_kubeconfig(service_account: Path, tmp_path: Path) -> None:
@@ -97,18 +97,18 @@ def test_neither_in_a_cluster_nor_a_kubeconfig(service_account: Path, tmp_path: 
     assert error.value.fault == (
         f"This is not a pod of a cluster, and there is no kubeconfig at {tmp_path}/none"
     )
-    assert error.value.mend == "Set KUBECONFIG to the file that describes the cluster."
-    assert str(error.value) == f"{error.value.fault}. {error.value.mend}"
+    assert error.value.remedy == "Set KUBECONFIG to the file that describes the cluster."
+    assert str(error.value) == f"{error.value.fault}. {error.value.remedy}"
     file = kubeconfig(tmp_path / "file", "a", current="a")
-    assert choose(service_account, kubeconfig=file).kubeconfig == file  # the mend
+    assert choose(service_account, kubeconfig=file).kubeconfig == file  # the remedy
 
 
 def test_told_to_use_a_kubeconfig_within_a_cluster_that_has_none(service_account: Path) -> None:
     with pytest.raises(NotConfigured) as error:
         choose(service_account, environ=IN_A_POD, run_local="1")
     assert "asks for a kubeconfig, but this is a pod of a cluster" in error.value.fault
-    assert error.value.mend.startswith("Unset XCUBE_HUB_RUN_LOCAL, or set it to 0")
-    assert choose(service_account, environ=IN_A_POD, run_local="0").kubeconfig is None  # the mend
+    assert error.value.remedy.startswith("Unset XCUBE_HUB_RUN_LOCAL, or set it to 0")
+    assert choose(service_account, environ=IN_A_POD, run_local="0").kubeconfig is None  # the remedy
 
 
 def test_told_to_use_a_service_account_where_there_is_none(
@@ -117,7 +117,7 @@ def test_told_to_use_a_service_account_where_there_is_none(
     kubeconfig(home / ".kube" / "config", "a", current="a")
     with pytest.raises(NotConfigured, match="not a pod") as error:
         choose(service_account, run_local="0")
-    assert "XCUBE_HUB_RUN_LOCAL=1" in error.value.mend
+    assert "XCUBE_HUB_RUN_LOCAL=1" in error.value.remedy
     (service_account / "token").unlink()
     with pytest.raises(NotConfigured, match="service account is not mounted"):
         choose(service_account, run_local="0", environ=IN_A_POD)
@@ -151,7 +151,7 @@ def test_an_unknown_context_is_told_with_those_that_there_are(
         with pytest.raises(NotConfigured) as error:
             look(source)
         assert error.value.fault == f"XCUBE_HUB_KUBE_CONTEXT is 'c', which {file} does not have"
-        assert error.value.mend == "Set XCUBE_HUB_KUBE_CONTEXT to one that it has: a, b."
+        assert error.value.remedy == "Set XCUBE_HUB_KUBE_CONTEXT to one that it has: a, b."
 
 
 @pytest.mark.parametrize("current", [None, "gone"])
@@ -161,7 +161,7 @@ def test_a_file_without_a_current_context(
     file = kubeconfig(tmp_path / "file", "a", current=current)
     with pytest.raises(NotConfigured, match="has no current context") as error:
         load(choose(service_account, kubeconfig=file))
-    assert error.value.mend == "Set XCUBE_HUB_KUBE_CONTEXT to one that it has: a."
+    assert error.value.remedy == "Set XCUBE_HUB_KUBE_CONTEXT to one that it has: a."
 
 
 def test_the_namespace_is_the_setting_else_that_of_the_context_else_default(
@@ -256,4 +256,4 @@ def test_a_half_mounted_service_account_is_told(service_account: Path) -> None:
     (service_account / "ca.crt").unlink()
     with pytest.raises(NotConfigured, match="service account of this pod cannot be used") as error:
         load(Source(None, None, None), environ=IN_A_POD, service_account=service_account)
-    assert "service account" in error.value.mend
+    assert "service account" in error.value.remedy
