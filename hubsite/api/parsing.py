@@ -28,7 +28,7 @@ class StrictJSONParser(BaseParser):
         return parse_document(stream.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1))
 
 
-class MendingJSONParser(StrictJSONParser):
+class RepairingJSONParser(StrictJSONParser):
     """Replaces characters that cannot be stored, because reports of runs must be accepted."""
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:

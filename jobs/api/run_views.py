@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from hubsite.api.parsing import MendingJSONParser
+from hubsite.api.parsing import RepairingJSONParser
 from hubsite.refusals import Kind, Refused
 
 from ..models import JobDocument, State
@@ -25,7 +25,7 @@ class RunViewSet(ViewSet):
 
     authentication_classes = [RunTokenAuthentication]
     permission_classes = [IsRun]
-    parser_classes = [MendingJSONParser]
+    parser_classes = [RepairingJSONParser]
     error_shape = CUBEGEN_ERRORS
 
     @schema.callback

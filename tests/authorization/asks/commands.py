@@ -53,4 +53,4 @@ COMMANDS_THAT_READ = {
     "stores show",
     "usage_report",
 }
-"""Also those that keep the hub running, and one that mends sums which jobs and ledger determine."""
+"""Also those that keep the hub running, and one that makes sums from jobs and ledger anew."""
