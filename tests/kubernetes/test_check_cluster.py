@@ -301,7 +301,9 @@ def test_row_namespace_that_is_not_there(
     rows = check.rows()
     row = rows["namespace"]
     assert row["outcome"] == "failed"
-    assert row["remedy"].startswith(f"kubectl create namespace {name}, if there is none; kubectl -n")
+    assert row["remedy"].startswith(
+        f"kubectl create namespace {name}, if there is none; kubectl -n"
+    )
     assert {rows[f"may {permission}"]["outcome"] for permission in NEEDED} == {"failed"}
     assert "takes a Job" not in rows
     # The remedy; its RoleBinding names the account that the hub uses.
