@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from jobs.runner.estimates.estimator import Estimator
 from jobs.runner.record import failures, limits, outcome, rundir, workload
 from jobs.runner.record.logbuffer import LogBuffer
 from jobs.runner.record.outcome import Kill, decide
 from jobs.runner.record.progress import ProgressFeed
 from jobs.runner.record.rundir import RunDir
 from jobs.runner.system import linux
-from jobs.runner.work import containment, requestcheck
+from jobs.runner.work import containment, estimate, requestcheck
 
 
 class TestLogBuffer:
@@ -370,6 +371,51 @@ class TestFailures:
         assert failures.describe(ValueError("bad")).kind == "request"
         assert failures.describe(KeyError("bad")).kind == "internal"
         assert failures.describe(TimeoutError()).status_code == 504
+
+    @pytest.mark.parametrize(
+        ("error", "kind"),
+        [
+            (OSError(-51, "NetCDF: Unknown file format"), "request"),
+            (OSError(-101, "NetCDF: HDF error"), "request"),
+            (OSError(errno.EINVAL, "Invalid argument"), "request"),
+            (type("RasterioIOError", (OSError,), {})("not recognized"), "request"),
+            (OSError(errno.EIO, "Input/output error"), "store"),
+            (OSError("no number"), "store"),
+            (PermissionError(errno.EACCES, "Permission denied"), "store"),
+            (FileNotFoundError(errno.ENOENT, "No such file"), "store"),
+        ],
+    )
+    def test_a_file_of_no_known_format_is_no_fault_of_its_store(self, error, kind):
+        assert failures.describe(error).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("raised", "status_code", "message"),
+    [
+        (estimate.EstimateTimeout, 504, "too long"),
+        (estimate.EstimateTooLarge, 400, "too much memory"),
+    ],
+)
+def test_an_interruption_is_told_as_such_whatever_a_library_makes_of_it(
+    raised, status_code, message, tmp_path
+):
+    estimator = Estimator(listener=None, root=tmp_path, limit_s=60, busy=lambda since: None)
+
+    def answer(body):
+        try:
+            if raised is estimate.EstimateTimeout:
+                estimator._on_alarm(signal.SIGALRM, None)
+            estimator._on_too_large(signal.SIGUSR1, None)
+        except raised as error:  # as dask does
+            return estimate.failed(failures.describe(RuntimeError(f"state: {error!r}")))
+
+    told = json.loads(estimator._estimate({}, answer).partition(b"\r\n\r\n")[2])
+    assert (told["status_code"], told["status"]) == (status_code, "error")
+    assert message in told["message"]
+    known = {"status": "error", "status_code": 404, "message": "no such data", "kind": "missing"}
+    assert b"no such data" in Estimator(
+        listener=None, root=tmp_path, limit_s=60, busy=lambda since: None
+    )._estimate({}, lambda body: known)
 
 
 class TestProgressFeed:

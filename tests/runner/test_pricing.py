@@ -47,6 +47,7 @@ CUBES = {
     "a day that our calendar lacks": ("30-february", {}, 3),
     "a year that our calendar lacks": ("year-12020", {}, 3),
     "rows of all heights": ("uneven", {}, 4),
+    "rows of all heights, one step": ("uneven", {"time_range": ["2020-01-02", "2020-01-02"]}, 1),
     "times that are numbers": ("numbers", {}, 4),
     "dimensions in another order": ("lat-lon-time", {}, 4),
     "x before y": ("time-x-y", {}, 4),
@@ -64,6 +65,13 @@ CUBES = {
         {"crs": "EPSG:3857", "bbox": [0, 0, 2_000_000, 1_000_000], "spatial_res": 100_000},
         4,
     ),
+    "one step, to metres": (
+        "one-step",
+        {"crs": "EPSG:3857", "bbox": [0, 0, 2_000_000, 1_000_000], "spatial_res": 100_000},
+        1 + 3,
+    ),
+    "texts of any length": ("texts", {"variable_names": ["a", "text"]}, 8),
+    "half as precise": ("half", {}, 4),
     "any types, as they are": ("types", {}, 16),
     "complex numbers, resampled": (
         "types",
@@ -94,6 +102,7 @@ OUTPUTS = {
         {},
         {"data_id": "o.levels", "write_params": {"num_levels": 4, "tile_size": [4, 4]}},
     ),
+    "texts in Zarr 3": ("texts", {}, {"write_params": {"zarr_format": 3}}),
     "a pyramid of Zarr 3": ("zarr3", {}, {"data_id": "o.levels"}),
     "Zarr 3 of Zarr 2": ("y2020", {}, {"write_params": {"zarr_format": 3}}),
     "Zarr 2 of Zarr 3": ("zarr3", {}, {"write_params": {"zarr_format": 2}}),
@@ -253,6 +262,13 @@ REFUSED = {
         "variable_names",
         "cannot be resampled",
     ),
+    "half as precise, resampled": (
+        "half",
+        {"bbox": [2, 2, 8, 6], "spatial_res": 0.5},
+        "variable_names",
+        "'a' is of type float16",
+    ),
+    "no system at all": ("y2020", {"crs": "CRS84 or so"}, "crs", "invalid"),
     "over the edge of the globe": ("globe", {"bbox": [120, 0, 200, 90]}, "bbox", "antimeridian"),
     "over its other edge": ("globe", {"bbox": [-200, 0, -120, 90]}, "bbox", "antimeridian"),
     "no chunk": ("y2020", {"chunks": {"lon": None}}, "chunks.lon", "null"),
@@ -299,12 +315,25 @@ def test_what_is_no_cube_is_refused_by_its_name(ask):
 
 
 @pytest.mark.parametrize(
+    "data_id",
+    ["nowhere.zarr", "nowhere", "y2020.zarr/a", "damaged.zarr", "damaged.nc", "cut-off.nc",
+     "unknown-crs.zarr"],
+)  # fmt: skip
+def test_an_input_that_cannot_be_opened_is_named(runner, stores, data_id):
+    request = body(("y2020", "other"))
+    request["input_configs"][1]["data_id"] = data_id
+    answer = runner.estimate({"request": request, "stores": stores})
+    assert (answer["kind"], answer["status_code"]) == ("request", 400), answer
+    assert answer["field"] == "input_configs[1].data_id"
+    assert answer["message"].startswith("input_configs[1].data_id: ")
+
+
+@pytest.mark.parametrize(
     ("name", "config"),
     [
         ("over-360", {}),
         ("over-360", {"time_range": ["2020-01-02", None]}),
         ("uneven", {"bbox": [2, 2, 14, 8], "spatial_res": 3}),
-        ("uneven", {"time_range": ["2020-01-02", "2020-01-02"]}),
     ],
 )
 def test_pixels_that_xcube_cannot_place_on_a_grid_are_refused(ask, name, config):

@@ -99,6 +99,11 @@ def datasets():
             complex=(("time", "lat", "lon"), np.full((4, H, W), 1j)),
         ),
     )
+    yield "one-step", cube(january(2020, 1), deep=(("time", "depth", "lat", "lon"), deep[:1]))
+    texts = np.full((4, H, W), "any length", object)
+    named = {"text": (("time", "lat", "lon"), texts), "label": ("time", texts[:, 0, 0])}
+    yield "texts", cube(january(2020), **named)
+    yield "half", cube(january(2020)).astype("float16")
     yield "empty", cube(january(2020)).isel(time=slice(0, 0))
     yield "globe", cube(january(2020), x0=-180.0, width=36, height=9, res=10.0)
     yield "names", cube(january(2020), names=("a b", "ä", "x[0]"))
@@ -109,6 +114,13 @@ def make(folder):
     for name, dataset in datasets():
         dataset.to_zarr(folder / f"{name}.zarr", zarr_format=2)
     cube(january(2020)).to_zarr(folder / "zarr3.zarr", zarr_format=3)
+    (folder / "damaged.zarr").mkdir()
+    (folder / "damaged.zarr" / ".zgroup").write_text("{")
+    for name, content in (("damaged", b"CDF\1" + b"\xff" * 99), ("cut-off", b"\x89HDF\r\n\x1a\n")):
+        (folder / f"{name}.nc").write_bytes(content)
+    unknown = cube(january(2020), crs=xr.DataArray(0, attrs={"spatial_ref": "rubbish"}))
+    unknown["a"].attrs["grid_mapping"] = "crs"
+    unknown.to_zarr(folder / "unknown-crs.zarr", zarr_format=2)
 
 
 def count(path):

@@ -59,6 +59,7 @@ class Estimator:
         self._busy = busy
         self._timed_out = False
         self._too_large = False
+        self._is_late = False
         self._estimating = False
 
     def run(self, zygote: int) -> int:
@@ -82,6 +83,7 @@ class Estimator:
         return 0
 
     def _on_alarm(self, number: int, frame: object) -> None:
+        self._is_late = True
         raise estimate.EstimateTimeout
 
     def _on_too_large(self, number: int, frame: object) -> None:
@@ -123,6 +125,7 @@ class Estimator:
     def _estimate(self, body: Any, answer: Callable[[Any], dict[str, Any]]) -> bytes:
         self._busy(time.monotonic())
         started = time.monotonic()
+        self._is_late = False
         limit_s = self._limit_s
         if isinstance(body, dict) and body.get("egress"):
             limit_s = min(limit_s, OWN_STORE_LIMIT_S)
@@ -134,11 +137,15 @@ class Estimator:
             result = answer(body)
             self._estimating = False
             signal.setitimer(signal.ITIMER_REAL, 0)
+            if result.get("status") == "error" and result.get("status_code") != 504:
+                # A library may have turned the interruption into an error of its own.
+                if self._too_large:
+                    result = estimate.too_large()
+                elif self._is_late:
+                    result = _too_late()
             data = response(200, result)
         except estimate.EstimateTimeout:
-            text = "The estimate took too long."
-            late = {"status": "error", "status_code": 504, "message": text, "kind": "store"}
-            data = response(200, late)
+            data = response(200, _too_late())
         except estimate.EstimateTooLarge:
             # The signal came just after `estimate.answer` had finished.
             data = response(200, estimate.too_large())
@@ -156,6 +163,11 @@ class Estimator:
                 break
             time.sleep(0.05)
         return versions(self._root)
+
+
+def _too_late() -> dict[str, Any]:
+    text = "The estimate took too long."
+    return {"status": "error", "status_code": 504, "message": text, "kind": "store"}
 
 
 def _receive(connection: socket.socket) -> Request | None:

@@ -49,10 +49,10 @@ def describe(error: BaseException, *, store: str | None = None) -> Failure:
     code = getattr(error, "status_code", None)
     if any(type(e).__name__ in _REQUEST_ERRORS for e in errors):
         return Failure("request", code if isinstance(code, int) else 400, message)
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and not _is_unreadable(error):
         named = f'the data store "{store}"' if store else "a data store"
         return Failure("store", 502, f"Cannot open {named}: {message}")
-    if isinstance(error, ValueError):
+    if isinstance(error, (ValueError, OSError)):
         return Failure("request", code if isinstance(code, int) else 400, message)
     return Failure("internal", code if isinstance(code, int) else 500, message)
 
@@ -67,6 +67,15 @@ def unwritten(error: OSError) -> tuple[int, str]:
     if is_full(error):
         return 507, NO_SPACE_HERE
     return 503, f"The runner cannot write to its disk: {error.strerror or error}"
+
+
+def _is_unreadable(error: OSError) -> bool:
+    """Whether a file was read but is not of its format, so that its store is not at fault.
+
+    netCDF4 reports it with a number below zero, or as an invalid argument; GDAL with its own type.
+    """
+    number = error.errno or 0
+    return number < 0 or number == errno.EINVAL or type(error).__name__ == "RasterioIOError"
 
 
 def _is_unreachable(error: BaseException) -> bool:

@@ -14,7 +14,8 @@ Only inputs in file-system stores can be opened so; for others xcube's own estim
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,7 @@ from xcube.core.normalize import DatasetIsNotACubeError
 from xcube.core.schema import get_dataset_chunks
 from xcube.core.store.storepool import get_data_store_instance
 
+from ..record.failures import describe
 from . import area, containment, pieces, refusals, repairs, requestcheck
 
 _SPATIAL = ("lat", "lon", "y", "x", "latitude", "longitude")
@@ -132,20 +134,45 @@ def plan(request: dict[str, Any], stores: Any) -> Plan | None:
 
     Raises RequestError if nothing would be written, or what is asked for cannot be.
     """
+    area.check_crs((request.get("cube_config") or {}).get("crs"))
     parsed = CubeGeneratorRequest.normalize(request).for_local()
     config = parsed.cube_config or CubeConfig()
-    area.check_crs(config.crs)
     pieces.check_chunks(config, _SPATIAL)
     several = request.get("input_configs")
     opened = {}
     for number, item in enumerate(parsed.input_configs):
         field = f"input_configs[{number}]" if several else "input_config"
-        dataset = _open(field, item, config, stores)
-        if dataset is None:
-            return None
-        opened[field] = _decode(field, dataset)
+        with _said_of(field):
+            dataset = _open(field, item, config, stores)
+            if dataset is None:
+                return None
+            opened[field] = _decode(field, dataset)
     _check_names(config.variable_names, [(cube, rest) for cube, _, rest in opened.values()])
-    return _combined(config, [_part(field, config, *it) for field, it in opened.items()])
+    parts = []
+    for field, it in opened.items():
+        with _said_of(field):
+            parts.append(_part(field, config, *it))
+    return _combined(config, parts)
+
+
+@contextmanager
+def _said_of(field: str) -> Iterator[None]:
+    """Name the input at which xcube failed, unless its store or this machine is at fault.
+
+    xcube raises errors of all kinds for data that it does not understand. Raises RequestError.
+    """
+    try:
+        yield
+    except (requestcheck.RequestError, MemoryError):
+        raise
+    except Exception as error:
+        failure = describe(error)
+        if failure.kind == "store":
+            raise
+        why = failure.message
+        if failure.kind == "internal":
+            why = f"xcube does not understand it ({type(error).__name__}: {why})"
+        raise refusals.refuse(f"{field}.data_id", why) from error
 
 
 def _open(field: str, item: InputConfig, config: CubeConfig, stores: Any) -> Any:
@@ -242,13 +269,14 @@ def _part(field: str, config: CubeConfig, cube: xr.Dataset, gm: Any, rest: xr.Da
 
 
 def _check_resampled(cube: xr.Dataset) -> None:
-    """Only numbers can be placed on another grid. Raises RequestError."""
+    """Only numbers, but no float16, can be placed on another grid. Raises RequestError."""
     for name, variable in cube.data_vars.items():
-        if variable.dtype.kind not in "biufc":
+        kind, is_half = variable.dtype.kind, variable.dtype.name == "float16"
+        if kind not in "biufc" or is_half:
             raise refusals.refuse(
                 "cube_config.variable_names",
                 f"{str(name)!r} is of type {variable.dtype} and cannot be resampled; expected "
-                "only variables of numbers, or no other bbox, crs and spatial_res",
+                "only variables of numbers (not float16), or no other bbox, crs and spatial_res",
             )
 
 
@@ -260,8 +288,7 @@ def _check_rectified(field: str, cube: xr.Dataset, gm: Any, target: Any) -> None
     """
     sample = strip_cube(cube)
     image = sample[list(sample.data_vars)[:1]]
-    # Two of each other dimension, because xcube fails with a single step, if there is no more.
-    image = image.isel({d: slice(0, 2) for d in image.dims if d not in gm.xy_dim_names})
+    image = image.isel({d: slice(0, 1) for d in image.dims if d not in gm.xy_dim_names})
     if not image.data_vars:
         return
     try:
