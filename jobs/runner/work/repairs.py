@@ -9,6 +9,7 @@ uses the same functions as the run, so both have the same size. The faults of xc
 - `time_range` took a step at midnight after its last day too, failed for calendars other than
   ours if one end was open, and gave nothing for times that are not sorted;
 - an image that is one tile was reprojected in memory, by code that fails with float32;
+- a variable of one time step (or of one element of its first dimension) could not be reprojected;
 - of several inputs, one without data in the time range brought its whole grid into the cube.
 """
 
@@ -23,7 +24,10 @@ import xarray as xr
 from xcube.core.gen2.local import combiner, generator, opener, resamplerxy, subsetter
 from xcube.core.gen2.local.helpers import is_empty_cube
 from xcube.core.normalize import decode_cube as decode_as_xcube
+from xcube.core.resampling import rectify
 from xcube.core.resampling import resample_in_space as resample_as_xcube
+
+image_as_xcube = rectify._compute_var_image_xarray_dask
 
 
 def install() -> None:
@@ -31,6 +35,7 @@ def install() -> None:
     opener.decode_cube = decode_cube
     subsetter.select_temporal_subset = select_time_range
     resamplerxy.resample_in_space = resample
+    rectify._compute_var_image_xarray_dask = image_of
     generator.CubesCombiner = Combiner
 
 
@@ -107,6 +112,12 @@ def resample(cube: xr.Dataset, *, source_gm: Any, target_gm: Any) -> xr.Dataset 
         # The image stays one tile; xcube only compares the two sizes.
         target_gm = target_gm.derive(tile_size=(width + 1, height + 1))
     return resample_as_xcube(cube, source_gm=source_gm, target_gm=target_gm)
+
+
+def image_of(variable: xr.DataArray, *args: Any, **options: Any) -> Any:
+    """xcube's reprojected image, with the leading dimensions of length 1 that xcube drops."""
+    image = image_as_xcube(variable, *args, **options)
+    return image[(None,) * (variable.ndim - image.ndim) + (...,)]
 
 
 class Combiner(combiner.CubesCombiner):

@@ -1,8 +1,8 @@
 """Limits and repairs of writing: no cube larger than admitted, encodings that fit the format.
 
 xcube passes the encodings of the inputs to the writer, which refuses those of the other Zarr
-format. A pyramid with more levels than pixels never ends. NetCDF has no attributes of lists and
-objects, but xcube's own `history` is one.
+format, and filters of texts. A pyramid with more levels than pixels never ends. NetCDF has no
+attributes of lists and objects, but xcube's own `history` is one.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ TOLERANCE = 2.0
 """How many times the admitted size a cube may have: an input may change before the run."""
 
 _ZARR_3 = "serializer"
+_ANY_LENGTH = "OT"
+"""Kinds of data types whose values are texts of any length."""
 _CODECS = ("compressor", "compressors", "filters", "serializer", "shards")
 
 
@@ -87,6 +89,9 @@ def with_encodings_for(cube: xr.Dataset, zarr_format: int) -> xr.Dataset:
         if (_ZARR_3 in encoding) != (zarr_format == 3):
             for name in _CODECS:
                 encoding.pop(name, None)
+        if variable.dtype.kind in _ANY_LENGTH:
+            # zarr adds the filter for texts itself, and refuses the one that they were read with.
+            encoding.pop("filters", None)
         if variable.dtype.kind == "M" and ("units" in encoding) != ("dtype" in encoding):
             # xarray encodes times in chunks only if it is told both or neither.
             encoding.pop("units", None)
