@@ -5,14 +5,16 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import condition, require_safe
+from django.views.decorators.http import condition
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.settings import patched_settings
 
+from .errors import ApiError, error_response
 from .schema import TAGS
 
 DESCRIPTION = """\
@@ -56,7 +58,21 @@ def _text() -> tuple[bytes, str]:
     return text, f'"{hashlib.sha256(text).hexdigest()[:32]}"'
 
 
-@require_safe
+def _only_read(view: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:
+    """Django's `require_safe`, with an error in the shape of the API."""
+
+    @functools.wraps(view)
+    def checked(request: HttpRequest) -> HttpResponse:
+        if request.method in ("GET", "HEAD"):
+            return view(request)
+        detail = f'Method "{request.method}" not allowed.'
+        error = ApiError(detail, status=405, headers={"Allow": "GET, HEAD"})
+        return error_response(request, error)
+
+    return checked
+
+
+@_only_read
 @condition(etag_func=lambda request: _text()[1])
 def openapi_json(request: HttpRequest) -> HttpResponse:
     response = HttpResponse(_text()[0], content_type="application/json")
@@ -64,7 +80,7 @@ def openapi_json(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@require_safe
+@_only_read
 def documentation_page(request: HttpRequest) -> HttpResponse:
     """Swagger UI, from our own files only."""
     return render(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, time, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -71,15 +71,21 @@ def read(given: Mapping[str, str]) -> Search:
 
 
 def _moment(text: str, *, is_end: bool) -> datetime | None:
-    """A date or time; without a zone it is in UTC. The end of a day is the next one's begin."""
+    """A date or time, in UTC if it names no zone. The end of a day is the next one's begin.
+
+    None if it is neither, or in the first or last year there is: nothing is added to those.
+    """
     try:
         day = parse_date(text)
         at = datetime.combine(day, time(), UTC) if day else parse_datetime(text)
-        if day and is_end:
-            return at + timedelta(days=1)
+        if at is None:
+            return None
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
+    if not MINYEAR < at.year < MAXYEAR:
+        return None
+    return at + timedelta(days=1) if day and is_end else at
 
 
 def found(search: Search) -> QuerySet[AuditEntry]:

@@ -35,13 +35,22 @@ def test_unknown_pages_are_html(client):
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("post", "/cubegens"), ("get", "/oauth/token"), ("put", "/oauth/token")]
+    ("method", "path"),
+    [
+        ("post", "/cubegens"),
+        ("get", "/oauth/token"),
+        ("put", "/oauth/token"),
+        ("post", "/openapi.json"),
+        ("delete", "/ui/"),
+        ("options", "/ui"),
+    ],
 )
 def test_wrong_methods_are_405(client, method, path):
     user = make_user(permissions=["manage:cubegens"])
     headers = bearer(user, ["manage:cubegens"])
     response = getattr(client, method)(API + path, headers=headers)
     assert_problem(response, 405)
+    assert response["Allow"]
 
 
 @pytest.mark.parametrize("path", [API, f"{API}/"])

@@ -88,6 +88,10 @@ def test_all_jobs_with_filters_page_by_page(call, ann, django_assert_max_num_que
         "users?is_active=perhaps",
         "audit?action=dance",
         "audit?until=9999-12-31",
+        "audit?since=0001-01-01",
+        "audit?since=9999-12-31T23:59:59-14:00",
+        "jobs?until=9999-12-31T23:59:59-14:00",
+        "jobs?since=0001-01-01T00:00:00%2B14:00",
     ],
 )
 def test_a_filter_that_cannot_be_is_named(call, path: str):
