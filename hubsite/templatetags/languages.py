@@ -30,7 +30,10 @@ def _this_page(request: HttpRequest | None) -> str:
         return ""
     if request.method in ("GET", "HEAD"):
         return request.get_full_path()
-    before = urlsplit(request.headers.get("Referer", ""))
+    try:
+        before = urlsplit(request.headers.get("Referer", ""))
+    except ValueError:  # such as `http://[`
+        return ""
     if before.netloc != request.get_host():
         return ""
     return f"{before.path}?{before.query}" if before.query else before.path

@@ -192,3 +192,11 @@ def test_a_page_leaves_no_language_behind_in_its_thread():
 def test_the_language_costs_strangers_no_query(django_assert_num_queries):
     with django_assert_num_queries(0):
         Client(**GERMAN).get("/signed-out/")
+
+
+@pytest.mark.parametrize("referer", ["http://[", "http://[::1", "//\x00", "x" * 5000, ""])
+@pytest.mark.django_db
+def test_the_answer_to_a_form_does_not_depend_on_its_referer(referer):
+    client = Client(enforce_csrf_checks=True, HTTP_REFERER=referer)
+    assert client.post("/login/").status_code == 403
+    assert Client(HTTP_REFERER=referer).post("/login/").status_code == 400
