@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +16,19 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from tests.servers.ports import free_port
+
 INSTANCE = "xaaaaaaaaaaaaaaaaaaaaaaaaaa"
 OTHER = "xbbbbbbbbbbbbbbbbbbbbbbbbbb"
 SECRET = "s" * 40
 SESSION = "session-of-the-owner"
 LOCATION = f"https://hub.example.org/services/{INSTANCE}/open"
+
+
+@functools.cache
+def _port() -> int:
+    """One for the hubs of a run: there is one at a time."""
+    return free_port()
 
 
 @dataclass
@@ -51,7 +60,8 @@ class Hub:
     wrong: Any = None
     """If set, it is answered in place of a decision."""
     delay_s: float = 0
-    port: int = 0
+    port: int = field(default_factory=_port)
+    """Kept while it is stopped."""
     runner: web.AppRunner | None = None
 
     def app(self) -> web.Application:
@@ -110,7 +120,6 @@ class Hub:
         self.runner = web.AppRunner(self.app(), shutdown_timeout=0.1)
         await self.runner.setup()
         await web.TCPSite(self.runner, "127.0.0.1", self.port, reuse_address=True).start()
-        self.port = self.runner.addresses[0][1]
 
     async def stop(self) -> None:
         """As if web were killed: every connection breaks."""

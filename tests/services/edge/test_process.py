@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 
 from services.edge.__main__ import read_options
+from services.edge.limits import LIMITS
 from tests.patience import PATIENCE_S
 from tests.servers.ports import free_port
 
@@ -93,7 +94,7 @@ async def _process(hub: Hub, port: int):
 
 
 def test_sigterm_lets_a_stream_end_and_then_the_process_ends(tmp_path):
-    async def test():
+    async def test() -> bool:
         async with instance_on(tmp_path / "s") as instance:
             hub = Hub(address=instance.address)
             await hub.start()
@@ -104,18 +105,30 @@ def test_sigterm_lets_a_stream_end_and_then_the_process_ends(tmp_path):
                 aiohttp.ClientSession(f"http://127.0.0.1:{port}", headers=headers) as session,
             ):
                 assert SECRET not in Path(f"/proc/{process.pid}/cmdline").read_text()
+                loop = asyncio.get_running_loop()
                 async with session.get("/stream") as stream:
                     assert await stream.content.readexactly(6) == b"first "
+                    began = loop.time()
                     process.send_signal(signal.SIGTERM)
                     assert b"stops" in await process.stderr.readline()
                     instance.go_on.set()
-                    assert await stream.content.read() == b"second"
+                    try:
+                        assert await stream.content.read() == b"second"
+                    except aiohttp.ClientPayloadError:
+                        # On a busy machine all of this may take longer than the edge waits.
+                        assert loop.time() - began > LIMITS.drain_s
                 async with asyncio.timeout(PATIENCE_S):
                     assert await process.wait() == 0
                 assert b"Traceback" not in await process.stderr.read()
+                is_in_time = loop.time() - began <= LIMITS.drain_s
             await hub.stop()
+            return is_in_time
 
-    run(test())
+    async def until_in_time():
+        while not await test():
+            pass
+
+    run(until_in_time())
 
 
 def test_sigterm_does_not_wait_for_a_stream_without_end(tmp_path):

@@ -13,7 +13,7 @@ from aiohttp import WSMsgType
 from tests.patience import PATIENCE_S
 
 from .standins import Later, raw_instance
-from .world import HOST, PUBLIC, QUICK, World, run, until, world
+from .world import HOST, PUBLIC, QUICK, World, comes_to, run, until, world
 
 PAGE = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "none"}
 SLOW = dataclasses.replace(QUICK, page_wait_s=0.4, hold_s=1.0, state_s=0.5)
@@ -52,7 +52,7 @@ def test_a_page_that_waits_turns_into_the_viewer(tmp_path, public_url, state):
                 assert status == 200
                 status, text, _ = await w.get("/.xcube-hub/state")
             assert status == 200
-            assert (await w.get("/viewer/", headers=PAGE))[0] == 200
+            await comes_to(w, 200, "/viewer/", headers=PAGE)
             await later.stop()
 
     run(test())
@@ -174,7 +174,7 @@ def test_a_socket_that_takes_connections_but_does_not_answer_yet_shows_the_page(
 
 def test_only_requests_that_want_the_service_wake_it():
     async def test():
-        async with world(limits=SLOW) as w:
+        async with world(limits=dataclasses.replace(SLOW, hold_s=PATIENCE_S)) as w:
             w.hub.state = "ASLEEP"
             status, text, _ = await w.get("/.xcube-hub/state")
             assert (status, json.loads(text)) == (

@@ -141,6 +141,13 @@ def run(test: Coroutine[Any, Any, None]) -> None:
     asyncio.run(bounded())
 
 
+async def comes_to(w: World, status: int, path: str = "/x", **more: Any) -> None:
+    """Ask until this is the answer: how long the edge waits for others is short in a test."""
+    async with asyncio.timeout(PATIENCE_S):
+        while (await w.get(path, **more))[0] != status:
+            await asyncio.sleep(0.01)
+
+
 async def until(look: Callable[[], Any], what: str = "what was waited for") -> Any:
     """What `look` finds, as soon as it finds something."""
     give_up = time.monotonic() + PATIENCE_S
