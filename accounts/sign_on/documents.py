@@ -21,7 +21,7 @@ from accounts.settings import hub
 from accounts.sign_on.providers import Provider
 
 from ..models import ProviderDocuments
-from .http import TIMEOUT_S, ProviderUnavailable, get_object, place_at
+from .http import ProviderUnavailable, get_object, place_at
 
 logger = logging.getLogger(__name__)
 
@@ -143,7 +143,7 @@ class Publisher:
     @staticmethod
     def _wait(thread: threading.Thread | None) -> None:
         if thread is not None:
-            thread.join(2 * TIMEOUT_S)
+            thread.join(2 * hub.oidc_timeout_s)
 
     def _fetch(self) -> None:
         try:

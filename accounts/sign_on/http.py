@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from accounts.settings import hub
 from accounts.sign_on.providers import Provider
 from hubsite import http_client
 from hubsite.refusals import Refused
 from hubsite.web.waiting import place_to_wait
-
-TIMEOUT_S = 3.0
 
 _MOST_BYTES = 512 * 1024
 
@@ -54,7 +53,7 @@ def place_at(provider: Provider) -> Iterator[None]:
 def _call(provider: Provider, method: str, url: str, **options: Any) -> tuple[int, dict[str, Any]]:
     try:
         answer = http_client.call(
-            method, url, timeout_s=TIMEOUT_S, most_bytes=_MOST_BYTES, **options
+            method, url, timeout_s=hub.oidc_timeout_s, most_bytes=_MOST_BYTES, **options
         )
         found = answer.json() if answer.status < 500 else {}
     except (http_client.NoAnswer, ValueError) as error:

@@ -27,6 +27,16 @@ class SignOnSettings(SiteSettings):
     array, or the path of a file that holds one (operators.md describes it). Its `client_secret`
     may name a variable: `${NAME}`."""
 
+    oidc_timeout_s: int = setting(
+        "XCUBE_HUB_OIDC_TIMEOUT_S",
+        whole_number,
+        3,
+        minimum=1,
+        maximum=600,
+    )
+    """How long a provider may take to answer the hub, in seconds. Whoever signs in waits
+    meanwhile, and is then told that it does not answer."""
+
     password_login: bool = setting(
         "XCUBE_HUB_PASSWORD_LOGIN",
         boolean,

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.benchmarks.hub import AUDIENCE, Hub
+from tests.patience import PATIENCE_S
 from tests.servers.browser import chromium
 from tests.servers.keycloak import Keycloak, Realm
 
@@ -45,7 +46,10 @@ def hub(tmp_path_factory, xcube_python: Path, demo_cube: Path, realm: Realm) -> 
         tmp_path_factory.mktemp("hub"),
         xcube_python=xcube_python,
         demo_cube=demo_cube,
-        settings={"XCUBE_HUB_OIDC_PROVIDERS": json.dumps([provider])},
+        settings={
+            "XCUBE_HUB_OIDC_PROVIDERS": json.dumps([provider]),
+            "XCUBE_HUB_OIDC_TIMEOUT_S": str(int(PATIENCE_S)),  # of a machine that does much else
+        },
     )
     realm.make_client(CLIENT, secret=SECRET, hub_url=hub.url, audience=AUDIENCE)
     yield hub

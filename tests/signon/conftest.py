@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.servers.keycloak import Keycloak, Realm
 AUDIENCE = "https://hub.example.org/api/v2/"
 CLIENT, SECRET = "xcube-hub", "a-secret-of-the-hub"
 PASSWORD = "correct horse"
+TIMEOUT = "XCUBE_HUB_OIDC_TIMEOUT_S"
 PATIENCE_MS = PATIENCE_S * 1000
 
 _numbers = itertools.count(1)
@@ -87,7 +89,10 @@ def provider_of(realm: Realm, **fields: Any) -> Provider:
 
 @pytest.fixture
 def hub(transactional_db, live_server, settings) -> Iterator[Callable[..., None]]:
-    """Sets the hub's providers, and other settings."""
+    """Sets the hub's providers, and other settings.
+
+    A provider on a busy machine may be slow: only one that hangs is not waited for.
+    """
     documents.forget_all()
     for name, scopes in ROLES.items():  # the test before emptied all tables, also of these
         Group.objects.get_or_create(name=name)[0].permissions.set(permission_rows(scopes))
@@ -97,11 +102,29 @@ def hub(transactional_db, live_server, settings) -> Iterator[Callable[..., None]
             **settings.HUB,
             "XCUBE_HUB_PUBLIC_URL": live_server.url,
             "XCUBE_HUB_OIDC_PROVIDERS": providers,
+            TIMEOUT: int(PATIENCE_S),
             **values,
         }
 
     yield configure
     documents.forget_all()
+
+
+@pytest.fixture
+def hanging(keycloak_server: Keycloak, settings) -> Callable[[], AbstractContextManager]:
+    """While it is open, Keycloak answers nothing, and the hub waits for it no longer than usual."""
+
+    @contextmanager
+    def hang() -> Iterator[None]:
+        patient = settings.HUB
+        settings.HUB = {**patient, TIMEOUT: 3}
+        try:
+            with keycloak_server.hanging():
+                yield
+        finally:
+            settings.HUB = patient
+
+    return hang
 
 
 @pytest.fixture

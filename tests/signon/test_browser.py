@@ -148,14 +148,14 @@ def test_keys_change_during_a_session(hub, make_realm, make_person, page):
 
 
 def test_while_the_provider_is_away_a_page_says_so_and_sessions_go_on(
-    hub, keycloak_server, edc, make_person, page, chrome, live_server
+    hub, hanging, edc, make_person, page, chrome, live_server
 ):
     hub(provider_of(edc))
     ann = make_person(edc)
     sign_in(page, ann, at="EDC", start="/login/?next=/")  # a page that fetches nothing
     let_pass(page, renewal.RENEW_AT, 1)
     documents.forget_all()  # as in a process that has just begun
-    with keycloak_server.hanging():
+    with hanging():
         page.goto("/")
         assert who_is_signed_in(page) == ann.email
         stranger = chrome.new_context(base_url=live_server.url)

@@ -73,21 +73,21 @@ def test_a_new_key_is_taken_at_once_and_the_old_one_no_more(hub, make_realm, mak
 
 
 def test_while_the_provider_is_away_the_keys_serve_on_even_after_a_restart(
-    hub, keycloak_server, edc, make_person
+    hub, hanging, edc, make_person
 ):
     hub(provider_of(edc))
     headers = make_person(edc).bearer()
     assert ask(headers).status_code == 200
-    with keycloak_server.hanging():
+    with hanging():
         assert ask(headers).status_code == 200
         documents.forget_all()
         assert ask(headers).status_code == 200
 
 
-def test_without_any_key_the_api_says_so(hub, keycloak_server, edc, make_person):
+def test_without_any_key_the_api_says_so(hub, hanging, edc, make_person):
     hub(provider_of(edc))
     headers = make_person(edc).bearer()
-    with keycloak_server.hanging():
+    with hanging():
         answer = ask(headers)
     assert answer.status_code == 401
     assert "does not publish" in answer["WWW-Authenticate"]

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from django.conf import settings
 
 from accounts.models import ProviderDocuments
 from accounts.sign_on import documents
@@ -141,8 +142,7 @@ def test_keys_that_are_none_of_ours_are_passed_over():
 
 def hold_up(issuer: Issuer, ask: Callable[[], object], monkeypatch) -> int:
     """How many of 16 who ask at once wait for an issuer that hangs, until it answers."""
-    monkeypatch.setattr(documents, "TIMEOUT_S", PATIENCE_S)
-    monkeypatch.setattr("accounts.sign_on.http.TIMEOUT_S", PATIENCE_S)
+    monkeypatch.setattr(settings, "HUB", {**settings.HUB, "XCUBE_HUB_OIDC_TIMEOUT_S": PATIENCE_S})
     issuer.answers_now.clear()
     back: list[int] = []
 
