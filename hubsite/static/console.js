@@ -11,6 +11,7 @@
   const LONGEST_MS = 60000;
   let wait = EVERY_MS;
   let timer = 0;
+  let isLooking = false;
 
   // In the language of the page; of two kinds of it, such as en-GB, in that of the browser.
   const page = document.documentElement.lang;
@@ -32,25 +33,31 @@
     document.querySelector("[data-tells-end]") && !document.querySelector("[data-ended]");
 
   async function look() {
+    clearTimeout(timer);
+    if (isLooking) return; // one answer is on its way: what waits for it goes on
     const live = document.querySelectorAll("[data-live]");
     if (!live.length || (document.hidden && !tellsEnd())) return;
     const page = document.querySelector("[data-changes]");
-    const isHeld = [...live].some((part) =>
+    const isHeld = () => [...live].some((part) =>
       part.dataset.liveUnless && part.querySelector(part.dataset.liveUnless));
-    if (isHeld) { timer = setTimeout(look, EVERY_MS); return; }
+    if (isHeld()) { timer = setTimeout(look, EVERY_MS); return; }
+    isLooking = true;
     try {
       const of = page.dataset.of ? `&of=${page.dataset.of}` : "";
       const url = `${page.dataset.changes}?after=${page.dataset.cursor}${of}`;
       const answer = await fetch(url, { headers: { Accept: "application/json" } });
       if (answer.status === 401) return location.reload();
-      if (answer.status === 200) {
+      if (answer.status === 200 && !isHeld()) { // a box may have been ticked meanwhile
         page.dataset.cursor = (await answer.json()).cursor;
         live.forEach((part) => htmx.trigger(part, "changed"));
       }
       wait = answer.ok || answer.status === 304 ? EVERY_MS : Math.min(wait * 2, LONGEST_MS);
     } catch {
       wait = Math.min(wait * 2, LONGEST_MS);
+    } finally {
+      isLooking = false;
     }
+    clearTimeout(timer);
     timer = setTimeout(look, document.hidden ? LONGEST_MS : wait);
   }
 

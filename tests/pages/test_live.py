@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from hubsite.engines.facts import LogChunk
 from jobs.models import Job, JobEvent, State
@@ -18,11 +18,13 @@ from jobs.operators import history
 from jobs.running import logs
 from tests.accounts.factories import make_user
 from tests.jobs.factories import make_job
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, wait_for
 
 from .looks import Looks
 
 PATIENCE_MS = PATIENCE_S * 1000
+EVERY_MS = 3500
+"""A little longer than a page waits before it asks again."""
 HIDE = """(isHidden) => {
   Object.defineProperty(document, "hidden", { configurable: true, get: () => isHidden });
   document.dispatchEvent(new Event("visibilitychange"));
@@ -44,9 +46,26 @@ def job(looks: Looks) -> Job:
 def page(looks: Looks, job: Job, session_of: Callable[[Any], str]) -> Iterator[Page]:
     context = looks.sign_in(session_of(job.owner))
     page = context.new_page()
-    page.clock.install()  # the test moves the page's clock: no test waits for seconds
+    stop_clock(page)
     yield page
     context.close()
+
+
+def stop_clock(page: Page) -> None:
+    """From now on the page's time passes only by `run_for`: however slow this machine is."""
+    now = timezone.now()
+    page.clock.install(time=now)
+    page.clock.pause_at(now + timedelta(seconds=1))
+
+
+def comes(page: Page, what: Locator) -> None:
+    """Let the page's time pass until it shows this."""
+
+    def is_shown() -> bool:
+        page.clock.run_for(EVERY_MS)
+        return what.is_visible()
+
+    wait_for(is_shown, f"{what}", pause_s=0.1)
 
 
 def progress(done: float) -> dict[str, Any]:
@@ -69,14 +88,10 @@ def test_the_list_moves_by_itself(page: Page, job: Job):
     page.evaluate("window.isTheSamePage = true")
     expect(page.get_by_text("20 % · Writing")).to_be_visible()
     change(job, progress=progress(0.7))
-    page.clock.run_for(3500)
-    expect(page.get_by_text("70 % · Writing")).to_be_visible(timeout=PATIENCE_MS)
+    comes(page, page.get_by_text("70 % · Writing"))
     expect(page.locator("progress")).to_have_attribute("value", "70")
     change(job, state=State.SUCCEEDED, is_live=False)
-    for _ in range(3):  # the answers before this one may still be on their way
-        page.clock.run_for(3500)
-        page.wait_for_timeout(100)
-    expect(page.locator(".row .state")).to_have_text("Ready", timeout=PATIENCE_MS)
+    comes(page, page.locator(".row .state", has_text="Ready"))
     expect(page.get_by_role("button", name="Open in viewer")).to_be_visible()
     assert page.evaluate("window.isTheSamePage")  # never loaded anew
 
@@ -86,13 +101,9 @@ def test_the_overview_moves_by_itself_and_then_has_the_result(page: Page, job: J
     page.evaluate("window.isTheSamePage = true")
     expect(page.locator("progress")).to_have_attribute("value", "20")
     change(job, progress=progress(0.7))
-    page.clock.run_for(3500)
-    expect(page.locator("progress")).to_have_attribute("value", "70", timeout=PATIENCE_MS)
+    comes(page, page.locator('progress[value="70"]'))
     change(job, state=State.SUCCEEDED, is_live=False, finished_at=timezone.now())
-    for _ in range(3):  # the answers before this one may still be on their way
-        page.clock.run_for(3500)
-        page.wait_for_timeout(100)
-    expect(page.locator(".result")).to_have_text("sea.zarr", timeout=PATIENCE_MS)
+    comes(page, page.locator(".result", has_text="sea.zarr"))
     expect(page.get_by_role("link", name="Look at sea.zarr")).to_be_visible()
     expect(page.locator("progress")).to_have_count(0)
     assert page.evaluate("window.isTheSamePage")
@@ -102,8 +113,7 @@ def test_what_is_new_appears_and_the_keyboard_keeps_its_place(page: Page, job: J
     page.goto(reverse("cubes"))
     page.get_by_role("link", name="sea.zarr").focus()
     make_job(job.owner, output_data_id="second.zarr")
-    page.clock.run_for(3500)
-    expect(page.get_by_role("link", name="second.zarr")).to_be_visible(timeout=PATIENCE_MS)
+    comes(page, page.get_by_role("link", name="second.zarr"))
     expect(page.get_by_role("link", name="sea.zarr")).to_be_focused()
 
 
@@ -113,8 +123,7 @@ def test_what_is_open_stays_open_and_times_stay_local(page: Page, job: Job):
     expect(page.get_by_text('"input_config"')).to_be_visible()
     times = page.locator("time").all_text_contents()
     change(job, message="Half of it is written.")
-    page.clock.run_for(3500)
-    expect(page.get_by_text("Half of it is written.")).to_be_visible(timeout=PATIENCE_MS)
+    comes(page, page.get_by_text("Half of it is written."))
     expect(page.get_by_text('"input_config"')).to_be_visible()
     assert page.locator("time").all_text_contents() == times
     assert all("UTC" not in time for time in times)
@@ -123,24 +132,27 @@ def test_what_is_open_stays_open_and_times_stay_local(page: Page, job: Job):
 def test_nothing_is_asked_while_the_tab_is_hidden(page: Page, job: Job):
     page.goto(reverse("cubes"))
     page.evaluate(HIDE, True)
-    page.wait_for_load_state("networkidle")  # what was asked before is answered
     requests = asked(page)
     change(job, progress=progress(0.9))
     page.clock.run_for(120_000)
     page.wait_for_timeout(200)
     assert requests == []
     page.evaluate(HIDE, False)  # shown again, it asks at once
-    expect(page.get_by_text("90 % · Writing")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("90 % · Writing")).to_be_visible()
     assert "/changes?after=" in requests[0]
 
 
 def test_nothing_new_loads_nothing(page: Page, job: Job):
     page.goto(reverse("cubes"))
-    requests = asked(page)
-    for _ in range(3):
-        with page.expect_response("**/changes*") as answer:
-            page.clock.run_for(3500)
-        assert answer.value.status == 304
+    requests, answers = asked(page), []
+    page.on("response", lambda it: answers.append(it.status) if "/changes?" in it.url else None)
+
+    def are_three() -> bool:
+        page.clock.run_for(EVERY_MS)
+        return len(answers) >= 3
+
+    wait_for(are_three, "three answers", pause_s=0.1)
+    assert set(answers) == {304}
     assert all("/changes?after=" in url for url in requests)
 
 
@@ -150,13 +162,12 @@ def test_title_and_icon_of_a_hidden_tab_tell_the_end(page: Page, job: Job):
     expect(page).to_have_title("20 % sea.zarr: running · xcube-hub")
     expect(icon).to_have_attribute("href", re.compile("favicon-busy.svg$"))
     page.evaluate(HIDE, True)
-    page.wait_for_load_state("networkidle")  # what was asked before is answered
     requests = asked(page)
     change(job, state=State.FAILED, is_live=False, message="It took too long.")
-    page.clock.run_for(30_000)  # besides, the clock goes on as the test's own time does
+    page.clock.run_for(55_000)
     assert requests == []  # a job that has not ended is asked for once in a minute
-    page.clock.run_for(35_000)
-    expect(page).to_have_title("✗ sea.zarr: failed · xcube-hub", timeout=PATIENCE_MS)
+    page.clock.run_for(10_000)
+    expect(page).to_have_title("✗ sea.zarr: failed · xcube-hub")
     expect(icon).to_have_attribute("href", re.compile("favicon-failed.svg$"))
     del requests[:]
     page.clock.run_for(300_000)
@@ -172,8 +183,7 @@ def test_a_log_follows_the_run_and_leaves_what_someone_types(page: Page, job: Jo
     page.locator("#log-q").type("some")
     logs.append(job.pk, [LogChunk(600, ["<b>the next</b>"])])
     change(job, progress=progress(0.4))
-    page.clock.run_for(3500)
-    expect(page.locator("#L601")).to_contain_text("<b>the next</b>", timeout=PATIENCE_MS)
+    comes(page, page.locator("#L601", has_text="<b>the next</b>"))
     assert page.evaluate(TO_THE_END) < 5
     expect(page.locator("#log-q")).to_be_focused()
     expect(page.locator("#log-q")).to_have_value("some")
@@ -185,8 +195,8 @@ def test_a_log_follows_the_run_and_leaves_what_someone_types(page: Page, job: Jo
 def test_who_was_signed_out_elsewhere_is_led_to_sign_in(page: Page, job: Job):
     page.goto(reverse("cubes"))
     page.context.clear_cookies()
-    page.clock.run_for(3500)
-    page.wait_for_url("**/login/**", timeout=PATIENCE_MS)
+    page.clock.run_for(EVERY_MS)
+    page.wait_for_url("**/login/**")
 
 
 def test_an_unreachable_hub_is_asked_less_and_less(page: Page, job: Job):
@@ -199,8 +209,7 @@ def test_an_unreachable_hub_is_asked_less_and_less(page: Page, job: Job):
     assert 2 <= len(requests) <= 6  # every 3 s would be 20
     page.unroute("**/changes*")
     change(job, progress=progress(0.8))
-    page.clock.run_for(60_000)
-    expect(page.get_by_text("80 % · Writing")).to_be_visible(timeout=PATIENCE_MS)
+    comes(page, page.get_by_text("80 % · Writing"))
 
 
 def test_the_list_of_all_jobs_moves_but_not_under_a_ticked_box(
@@ -209,20 +218,25 @@ def test_the_list_of_all_jobs_moves_but_not_under_a_ticked_box(
     operator = make_user("op@example.org", permissions=["operate:hub"], is_staff=True)
     context = looks.sign_in(session_of(operator))
     page = context.new_page()
-    page.clock.install()
+    stop_clock(page)
     page.goto(reverse("admin:jobs_job_changelist"))
     rows = page.locator("#result_list tbody tr")
     expect(rows).to_have_count(1)
-    rows.locator("input").check()
+    on_their_way: list[Route] = []
+    page.route("**/changes*", lambda route: on_their_way.append(route))
+    wait_for(lambda: page.clock.run_for(EVERY_MS) or on_their_way, "question", pause_s=0.1)
+    rows.locator("input").check()  # before what was asked is answered
     make_job(job.owner, output_data_id="second.zarr")
     told = asked(page)
-    page.clock.run_for(3500)
+    with page.expect_response("**/changes*"):
+        on_their_way[0].continue_()
+    page.unroute("**/changes*")
+    page.clock.run_for(EVERY_MS)
     page.wait_for_timeout(100)
     assert told == [] and rows.count() == 1, "what was chosen stays chosen"
     rows.locator("input").uncheck()
     page.locator("h1").click()  # nothing has the focus any more
-    page.clock.run_for(3500)
-    expect(rows).to_have_count(2, timeout=PATIENCE_MS)
+    comes(page, rows.nth(1))
     expect(page.locator("td[data-label]").first).to_be_attached()
     rows.locator("input").first.check()
     expect(page.locator(".action-counter")).to_have_text("1 of 2 selected")
