@@ -8,12 +8,18 @@ import atexit
 import gc
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
 # Thousands of tests and all modules live until the end: to look through them after every 700 new
 # objects took a fifth of the processor time.
 gc.set_threshold(50_000, 20, 100)
+
+# Each process of the hub that a test starts would compile all modules anew: half of what its start
+# takes. So it is even where the environment says that Python shall write no compiled modules.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 KEPT = {"XCUBE_HUB_XCUBE_PYTHON"}
 
