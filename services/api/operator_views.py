@@ -104,7 +104,7 @@ class OperatorProfileViewSet(ViewSet):
         return Response(OperatorProfileSerializer(rows, many=True).data)
 
     @schema.put_profile
-    def put(self, request: Request, name: str) -> Response:
+    def update(self, request: Request, name: str) -> Response:
         asked = given(ProfileChangeSerializer, request)
         roles = asked.pop("roles", None)
         with transaction.atomic():

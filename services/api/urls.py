@@ -53,7 +53,7 @@ urlpatterns = [
     path("operator/profiles", operator_views.OperatorProfileViewSet.as_view({"get": "list"})),
     path(
         "operator/profiles/<slug:name>",
-        operator_views.OperatorProfileViewSet.as_view({"put": "put"}),
+        operator_views.OperatorProfileViewSet.as_view({"put": "update"}),
     ),
     path("operator/layers", operator_views.OperatorLayerViewSet.as_view({"get": "list"})),
     path(

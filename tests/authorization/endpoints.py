@@ -54,6 +54,12 @@ def endpoints() -> list[Endpoint]:
     return sorted(found)
 
 
+def view_sets() -> list[type]:
+    """The classes whose routes say which of their methods answers what."""
+    views = (pattern.callback for _, pattern in _walk(get_resolver()))
+    return [view.cls for view in views if getattr(view, "actions", None)]
+
+
 def _walk(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
     for entry in resolver.url_patterns:
         route = prefix + _plain(str(entry.pattern))

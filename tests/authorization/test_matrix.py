@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from django.db import transaction
 
-from .endpoints import Endpoint, endpoints
+from .endpoints import METHODS, Endpoint, endpoints, view_sets
 from .world import CALLERS, MUST_NOT_SEE, SECRET, World
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +76,14 @@ def test_every_endpoint_has_a_row_and_every_row_an_endpoint():
         "these rows of expected.txt have no endpoint any more"
     )
     assert {len(cells) for cells in rows.values()} == {len(CALLERS)}
+
+
+def test_no_endpoint_answers_a_method_that_the_table_does_not_know():
+    """A method of a view set that is called as a method of HTTP answers at each of its routes."""
+    sets = {view.__name__: view for view in view_sets()}
+    assert sets
+    found = {name: [m for m in METHODS if hasattr(view, m)] for name, view in sets.items()}
+    assert {name: methods for name, methods in found.items() if methods} == {}
 
 
 @pytest.mark.parametrize("group", GROUPS)
