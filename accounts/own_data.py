@@ -32,7 +32,7 @@ def also(name: str, rows: Rows) -> None:
 
 
 def document(user: User) -> Iterator[str]:
-    """The text of the document, in pieces. Each list is read by pages of CHUNK rows."""
+    """Yield the JSON text in pieces. Reads each list CHUNK rows at a time."""
     yield f'{{"account": {_json(_account(user))}'
     for name, rows in {**_OWN, **_others}.items():
         yield f", {_json(name)}: ["

@@ -23,7 +23,7 @@ def switch_off(user: User, *, reason: str, end_work: bool) -> int:
 
 
 def switch_on(user: User) -> None:
-    """What was refused is taken again, unless it was revoked or has expired since."""
+    """Tokens, clients and shares work again, unless revoked or expired since."""
     with transaction.atomic():
         rows = User.objects.filter(pk=user.pk, forgotten_at=None, is_active=False)
         if rows.update(is_active=True):

@@ -27,7 +27,7 @@ PARAMETERS = tuple(searching.Search.__dataclass_fields__)
 
 @admin.register(AuditEntry)
 class AuditAdmin(ReadOnlyAdmin):
-    """The list is a page of its own, because Django's counts and pages by offset."""
+    """The list is our own page: Django's counts all rows and pages by offset."""
 
     fields = readonly_fields = [name.removesuffix("__email") for name in export.COLUMNS]
 

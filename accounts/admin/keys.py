@@ -33,7 +33,7 @@ class KnownKeysSelect(AutocompleteSelect):
 def check_filters(query: QueryDict, filters: Iterable[Any]) -> None:
     """Raise IncorrectLookupParameters if a filter of a list is a number that no row has.
 
-    `filters` are those of the list: the ones with code of their own check what they get.
+    `filters` are those of the list. Filters that are classes check their values themselves.
     """
     own = {one.parameter_name for one in filters if hasattr(one, "parameter_name")}
     for name in query.keys() - own - {"q"}:

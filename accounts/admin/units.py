@@ -115,7 +115,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("What for"))
     def what_for(self, entry: LedgerEntry) -> str:
-        """The job or service, which leads to all entries of it."""
+        """The job or service, as a link to all entries about it."""
         if not entry.reference:
             return ""
         query = urlencode({"q": entry.reference})

@@ -148,7 +148,7 @@ class SubscriptionEvent(models.Model):
 
 
 class GeodbRegistration(Delivery):
-    """Whether geoDB knows a subscriber. A tick makes it so, and tries until it is."""
+    """Whether geoDB knows a subscriber. A tick registers the subscriber, and retries."""
 
     DELIVERED = "registered"
 

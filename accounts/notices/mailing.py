@@ -136,7 +136,10 @@ def _words(shown: list[Notice], count: int, unsubscribe: str) -> tuple[str, str]
 
 
 def _hand_over(connection: Any, message: EmailMessage) -> None:
-    """Some servers take a few e-mails for each connection: then a new one is opened, once."""
+    """Send one e-mail; connects once more if the server has closed the connection.
+
+    Some servers take only a few e-mails for each connection.
+    """
     was_open = not connection.open()
     try:
         connection.send_messages([message])

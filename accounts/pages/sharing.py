@@ -36,7 +36,7 @@ from ..sharing.rights import Opened, held_share, needs_sign_in, share_by_link
 SHOWN = 100
 DAYS = (1, 7, 30, 90, 365)
 MISSES = 60
-"""Links that do not exist, of one address in ten minutes."""
+"""How many links that do not exist one address may try in ten minutes."""
 
 
 class ShareForm(forms.Form):

@@ -37,7 +37,7 @@ class Opened:
         return self.user is not None and self.share.action == Action.STOP
 
     def is_valid(self) -> bool:
-        """Whether the right still exists; for what takes long. A few queries."""
+        """Whether the right still exists. Long downloads ask this again. A few queries."""
         if self.share.link_hash is None:
             user = User.objects.filter(pk=self.user.pk).first() if self.user else None
             return user is not None and held_share(user, self.share.pk) is not None

@@ -13,11 +13,11 @@ from .announcing import announce
 from .rights import is_over
 
 AT_ONCE = 100
-"""Of many that wait, the others are pinned at the next sign-in."""
+"""How many waiting shares one sign-in gives to an account; the next gives more."""
 
 
 def listen() -> None:
-    """Connect to both events. Called when the app is ready."""
+    """Give waiting shares to users who are made or sign in. Called when ready."""
     post_save.connect(_made, sender=User, dispatch_uid="sharing")
     user_logged_in.connect(_signed_in, dispatch_uid="sharing")
 

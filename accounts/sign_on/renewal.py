@@ -52,7 +52,7 @@ def remember_sign_on(
 
 
 def note_sign_on(action: str, user: User, how: str) -> None:
-    """An entry of the audit: each one of an operator's, of a user's one in an hour."""
+    """Write a sign-on into the audit: each of an operator's, one an hour of a user's."""
     has_powers = user.is_staff or user.reads_hub
     record = audit.record if has_powers else audit.record_seldom
     record(action, actor=user, on=user, detail=how)

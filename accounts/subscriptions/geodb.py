@@ -1,6 +1,6 @@
-"""Telling the geoDB server, by its PostgREST, who has subscribed.
+"""Registers subscribers at the geoDB server, by its PostgREST.
 
-POST of a row; where the row is there already (409), PATCH of it, so that a plan that changed
+It sends a row by POST. If the row exists already (409), it sends PATCH, so that a changed plan
 arrives too. Statuses and error bodies are those of PostgREST's documentation.
 """
 
@@ -38,7 +38,7 @@ def is_configured() -> bool:
 
 
 def register(subscription: Subscription) -> None:
-    """Make geoDB know the subscriber. May be repeated. Raises GeodbError."""
+    """Register the subscriber at geoDB. Idempotent. Raises GeodbError."""
     row = _row(subscription)
     path = urllib.parse.quote(hub.geodb_path.strip("/"), safe="/")
     url = f"{hub.geodb_url}/{path}"

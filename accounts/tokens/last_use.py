@@ -17,7 +17,7 @@ from ..models import AccessToken, Client
 
 EVERY_S = 60.0
 MOST = 10_000
-"""Ids that a process keeps until it writes; more are not noted."""
+"""How many ids a process keeps until it writes them; more are not noted."""
 
 _noted: set[str] = set()
 _lock = threading.Lock()

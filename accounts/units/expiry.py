@@ -59,7 +59,7 @@ def grant_expiring(
 
 
 def expire_due(*, now: datetime | None = None) -> int:
-    """Take what lasted until now; returns how many units. May be repeated.
+    """Take the units that have expired by now; returns how many. Idempotent.
 
     What was taken too early, because the clock was ahead, is given back first.
     """

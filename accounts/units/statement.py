@@ -113,7 +113,7 @@ def opening_of(user: User, first: date) -> int:
 def movements(
     user: User, first: date | None = None, *, with_holds: bool = False
 ) -> QuerySet[LedgerEntry]:
-    """The entries of that month, or all, newest first. Without holds, if not asked for."""
+    """The entries of that month, or of all, newest first; holds only if asked for."""
     rows = _entries(user).order_by("-created_at", "-pk")
     if first is not None:
         after = month_of(first)[1]

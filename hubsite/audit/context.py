@@ -32,11 +32,11 @@ class Where:
     via: str = Via.WORKER
     request: HttpRequest | None = None
     name: str = ""
-    """Who runs a command."""
+    """Who runs the command, if a command does it."""
     operator: Any = None
     acted_for: Any = None
     told: set[tuple[str, str]] = field(default_factory=set)
-    """(kind, id) of the objects that have an entry of this request already."""
+    """(kind, id) of the objects that this request has already written an entry about."""
 
     @property
     def user(self) -> Any:
@@ -69,7 +69,7 @@ def where() -> Where:
 
 @contextmanager
 def within(context: Where) -> Iterator[Where]:
-    """Do what is inside of the block in this context."""
+    """Run the block in this context."""
     token = _now.set(context)
     try:
         yield context

@@ -79,5 +79,5 @@ class CoolDown:
         return lies_ahead("expires_at", longest=timedelta(seconds=self.seconds))
 
     def name_of(self, target: str) -> str:
-        """The name of its row."""
+        """The name of the target's row in the database."""
         return f"cool-down-{self.work}-{target}"

@@ -57,7 +57,7 @@ def is_drained_for(column: str) -> Exists:
 
 
 def drained(engine: str) -> Drain | None:
-    """That the engine is drained, None if it takes work; at most two seconds old."""
+    """The drain of this engine, None if it takes work. At most two seconds old."""
     global _kept
     kept = _kept
     if kept is None or kept[0] < time.monotonic():

@@ -165,7 +165,7 @@ def outside() -> Finding:
 
 
 class _Unlike(Exception):
-    """The database is not of this version. An exception, because `cache` does not keep those."""
+    """The database has another version. Raised, because `cache` keeps no exceptions."""
 
     def __init__(self, message: str, remedy: str) -> None:
         super().__init__(message)

@@ -140,7 +140,7 @@ def _edge_argv(environment: Mapping[str, str]) -> list[str]:
 
 
 def settings_in(environment: Mapping[str, str]) -> Mapping[str, Any]:
-    """The settings as a part reads them that is started with this environment."""
+    """The settings that a part reads if it is started with this environment."""
     return read(SETTINGS, {**own_environment(), **environment}).values
 
 

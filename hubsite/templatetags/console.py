@@ -105,7 +105,7 @@ def told(text: Any, most: int = 1000) -> SafeString:
 
 @register.filter
 def code(text: str) -> SafeString:
-    """A sentence in which names of commands stand between backquotes."""
+    """Show what stands between backquotes, such as a command, as `<code>`."""
     parts = str(text).split("`")
     return format_html_join(
         "",

@@ -124,7 +124,7 @@ class JobAdmin(Columns, Actions, Documents, ReadOnlyAdmin):
         }
 
     def _open_failures(self, request: HttpRequest, changes: Any) -> int:
-        """How many of a list of failures wait to be submitted again: for who may do it."""
+        """How many failures in this list the caller could run again."""
         asks = {spec.parameter_name: spec.value() for spec in changes.filter_specs}
         is_failures = (
             asks.get("state__exact") == State.FAILED

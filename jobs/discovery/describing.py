@@ -25,7 +25,7 @@ from .stores import View
 
 WAIT_S = 10.0
 COOL_DOWN = CoolDown("store-data", seconds=60)
-"""Of a data set that did not answer in time."""
+"""For a data set that did not answer in time."""
 
 
 def describe(view: View, data_id: str) -> tuple[dict[str, Any], datetime]:

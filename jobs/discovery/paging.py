@@ -30,7 +30,7 @@ def etag(found: Listing, *question: object) -> str:
 def page(
     view: View, found: Listing, *, offset: int, limit: int, search: str = "", data_type: str = ""
 ) -> Page:
-    """The page of a listing. If it is replaced meanwhile, of the newer one."""
+    """A page of the listing; of the newer listing if this one is replaced meanwhile."""
     for _ in range(TRIES):
         row = found.row
         try:

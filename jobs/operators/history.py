@@ -151,7 +151,7 @@ def periods(since: datetime, *, now_queued: int, now_active: int) -> list[Period
 
 
 def _balance(steps: Iterable[tuple[str, str, int]], states: Iterable[str]) -> int:
-    """How many more jobs are in these states after the steps than before."""
+    """By how much the steps change the number of jobs in these states."""
     inside = set(states)
     return sum(((to in inside) - (origin in inside)) * n for origin, to, n in steps)
 

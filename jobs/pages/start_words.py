@@ -17,7 +17,7 @@ AT_ONCE = 0.1
 
 
 def when_it_starts(waiting: Waiting, now: datetime | None = None) -> str:
-    """When a job starts that waits like this; "" if that cannot be said."""
+    """When a waiting job will start, in words; "" if that cannot be predicted."""
     if waiting.is_at_once:
         return _("at once")
     return str(waiting.not_before) or start_in_words(waiting.place.start, now)

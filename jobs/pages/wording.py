@@ -66,7 +66,7 @@ ADVICE: dict[str, Advice] = {
         _("Run it again when cube generation is open."),
     ),
 }
-"""The other reasons are faults of the hub (`jobs.lifecycle.OUR_FAULTS`)."""
+"""What helps, by reason; all other reasons are the hub's faults (`OUR_FAULTS`)."""
 
 STATE_WORDS: dict[str, Any] = {
     State.QUEUED: _("Waiting"),

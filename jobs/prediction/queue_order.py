@@ -26,7 +26,7 @@ EXACT = 500
 """So many jobs at the front are kept one by one."""
 FURTHER = 1.01
 MOST_ORDERED = 5_000
-"""Behind so many, jobs are ordered by their keys of now."""
+"""Beyond so many launches, jobs are ordered by the keys that they have now."""
 LONG_LINE = 500
 EACH = 50
 """Of an owner with more waiting jobs than LONG_LINE, each fiftieth is kept."""
@@ -161,7 +161,7 @@ class QueueOrder:
         return Found(place, False, turn, _between(before.start, after.start))
 
     def _new(self, before: Mark | None, key: Key) -> Found:
-        """A job that is newer than the forecast: the last of its turn, and behind a newcomer's."""
+        """A job newer than the forecast: the last of its turn, after a new user's job."""
         newcomer = self.marks.of_job(NEWEST)
         if before is None:
             return Found(1, False, key[2], newcomer.start if newcomer else None)

@@ -19,7 +19,7 @@ TIMES = 20
 MOST_LAUNCHES = 1_500
 """In one simulation. With TIMES it takes some tenths of a second of processor time."""
 LATE = 0.5
-"""A run that took longer than all before is expected to take up to this part of it once more."""
+"""A run that outlasts all before may last up to this part of its time again."""
 
 
 NORMAL = 1

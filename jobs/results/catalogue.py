@@ -79,8 +79,8 @@ def root(user: Any, api: str) -> dict[str, Any]:
 def _months(user: Any) -> list[date]:
     """The months with cubes that are not deleted, the newest first. One query.
 
-    The kept sums say in which months there were any. Of each, the first moment at which one ended
-    since its begin is looked up: it is in that month, or there is none any more.
+    `JobMonth` says in which months there were any. For each month the query finds the first job
+    that ended after its begin. If that job ended in a later month, this month has none any more.
     """
     since = listed(user).filter(finished_at__gte=OuterRef("month"))
     rows = JobMonth.objects.filter(owner=user, succeeded__gt=0).order_by("-month")
@@ -115,8 +115,8 @@ def _part(
 ) -> dict[str, Any]:
     """A catalogue of these jobs' cubes, or of its pages if they are many, or one page.
 
-    A part has so many jobs. Cubes that are replaced later are missing in it, and the others stay
-    in their parts.
+    Every page has a fixed number of jobs. If a cube is replaced later, its page has one item
+    less, and all other items stay on their pages.
     """
     address, total = f"{api}/stac/{name}", jobs.count()
     if page is None and total > ON_A_PAGE:

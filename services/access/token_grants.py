@@ -127,6 +127,6 @@ def _of_others(grants: Collection[str]) -> dict[str, _Right]:
 
 
 def _refused_before(users: set[int]) -> Mapping[int, datetime]:
-    """Of users whose provider's tokens were refused: those issued before this time."""
+    """For each user, the time before which tokens of their provider are refused."""
     rows = Identity.objects.filter(user__in=users, not_before__isnull=False)
     return dict(rows.order_by("not_before").values_list("user_id", "not_before"))

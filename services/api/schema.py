@@ -54,7 +54,7 @@ LOCATION = OpenApiParameter(
 
 
 def answer(schema: Any, description: str, *, status: int = 200, **values: Any) -> dict:
-    """The good answer; `values` are its examples by name."""
+    """The successful answer; `values` are its examples by name."""
     return {
         (status, JSON): OpenApiResponse(schema, description=description, examples=_named(values))
     }

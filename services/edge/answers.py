@@ -102,7 +102,7 @@ def json_response(body: Mapping[str, object], *, status: int = 200) -> web.Respo
 
 
 def redirect(location: str) -> web.Response:
-    """Lead a browser on; the next page does not learn this address, which may have a secret."""
+    """Redirect a browser; this address may hold a secret, so the next page gets none."""
     return web.Response(
         status=303,
         headers={

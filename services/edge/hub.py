@@ -44,7 +44,7 @@ class Allowed:
     message: str = ""
     """Why it is not ready yet, for the person who waits; empty: it only takes a moment."""
     messages: Mapping[str, str] = field(default_factory=dict)
-    """The same in other languages than English."""
+    """The message in other languages, by language code."""
     has_published_viewer: bool = False
     """Whether it runs, or will run, the viewer that the runner of this machine publishes."""
 

@@ -44,7 +44,7 @@ class _Use:
     requests: set[Exchange] = field(default_factory=set)
     websockets: set[Exchange] = field(default_factory=set)
     computing: set[Exchange] = field(default_factory=set)
-    """Those of the WebSockets over which a call waits for its answer."""
+    """WebSockets over which a call waits for its answer."""
     is_reported: bool = True
 
     @property
@@ -161,7 +161,7 @@ class Usage:
         return found
 
     def not_reported(self, instances: Iterable[str]) -> None:
-        """The report of these was lost, so they are reported once more."""
+        """Report these again, because their report was lost."""
         for instance in instances:
             if use := self._uses.get(instance):
                 use.is_reported = False

@@ -19,7 +19,7 @@ from .settings import hub
 
 CALL_S = 10.0
 LAYER_S = 25.0
-"""All calls for one layer."""
+"""Seconds that all calls for one layer may take together."""
 _MOST_JSON = 1 << 20
 _MOST_LIST = 16 << 20
 """The list of all layers of a GeoServer: some 200 bytes each."""
@@ -155,5 +155,5 @@ def _credentials() -> tuple[str, str] | None:
 
 
 def _refusal(method: str, where: str, status: int) -> Refusal:
-    """Without the answer's text: a fault of a store may tell its connection parameters."""
+    """Without the answer's text, which may hold the connection parameters of a store."""
     return Refusal(f"GeoServer answers {status} to {method} {where}", status)

@@ -73,7 +73,7 @@ class InstanceQuerySet(models.QuerySet["ServiceInstance"]):
     def active(self) -> InstanceQuerySet:
         """Instances that serve or shall serve: those count for the limits of their owners.
 
-        The states are named that an index finds: most instances are over.
+        It names the states to keep, so that an index is used: most instances have ended.
         """
         return self.filter(state__in=ACTIVE_STATES)
 

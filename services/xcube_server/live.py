@@ -89,7 +89,7 @@ def refresh_due() -> int:
 
 
 def _due() -> list[ServiceInstance]:
-    """A time far ahead was written by a wrong clock, and is over."""
+    """Instances to refresh now; a time far ahead, by a wrong clock, counts as due."""
     now = timezone.now()
     is_due = Q(refresh_due_at__lte=now) | Q(refresh_due_at__gt=now + timedelta(hours=1))
     rows: InstanceQuerySet = ServiceInstance.objects.live().filter(is_due, state=State.READY)

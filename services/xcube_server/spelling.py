@@ -14,7 +14,7 @@ def snake(name: str) -> str:
 def respelled(value: Any, schema: dict[str, Any]) -> Any:
     """A copy of `value` whose members have the names of `schema`.
 
-    A member that is given in both spellings keeps both, so that the second is told as unknown.
+    A member that is given in both spellings keeps both, so that the second is reported as unknown.
     The depth of `value` is bounded before.
     """
     if isinstance(value, list):

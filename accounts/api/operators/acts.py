@@ -36,7 +36,7 @@ def act(
     request: type[serializers.Serializer] | None = None,
     asked: OpenApiExample | None = None,
 ) -> Callable[[F], F]:
-    """The description of an act, which answers whether it changed something."""
+    """Describes one act in the API; the answer says whether it changed something."""
     return extend_schema(
         operation_id=operation_id,
         summary=summary,

@@ -21,7 +21,7 @@ def new_secret() -> bytes:
 
 
 def shown(secret: bytes) -> str:
-    """The secret as its owner gets it."""
+    """The secret as its owner sees it: `whsec_` and Base64."""
     return PREFIX + base64.b64encode(secret).decode()
 
 

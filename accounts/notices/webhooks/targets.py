@@ -129,7 +129,7 @@ def switch_off(rows: QuerySet[Webhook], *, reason: str) -> int:
 
 
 def host_of(url: str) -> str:
-    """What the audit may know of a URL, which can hold a secret."""
+    """The host of a URL, for the audit: the rest of the URL may hold a secret."""
     return urlsplit(url).netloc
 
 

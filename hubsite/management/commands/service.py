@@ -37,7 +37,7 @@ examples:
 class Command(HubCommand):
     help = "List the services of the hub, suspend and resume them."
     epilog = EPILOG
-    has_json = False  # each action has it
+    has_json = False  # each action has its own --json
 
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")

@@ -53,7 +53,7 @@ FIELD_OF_ERROR = {
     "time-range": "since",
     "area": "x1",
 }
-"""Which field an error of xcube is of that names none (`known_errors.py`)."""
+"""The form's field for errors of xcube that name no field (`known_errors.py`)."""
 
 SHOWN = frozenset({*FIELD_OF, "input_config.data_id", "output_config.data_id"})
 """The parts of a request that the form shows."""

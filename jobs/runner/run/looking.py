@@ -75,7 +75,7 @@ class Looking:
         must_stop: Callable[[], bool],
         wake: int,
     ) -> str | None:
-        """Have the pictures made; each is `taken` when it is there. Returns what went wrong.
+        """Have the pictures made; passes each to `taken`. Returns what went wrong.
 
         `wake` is a file that becomes readable if `must_stop` may have changed.
         """
@@ -133,7 +133,7 @@ class _Feed:
         self.is_complete = False
 
     def feed(self, data: bytes) -> bool:
-        """Whether it is as it should be."""
+        """Take the complete lines in `data`; False if a line is too long."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             with contextlib.suppress(ValueError, RecursionError):

@@ -74,7 +74,7 @@ class Puts:
             put.done(put.connection, answer)
 
     def restarted(self) -> None:
-        """Send every open order again; taking in a workload twice makes one object."""
+        """Send all open orders to the new process; an order sent twice has one effect."""
         for number in list(self._open):
             self._send(number)
 

@@ -212,7 +212,7 @@ class Services:
             self._watch(service, claim["pid"])
 
     def _guide(self, service: KeptService) -> None:
-        """Tell a living supervisor to end, or to look at a new revision."""
+        """Signal a running supervisor to end, or to read a new revision."""
         if not service.is_wanted:
             self._hold_listener(service)
             self._stop(service)

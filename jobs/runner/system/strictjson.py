@@ -18,7 +18,7 @@ _SUSPECT = re.compile(r"\\u(?:0000|d[89a-f])")
 
 
 def dumps(content: Any) -> bytes:
-    """`content` as strict JSON. It may hold what Python's json accepts besides."""
+    """`content` as strict JSON, also if it holds NaN, infinities or surrogates."""
     try:
         text = json.dumps(content, separators=(",", ":"), allow_nan=False)
         if not _SUSPECT.search(text):

@@ -67,7 +67,7 @@ class ServiceDir(RunDir):
             work = self.read(f"work-{meta['digest']}.json", limit=_WORK_BYTES)
             if work is not None:
                 return {**meta, **work}
-            # A new revision has come between the two.
+            # A new revision was written between the two reads.
             time.sleep(0.02)
         raise FileNotFoundError(f"{self.name} has no workload")
 

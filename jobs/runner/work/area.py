@@ -81,7 +81,7 @@ def _crosses(bbox: Any, gm: Any) -> bool:
 
 
 def check_size(gm: Any) -> None:
-    """The target grid has an image."""
+    """Check that the target grid is at least 2 x 2 pixels. Raises RequestError."""
     width, height = gm.size
     if width < 2 or height < 2:
         raise refusals.too_few_pixels(_FIELD, width, height, "holds too few pixels of the data")

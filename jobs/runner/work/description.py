@@ -46,7 +46,7 @@ _COLOR = {
     "norm": "color_norm",
 }
 _FIRST_AND_LAST = 1_000_000
-"""Coordinates of at most so many elements tell their first and last value."""
+"""The first and last value are read of coordinates with at most so many elements."""
 
 
 def describe(data: Any, *, data_id: str = "", limit_bytes: int = LIMIT_BYTES) -> dict[str, Any]:

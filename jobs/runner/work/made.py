@@ -149,7 +149,7 @@ def _sha256(path: str, give_up: float) -> str | None:
 
 
 def _that_fits(known: dict[str, Any]) -> dict[str, Any]:
-    """`known` in RECORD_BYTES: attributes, then coordinates, then the description are left out."""
+    """`known` in RECORD_BYTES, without attributes, coordinates, description if needed."""
     description = known.get("description")
     for left_out in ("attributes", "coords", None):
         if len(strictjson.dumps(known)) <= RECORD_BYTES:

@@ -32,7 +32,7 @@ ADDING = frozenset({"append_dim", "group"})
 """Parameters that write into an existing dataset; such a write cannot be undone."""
 TRIES = 5
 CUBE_PART = 3
-"""The cube's part of the work, as values, if that of its pyramid is 1."""
+"""The cube is this many times the work of its pyramid, counted in values."""
 
 
 @dataclass(frozen=True)

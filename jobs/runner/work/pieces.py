@@ -92,7 +92,7 @@ def check_names(write_params: dict[str, Any], names: Collection[str], dims: set[
 
 
 def check_types(written_as: str, dtypes: dict[str, Any]) -> None:
-    """NetCDF knows no complex numbers. Raises RequestError."""
+    """Raise RequestError if the format lacks a type: NetCDF has no complex numbers."""
     for name, dtype in dtypes.items():
         if written_as == "netcdf" and dtype.kind == "c":
             raise refusals.refuse(

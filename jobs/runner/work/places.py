@@ -41,7 +41,7 @@ def of(dataset: Any) -> dict[str, Any]:
 
 
 def told(crs: str | None, bbox: list[float] | None, resolution: float | None) -> dict[str, Any]:
-    """The same of what is known."""
+    """The place in the data's CRS and in WGS84; None for what cannot be derived."""
     wgs84 = None
     if crs and bbox:
         try:

@@ -86,7 +86,7 @@ class Classes:
         return [*self.colors, _GREY]
 
     def shown(self, places: np.ndarray) -> list[list[str]]:
-        """Color and label of those classes that occur, at most some."""
+        """Color and label of the classes that occur, up to a limit."""
         occurring = [int(place) for place in np.unique(places)]
         labels = [*self.labels, "other"]
         return [[_hex(self.palette[p]), labels[p]] for p in occurring[:SHOWN_CLASSES]]

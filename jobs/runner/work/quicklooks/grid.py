@@ -70,7 +70,7 @@ class Grid:
         return (self.x.step or 1.0) < 0
 
     def shift(self, xs: np.ndarray) -> int:
-        """By how many of the pixels `xs` a map from 0 to 360 degrees begins at -180 instead."""
+        """How many of the pixels `xs` to roll, so that a map begins at -180 degrees."""
         step = self.x.step
         if not self.is_in_degrees or step is None or self.x.first is None:
             return 0

@@ -15,7 +15,7 @@ from .opening import NotLooked, open_output
 def looks_of(
     payload: dict[str, Any], *, limit_s: float, say: Callable[[str], None]
 ) -> Iterator[dict[str, Any]]:
-    """One after the other, for at most about `limit_s`. What fails is said, and raises nothing."""
+    """Yield quick-looks for about `limit_s` at most; `say` reports each failure."""
     request, with_levels = levels.taken_from(payload["request"])
     stores = payload["stores"]
 
