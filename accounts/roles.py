@@ -27,7 +27,7 @@ def hold_user(user: User, *scopes: str) -> User:
     """
     now = User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
     if now is None or not now.is_active or now.username != user.username:
-        raise Refused("This account is active no longer.", kind=Kind.FORBIDDEN)
+        raise Refused("This account is no longer active.", kind=Kind.FORBIDDEN)
     if missing := sorted(set(scopes) - permissions_of(now)) if scopes else []:
         raise Refused(f"Your account no longer has {' '.join(missing)}.", kind=Kind.FORBIDDEN)
     return now

@@ -80,7 +80,7 @@ def follower() -> Finding:
         return Finding(True, since=told.since)
     return Finding(
         False,
-        f"The follower, which brings what becomes of runs into the database, {_silent(told)}.",
+        f"The follower, which records how runs go on and end, {_silent(told)}.",
         "Start it (`manage.py start`, or `manage.py observe`), and look at its log.",
         told.silent_since,
     )
@@ -101,7 +101,7 @@ def engine() -> Finding:
         )
     return Finding(
         False,
-        f"It is not known how the {name} engine is: the follower {_silent(told)}.",
+        f"The state of the {name} engine is unknown: the follower {_silent(told)}.",
         "Start the follower, and look at its log.",
         told.silent_since,
     )
@@ -114,7 +114,7 @@ def worker() -> Finding:
     if not heard("follower", hub.engine).is_alive:
         return Finding(
             False,
-            "It is not known whether the worker works: the follower, which gives it work, is away.",
+            "The state of the worker is unknown: the follower, which gives it work, is silent.",
             "Start the follower.",
             told.silent_since,
         )

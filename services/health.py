@@ -72,7 +72,7 @@ def follower() -> Finding:
         return Finding(True, since=told.since)
     return Finding(
         False,
-        "The follower, which sees what becomes of services, is not heard.",
+        "The follower, which records the state of services, is silent.",
         "Start it (`manage.py start`, or `manage.py observe`), and look at its log.",
         told.silent_since,
     )

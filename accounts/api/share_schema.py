@@ -80,7 +80,7 @@ MADE_OFTEN = Refused(
     retry_after_s=1800,
 )
 NOT_PUBLIC = Refused(
-    "Only who has share:publicly, which operators give, can share without a sign-in.",
+    "Sharing without a sign-in needs the permission share:publicly, which operators give.",
     kind=Kind.FORBIDDEN,
 )
 NO_SHARE = Refused("Share 17 not found.", kind=Kind.NOT_FOUND)

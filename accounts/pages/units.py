@@ -89,7 +89,7 @@ def statement_page(request: HttpRequest, month: str) -> HttpResponse:
     first = _month(month)
     user, begin, today = request.user, statement.begin_of(request.user), timezone.now().date()
     if first > today:
-        raise Http404("This month is to come.")
+        raise Http404("This month is in the future.")
     (its,) = statement.months(user, first, 1)
     with_holds = request.GET.get("with") == "set-aside"
     rows = statement.movements(user, first, with_holds=with_holds)

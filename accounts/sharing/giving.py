@@ -81,7 +81,7 @@ def make_link(wish: Wish, *, is_public: bool = False) -> tuple[Share, str]:
         raise Refused("a link can only be for viewing", field="action")
     if is_public and SHARE_PUBLICLY not in permissions_of(wish.by):
         raise Refused(
-            "Only who has share:publicly, which operators give, can share without a sign-in.",
+            "Sharing without a sign-in needs the permission share:publicly, which operators give.",
             kind=RefusalKind.FORBIDDEN,
         )
     secret = new_secret()

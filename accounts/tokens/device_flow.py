@@ -244,7 +244,7 @@ def _redeem(row: DeviceRequest) -> tuple[AccessToken, str]:
                 raise NotYet("invalid_grant", "The device_code was used already.")
             scopes = permissions_of(user).intersection(row.scopes)
             if not scopes:
-                raise NotYet("access_denied", "The account may do nothing of this any longer.")
+                raise NotYet("access_denied", "The account no longer has any of these permissions.")
             return make_token(user, name=row.name, scopes=scopes, days=row.days)
     except Refused as refused:
         raise NotYet("access_denied", str(refused)) from None

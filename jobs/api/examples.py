@@ -233,7 +233,7 @@ REPORT_ANSWER = {"progress": [_progress("on_update", 0.241, 7.2)]}
 
 INVALID = Refused("expected y1 < y2", field="cube_config.bbox")
 NO_USER_CODE = Refused(
-    "You don't have access to using byoa code: process:cubegens is needed.", kind=Kind.FORBIDDEN
+    "Code of your own needs the scope process:cubegens, which you do not have.", kind=Kind.FORBIDDEN
 )
 OUTPUT_IS_TAKEN = Refused(
     "'german-bight-2024.zarr' in @cubes is being written by another job.",

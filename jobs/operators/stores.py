@@ -75,7 +75,9 @@ def probe(name: str) -> None:
     if store is None:
         raise Refused(f"There is no data store @{name[:100]}.", kind=Kind.NOT_FOUND)
     if store.per_user:
-        raise Refused(f"Each user sees another part of @{name}; none is asked for all.")
+        raise Refused(
+            f"Each user sees a different part of @{name}, so the store is not asked as a whole."
+        )
     view = view_of(store, User(username="nobody"))
     row = listing.make_row(view)
     with transaction.atomic():

@@ -236,11 +236,11 @@ def _stamp(fd: int) -> tuple[int, int, int]:
 def _unusable(error: OSError) -> Refused:
     if error.errno in (errno.ELOOP, errno.ENOTDIR):
         return Refused(
-            "The cube has symbolic links, or what is no file; it cannot be packed.",
+            "The cube has symbolic links or special files; it cannot be packed.",
             kind=Kind.CONFLICT,
         )
     if error.errno == errno.ENOENT:
-        return Refused("The cube is not there any more, or just changes.", kind=Kind.GONE)
+        return Refused("The cube is no longer there, or is being changed.", kind=Kind.GONE)
     if error.errno == errno.EILSEQ:
         return Refused(
             "A file of the cube has a name that is not UTF-8; it cannot be packed.",

@@ -170,7 +170,7 @@ def _check_user_code(submission: Submission, resolved: ResolvedRequest) -> None:
         return
     if not submission.may_run_code:
         raise Refused(
-            "You don't have access to using byoa code: process:cubegens is needed.",
+            "Code of your own needs the scope process:cubegens, which you do not have.",
             kind=Kind.FORBIDDEN,
         )
     is_local = hub.engine == "local"

@@ -77,7 +77,7 @@ def _checked(user: Any, job: Job) -> Store:
     if not job.output_store.startswith("@"):
         raise _refused("The cube lies in a store of your own, which the hub's viewer cannot read.")
     if format_of(job.output_data_id) not in FORMATS:
-        raise _refused("The format of the cube is none that the viewer can read.")
+        raise _refused("The viewer cannot read the format of the cube.")
     try:
         store = load_catalogue().get(job.output_store[1:])
     except StoresFileError:

@@ -18,7 +18,7 @@ STOP_WITHIN_S = 3.0
 
 
 class Command(BaseCommand):
-    help = "Watch the engine and bring what becomes of the runs into the database, until stopped."
+    help = "Watch the engine and record how runs go on and end, until stopped."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -164,7 +164,7 @@ def test_the_worker_is_not_blamed_while_nobody_gives_it_work(whole):
     long_ago = timezone.now() - timedelta(hours=1)
     Heartbeat.objects.filter(part__in=["worker", "follower"]).update(at=long_ago)
     told = get("/health/ready").json()["parts"]
-    assert "follower, which gives it work, is away" in told["worker"]["message"]
+    assert "follower, which gives it work, is silent" in told["worker"]["message"]
     assert "was heard last at" in told["follower"]["message"]
     assert told["follower"]["since"][:16] == long_ago.isoformat()[:16]
 
