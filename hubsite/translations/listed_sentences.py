@@ -700,6 +700,7 @@ SENTENCES = (
     _("what the process reported is too long"),
     _("xcube cannot make a cube of this request: {0}"),
     _("xcube could not estimate this request."),
+    _("xcube does not understand it ({0}: {1})"),
     _("you do not have {0}"),
     _(
         "your own user id is expected: the one of this hub, your e-mail, or the user name that "
@@ -728,8 +729,8 @@ SENTENCES = (
     _("{0} is expected for a {1}"),
     _("{0} is not named after its data store, so it is no collection of geoDB."),
     _(
-        "{0} is of type {1} and cannot be resampled; expected only variables of numbers, or no "
-        "other bbox, crs and spatial_res"
+        "{0} is of type {1} and cannot be resampled; expected only variables of numbers (not "
+        "float16), or no other bbox, crs and spatial_res"
     ),
     _("{0} is ready"),
     _("{0} is too large for the bbox"),
