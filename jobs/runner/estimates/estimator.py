@@ -16,6 +16,7 @@ from typing import Any
 
 from ..record.workload import WorkloadError, loads
 from ..system import linux
+from ..system.busy import busy_ns, busy_s_since
 from ..system.wire import CONTINUE, Request, RequestReader, WireError, error_response, response
 from ..work import discovery, estimate, probe, removal, warm
 from ..work.cubegen import versions
@@ -29,7 +30,11 @@ TOO_LARGE = signal.SIGUSR1
 
 
 OWN_STORE_LIMIT_S = 8.0
-"""Limit for stores of the caller's own, because their servers may be slow on purpose."""
+"""Limit for stores of the caller's own, because their servers may be slow on purpose.
+
+What this machine takes to compute does not count.
+"""
+_SHORTEST_S = 0.01
 
 
 _ANSWERS = {
@@ -57,10 +62,10 @@ class Estimator:
         self._limit_s = limit_s
         self._rehearses = rehearses
         self._busy = busy
-        self._timed_out = False
         self._too_large = False
         self._is_late = False
         self._estimating = False
+        self._limit = _Limit(limit_s)
 
     def run(self, zygote: int) -> int:
         linux.die_with_parent(zygote)
@@ -78,11 +83,15 @@ class Estimator:
             connection, _ = self._listener.accept()
             with connection:
                 answered += self._serve(connection)
-            if self._timed_out or self._too_large:
+            if self._is_late or self._too_large:
                 break
         return 0
 
     def _on_alarm(self, number: int, frame: object) -> None:
+        left = self._limit.left_s()
+        if left > 0:
+            signal.setitimer(signal.ITIMER_REAL, max(left, _SHORTEST_S))
+            return
         self._is_late = True
         raise estimate.EstimateTimeout
 
@@ -124,14 +133,13 @@ class Estimator:
 
     def _estimate(self, body: Any, answer: Callable[[Any], dict[str, Any]]) -> bytes:
         self._busy(time.monotonic())
-        started = time.monotonic()
         self._is_late = False
         limit_s = self._limit_s
-        if isinstance(body, dict) and body.get("egress"):
-            limit_s = min(limit_s, OWN_STORE_LIMIT_S)
         if isinstance(body, dict) and isinstance(wanted := body.get("limit_s"), int | float):
             limit_s = max(0.1, min(limit_s, wanted))
-        signal.setitimer(signal.ITIMER_REAL, limit_s)
+        has_own = isinstance(body, dict) and bool(body.get("egress"))
+        self._limit = _Limit(limit_s, waiting_s=OWN_STORE_LIMIT_S if has_own else None)
+        signal.setitimer(signal.ITIMER_REAL, max(self._limit.left_s(), _SHORTEST_S))
         try:
             self._estimating = True
             result = answer(body)
@@ -152,7 +160,6 @@ class Estimator:
         finally:
             self._estimating = False
             signal.setitimer(signal.ITIMER_REAL, 0)
-            self._timed_out = time.monotonic() - started >= limit_s
             self._busy(0)
         return data
 
@@ -168,6 +175,25 @@ class Estimator:
 def _too_late() -> dict[str, Any]:
     text = "The estimate took too long."
     return {"status": "error", "status_code": 504, "message": text, "kind": "store"}
+
+
+class _Limit:
+    """How long an estimate may take in all, and may wait for others; it begins now."""
+
+    def __init__(self, limit_s: float, *, waiting_s: float | None = None):
+        self._began = time.monotonic()
+        self._limit_s = limit_s
+        self._waiting_s = waiting_s
+        self._busy = busy_ns() if waiting_s is not None else {}
+
+    def left_s(self) -> float:
+        """So long it may go on at least."""
+        passed = time.monotonic() - self._began
+        left = self._limit_s - passed
+        if self._waiting_s is None:
+            return left
+        waited = passed - busy_s_since(self._busy, busy_ns())
+        return min(left, self._waiting_s - waited)
 
 
 def _receive(connection: socket.socket) -> Request | None:

@@ -26,7 +26,7 @@ from .home import enter
 WORKSPACES = ".workspaces"
 """Beside the services' folders: one folder for each `keeps`, with the parts `home` and `files`."""
 END_S = 6.0
-"""So long the program may take to end; the supervisor kills it 2 s later."""
+"""So long the program may take to end; then it is killed."""
 PROBE_S = 5.0
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 1.0

@@ -8,9 +8,7 @@ fail are left out, and reported with the reason.
 from __future__ import annotations
 
 import threading
-import time
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import fsspec
@@ -20,13 +18,9 @@ from xcube.webapi.datasets.context import DEFAULT_VALUE_RANGE, DatasetsContext
 
 from ..record.failures import describe, without_roots
 from ..system.process import say
+from .opening import each
 from .ranges import ValueRanges
 
-SOON_S = 1.5
-"""So long a start waits for datasets that open slowly. They are shown as soon as they are open."""
-NEEDED_S = 60.0
-"""So long a change waits for datasets that are served now, because no request may fail."""
-AT_ONCE = 4
 REASON_CHARS = 300
 OPENING = "It is still being opened."
 
@@ -74,7 +68,7 @@ class TolerantDatasets(DatasetsContext):
         # Stores answer in any order; people see that of the configuration.
         stores = [store.get("Identifier") for store in config.get("DataStores", [])]
         self._order = {name: number for number, name in enumerate(stores)}
-        _each(
+        each(
             lambda name: self._list_store(pool, name),
             [[name] for name in pool.store_instance_ids],
             needed=self._needed_stores,
@@ -120,7 +114,7 @@ class TolerantDatasets(DatasetsContext):
         stores: dict[Any, list[str]] = {}
         for name, config in by_name.items():
             stores.setdefault(config.get("StoreInstanceId"), []).append(name)
-        _each(lambda name: self._open(by_name[name]), stores.values(), needed=self._needed)
+        each(lambda name: self._open(by_name[name]), stores.values(), needed=self._needed)
         self._publish()
 
     @property
@@ -194,40 +188,3 @@ def forget_listings() -> None:
 
 def _kinds(kind: type) -> list[type]:
     return [kind, *(found for below in kind.__subclasses__() for found in _kinds(below))]
-
-
-def _each(
-    call: Callable[[str], None], groups: Iterable[Sequence[str]], *, needed: Collection[str]
-) -> None:
-    """Call for each name, with a few threads for each group, and wait for those that come soon.
-
-    Waits for at most SOON_S, but for `needed` names for NEEDED_S. Each group, a store, has its own
-    threads, so that one that does not answer delays no other. They are daemon threads, so that it
-    does not delay the end of the process, either.
-    """
-    began, left, change = time.monotonic(), set(), threading.Condition()
-
-    def work(todo: deque[str]) -> None:
-        while True:
-            try:
-                name = todo.popleft()
-            except IndexError:
-                return
-            call(name)
-            with change:
-                left.discard(name)
-                change.notify_all()
-
-    groups = [group for group in groups if group]
-    for group in groups:
-        left.update(group)
-    for group in groups:
-        todo = deque(group)
-        for _ in range(min(AT_ONCE, len(group))):
-            threading.Thread(target=work, args=(todo,), daemon=True).start()
-    with change:
-        while left:
-            limit = NEEDED_S if left & set(needed) else SOON_S
-            rest = began + limit - time.monotonic()
-            if rest <= 0 or not change.wait(rest) and not left & set(needed):
-                return

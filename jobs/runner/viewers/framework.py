@@ -1,11 +1,10 @@
-"""xcube's tornado framework, with closed routes, plain errors and requests that are counted."""
+"""xcube's tornado framework, with closed routes and plain errors."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from http import HTTPStatus
@@ -23,44 +22,8 @@ from .turns import Turns
 Answer = Callable[[], Any]
 
 
-class OpenRequests:
-    """Counts the requests that are being answered, so that the end can wait for them."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.last_at = time.monotonic()
-
-    def begin(self) -> None:
-        self.count += 1
-
-    def end(self) -> None:
-        self.count -= 1
-        self.last_at = time.monotonic()
-
-    async def wait(self, *, longest_s: float) -> bool:
-        """Wait until no request is open; False if some are after `longest_s`."""
-        give_up = time.monotonic() + longest_s
-        while self.count > 0 and time.monotonic() < give_up:
-            await asyncio.sleep(0.02)
-        return self.count <= 0
-
-
-class _Counted:
-    """A mix-in for tornado's handlers: counts open requests, and writes plain errors."""
-
-    application: Any
-    _is_counted = False
-
-    def prepare(self) -> Any:
-        self._is_counted = True
-        self.application.open_requests.begin()
-        return super().prepare()  # type: ignore[misc]
-
-    def on_finish(self) -> None:
-        if self._is_counted:
-            self._is_counted = False
-            self.application.open_requests.end()
-        super().on_finish()  # type: ignore[misc]
+class _PlainErrors:
+    """A mix-in for tornado's handlers: writes plain errors."""
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = (kwargs.get("exc_info") or (None, None))[1]
@@ -72,7 +35,7 @@ class _Counted:
         self.finish({"error": error_info})  # type: ignore[attr-defined]
 
 
-class ApiRequestHandler(_Counted, TornadoRequestHandler):
+class ApiRequestHandler(_PlainErrors, TornadoRequestHandler):
     """Answers a request by a route of xcube's server."""
 
     def prepare(self) -> Any:
@@ -88,7 +51,7 @@ class ApiRequestHandler(_Counted, TornadoRequestHandler):
         super().log_exception(kind, value, trace)
 
 
-class FileHandler(_Counted, tornado.web.StaticFileHandler):
+class FileHandler(_PlainErrors, tornado.web.StaticFileHandler):
     """Serves the files of the viewer, compressed where the client can read that."""
 
     async def get(self, path: str, include_body: bool = True) -> None:
@@ -118,7 +81,7 @@ class FileHandler(_Counted, tornado.web.StaticFileHandler):
             self.set_header(name, value)
 
 
-class JsonHandler(_Counted, tornado.web.RequestHandler):
+class JsonHandler(_PlainErrors, tornado.web.RequestHandler):
     """Answers with what a function gives, now or later."""
 
     def initialize(self, answer: Answer) -> None:
@@ -135,7 +98,7 @@ class JsonHandler(_Counted, tornado.web.RequestHandler):
         self.finish(json.dumps(content))
 
 
-class TextHandler(_Counted, tornado.web.RequestHandler):
+class TextHandler(_PlainErrors, tornado.web.RequestHandler):
     """Answers with a fixed text in Markdown."""
 
     def initialize(self, text: str) -> None:
@@ -148,7 +111,7 @@ class TextHandler(_Counted, tornado.web.RequestHandler):
         self.finish(self._text)
 
 
-class NotFoundHandler(_Counted, tornado.web.RequestHandler):
+class NotFoundHandler(_PlainErrors, tornado.web.RequestHandler):
     """Answers every path without a route."""
 
     def prepare(self) -> Any:
@@ -163,7 +126,6 @@ class ClosedFramework(TornadoFramework):
         application = tornado.web.Application(
             default_handler_class=NotFoundHandler, log_function=_log_request
         )
-        application.open_requests = OpenRequests()
         super().__init__(application, **options)
         self._own = own
         self._turns = Turns()

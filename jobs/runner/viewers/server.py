@@ -15,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
-import tornado.httpserver
 import tornado.ioloop
 import tornado.iostream
 import xcube.webapi.datasets as datasets_api
@@ -26,16 +25,22 @@ from ..record.workload import WorkloadError
 from ..system.process import say
 from ..work.egress import Guard, Policy, check_named
 from . import apis, colors, indexes
+from .connections import DrainingServer
 from .datasets import TolerantDatasets, forget_listings
 from .framework import ClosedFramework
 
-DRAIN_S = 5.0
+DRAIN_S = 8.0
+"""So long it may take to answer what was taken; the supervisor and a pod kill it afterwards."""
+GARBAGE_S = 10.0
+"""After so long no request uses what was served before."""
 RETRY_S = (5.0, 15.0, 60.0, 300.0)
 """When data sets that are left out are tried again; the last one again and again."""
 REQUEST_BYTES = 1 << 20
 MOST_BROKEN = 20
 _NAME_CHARS = 300
 _ANSWER_BYTES = 64
+_TURNS = 5
+"""Of the event loop, in which it hears of signals that came while it was busy."""
 NO_EXTENSIONS = {"result": {"extensions": [], "contributions": {}}}
 NO_EXPRESSIONS: dict[str, Any] = {"namespace": {}}
 CONFIGURATION = "configuration"
@@ -77,6 +82,11 @@ class ViewerServer:
         loop.add_signal_handler(signal.SIGHUP, lambda: self._start(self.reload()))
         loop.add_signal_handler(signal.SIGUSR1, lambda: self._start(self.refresh()))
         self._build()
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+        if stop.is_set():
+            # Nothing was taken: who has connected waits for the next process.
+            return
         http = self._serve()
         if not await self._answers(http):
             raise WorkloadError(f"{self._work['probe']}: does not answer with status 200.")
@@ -116,8 +126,8 @@ class ViewerServer:
         before = self._datasets if self._is_ready else None
         return TolerantDatasets(context, before=before, check_store=self._check_store)
 
-    def _serve(self) -> tornado.httpserver.HTTPServer:
-        http = tornado.httpserver.HTTPServer(
+    def _serve(self) -> DrainingServer:
+        http = DrainingServer(
             self._framework.application,
             max_body_size=REQUEST_BYTES,
             max_buffer_size=REQUEST_BYTES + (1 << 17),
@@ -128,7 +138,7 @@ class ViewerServer:
         http.add_sockets([self._listener])
         return http
 
-    async def _answers(self, http: tornado.httpserver.HTTPServer) -> bool:
+    async def _answers(self, http: DrainingServer) -> bool:
         """Whether the probe's path answers with 200, asked over a socket pair."""
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
@@ -189,7 +199,7 @@ class ViewerServer:
             self._served = work
             # The context before is not disposed of: requests that have begun still use it.
             self._server._set_ctx(context)
-            loop.call_later(2 * DRAIN_S, gc.collect)
+            loop.call_later(GARBAGE_S, gc.collect)
         self._work, self._revision = work, work["revision"]
         self._tell()
 
@@ -244,13 +254,12 @@ class ViewerServer:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _end(self, http: tornado.httpserver.HTTPServer) -> None:
-        """Take what has connected already, finish open requests, then close."""
+    async def _end(self, http: DrainingServer) -> None:
+        """Take what has connected already, answer what was taken, then close."""
         await asyncio.sleep(0.05)
-        http.stop()
         for task in self._tasks:
             task.cancel()
-        if not await self._framework.application.open_requests.wait(longest_s=DRAIN_S):
+        if not await http.drain(longest_s=DRAIN_S):
             say("some requests were cut off")
 
 

@@ -29,7 +29,7 @@ from .folder import ServiceDir
 from .restarts import MOST_RESTARTS, Restarts
 
 CRASH_LOOP = "CRASH_LOOP"
-STOP_S = 8.0
+STOP_S = 12.0
 """So long a viewer may finish its open requests before it is killed."""
 CLAIM_TRIES = 5
 LOG_INTERVAL_S = 2.0
