@@ -64,6 +64,7 @@ class Processes:
             child = subprocess.Popen(
                 [*self.within, *map(str, command)],
                 cwd=self.folder,
+                env={**os.environ, "GOGC": "400"},  # memory is cheaper here than processor time
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
