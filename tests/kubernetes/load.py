@@ -55,6 +55,9 @@ class Load:
     def in_state(self, *states: str) -> set[str]:
         return {row["job_id"] for row in self.rows() if row["state"] in states}
 
+    def lost(self) -> set[str]:
+        return {row["job_id"] for row in self.rows() if row["reason"] == "LOST"}
+
     def _is_busy(self) -> bool:
         if self._error:
             raise self._error
