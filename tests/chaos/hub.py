@@ -43,6 +43,8 @@ cubes:
 class Hub:
     """Starts the parts in `folder` and restarts whichever dies."""
 
+    parts = PARTS
+
     def __init__(self, folder: Path, xcube_python: Path) -> None:
         self.folder = folder
         self.port = free_port()
@@ -73,7 +75,7 @@ class Hub:
 
     def __enter__(self) -> Hub:
         migrated.copy_database(self.folder / migrated.NAME)
-        for part in PARTS:
+        for part in self.parts:
             self._start(part)
         self._keeper.start()
         self.wait_until_ready()

@@ -1,4 +1,4 @@
-"""A hub of real processes whose jobs run in a cluster; the local runner answers estimates only."""
+"""A hub of real processes whose jobs run in a cluster; it has no runner of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.hub import CHECKOUT, STORES, Hub
+from tests.chaos.hub import CHECKOUT, PARTS, STORES, Hub
 from tests.patience import PATIENCE_S
 from tests.servers.kubernetes.access import HubAccess
 
@@ -30,7 +30,9 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 class KubernetesHub(Hub):
-    """Its pods are simulated, and run for `run`."""
+    """Its pods are simulated, and run for `run`. Others answer its estimates."""
+
+    parts = tuple(part for part in PARTS if part != "runner")
 
     def __init__(
         self,

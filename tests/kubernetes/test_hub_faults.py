@@ -21,7 +21,9 @@ from typing import Any
 
 import pytest
 
+from hubsite.engines.local import paths
 from hubsite.engines.outcomes import EngineFull
+from tests.benchmarks.replayed import ReplayedEstimates
 from tests.patience import PATIENCE_S
 from tests.servers.kubernetes import access
 from tests.servers.kubernetes.access import HubAccess
@@ -193,12 +195,14 @@ def stage(
     cluster: ControlPlane,
     simulated_node: str,
     say: Say,
+    runner: object,
     xcube_python: Path,
     demo_cube: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("hub")
     namespace = access.new_namespace(cluster)
+    estimates = ReplayedEstimates(folder / "estimate.sock", runner=paths.estimate_socket())
     with FaultProxy(upstream=cluster.url, ca=cluster.ca) as proxy:
         given = access.hub_access(cluster, namespace, folder=folder, url=proxy.url)
         hub = KubernetesHub(
@@ -219,7 +223,7 @@ def stage(
                 stage, load, "nothing", f"a job takes {stage.usual_s:.1f} s"
             )
             yield stage
-    cluster.api.delete(f"/api/v1/namespaces/{namespace}")
+    estimates.close()
 
 
 @pytest.fixture(autouse=True)
