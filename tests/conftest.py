@@ -9,21 +9,29 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator, Iterator
+from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import hypothesis
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.utils import timezone
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from accounts.tokens import last_use
 from hubsite import switches
 from hubsite.audit.changing import changing
+from hubsite.coordination import failures
 from hubsite.engines import draining
 from hubsite.engines.local import paths
 from hubsite.engines.local.connection import SocketUnavailable, call
+from hubsite.health import heartbeat, parts
+from jobs.prediction import asking
+from jobs.queue import ordering
+from tests.clock import Clock
 from tests.migrated import copy_database
 from tests.patience import PATIENCE_S
 from tests.servers import forks, logs
@@ -75,6 +83,24 @@ def read_switches(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     monkeypatch.setattr(switches, "_kept", (float("inf"), {}))
     monkeypatch.setattr(draining, "_kept", (float("inf"), {}))
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_over_meanwhile(request: pytest.FixtureRequest, monkeypatch) -> None:
+    """Heartbeats, windows of tries and what a process remembers last until a test has ended.
+
+    On a busy machine some seconds, or the end of a minute, may come anywhere in it. Nothing is
+    remembered from the test before.
+    """
+    parts.forget()
+    asking.forget()
+    began = time.time()
+    monkeypatch.setattr(failures, "time", SimpleNamespace(time=lambda: began))
+    for module in (heartbeat, ordering, asking):
+        monkeypatch.setattr(module, "STALE_AFTER", timedelta(hours=1))
+    if request.node.get_closest_marker("xcube") is None:  # those wait for what changes
+        for module in (parts, asking):
+            monkeypatch.setattr(module, "KEPT_S", float("inf"))
 
 
 @pytest.fixture(scope="session")
@@ -130,6 +156,14 @@ def static_files_are_found_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", add_files)
         yield
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The hub's clock, which a test moves. That of the database goes on as ever."""
+    made = Clock(timezone.now())
+    monkeypatch.setattr(timezone, "now", made)
+    return made
 
 
 @pytest.fixture(scope="session")

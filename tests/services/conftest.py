@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.utils import timezone
 
 from accounts.models import LedgerEntry
 from hubsite.engines.following import Follower
@@ -17,6 +14,7 @@ from services.running import live_log, removal, starting
 from services.running.following import make_follower
 from services.submission import admission
 from tests.accounts.factories import make_user
+from tests.clock import Clock
 from tests.services.engine import ScriptedServices
 from tests.services.factories import CONFIGURATION, make_profile
 
@@ -85,26 +83,6 @@ class World:
     def reserved(self) -> int:
         self.user.balance.refresh_from_db()
         return self.user.balance.reserved
-
-
-class Clock:
-    """The hub's clock; `pass_by` moves it."""
-
-    def __init__(self, now: Callable[[], datetime]) -> None:
-        self._now, self.offset = now, timedelta()
-
-    def __call__(self) -> datetime:
-        return self._now() + self.offset
-
-    def pass_by(self, **amount: float) -> None:
-        self.offset += timedelta(**amount)
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock(timezone.now)
-    monkeypatch.setattr(timezone, "now", made)
-    return made
 
 
 @pytest.fixture

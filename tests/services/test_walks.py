@@ -12,6 +12,7 @@ import os
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -25,8 +26,9 @@ from services import lifecycle, tasks
 from services.models import FINAL_STATES, Reason, ServiceInstance, State
 from services.running import idle, removal, starting
 from tests.accounts.factories import make_user
+from tests.clock import Clock
 
-from .conftest import Clock, World
+from .conftest import World
 
 pytestmark = pytest.mark.django_db
 
@@ -39,8 +41,7 @@ RICH, POOR = 100_000, 40
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """A clock that stands still unless the walk moves it, so that each second is exact."""
-    start = timezone.now()
-    made = Clock(lambda: start)
+    made = Clock(timezone.now(), tick=timedelta())
     monkeypatch.setattr(timezone, "now", made)
     return made
 

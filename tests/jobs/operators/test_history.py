@@ -18,7 +18,8 @@ from tests.accounts.factories import make_user
 
 from ..factories import make_job
 
-pytestmark = pytest.mark.django_db
+# No hour ends meanwhile.
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 PATHS = (
     (),

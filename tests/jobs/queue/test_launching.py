@@ -21,6 +21,12 @@ from ..factories import make_job
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(autouse=True)
+def cool_downs_last(monkeypatch):
+    """Those of a few seconds would be over before a busy machine has gone through a test."""
+    monkeypatch.setitem(vars(launching.COOL_DOWN), "seconds", 3600)
+
+
 def states(jobs):
     return [Job.objects.get(pk=job.pk).state for job in jobs]
 

@@ -260,6 +260,7 @@ class TestStates:
 
 class TestReports:
     def test_uses_move_forward_and_never_back(self, world, instance):
+        world.clock.pass_by(minutes=5)  # it was used just now, by the database's clock
         at = timezone.now().timestamp()
         reports.record([reports.Use(instance.instance_id, at, "a tile request")], [])
         instance.refresh_from_db()
