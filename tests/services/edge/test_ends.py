@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 from aiohttp import WSMsgType
 
+from services.edge.credentials import Credential
 from services.edge.limits import LIMITS
 from tests.patience import PATIENCE_S
 
@@ -239,7 +240,8 @@ def test_many_rights_and_uses_are_reported_in_parts_that_the_hub_takes(length):
                 w.hub.rights["session", name] = f"grant-{name}-" + "x" * length
             for start in range(0, 900, 100):
                 some = names[start : start + 100]
-                await asyncio.gather(*(w.get("/x", cookie=name) for name in some))
+                asking = (Credential("session", name) for name in some)
+                await asyncio.gather(*(w.edge.decisions.decide(INSTANCE, one) for one in asking))
             w.hub.reports.clear()
             await until(lambda: len({g for r in w.hub.reports for g in r["grants"]}) == 900)
             assert all(len(json.dumps(report)) < 60_000 for report in w.hub.reports)

@@ -19,7 +19,7 @@ from tests.patience import PATIENCE_S
 from tests.servers.ports import free_port
 
 from .standins import INSTANCE, SECRET, SESSION, Hub, instance_on
-from .world import run, until
+from .world import run, until, world
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 GOOD = {
@@ -154,21 +154,13 @@ def test_sigterm_does_not_wait_for_a_stream_without_end(tmp_path):
     run(test())
 
 
-def test_metrics_are_for_those_who_know_the_secret(tmp_path):
+def test_metrics_are_for_those_who_know_the_secret():
     async def test():
-        async with instance_on(tmp_path / "s") as instance:
-            hub = Hub(address=instance.address)
-            await hub.start()
-            port = free_port()
-            async with (
-                _process(hub, port),
-                aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
-            ):
-                url = "/.xcube-hub/metrics"
-                for given in ({}, {"Authorization": "Edge wrong"}, {"Authorization": "Edge ä"}):
-                    assert (await session.get(url, headers=given)).status == 404
-                answer = await session.get(url, headers={"Authorization": f"Edge {SECRET}"})
-                assert "xcube_hub_edge_open_requests 0\n" in await answer.text()
-            await hub.stop()
+        async with world() as w:
+            url = "/.xcube-hub/metrics"
+            for given in ({}, {"Authorization": "Edge wrong"}, {"Authorization": "Edge ä"}):
+                assert (await w.get(url, headers=given))[0] == 404
+            _, told, _ = await w.get(url, headers={"Authorization": f"Edge {SECRET}"})
+            assert "xcube_hub_edge_open_requests 0\n" in told
 
     run(test())
