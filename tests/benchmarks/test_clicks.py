@@ -1,5 +1,6 @@
 """From a click on "Open in viewer" to the first tile, in a real browser, by real processes.
 
+A person sees tiles first in the picture of the viewer's page, then on the map of its program.
 The baseline is the same browser at a plain xcube server, without anything of the hub: just started
 (cold), or running already (warm).
 """
@@ -15,6 +16,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -88,8 +90,21 @@ def remove_all(owner: Person) -> None:
 def desk(owner: Person) -> Iterator[Desk]:
     with chromium() as browser:
         desk = Desk(browser, owner)
+        desk.context.add_init_script(PICTURE_AT)
         yield desk
         desk.context.close()
+
+
+PICTURE_AT = """
+new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) {
+        if (entry.url?.endsWith('/first-picture.svg')) {
+            window.pictureAt ??= performance.timeOrigin + entry.startTime;
+        }
+    }
+}).observe({type: 'largest-contentful-paint', buffered: true});
+"""
+"""Notes when the page has painted its picture, in milliseconds since the epoch."""
 
 
 def is_tile(response: Response) -> bool:
@@ -123,14 +138,25 @@ def ms_to_tile(
     return took
 
 
-def ms_of_click(desk: Desk, *, is_new: bool = False) -> float:
-    """Milliseconds from the click in the list of cubes to the first tile."""
+@dataclass(frozen=True)
+class Click:
+    """Milliseconds from the click in the list of cubes."""
+
+    seen: float
+    """Until the first tiles are on the screen: in the picture of the page, if it is earlier."""
+    asked: float
+    """Until the browser has the first tile that the program has asked for."""
+
+
+def click(desk: Desk, *, is_new: bool = False) -> Click:
     page = desk.context.new_page()
     page.goto(f"{desk.owner.hub.url}/cubes/")
-    click = page.get_by_role("button", name="Open in viewer").click
-    took = ms_to_tile(page, click, is_new=is_new)
+    button = page.get_by_role("button", name="Open in viewer")
+    began_ms = 1000 * time.time()
+    asked = ms_to_tile(page, button.click, is_new=is_new)
+    picture_at = page.evaluate("window.pictureAt")
     page.close()
-    return took
+    return Click(seen=asked if picture_at is None else picture_at - began_ms, asked=asked)
 
 
 def the_service(owner: Person) -> dict:
@@ -138,19 +164,25 @@ def the_service(owner: Person) -> dict:
     return service
 
 
-def make_new(owner: Person) -> None:
-    remove_all(owner)
+def make_new(desk: Desk) -> None:
+    remove_all(desk.owner)
 
 
-def put_to_sleep(owner: Person) -> None:
-    wait_for(lambda: the_service(owner)["state"] == "READY", "ready service")
+def put_to_sleep(desk: Desk) -> None:
+    let_it_run(desk)
+    sleep(desk.owner)
+
+
+def let_it_run(desk: Desk) -> None:
+    if not desk.owner.call("GET", "/xcube"):
+        click(desk, is_new=True)
+    wait_for(lambda: the_service(desk.owner)["state"] == "READY", "ready service")
+
+
+def sleep(owner: Person) -> None:
     owner.call("POST", f"/xcube/{the_service(owner)['id']}/sleep")
     claim = owner.hub.folder / "services" / the_service(owner)["id"] / "supervisor.json"
     wait_for(lambda: the_service(owner)["state"] == "ASLEEP" and not claim.exists(), "sleep")
-
-
-def let_it_run(owner: Person) -> None:
-    wait_for(lambda: the_service(owner)["state"] == "READY", "ready service")
 
 
 class PlainServer:
@@ -229,35 +261,37 @@ def percentile95(values: list[float]) -> float:
 @pytest.mark.parametrize(
     ("name", "before"), [("new", make_new), ("asleep", put_to_sleep), ("running", let_it_run)]
 )
-def test_a_click_to_the_first_tile(report, owner, desk, cold_ms, name, before):
-    is_new = name == "new"
-    measured = []
+def test_a_click_to_the_first_tile(report, desk, cold_ms, name, before):
+    clicks = []
     for _ in range(CLICKS):
-        before(owner)
-        measured.append(ms_of_click(desk, is_new=is_new))
-    slowest = percentile95(measured)
-    report.measured(
-        f"click to first tile, {name} viewer: p95, ms (median {median(measured):.0f})",
-        round(slowest),
-        of=f"wanted {TARGET_MS}",
-        limit="",
-        holds=True,
-    )
+        before(desk)
+        clicks.append(click(desk, is_new=name == "new"))
+    for what, measured in (
+        ("tile on the screen", [one.seen for one in clicks]),
+        ("tile of the program", [one.asked for one in clicks]),
+    ):
+        report.measured(
+            f"click to first {what}, {name} viewer: p95, ms (median {median(measured):.0f})",
+            round(percentile95(measured)),
+            of=f"wanted {TARGET_MS}",
+            limit="",
+            holds=True,
+        )
     report.ratio(
         f"p95 of a click, {name} viewer / cold xcube server",
-        Pairs([slowest], [median(cold_ms)]),
+        Pairs([percentile95([one.asked for one in clicks])], [median(cold_ms)]),
         unit="ms",
         at_most=0.6,
     )
 
 
 def test_a_click_at_a_running_viewer_costs_little_more_than_the_viewer(
-    report, owner, desk, plain, cold_ms
+    report, desk, plain, cold_ms
 ):
     pairs = Pairs([], [])
     for _ in range(CLICKS):
-        let_it_run(owner)
-        pairs.subject.append(ms_of_click(desk))
+        let_it_run(desk)
+        pairs.subject.append(click(desk).asked)
         pairs.baseline.append(plain.ms_of_opening(desk))
     report.ratio("click at a running viewer / plain xcube viewer", pairs, unit="ms", at_most=2)
 
@@ -339,7 +373,8 @@ def test_many_viewers_sleep_and_wake_at_random(report, viewers_hub):
         holds=largest <= MOST_PRIVATE_MIB,
     )
     for owner in owners:
-        put_to_sleep(owner)
+        wait_for(lambda owner=owner: the_service(owner)["state"] == "READY", "ready service")
+        sleep(owner)
         remove_all(owner)
 
 

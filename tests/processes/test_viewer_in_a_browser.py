@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.benchmarks.hub import Hub
 from tests.jobs.factories import cubegen_request
@@ -28,6 +28,40 @@ WORLD = {
     "time_range": ["2020-01-01", "2020-01-06"],
     "time_period": "1D",
 }
+TRUE_COLORS = """async (image, {dataset, variable}) => {
+    const get = async (path) => await (await fetch(path)).json();
+    const {datasets} = await get('/datasets?details=1');
+    const {variables, dimensions} = datasets.find(({id}) => id === dataset);
+    const {colorBarName, colorBarMin, colorBarMax} =
+        variables.find(({name}) => name === variable);
+    const time = dimensions.find(({name}) => name === 'time').coordinates.at(-1);
+    const style = new URLSearchParams(
+        {crs: 'EPSG:3857', cmap: colorBarName, vmin: colorBarMin, vmax: colorBarMax, time});
+    const draw = async (paint) => {
+        const canvas = document.createElement('canvas');
+        canvas.width = canvas.height = 512;
+        const context = canvas.getContext('2d');
+        await paint(context);
+        return new Uint32Array(context.getImageData(0, 0, 512, 512).data.buffer);
+    };
+    const first = await draw((context) => context.drawImage(image, 0, 0, 512, 512));
+    const tiles = await draw(async (context) => {
+        for (const [x, y] of [[0, 0], [1, 0], [0, 1], [1, 1]]) {
+            const tile = new Image();
+            tile.src = `/tiles/${dataset}/${variable}/1/${y}/${x}?${style}`;
+            await tile.decode();
+            context.drawImage(tile, 256 * x, 256 * y);
+        }
+    });
+    return first.every((color, at) => color === tiles[at]) ? new Set(first).size : 0;
+}"""
+"""How many colors the picture has, if each pixel is that of the four tiles of level 1."""
+ANOTHER = """async (query) => {
+    const answer = await fetch(
+        '/viewer/first-picture.svg', {referrer: `/viewer/${query}`, cache: 'no-store'});
+    return [answer.status, (await answer.text()).includes('<image')];
+}"""
+"""Status, and whether there is a picture for the viewer's page at this query."""
 FETCH = "async (path) => (await fetch(path, {cache: 'no-store'})).status"
 
 
@@ -75,10 +109,10 @@ def service_of(page: Page) -> str:
     return (urlsplit(page.url).hostname or "").partition(".")[0]
 
 
-def keep_picture(page: Page, folder: Path) -> None:
+def keep_picture(page: Page, folder: Path, name: str = "viewer.png") -> None:
     """For someone to look at; in TEST_PICTURES if that is set."""
     folder = Path(os.environ.get("TEST_PICTURES", folder))
-    page.screenshot(path=folder / "viewer.png", animations="disabled")
+    page.screenshot(path=folder / name, animations="disabled")
 
 
 def test_a_click_shows_map_variable_and_time_series(desk, tmp_path):
@@ -96,6 +130,36 @@ def test_a_click_shows_map_variable_and_time_series(desk, tmp_path):
     keep_picture(page, tmp_path)
     assert set(desk.statuses("tiles")) == {200}
     assert desk.hosts == {urlsplit(desk.owner.hub.url).netloc, urlsplit(page.url).netloc}
+    assert desk.faults == []
+
+
+def test_the_data_are_seen_before_the_program_has_begun(desk, tmp_path):
+    page = desk.open_viewer()
+    expect(page.locator(".first-picture")).to_be_hidden()
+    service = f"/xcube/{service_of(page)}"
+    wait_for(lambda: desk.owner.call("GET", service)["state"] == "READY", "ready service")
+    held: list[Route] = []
+    page.route("**/assets/main-*.js", lambda route: held.append(route))
+    page.goto(page.url, wait_until="commit")
+    picture = page.get_by_role("img", name="The data; the viewer is loading")
+    expect(picture.locator("img")).to_have_js_property("complete", True)
+    expect(picture).to_be_visible()
+    shown = {"dataset": "cubes~world.zarr", "variable": "chl"}
+    assert picture.locator("img").evaluate(TRUE_COLORS, shown) > 10
+    for query, is_there in (
+        ("?dataset=cubes~world.zarr", True),
+        ("?dataset=cubes~world.zarr&variable=none", True),
+        ("?dataset=none&variable=chl", False),
+        ("", False),
+        ("?" + "&".join(30 * ["dataset=cubes~world.zarr"]), False),
+    ):
+        assert page.evaluate(ANOTHER, query) == [200, is_there], query
+    assert page.locator("#root > *").count() == 0
+    keep_picture(page, tmp_path, "before.png")
+    wait_for(lambda: held or page.wait_for_timeout(50), "the program")
+    held[0].continue_()
+    page.wait_for_function(SHOWS_TILES, polling=250)
+    expect(picture).to_have_count(0)  # nobody sees or hears of it any more
     assert desk.faults == []
 
 

@@ -6,6 +6,7 @@ import copy
 import json
 import socket
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,8 @@ from jobs.runner.viewers import apis
 from jobs.runner.viewers.admit import admit
 from jobs.runner.viewers.alone import ALONE_S, Alone, is_connected
 from jobs.runner.viewers.folder import ServiceDir
+from jobs.runner.viewers.map_place import MOST_TILES, TILE, Place
+from jobs.runner.viewers.page import with_picture
 from jobs.runner.viewers.restarts import FIRST_PAUSE_S, MOST_RESTARTS, WINDOW_S, Restarts
 from jobs.runner.viewers.workload import parse
 
@@ -274,3 +277,43 @@ def test_a_configuration_cannot_name_files_of_the_server():
         "Styles": [],
         "api_spec": {"includes": list(apis.ON)},
     }
+
+
+class TestPlacesOfTheFirstPicture:
+    @given(
+        st.tuples(*2 * [st.floats(-180, 180)]).map(sorted),
+        st.tuples(*2 * [st.floats(-90, 90)]).map(sorted),
+    )
+    def test_a_few_tiles_cover_the_data(self, longitudes, latitudes):
+        (west, east), (south, north) = longitudes, latitudes
+        place = Place.of((west, south, east, north))
+        if place is None:
+            assert east - west < 1e-9 or north - south < 1e-9 or south > 85 or north < -85
+            return
+        assert 1 <= len(place.columns) * len(place.rows) <= MOST_TILES
+        assert TILE * place.columns[0] <= place.x1 < place.x2 <= TILE * (place.columns[-1] + 1)
+        world = TILE * 2**place.zoom
+        assert TILE * place.rows[0] <= max(0, place.y1)
+        assert min(world, place.y2) <= TILE * (place.rows[-1] + 1)
+        ElementTree.fromstring(place.svg(b"png"))
+
+    @pytest.mark.parametrize(
+        "bounds", [(170, 0, -170, 10), (0, 0, 0, 1), (0, 1, 1, 1), 4 * [float("nan")]]
+    )
+    def test_there_is_none_without_an_area(self, bounds):
+        assert Place.of(bounds) is None
+
+    @pytest.mark.parametrize(
+        ("bounds", "box", "align"),
+        [
+            ((-180, -90, 180, 90), "0.000 255.500 512.000 1.000", "Mid"),
+            ((0, 50, 120, 90), "-512.000 0.000 1024.000 1.000", "Min"),
+            ((0, -90, 120, -50), "-512.000 511.000 1024.000 1.000", "Max"),
+        ],
+    )
+    def test_a_wide_window_shows_data_at_a_pole_as_the_map_does(self, bounds, box, align):
+        wide = f'<svg class="wide" viewBox="{box}" preserveAspectRatio="xMidY{align}">'
+        assert wide in Place.of(bounds).svg(b"").decode()
+
+    def test_a_page_of_another_shape_stays_as_it_is(self):
+        assert with_picture(b"<html>") == b"<html>"

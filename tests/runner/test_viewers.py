@@ -10,10 +10,11 @@ import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urljoin
+from urllib.parse import urlencode, urljoin
 
 import pytest
 
+from jobs.runner.viewers.map_place import Place
 from jobs.runner.viewers.notices import NOTICES
 from tests.servers.forks import Forks
 
@@ -28,6 +29,29 @@ from xcube.core.new import new_cube
 value = float(sys.argv[2])
 new_cube(width=64, height=32, x_res=360 / 64, time_periods=2, time_freq="D",
          time_start="2010-01-01", variables={"chl": value}).to_zarr(sys.argv[1], zarr_format=2)
+"""
+
+PICTURED = """
+import sys
+import numpy as np
+from xcube.core.new import new_cube
+for name, pixels in (("few", 100), ("many", 10)):
+    cube = new_cube(width=64, height=40, x_start=2, x_res=0.5, y_start=40, time_periods=3,
+                    variables={"chl": 0.0, "sst": 0.0})
+    for variable in cube.data_vars.values():
+        variable[:] = np.random.default_rng(1).random(variable.shape)
+        variable.attrs.update(color_value_min=-1, color_bar_name="magma")
+    cube.chunk(time=1, lat=pixels, lon=pixels).to_zarr(f"{sys.argv[1]}/{name}.zarr", zarr_format=2)
+"""
+SAME = """
+import sys
+import numpy as np
+from PIL import Image
+columns = int(sys.argv[1])
+picture, *tiles = [np.asarray(Image.open(path).convert("RGBA")) for path in sys.argv[2:]]
+rows = [np.hstack(tiles[at : at + columns]) for at in range(0, len(tiles), columns)]
+assert np.array_equal(picture, np.vstack(rows)), "it is not what the map shows"
+assert len(np.unique(picture.reshape(-1, 4), axis=0)) > 50
 """
 
 
@@ -107,6 +131,50 @@ def test_the_viewer_is_its_own_and_asks_no_other_host(viewers, shown):
         assert headers["Cache-Control"] == "private, max-age=3600"
     detail = json_of(socket, "/datasets?details=1")["datasets"][0]
     assert detail["variables"][0]["tileUrl"].startswith(shown["payload"]["public_url"])
+
+
+def test_the_first_picture_is_what_the_map_will_show(viewers, xcube_forks, tmp_path):
+    (tmp_path / "cubes").mkdir()
+    xcube_forks.run("-c", PICTURED, tmp_path / "cubes")
+    work = workload(tmp_path / "cubes", "few.zarr", "many.zarr")
+    viewers.put(work)
+    socket = viewers.socket(work["name"])
+    page = fetch(socket, "/viewer/")[2].decode()
+    place = urljoin("/viewer/", re.search(r'<img src="([^"]*)" alt="">', page)[1])
+
+    def picture(query: str, **headers: str) -> str:
+        headers = {"Referer": f"http://one.localhost/viewer/?{query}", **headers}
+        status, sent, body = fetch(socket, place, **headers)
+        assert (status, sent["Content-Type"]) == (200, "image/svg+xml")
+        assert sent["Cache-Control"] == "no-store" and "Content-Security-Policy" in sent
+        return body.decode()
+
+    told = json_of(socket, "/datasets?details=1")["datasets"][0]
+    shown = next(variable for variable in told["variables"] if variable["name"] == "sst")
+    (times,) = (it["coordinates"] for it in told["dimensions"] if it["name"] == "time")
+    style = {"crs": "EPSG:3857", "vmin": shown["colorBarMin"], "vmax": shown["colorBarMax"],
+             "cmap": shown["colorBarName"], "time": times[-1]}  # fmt: skip
+    map_place = Place.of(told["bbox"])
+    images = [tmp_path / "picture.png"]
+    drawn = picture("dataset=demo~few.zarr&variable=sst")
+    images[0].write_bytes(base64.b64decode(re.search(r"base64,([^\"]+)", drawn)[1]))
+    for row in map_place.rows:
+        for column in map_place.columns:
+            tile = f"/tiles/demo~few.zarr/sst/{map_place.zoom}/{row}/{column}?{urlencode(style)}"
+            images.append(tmp_path / f"{row}-{column}.png")
+            images[-1].write_bytes(fetch(socket, tile)[2])
+    assert len(images) > 2
+    xcube_forks.run("-c", SAME, len(map_place.columns), *images)
+    first = picture("dataset=demo~few.zarr")
+    assert first == picture("dataset=demo~few.zarr&variable=chl") != drawn
+    assert first == picture("dataset=demo~few.zarr&variable=chl%3Dsst")
+    nothing = picture("dataset=demo~many.zarr&variable=chl")  # its map draws slowly enough
+    assert "image" not in nothing
+    for query in ("", "dataset=none", "dataset=..%2Ffew.zarr", "&".join("dataset=a" * 30)):
+        assert picture(query) == nothing
+    assert picture("", Referer="http://[") == nothing
+    viewers.delete(work["name"])
+    viewers.until_gone(work["name"])
 
 
 def test_the_viewers_program_is_sent_compressed_and_kept(viewers, shown):

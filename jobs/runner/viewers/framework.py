@@ -7,7 +7,9 @@ import json
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import tornado.web
@@ -15,11 +17,14 @@ from xcube.server.api import ApiError, ApiRoute, ApiStaticRoute
 from xcube.server.webservers.tornado import TornadoFramework, TornadoRequestHandler
 
 from ..system.process import say
-from . import apis, packed
+from . import apis, first_picture, packed
 from .notices import KEPT, NOTICES
+from .page import PAGE
 from .turns import Turns
 
 Answer = Callable[[], Any]
+Draw = Callable[[str], Awaitable[bytes]]
+REFERER_BYTES = 4_000
 
 
 class _PlainErrors:
@@ -75,6 +80,16 @@ class FileHandler(_PlainErrors, tornado.web.StaticFileHandler):
             self.set_header("Content-Length", len(found.body))
         await self.finish()
 
+    @classmethod
+    def get_content(cls, abspath: str, start: int | None = None, end: int | None = None) -> Any:
+        if Path(abspath).name != PAGE:
+            return super().get_content(abspath, start, end)
+        return packed.content_of(Path(abspath))[start:end]
+
+    def get_content_size(self) -> int:
+        whole = Path(self.absolute_path or "")
+        return len(packed.content_of(whole)) if whole.name == PAGE else super().get_content_size()
+
     def set_extra_headers(self, path: str) -> None:
         shown = path.replace(os.sep, "/") or self.default_filename or ""
         for name, value in packed.headers_of(shown).items():
@@ -111,6 +126,21 @@ class TextHandler(_PlainErrors, tornado.web.RequestHandler):
         self.finish(self._text)
 
 
+class PictureHandler(_PlainErrors, tornado.web.RequestHandler):
+    """Answers with the first picture of the page that asks."""
+
+    def initialize(self, draw: Draw) -> None:
+        self._draw = draw
+
+    async def get(self) -> None:
+        picture = await self._draw(self.request.headers.get("Referer", "")[:REFERER_BYTES])
+        self.set_header("Content-Type", "image/svg+xml")
+        self.set_header("Content-Security-Policy", packed.POLICY)
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Cache-Control", "no-store")
+        self.finish(picture)
+
+
 class NotFoundHandler(_PlainErrors, tornado.web.RequestHandler):
     """Answers every path without a route."""
 
@@ -120,14 +150,18 @@ class NotFoundHandler(_PlainErrors, tornado.web.RequestHandler):
 
 
 class ClosedFramework(TornadoFramework):
-    """Offers the routes that `apis` allows, and `own` ones: path below the prefix → answer."""
+    """Offers the routes that `apis` allows, and `own` ones: path below the prefix → answer.
 
-    def __init__(self, own: dict[str, Answer], **options: Any):
+    `draw` gives the first picture of the page at an address, in a thread.
+    """
+
+    def __init__(self, own: dict[str, Answer], *, draw: Callable[[str], bytes], **options: Any):
         application = tornado.web.Application(
             default_handler_class=NotFoundHandler, log_function=_log_request
         )
         super().__init__(application, **options)
         self._own = own
+        self._draw = draw
         self._turns = Turns()
 
     def run_in_executor(
@@ -154,7 +188,12 @@ class ClosedFramework(TornadoFramework):
             (url_prefix + path.replace(".", r"\."), TextHandler, {"text": text})
             for path, text in NOTICES.items()
         ]
-        self.application.add_handlers(".*$", [*own, *texts, *offered])
+        picture = (
+            url_prefix + first_picture.PATH.replace(".", r"\."),
+            PictureHandler,
+            {"draw": partial(self.run_in_executor, None, self._draw)},
+        )
+        self.application.add_handlers(".*$", [*own, *texts, picture, *offered])
 
     def add_static_routes(self, api_routes: Sequence[ApiStaticRoute], url_prefix: str) -> None:
         for route in api_routes:

@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from .page import PAGE, with_picture
+
 TEXTS = frozenset({".js", ".css", ".html", ".json", ".svg", ".md"})
 SMALL_BYTES = 1_000
 
@@ -52,9 +54,15 @@ def pack_viewer() -> None:
 
     for file in (Path(xcube.webapi.viewer.__file__).parent / "dist").rglob("*"):
         if file.suffix in TEXTS and file.is_file() and file.stat().st_size >= SMALL_BYTES:
-            content = file.read_bytes()
+            content = content_of(file)
             body = gzip.compress(content, compresslevel=6, mtime=0)
             _files[str(file)] = Packed(body, f'"{hashlib.sha256(content).hexdigest()[:32]}-gzip"')
+
+
+def content_of(file: Path) -> bytes:
+    """What is sent of a file of the viewer."""
+    content = file.read_bytes()
+    return with_picture(content) if file.name == PAGE else content
 
 
 def find(path: str, accept_encoding: str) -> Packed | None:

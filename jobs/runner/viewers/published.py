@@ -74,7 +74,7 @@ def _described(file: Path, dist: Path) -> dict[str, Any]:
     }
     found = packed.find(str(file), "gzip") if file.name not in PLAIN else None
     if found is None:
-        return _entry(file.read_bytes(), headers)
+        return _entry(packed.content_of(file), headers)
     headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding", "ETag": found.etag}
     return _entry(found.body, headers)
 

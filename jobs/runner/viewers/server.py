@@ -24,7 +24,7 @@ from ..record.failures import describe
 from ..record.workload import WorkloadError
 from ..system.process import say
 from ..work.egress import Guard, Policy, check_named
-from . import apis, colors, indexes
+from . import apis, colors, first_picture, indexes
 from .connections import DrainingServer
 from .datasets import TolerantDatasets, forget_listings
 from .framework import ClosedFramework
@@ -115,7 +115,12 @@ class ViewerServer:
             "/maintenance/update": self._update_now,
         }
         loop = tornado.ioloop.IOLoop.current()
-        self._framework = ClosedFramework(own, io_loop=loop, shared_io_loop=True)
+        self._framework = ClosedFramework(
+            own,
+            draw=lambda address: first_picture.draw(self._datasets, address),
+            io_loop=loop,
+            shared_io_loop=True,
+        )
         try:
             self._server = Server(self._framework, _configuration(self._work))
         except Exception as error:

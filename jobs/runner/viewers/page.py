@@ -1,0 +1,39 @@
+"""The viewer's page, with a first picture of the data while the program still begins.
+
+A browser needs a second for the program before it asks for the first tile. So a picture stands
+behind the place of the program, where its map will show the data. The page is the same for all
+viewers: which data are meant says its address, which the request for the picture names (`Referer`).
+Styles alone hide the picture when the map draws. Where it cannot be drawn, nothing is shown.
+"""
+
+from __future__ import annotations
+
+PAGE = "index.html"
+_END_OF_BODY = b"</body>"
+_PICTURE = b"""\
+<style>
+:root:not(:has(#root > *)) { color-scheme: light dark; }
+.first-picture { display: none; position: fixed; z-index: -1; inset: 106px 0 0; }
+.first-picture img { display: block; width: 100%; height: 100%; }
+@media (max-width: 1250px) { .first-picture { top: 152px; } }
+@media (max-width: 650px) { .first-picture { top: 198px; } }
+@media (max-width: 410px) { .first-picture { top: 242px; } }
+@supports selector(:has(*)) { .first-picture { display: block; } }
+body:has(#root .ol-layer) .first-picture {
+  visibility: hidden; opacity: 0; transition: visibility 0.8s, opacity 0.3s 0.5s;
+}
+</style>
+<div class="first-picture" role="img" aria-busy="true" aria-label="The data; the viewer is loading">
+<img src="first-picture.svg" alt="">
+</div>
+"""
+"""The place of the map below the program's bars, which take more lines on small windows.
+
+The map is there a moment before its first tiles, so the picture goes with a delay.
+"""
+
+
+def with_picture(page: bytes) -> bytes:
+    """The viewer's page with the place of the picture."""
+    before, end, after = page.rpartition(_END_OF_BODY)
+    return b"".join([before, _PICTURE, end, after]) if end else page
