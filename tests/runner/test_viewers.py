@@ -38,8 +38,8 @@ from xcube.core.new import new_cube
 for name, pixels in (("few", 100), ("many", 10)):
     cube = new_cube(width=64, height=40, x_start=2, x_res=0.5, y_start=40, time_periods=3,
                     variables={"chl": 0.0, "sst": 0.0})
-    for variable in cube.data_vars.values():
-        variable[:] = np.random.default_rng(1).random(variable.shape)
+    for seed, variable in enumerate(cube.data_vars.values()):
+        variable[:] = np.random.default_rng(seed).random(variable.shape)
         variable.attrs.update(color_value_min=-1, color_bar_name="magma")
     cube.chunk(time=1, lat=pixels, lon=pixels).to_zarr(f"{sys.argv[1]}/{name}.zarr", zarr_format=2)
 """
@@ -139,6 +139,7 @@ def test_the_first_picture_is_what_the_map_will_show(viewers, xcube_forks, tmp_p
     work = workload(tmp_path / "cubes", "few.zarr", "many.zarr")
     viewers.put(work)
     socket = viewers.socket(work["name"])
+    wait_for(lambda: len(ids(socket)) == 2, "both cubes")
     page = fetch(socket, "/viewer/")[2].decode()
     place = urljoin("/viewer/", re.search(r'<img src="([^"]*)" alt="">', page)[1])
 
