@@ -43,7 +43,7 @@ WHERE = {
 }
 OURS = frozenset({"LOST", "EVICTED"})
 REASONS = ("XCUBE_ERROR", "DEADLINE", "OUT_OF_MEMORY", *sorted(OURS))
-WALKS = int(os.environ.get("WALKS", "40"))
+WALKS = int(os.environ.get("WALKS", "24"))
 RARE = (71, 74, 77, 96)
 """The first seeds of what few walks come to: they follow the first `WALKS`, then others."""
 SEEDS = (*range(WALKS), *(seed for seed in (*RARE, *range(200)) if seed >= WALKS))
