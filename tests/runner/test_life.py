@@ -133,7 +133,7 @@ def test_a_launch_after_the_removal_of_an_unknown_run_runs_nothing(runner, tmp_p
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_launch_removed_while_the_clerk_has_it_runs_nothing(runner, tmp_path: Path):
+def test_a_launch_removed_while_the_intake_has_it_runs_nothing(runner, tmp_path: Path):
     workload = make_workload(standin(append=str(tmp_path / "ran"), line="x"))
     intake = min(
         linux.children(runner.process.pid), key=lambda pid: linux.read_stat(pid).start_time
