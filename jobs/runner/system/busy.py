@@ -1,7 +1,7 @@
-"""How long threads have computed, or waited for a processor: the rest they waited for others.
+"""How long threads computed or waited for a processor, and so not for others.
 
-A limit for what others may take must not count that: on a machine with much to do, a server
-that answers at once would seem to be slow.
+A limit on how long others may take must not count this time. Otherwise, on a busy machine, a
+server that answers at once would seem slow.
 """
 
 from __future__ import annotations

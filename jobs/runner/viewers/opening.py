@@ -1,7 +1,7 @@
-"""Calls something for each store or dataset at the same time, and waits for those that come soon.
+"""Calls a function for many stores in parallel; waits for those that come soon.
 
-Soon is a matter of the stores: one that does not answer must not hold up a start. What this
-machine is too busy to compute at once is waited for, or people would see a viewer without data.
+Only the time that the stores need is limited, so one that does not answer does not hold up a
+start. Time in which this machine computes is not limited: people would see a viewer without data.
 """
 
 from __future__ import annotations

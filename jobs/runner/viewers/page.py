@@ -1,9 +1,9 @@
-"""The viewer's page, with a first picture of the data while the program still begins.
+"""The viewer's page, with a first picture of the data while the program loads.
 
-A browser needs a second for the program before it asks for the first tile. So a picture stands
-behind the place of the program, where its map will show the data. The page is the same for all
-viewers: which data are meant says its address, which the request for the picture names (`Referer`).
-Styles alone hide the picture when the map draws. Where it cannot be drawn, nothing is shown.
+A browser needs a second for the program before it asks for the first tile. Until then the page
+shows a picture where the program's map will show the data. The page is the same for all viewers.
+The request for the picture names the page's address (`Referer`), which says what data to draw.
+Styles alone hide the picture when the map draws. If it cannot be drawn, nothing is shown.
 """
 
 from __future__ import annotations
