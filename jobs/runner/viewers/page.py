@@ -19,6 +19,8 @@ _PICTURE = b"""\
 @media (max-width: 650px) { .first-picture { top: 198px; } }
 @media (max-width: 410px) { .first-picture { top: 242px; } }
 @supports selector(:has(*)) { .first-picture { display: block; } }
+@keyframes first-picture-leaves { to { visibility: hidden; opacity: 0; } }
+body:has(#root > *) .first-picture { animation: first-picture-leaves 0.3s 10s forwards; }
 body:has(#root .ol-layer) .first-picture {
   visibility: hidden; opacity: 0; transition: visibility 0.8s, opacity 0.3s 0.5s;
 }
@@ -29,7 +31,8 @@ body:has(#root .ol-layer) .first-picture {
 """
 """The place of the map below the program's bars, which take more lines on small windows.
 
-The map is there a moment before its first tiles, so the picture goes with a delay.
+The map is there a moment before its first tiles, so the picture goes with a delay. It also goes if
+the program has begun and has no map to draw.
 """
 
 
