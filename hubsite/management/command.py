@@ -38,6 +38,7 @@ from django.core.management.base import (
 
 from hubsite import audit
 from hubsite.refusals import Refused
+from hubsite.storable import storable
 
 from .output import Output
 from .terminal_text import some_lines
@@ -71,6 +72,7 @@ class HubCommand(BaseCommand, ABC):
 
     def execute(self, *args: Any, **options: Any) -> Any:
         """Like Django's, but `Refused` is an error too, and error texts cannot move the cursor."""
+        _check_texts(options)
         try:
             return super().execute(*args, **options)
         except Refused as refused:
@@ -90,6 +92,18 @@ class HubCommand(BaseCommand, ABC):
     @abstractmethod
     def run(self, out: Output, options: dict[str, Any]) -> int | None:
         """Do the work and print by `out`; returns the exit status, None for 0."""
+
+
+def _check_texts(options: dict[str, Any]) -> None:
+    """Refuse bytes that are no UTF-8, which no database finds or stores. Raises CommandError.
+
+    Python makes half surrogate pairs of them, as for `--email` from a Latin-1 terminal.
+    """
+    for name, value in options.items():
+        texts = value if isinstance(value, (list, tuple)) else [value]
+        for text in texts:
+            if isinstance(text, str) and storable(text) != text:
+                raise CommandError(f"{name}: expected text in UTF-8 without NUL")
 
 
 def add_json_argument(parser: CommandParser) -> None:

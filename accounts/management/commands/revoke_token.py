@@ -24,7 +24,7 @@ class Command(HubCommand):
         which.add_argument("--email", help="All tokens of the user with this e-mail.")
 
     def run(self, out: Output, options: dict[str, Any]) -> int | None:
-        if options["jti"]:
+        if options["jti"] is not None:
             rows = AccessToken.objects.filter(jti=options["jti"])
             if not rows.exists():
                 raise CommandError(f"There is no token with the jti {options['jti']}.")

@@ -99,7 +99,7 @@ class Command(HubCommand):
 
     def _list(self, out: Output, options: dict[str, Any]) -> None:
         jobs = Job.objects.select_related("owner").order_by("-id")
-        if options["user"]:
+        if options["user"] is not None:
             jobs = jobs.filter(owner=existing_user(options["user"]))
         if options["state"]:
             jobs = jobs.filter(state=options["state"])

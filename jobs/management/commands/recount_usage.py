@@ -25,7 +25,7 @@ class Command(HubCommand):
         parser.add_argument("--email", help="only this user")
 
     def run(self, out: Output, options: dict[str, Any]) -> None:
-        if options["email"]:
+        if options["email"] is not None:
             users = [existing_user(options["email"])]
         else:
             users = User.objects.filter(jobs__isnull=False).distinct().order_by("pk").iterator()

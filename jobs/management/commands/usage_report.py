@@ -39,7 +39,8 @@ class Command(HubCommand):
         parser.add_argument("--email", help="only this user")
 
     def run(self, out: Output, options: dict[str, Any]) -> None:
-        user = existing_user(options["email"]) if options["email"] else None
+        email = options["email"]
+        user = None if email is None else existing_user(email)
         rows = usage.usage(user=user, first=options["first"], last=options["last"])
         if options["json"]:
             out.json(usage.as_documents(rows))

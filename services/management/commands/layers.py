@@ -90,7 +90,7 @@ class Command(HubCommand):
             _show_strays(out, options, list(StrayLayer.objects.all()[:most]))
             return
         rows = Layer.objects.select_related("owner")
-        if options["user"]:
+        if options["user"] is not None:
             rows = rows.filter(owner=existing_user(options["user"]))
         if options["state"]:
             rows = rows.filter(layer_state=options["state"])

@@ -114,7 +114,7 @@ class Command(HubCommand):
 
     def _list(self, out: Output, options: dict[str, Any]) -> None:
         rows = ServiceInstance.objects.select_related("owner", "profile").order_by("-id")
-        if options["user"]:
+        if options["user"] is not None:
             rows = rows.filter(owner=existing_user(options["user"]))
         if options["state"]:
             rows = rows.filter(state=options["state"])

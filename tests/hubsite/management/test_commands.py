@@ -61,6 +61,22 @@ class TestLists:
         with pytest.raises(CommandError, match="no user with the e-mail ann@exmaple.org"):
             call_command(*action, "--user", "ann@exmaple.org")
 
+    @pytest.mark.django_db
+    @pytest.mark.parametrize(
+        "action",
+        [
+            *([*action, "--user="] for action in LISTS),
+            ["usage_report", "--email="],
+            ["recount_usage", "--email="],
+            ["revoke_token", "--jti="],
+        ],
+        ids=" ".join,
+    )
+    def test_an_empty_name_is_no_request_for_all(self, action):
+        """As of a shell variable that is not set."""
+        with pytest.raises(CommandError, match="There is no (user|token) with"):
+            call_command(*action)
+
     @pytest.mark.parametrize("number", ["-1", "1.5", "9" * 30])
     @pytest.mark.parametrize(
         "action",
@@ -96,6 +112,23 @@ class TestHelp:
     def test_names_no_command_that_is_not_there(self):
         with pytest.raises(CommandError, match="no command 'nothing'"):
             call_command("commands", "nothing")
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        ["jobs", "list", "--user"],
+        ["jobs", "show"],
+        ["issue_token", "--email"],
+        ["forget_person", "--yes", "--email"],
+        ["services", "stop"],
+    ],
+    ids=" ".join,
+)
+def test_bytes_that_are_no_text_are_refused(action):
+    """Python hands on what a Latin-1 terminal sends as half surrogate pairs."""
+    with pytest.raises(CommandError, match="expected text in UTF-8"):
+        call_command(*action, b"M\xfcller@example.org".decode("utf-8", "surrogateescape"))
 
 
 def test_a_command_error_moves_no_cursor():
