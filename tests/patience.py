@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-PATIENCE_S = 300.0
+PATIENCE_S = 600.0
+"""A hub starts within 3 to 5 minutes on two processors that 30 others want."""
 
 T = TypeVar("T")
 

@@ -148,7 +148,7 @@ class Hub(Server):
         """Run a command of the hub; returns what it prints."""
         return self.python("manage.py", *arguments)
 
-    def python(self, *arguments: str, timeout_s: float = 300) -> str:
+    def python(self, *arguments: str, timeout_s: float = PATIENCE_S) -> str:
         """Run Python with the hub's own configuration; returns what it prints."""
         return self._commands.run(*arguments, timeout_s=timeout_s)
 
@@ -162,7 +162,7 @@ class Hub(Server):
             self.manage("create_client", "--email", email, "--permission", "manage:cubegens",
                         "--permission", "share:publicly", "--units", str(units), "--json")
         )  # fmt: skip
-        status, answer = Session(self.port).call(
+        status, answer = Session(self.port).insist(
             "POST",
             "/oauth/token",
             {
@@ -177,13 +177,9 @@ class Hub(Server):
 
     def until_estimates(self, session: Session, request: Any) -> dict[str, Any]:
         """Wait until the runner has imported xcube; the answer to an info request."""
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            status, answer = session.call("POST", "/cubegens/info", request)
-            if status == 200:
-                return answer
-            assert status == 503 and time.monotonic() < deadline, (status, answer)
-            time.sleep(0.3)
+        status, answer = session.insist("POST", "/cubegens/info", request)
+        assert status == 200, answer
+        return answer
 
 
 class Session:
@@ -215,15 +211,35 @@ class Session:
             response = self._connection.getresponse()
         return response.status, json.loads(response.read() or b"null")
 
+    def insist(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """The same, asked again as long as the hub is busy.
+
+        On a busy machine an estimate, a store or the lock of the database may take longer than a
+        request waits. Then nothing was stored, the answer is 429 or 503, and a client asks again.
+        """
+        give_up = time.monotonic() + PATIENCE_S
+        while (answer := self.call(method, path, body))[0] in (429, 503):
+            if time.monotonic() > give_up:
+                break
+            time.sleep(0.2)
+        return answer
+
     def submit(self, request: Any) -> dict[str, Any]:
-        """A job of this request. On a busy machine an estimate may take too long: 503, again."""
-        deadline = time.monotonic() + PATIENCE_S
+        """A job of this request."""
+        status, answer = self.insist("PUT", "/cubegens", request)
+        assert status == 200, answer
+        return answer
+
+    def timed(self, method: str, path: str, body: Any = None) -> tuple[float, Any]:
+        """Seconds of a call that is answered 200, and the answer; refused ones do not count."""
+        give_up = time.monotonic() + PATIENCE_S
         while True:
-            status, answer = self.call("PUT", "/cubegens", request)
+            began = time.perf_counter()
+            status, answer = self.call(method, path, body)
             if status == 200:
-                return answer
-            assert status in (429, 503) and time.monotonic() < deadline, (status, answer)
-            time.sleep(0.3)
+                return time.perf_counter() - began, answer
+            assert status in (429, 503) and time.monotonic() < give_up, (status, answer)
+            time.sleep(0.2)
 
     def close(self) -> None:
         self._connection.close()

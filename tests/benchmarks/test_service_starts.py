@@ -31,18 +31,18 @@ def user(web: Hub) -> Session:
 def start_one(user: Session) -> float:
     """Seconds until the answer to one start; the service is deleted afterwards."""
     began = time.perf_counter()
-    status, body = user.call("POST", "/xcube", {"configuration": CONFIGURATION})
+    status, body = user.insist("POST", "/xcube", {"configuration": CONFIGURATION})
     took = time.perf_counter() - began
     assert status == 201, body
     assert body["server_url"]
-    assert user.call("DELETE", f"/xcube/{body['id']}") == (200, "Success")
+    assert user.insist("DELETE", f"/xcube/{body['id']}") == (200, "Success")
     return took
 
 
 def write_one_row(user: Session) -> float:
     """Seconds until the answer to a call of the same stack that writes one row."""
     began = time.perf_counter()
-    status, _ = user.call("PATCH", "/users/me", {"last_name": "Example"})
+    status, _ = user.insist("PATCH", "/users/me", {"last_name": "Example"})
     assert status == 200
     return time.perf_counter() - began
 

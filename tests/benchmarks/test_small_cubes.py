@@ -32,7 +32,7 @@ def cube_by_hub(hub):
         while not (job["job_status"]["succeeded"] or job["job_status"]["failed"]):
             assert time.perf_counter() < began + PATIENCE_S, job
             time.sleep(POLL_S)
-            status, job = session.call("GET", f"/cubegens/{job['job_id']}")
+            status, job = session.insist("GET", f"/cubegens/{job['job_id']}")
             assert status == 200, job
         assert job["state"] == "SUCCEEDED", job
         return time.perf_counter() - began

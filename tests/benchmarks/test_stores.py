@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from tests.patience import wait_for
 from tests.servers.silent import SilentServer
 
 from .hub import Hub, Session
@@ -56,18 +55,21 @@ def stores(hub: Hub, demo_cube: Path) -> Iterator[Session]:
     silent = SilentServer()
     file = hub.folder / "stores.yaml"
     before = file.read_text()
-    file.write_text(before + STORES.format(url=f"http://{silent.address}"))
+    replace_text(file, before + STORES.format(url=f"http://{silent.address}"))
     yield hub.new_user("stores@example.org")
-    file.write_text(before)
+    replace_text(file, before)
     silent.close()
 
 
+def replace_text(file: Path, text: str) -> None:
+    """At once: the hub may read it at any moment."""
+    new = file.with_suffix(".new")
+    new.write_text(text)
+    new.replace(file)
+
+
 def timed(session: Session, path: str) -> float:
-    began = time.perf_counter()
-    status, answer = session.call("GET", path)
-    took = time.perf_counter() - began
-    assert status == 200, answer
-    return took
+    return session.timed("GET", path)[0]
 
 
 def medians(session: Session, path: str) -> Callable[[], float]:
@@ -96,7 +98,7 @@ def test_pages_of_a_hundred_thousand_cost_the_same(stores, report):
     path = "/stores/many/data?limit=100"
     began = time.perf_counter()
     # On a busy machine it takes longer than a request waits, and the worker lists it.
-    wait_for(lambda: stores.call("GET", path)[0] == 200, "listing", pause_s=0.5)
+    timed(stores, path)
     took = round(time.perf_counter() - began, 1)
     report.measured(f"{MANY} data sets, cold", took, of="s", limit="", holds=True)
     last = medians(stores, f"{path}&offset={MANY - 100}")
@@ -133,7 +135,7 @@ def test_a_store_that_hangs_holds_up_no_other(hub, stores, report):
             over.set()
             for client in clients:
                 client.join()
-            assert set(answers) == {503}
+            assert set(answers) <= {429, 503}
 
     pairs = alternate(beside, measure, rounds=5)
     report.ratio("stores beside one that hangs / without", pairs, unit="s", at_most=2)

@@ -77,7 +77,7 @@ def submit_all(
             if status == 200:
                 accepted[number] = body["job_id"]
             else:
-                assert status == 503, (status, body)
+                assert status in (429, 503), (status, body)
                 time.sleep(0.3)
         if chance.random() < 0.125:
             time.sleep(chance.choice([0, 0.05, 0.5]))

@@ -29,6 +29,15 @@ PROGRAMS = {
     "edge": r"services\.edge",
 }
 
+START = f"""
+import sys
+from hubsite.cli import execute
+from hubsite.start import process_supervisor
+process_supervisor.STOP_WITHIN_S = {PATIENCE_S}
+execute("manage.py", sys.argv[1:])
+"""
+"""`manage.py`, but parts have time to stop: that they do so by themselves is what tests look at."""
+
 T = TypeVar("T")
 
 
@@ -43,7 +52,7 @@ class HubProcess:
         kept.pop("DJANGO_SETTINGS_MODULE", None)
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "start", *arguments],
+                [sys.executable, "-c", START, "start", *arguments],
                 cwd=CHECKOUT,
                 env={
                     **kept,

@@ -57,7 +57,7 @@ class Person:
         return self.browser.cookies[urlsplit(self.hub.url).hostname or ""]["sessionid"]
 
     def call(self, method: str, path: str, body: Any = None, *, status: int = 200) -> Any:
-        found, answer = self.api.call(method, path, body)
+        found, answer = self.api.insist(method, path, body)
         assert found == status, answer
         return answer
 
