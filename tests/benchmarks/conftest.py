@@ -13,6 +13,7 @@ import pytest
 
 from tests.jobs.factories import cubegen_request
 from tests.kubernetes.conftest import cluster, say, simulated_node  # noqa: F401
+from tests.runner.runnerprocess import Runner
 from tests.servers.ports import free_port
 
 from .hub import Hub, Server, Session
@@ -67,6 +68,14 @@ def hub(tmp_path_factory, xcube_python: Path, demo_cube: Path) -> Iterator[Hub]:
         yield hub
     finally:
         hub.stop()
+
+
+@pytest.fixture(scope="session")
+def runner(xcube_python: Path) -> Iterator[Runner]:
+    """A runner without a hub."""
+    runner = Runner(str(xcube_python), "--estimators", "0").start()
+    yield runner
+    runner.close()
 
 
 @pytest.fixture(scope="session")

@@ -67,15 +67,8 @@ DataStores:
 
 
 @pytest.fixture(scope="module")
-def viewers_hub(tmp_path_factory, xcube_python: Path, demo_cube: Path) -> Iterator[Hub]:
-    hub = Hub(tmp_path_factory.mktemp("hub"), xcube_python=xcube_python, demo_cube=demo_cube)
-    yield hub
-    hub.stop()
-
-
-@pytest.fixture(scope="module")
-def owner(viewers_hub: Hub) -> Iterator[Person]:
-    owner = person(viewers_hub, "clicks@example.org")
+def owner(hub: Hub) -> Iterator[Person]:
+    owner = person(hub, "clicks@example.org")
     owner.generate(cubegen_request("world.zarr", cube_config=WORLD))
     yield owner
     remove_all(owner)
@@ -344,9 +337,9 @@ class Walk:
             self.refused.append(f"{answer.status} {answer.text[:80]}")
 
 
-def test_many_viewers_sleep_and_wake_at_random(report, viewers_hub):
+def test_many_viewers_sleep_and_wake_at_random(report, hub):
     """None of their requests is refused, and no process is left when all are asleep."""
-    owners = [person(viewers_hub, f"walker{number}@example.org") for number in range(VIEWERS)]
+    owners = [person(hub, f"walker{number}@example.org") for number in range(VIEWERS)]
     walk = Walk(owners)
     until = time.monotonic() + WALK_S
     with ThreadPoolExecutor(BUSY_PEOPLE) as people:
@@ -373,7 +366,7 @@ def test_many_viewers_sleep_and_wake_at_random(report, viewers_hub):
         limit="",
         holds=True,
     )
-    folders = [viewers_hub.folder / "services" / service["id"] for service in walk.services]
+    folders = [hub.folder / "services" / service["id"] for service in walk.services]
 
     def is_awake(number: int) -> bool:
         walk.ask(number)

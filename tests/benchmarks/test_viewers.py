@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -35,10 +35,8 @@ DataStores:
 
 
 @pytest.fixture
-def viewers(xcube_python: Path) -> Iterator[Viewers]:
-    runner = Runner(str(xcube_python), "--estimators", "0").start()
-    yield Viewers(runner)
-    runner.close()
+def viewers(runner: Runner) -> Viewers:
+    return Viewers(runner)
 
 
 @pytest.fixture
@@ -59,7 +57,7 @@ def forked(viewers: Viewers, demo_root: Path):  # noqa: F811
 
 
 @pytest.fixture
-def woken(viewers: Viewers, demo_root: Path):  # noqa: F811
+def woken(viewers: Viewers, demo_root: Path) -> Iterator[Callable[[], float]]:  # noqa: F811
     """Milliseconds from a request to its tile, for a viewer that was asleep."""
     work = workload(demo_root, is_asleep=True)
     viewers.put(work)
@@ -74,7 +72,9 @@ def woken(viewers: Viewers, demo_root: Path):  # noqa: F811
         wait_for(lambda: not claim.exists())
         return took
 
-    return measure
+    yield measure
+    viewers.delete(work["name"])
+    viewers.until_gone(work["name"])
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from tests import migrated
 from tests.benchmarks.hub import Hub
 
 from .hubprocess import HubProcess
+from .raw import Server
 
 
 @pytest.fixture(scope="module")
@@ -17,6 +19,27 @@ def start_hub(tmp_path_factory) -> Iterator[Callable[..., HubProcess]]:
 
     `is_first`: the folder has no database yet.
     """
+    with starting(tmp_path_factory) as start:
+        yield start
+
+
+@pytest.fixture(scope="session")
+def few_threads(tmp_path_factory) -> Iterator[Server]:
+    """One web process of three threads, with a store for each user."""
+    folder = tmp_path_factory.mktemp("few")
+    (folder / "stores.yaml").write_text(
+        f"cubes: {{store_id: file, store_params: {{root: {folder}/cubes}}, per_user: true}}\n"
+    )
+    with starting(tmp_path_factory) as start:
+        hub = start(
+            "--only", "web", "--port", "0", data_dir=folder, XCUBE_HUB_WEB_THREADS="3",
+            XCUBE_HUB_STORES=str(folder / "stores.yaml"),
+        )  # fmt: skip
+        yield Server(hub)
+
+
+@contextmanager
+def starting(tmp_path_factory) -> Iterator[Callable[..., HubProcess]]:
     hubs: list[HubProcess] = []
 
     def start(

@@ -23,7 +23,6 @@ from .raw import Server, head
 
 pytestmark = pytest.mark.processes
 
-THREADS = 3
 BIG = 200 << 20
 
 PREPARE = """
@@ -75,18 +74,9 @@ class Owner:
 
 
 @pytest.fixture(scope="module")
-def owners(start_hub, tmp_path_factory) -> list[Owner]:
-    folder = tmp_path_factory.mktemp("downloads")
-    stores = folder / "stores.yaml"
-    stores.write_text(
-        f"cubes: {{store_id: file, store_params: {{root: {folder}/cubes}}, per_user: true}}\n"
-    )
-    hub = start_hub(
-        "--only", "web", "--port", "0", XCUBE_HUB_STORES=str(stores),
-        XCUBE_HUB_WEB_THREADS=str(THREADS),
-    )  # fmt: skip
-    server = Server(hub)
-    return [Owner(server, *row) for row in prepare(hub, stores)]
+def owners(few_threads: Server) -> list[Owner]:
+    hub = few_threads.hub
+    return [Owner(few_threads, *row) for row in prepare(hub, hub.data_dir / "stores.yaml")]
 
 
 def prepare(hub: HubProcess, stores: Path) -> list[list[str]]:

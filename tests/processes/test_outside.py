@@ -105,8 +105,8 @@ class World:
         return wait_for(found, what, pause_s=0.2)
 
 
-@pytest.fixture
-def world(start_hub, tmp_path) -> Iterator[World]:
+@pytest.fixture(scope="module")
+def world(start_hub, tmp_path_factory) -> Iterator[World]:
     with silent_server() as geodb, silent_server() as mail, silent_server() as geoserver:
         settings = {
             "XCUBE_HUB_GEODB_URL": f"http://{geodb.address}",
@@ -114,8 +114,9 @@ def world(start_hub, tmp_path) -> Iterator[World]:
             "XCUBE_HUB_GEOSERVER_URL": f"http://{geoserver.address}/geoserver",
             "XCUBE_HUB_POSTGIS_HOST": "db.example.org",
             "XCUBE_HUB_POSTGIS_DB": "geodb",
+            "XCUBE_HUB_LOCAL_RUNS": "50",
         }
-        data_dir = tmp_path / "hub"
+        data_dir = tmp_path_factory.mktemp("outside")
         hub = start_hub("--only", "worker,outside", data_dir=data_dir, **settings)
         hub.wait_for("Starting worker, outside")
         environment = {
@@ -158,28 +159,28 @@ def test_a_launch_is_made_while_both_calls_still_hang(world: World) -> None:
     The time-outs are 10 s, so a busy machine may need some tries.
     """
     world.run(
-        PREPARE
-        + """
+        """
 from accounts.models import GeodbRegistration, NoticeMail
 from hubsite.coordination.lock import Lock
 from tests.patience import wait_for
 
+user = make_user(units=1000)
+outside = OrmQ.objects.filter(key="outside")
+
 def is_launched_meanwhile():
-    under_way = OrmQ.objects.filter(lock__gt=timezone.now(), key="outside")
-    wait_for(lambda: under_way.count() == 2, "hands of workers for both calls")
-    calls = set(under_way.values_list("pk", flat=True))
-    job = make_job(user)
-    ask("jobs.tasks.launch_due")
-    wait_for(lambda: Job.objects.filter(pk=job.pk).exclude(launched_at=None).exists(), "launch")
-    if calls == set(under_way.values_list("pk", flat=True)):
-        return True
-    wait_for(lambda: not OrmQ.objects.filter(key="outside").exists(), "end of the calls")
+    wait_for(lambda: not outside.exists(), "end of earlier calls")
     GeodbRegistration.objects.all().renew()
     NoticeMail.objects.all().renew()
     Lock.objects.filter(name__startswith="cool-down-").delete()
     for name in ("accounts.tasks.register_in_geodb", "accounts.tasks.send_mails"):
         ask(name)
-    return False
+    under_way = outside.filter(lock__gt=timezone.now())
+    wait_for(lambda: under_way.count() == 2, "hands of workers for both calls")
+    calls = set(under_way.values_list("pk", flat=True))
+    job = make_job(user)
+    ask("jobs.tasks.launch_due")
+    wait_for(lambda: Job.objects.filter(pk=job.pk).exclude(launched_at=None).exists(), "launch")
+    return calls == set(under_way.values_list("pk", flat=True))
 
 wait_for(is_launched_meanwhile, "launch while both calls hang")
 """

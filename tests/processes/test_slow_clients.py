@@ -18,16 +18,14 @@ from .raw import Server, head, read_all
 
 pytestmark = pytest.mark.processes
 
-THREADS = 3
 SLOW_ONES = 60
 TOKEN = "/api/v2/oauth/token"
 LARGE = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
 
 
-@pytest.fixture(scope="module")
-def server(start_hub) -> Server:
-    """One web process of three threads."""
-    return Server(start_hub("--only", "web", "--port", "0", XCUBE_HUB_WEB_THREADS=str(THREADS)))
+@pytest.fixture
+def server(few_threads: Server) -> Server:
+    return few_threads
 
 
 def is_answered(server: Server) -> bool:
