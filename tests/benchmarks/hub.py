@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from tests import migrated
 from tests.environment import STORES
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, pause
 from tests.servers.forks import HubCommands
 from tests.servers.logs import show_on_failure
 
@@ -55,12 +55,13 @@ class Server:
 
     def until_logged(self, pattern: str) -> re.Match[str]:
         """Wait for a line of the log."""
-        deadline = time.monotonic() + PATIENCE_S
+        began = time.monotonic()
         while not (found := re.search(pattern, self.log.read_text(errors="replace"))):
             self.check_alive()
-            if time.monotonic() > deadline:
+            waited_s = time.monotonic() - began
+            if waited_s > PATIENCE_S:
                 raise TimeoutError(f"{self.log} has no {pattern!r}")
-            time.sleep(0.1)
+            pause(waited_s)
         return found
 
     def check_alive(self) -> None:

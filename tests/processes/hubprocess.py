@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, pause
 from tests.servers.logs import show_on_failure
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -81,10 +81,11 @@ class HubProcess:
         return self.until(found, f"line {pattern!r}", within_s=within_s)
 
     def until(self, found: Callable[[], T | None], what: str, *, within_s: float = PATIENCE_S) -> T:
-        deadline = time.monotonic() + within_s
+        began = time.monotonic()
         while not (result := found()):
-            assert time.monotonic() < deadline, f"no {what} within {within_s} s in:\n{self.output}"
-            time.sleep(0.05)
+            waited_s = time.monotonic() - began
+            assert waited_s < within_s, f"no {what} within {within_s} s in:\n{self.output}"
+            pause(waited_s)
         return result
 
     def part(self, name: str) -> int | None:

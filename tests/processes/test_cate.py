@@ -112,6 +112,7 @@ window.cate = {
     },
 };
 """
+STATUS = "(url) => fetch(url + '/').then((it) => it.status)"
 STEP = """async ([op, resource, args]) => (await cate.call('set_workspace_resource',
     ['/mine', op, args, resource, false]))"""
 
@@ -176,6 +177,8 @@ class App:
         return self.page.evaluate("([m, a, ...who]) => cate.op(a, m, ...who)", [method, *self.user])
 
     def connect(self, url: str) -> dict[str, Any]:
+        """It may sleep: a start may take longer than the edge holds a request on a busy machine."""
+        wait_for(lambda: self.page.evaluate(STATUS, url) != 503, "answer of Cate")
         return self.page.evaluate("(url) => cate.connect(url)", url)
 
     def call(self, method: str, *params: Any) -> dict[str, Any]:
