@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.runner.estimates.estimator import Estimator
+from jobs.runner.estimates.estimator import Estimator, _Limit
 from jobs.runner.record import failures, limits, outcome, rundir, workload
 from jobs.runner.record.logbuffer import LogBuffer
 from jobs.runner.record.outcome import Kill, decide
@@ -404,6 +404,7 @@ def test_an_interruption_is_told_as_such_whatever_a_library_makes_of_it(
     def answer(body):
         try:
             if raised is estimate.EstimateTimeout:
+                estimator._limit = _Limit(0)
                 estimator._on_alarm(signal.SIGALRM, None)
             estimator._on_too_large(signal.SIGUSR1, None)
         except raised as error:  # as dask does
@@ -412,6 +413,14 @@ def test_an_interruption_is_told_as_such_whatever_a_library_makes_of_it(
     told = json.loads(estimator._estimate({}, answer).partition(b"\r\n\r\n")[2])
     assert (told["status_code"], told["status"]) == (status_code, "error")
     assert message in told["message"]
+
+    def both(body):
+        try:
+            estimator._on_too_large(signal.SIGUSR1, None)
+        except estimate.EstimateTooLarge:
+            raise estimate.EstimateTimeout from None
+
+    assert b"too much memory" in estimator._estimate({}, both)
     known = {"status": "error", "status_code": 404, "message": "no such data", "kind": "missing"}
     assert b"no such data" in Estimator(
         listener=None, root=tmp_path, limit_s=60, busy=lambda since: None

@@ -145,23 +145,20 @@ class Estimator:
             result = answer(body)
             self._estimating = False
             signal.setitimer(signal.ITIMER_REAL, 0)
-            if result.get("status") == "error" and result.get("status_code") != 504:
+            if result.get("status") == "error":
                 # A library may have turned the interruption into an error of its own.
                 if self._too_large:
                     result = estimate.too_large()
-                elif self._is_late:
+                elif self._is_late and result.get("status_code") != 504:
                     result = _too_late()
-            data = response(200, result)
-        except estimate.EstimateTimeout:
-            data = response(200, _too_late())
-        except estimate.EstimateTooLarge:
-            # The signal came just after `estimate.answer` had finished.
-            data = response(200, estimate.too_large())
+        except (estimate.EstimateTimeout, estimate.EstimateTooLarge):
+            # The signal came just after `estimate.answer` had finished, or both came at once.
+            result = estimate.too_large() if self._too_large else _too_late()
         finally:
             self._estimating = False
             signal.setitimer(signal.ITIMER_REAL, 0)
             self._busy(0)
-        return data
+        return response(200, result)
 
     def _versions(self) -> dict[str, str]:
         give_up = time.monotonic() + 10
