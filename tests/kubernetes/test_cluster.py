@@ -124,7 +124,10 @@ def test_a_watch_from_before_a_compaction_gets_410(
     before = control_plane.api.post(pods, pod("first"))["metadata"]["resourceVersion"]
     control_plane.api.post(pods, pod("second"))
     control_plane.compact_etcd()
-    watch = control_plane.api.text(pods, watch="1", resourceVersion=before, timeoutSeconds=5)
+    watch = until(
+        lambda: control_plane.api.text(pods, watch="1", resourceVersion=before, timeoutSeconds=5),
+        "event",
+    )
     event = json.loads(watch)  # under HTTP 200
     assert (event["type"], event["object"]["code"]) == ("ERROR", 410)
 
@@ -152,16 +155,23 @@ def test_nothing_is_left_of_a_control_plane_that_was_closed(say: Say) -> None:
     assert not Path("/dev/shm", folder.name).exists()
 
 
+# In place of a control plane, which takes long to start. test_node.py kills a real one.
 KILLED = """
 import os, signal
-from tests.servers.kubernetes.controlplane import ControlPlane
-own = ControlPlane(say=print)
-print(own.folder, *own.pids.values(), flush=True)
+from pathlib import Path
+from tests.servers.kubernetes import controlplane
+from tests.servers.kubernetes.processes import Processes
+folder = controlplane.new_folder()
+own = Processes(folder, clean_up=f"{controlplane.__name__}:remove_data")
+Path("/dev/shm", folder.name).mkdir()
+for name in controlplane.CONTROL_PLANE:
+    own.start(name, "sleep", "600")
+print(folder, *own.pids.values(), flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_nothing_is_left_of_a_control_plane_whose_test_run_was_killed() -> None:
+def test_nothing_is_left_of_processes_whose_test_run_was_killed() -> None:
     killed = subprocess.run(
         [sys.executable, "-c", KILLED], cwd=CHECKOUT, capture_output=True, text=True
     )
