@@ -22,7 +22,7 @@ from ..record.logbuffer import LogBuffer
 from ..record.outcome import LAUNCH, OUT_OF_MEMORY, STOPPED, Kill, Outcome, decide
 from ..record.progress import ProgressFeed
 from ..record.rundir import RunDir, insistently, now
-from ..system import linux, process
+from ..system import linux, process, signals
 from . import child, summary
 from .looking import Looking
 from .reporter import TIMEOUT_S, Reporter
@@ -224,13 +224,7 @@ class _Supervisor:
             os.killpg(self._child, number)
 
     def _reap(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
+        for pid, status in signals.ended_children():
             if pid == self._child:
                 self._wait_status = status
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 import selectors
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 
 def watch(
@@ -31,11 +31,17 @@ def watch(
 def _reap(wakeup: int, on_child: Callable[[int], None]) -> None:
     with contextlib.suppress(BlockingIOError):
         os.read(wakeup, 4096)
+    for pid, _ in ended_children():
+        on_child(pid)
+
+
+def ended_children() -> Iterator[tuple[int, int]]:
+    """Reap all children that have ended; gives pid and wait status of each."""
     while True:
         try:
-            pid, _ = os.waitpid(-1, os.WNOHANG)
+            pid, status = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
             return
         if pid == 0:
             return
-        on_child(pid)
+        yield pid, status

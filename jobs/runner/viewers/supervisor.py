@@ -22,7 +22,7 @@ from ..record.limits import Limits, run_memory
 from ..record.logbuffer import LogBuffer
 from ..record.outcome import LAUNCH, NO_SPACE_EXIT, OUT_OF_MEMORY, REFUSED_EXIT
 from ..record.rundir import insistently, now
-from ..system import linux, process
+from ..system import linux, process, signals
 from . import child
 from .alone import ALONE_S, Alone
 from .folder import ServiceDir
@@ -277,13 +277,7 @@ class _Supervisor:
                 os.killpg(self._child, number)
 
     def _reap(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
+        for pid, status in signals.ended_children():
             if pid == self._child:
                 self._child_ended(os.waitstatus_to_exitcode(status))
 
