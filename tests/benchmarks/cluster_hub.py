@@ -120,17 +120,16 @@ class ClusterHub:
     def submit(self, jobs: list[Session]) -> float:
         """PUT a job for each of these, one after the other; how many were accepted a second."""
 
-        def put(session: Session) -> int:
+        def put(session: Session) -> None:
             mine = session.another()
             try:
-                return mine.call("PUT", "/cubegens", cubegen_request())[0]
+                mine.submit(cubegen_request())
             finally:
                 mine.close()
 
         began = time.monotonic()
         with ThreadPoolExecutor(SUBMITTERS) as pool:
-            statuses = list(pool.map(put, jobs))
-        assert set(statuses) == {200}, set(statuses)
+            list(pool.map(put, jobs))
         return len(jobs) / (time.monotonic() - began)
 
     def history(self, *, ended: int) -> list[Step]:

@@ -27,7 +27,7 @@ USERS, HEAVY = size(50, 6), size(10, 2)
 HEAVY_JOBS, LIGHT_JOBS = size(120, 10), size(20, 3)  # 2,000 in all
 FEW = size(4, 1)  # each, 200 in all
 PLACES = size(200, 8)
-DATABASES = ["PostgreSQL"] if IS_SMOKE else ["PostgreSQL", "SQLite"]
+DATABASES = ["SQLite"] if IS_SMOKE else ["PostgreSQL", "SQLite"]
 MOST_LAGS, MOST_LAG_MORE_S = 2, 0.3  # times a bare watcher's, and so much more
 MOST_OBSERVER_MB = 250
 MOST_GROWTH = 1.5
@@ -110,13 +110,15 @@ def of_run(run: Run) -> list[Step]:
 def lags(run: Run) -> list[float]:
     """From each change of a pod to its row in the database.
 
-    A change was made as long before a bare watcher saw it as that one's lag was just then.
+    A change was made as long before a bare watcher saw it as that one's lag was just then. A pod
+    that has ended before the observer looked is never RUNNING in the database: its end says both.
     """
     first: dict[tuple[str, str], float] = {}
     for event in run.events:
         if event.phase in ("Running", "Succeeded"):
             first.setdefault((event.job, event.phase.upper()), event.at)
     written = {(step.job, step.to): step.at for step in of_run(run)}
+    written = {(job, "RUNNING"): at for (job, to), at in written.items() if to in FINAL} | written
     assert len(first) == 2 * run.jobs
     seen = [probe.at for probe in run.probes]
 
@@ -213,10 +215,10 @@ def test_web_asks_the_cluster_nothing(report: Report, scale: Scale) -> None:
     """Neither for the jobs submitted, nor for those read: its way leads by a proxy that counts."""
     hub, reads = scale.hub, 0
     for user in scale.users:
-        status, jobs = user.call("GET", "/cubegens")
+        status, jobs = user.insist("GET", "/cubegens")
         assert status == 200 and len(jobs) in (FEW + HEAVY_JOBS, FEW + LIGHT_JOBS)
         for job in jobs[:5]:
-            status, detail = user.call("GET", f"/cubegens/{job['job_id']}")
+            status, detail = user.insist("GET", f"/cubegens/{job['job_id']}")
             assert status == 200 and detail["job_status"]["succeeded"]
         reads += 6
     asked = len(hub.proxy.requests) + len(hub.proxy.attempts)

@@ -17,6 +17,7 @@ from jobs.running.workload import build_run
 from tests.accounts.factories import make_user
 from tests.jobs.factories import make_job
 from tests.kubernetes.engines import make_engine, simulated
+from tests.patience import PATIENCE_S
 from tests.servers.kubernetes import access
 from tests.servers.kubernetes.controlplane import ControlPlane
 
@@ -56,7 +57,7 @@ def bare_loop(access: Any, namespace: str) -> Callable[[list[tuple[Any, Any]]], 
         prepared = api.param_serialize(
             "POST", path, header_params=headers, body=body, auth_settings=["BearerToken"]
         )
-        response = api.call_api(*prepared, _request_timeout=10).response
+        response = api.call_api(*prepared, _request_timeout=PATIENCE_S).response
         content = response.read()
         response.release_conn()
         assert response.status == 201, content
