@@ -50,8 +50,8 @@ class AccountsConfig(AppConfig):
             template = f"accounts/overview/{name}.html"
             register_panel(Panel(name, template, look, position=position, is_aside=True))
         navigation.register(Entry(_("Shared"), "shared-list", 30, navigation.signed_in))
-        slots.fill("dashboard", "accounts/dashboard.html", dashboard.of_units)
-        slots.fill("dashboard", "accounts/people_board.html", people_board.of_people)
+        slots.fill("dashboard", "accounts/dashboard.html", dashboard.of_units, position=2)
+        slots.fill("dashboard", "accounts/people_board.html", people_board.of_people, position=2)
         slots.fill("sharing", "sharing/of_subject.html", sharing.of_subject)
         ticks.every(30, "accounts.tasks.register_in_geodb", queue=queues.OUTSIDE)
         ticks.housekeeping("accounts.tasks.delete_expired_tokens", deletes=True)

@@ -26,7 +26,7 @@ class HubsiteConfig(AppConfig):
         navigation.register(Entry(_("Docs"), "docs", 80))
         navigation.register(Entry(_("Admin"), "admin:index", 90, navigation.staff))
         slots.fill("dashboard", "hubsite/dashboard.html", dashboard.of_parts)
-        slots.fill("dashboard", "hubsite/admin_pages.html", admin_pages.of_dashboard)
+        slots.fill("dashboard", "hubsite/admin_pages.html", admin_pages.of_dashboard, position=3)
         for page in (
             AdminPage(
                 "queue",

@@ -120,7 +120,7 @@ def _admin_pages() -> None:
             has_widgets=True,
         )
     )
-    slots.fill("dashboard", "jobs/dashboard.html", dashboard.of_jobs)
+    slots.fill("dashboard", "jobs/dashboard.html", dashboard.of_jobs, position=1)
     slots.fill("person", "jobs/person.html", person.of_person)
     changes.watch("all-jobs", dashboard.cursor, is_apart=True)
     admin_index.list_in(admin_index.DAILY, "jobs.Job", position=10)

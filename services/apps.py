@@ -104,7 +104,7 @@ def _admin_pages() -> None:
     from . import dashboard
     from .owners import person
 
-    slots.fill("dashboard", "services/dashboard.html", dashboard.of_services)
+    slots.fill("dashboard", "services/dashboard.html", dashboard.of_services, position=1)
     slots.fill("person", "services/person.html", person.of_person)
     admin_index.list_in(
         admin_index.DAILY, "services.ServiceInstance", "services.ServiceProfile", position=20

@@ -21,18 +21,19 @@ from django.utils.safestring import SafeString, mark_safe
 
 Context = Callable[..., dict[str, Any] | None]
 
-_fillings: dict[str, dict[str, Context]] = defaultdict(dict)
+_fillings: dict[str, dict[str, tuple[int, Context]]] = defaultdict(dict)
 
 
-def fill(slot: str, template: str, context: Context) -> None:
-    """Show `template` in each place called `slot`."""
-    _fillings[slot][template] = context
+def fill(slot: str, template: str, context: Context, *, position: int = 0) -> None:
+    """Show `template` in each place called `slot`, after those of a lower position."""
+    _fillings[slot][template] = position, context
 
 
 def content(slot: str, request: HttpRequest, **arguments: Any) -> SafeString:
-    """The HTML of all that fills the slot, in the order of registration."""
+    """The HTML of all that fills the slot, by position, then in the order of registration."""
     shown = []
-    for template, context in _fillings[slot].items():
+    ordered = sorted(_fillings[slot].items(), key=lambda filling: filling[1][0])
+    for template, (_, context) in ordered:
         if (values := context(request, **arguments)) is not None:
             shown.append(render_to_string(template, {**arguments, **values}, request=request))
     return mark_safe("".join(shown))  # noqa: S308 - rendered by templates, which escape

@@ -2,6 +2,20 @@
 
 // What Django's admin leaves out: names of columns for narrow screens, and of fields for readers.
 (() => {
+  const EMPTY = /^\s*[-–]?\s*$/;
+  const NUMBER = /^[-+−–]?[\d.,\s]*\d$/;
+
+  // A column of numbers only is one in which digits stand below digits.
+  function alignNumbers(table) {
+    const rows = [...table.querySelectorAll("#result_list tbody tr")];
+    table.querySelectorAll("#result_list thead th").forEach((head, index) => {
+      const cells = rows.map((row) => row.children[index]).filter(Boolean);
+      const texts = cells.map((cell) => cell.textContent.trim()).filter((text) => !EMPTY.test(text));
+      if (!texts.length || !texts.every((text) => NUMBER.test(text))) return;
+      for (const cell of [head, ...cells]) cell.classList.add("number");
+    });
+  }
+
   function nameColumns() {
     for (const table of document.querySelectorAll("#result_list, .inline-group .tabular table")) {
       const names = [];
@@ -13,8 +27,10 @@
         [...row.children].forEach((cell, index) => {
           const isNamed = names[index] && !cell.matches(".action-checkbox, .original, [colspan]");
           if (isNamed) cell.dataset.label = names[index];
+          cell.classList.toggle("without", EMPTY.test(cell.textContent));
         });
       }
+      alignNumbers(table);
     }
   }
 
