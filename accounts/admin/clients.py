@@ -22,6 +22,7 @@ from ..role_words import meanings
 from ..sign_on.linking import is_privileged
 from ..tokens.clients import NewSecret, replace_secret
 from ..tokens.hub_tokens import revoke_tokens
+from .asking import asks_first
 from .base import OperatorAdmin, ReadOnlyAdmin, operates
 from .leaked import LeakedPages
 from .roles import scope_choices
@@ -116,6 +117,12 @@ class ClientAdmin(OperatorAdmin):
         return TemplateResponse(request, "admin/accounts/client/secret.html", shown)
 
     @admin.action(description=_("Revoke the selected clients"), permissions=["operate"])
+    @asks_first(
+        _(
+            "Programs that use them are refused at once, and so are their tokens. "
+            "They cannot be made valid again."
+        )
+    )
     def revoke(self, request: HttpRequest, queryset: QuerySet[Client]) -> None:
         revoked = [client for client in queryset if client.revoke()]
         for client in revoked:
@@ -171,6 +178,7 @@ class AccessTokenAdmin(LeakedPages, ReadOnlyAdmin):
         return _("expired") if token.expires_at <= timezone.now() else _("valid")
 
     @admin.action(description=_("Revoke the selected tokens"), permissions=["operate"])
+    @asks_first(_("Programs that use them are refused at once. They cannot be made valid again."))
     def revoke(self, request: HttpRequest, queryset: QuerySet[AccessToken]) -> None:
         messages.success(request, f"{revoke_tokens(queryset)} revoked.")
 

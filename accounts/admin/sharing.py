@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from ..models import Share, ShareableRole
 from ..models.sharing import valid_shares
 from ..sharing import giving, kinds
+from .asking import asks_first
 from .base import OperatorAdmin, ReadOnlyAdmin, operates
 from .paging import UncountedPaginator
 
@@ -165,6 +166,7 @@ class ShareAdmin(ReadOnlyAdmin):
         return "; ".join(lines) or _("never")
 
     @admin.action(description=_("Withdraw"), permissions=["operate"])
+    @asks_first(_("Whoever they were shared with loses access at once; links no longer work."))
     def withdraw(self, request: HttpRequest, queryset: QuerySet[Share]) -> None:
         withdrawn = 0
         for share in queryset:

@@ -22,6 +22,7 @@ from ..subscriptions.geodb_registration import register_soon, try_soon
 from ..subscriptions.subscribing import unsubscribe
 from ..units import ledger
 from .actors import users_among
+from .asking import asks_first
 from .base import OperatorAdmin, ReadOnlyAdmin, operates, sentence
 
 MOST_EVENTS = 100
@@ -156,6 +157,7 @@ class SubscriptionAdmin(OperatorAdmin):
             register_soon(obj)
 
     @admin.action(description=_("End the selected subscriptions"), permissions=["operate"])
+    @asks_first(_("Their roles are taken at once. Units that were granted stay."))
     def end(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
         ended = 0
         for subscription in queryset.select_related("user"):

@@ -13,6 +13,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.admin.asking import asks_first
 from hubsite.console.quantities import number
 from hubsite.refusals import Refused
 from hubsite.translations.sentences import translated
@@ -65,6 +66,12 @@ class Actions:
         return found
 
     @admin.action(description=_("Cancel"), permissions=["operate"])
+    @asks_first(
+        _(
+            "They end and cannot go on later. What they have written is removed, "
+            "and their owners see that they were cancelled."
+        )
+    )
     def cancel(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
         """Cancel the chosen jobs, as their owners could; the worker ends their runs."""
         count = cancelling.cancel(_plain(queryset).active(), actor=request.user.username)

@@ -13,6 +13,7 @@ from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from accounts.admin.asking import asks_first
 from accounts.admin.base import ReadOnlyAdmin
 from accounts.admin.paging import UncountedPaginator
 from accounts.admin.searching import among_newest
@@ -199,6 +200,12 @@ class ServiceInstanceAdmin(ReadOnlyAdmin):
         return _preformatted(json.dumps(document, indent=2, ensure_ascii=False))
 
     @admin.action(description=_("Stop"), permissions=["operate"])
+    @asks_first(
+        _(
+            "They end at once for everybody who uses them, and do not come back. "
+            "The cubes that they show stay."
+        )
+    )
     def stop(self, request: HttpRequest, queryset: QuerySet[ServiceInstance]) -> None:
         self._each(
             request,

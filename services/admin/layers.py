@@ -13,6 +13,7 @@ from django.urls import path
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from accounts.admin.asking import asks_first
 from accounts.admin.base import ReadOnlyAdmin, sentence
 from hubsite.refusals import Refused
 
@@ -98,6 +99,7 @@ class LayerAdmin(ReadOnlyAdmin):
         messages.success(request, _("%(n)s will be looked at now.") % {"n": count})
 
     @admin.action(description=_("Remove from GeoServer"), permissions=["operate"])
+    @asks_first(_("Maps that others have embedded show them no longer. The collections stay."))
     def remove(self, request: HttpRequest, queryset: QuerySet[Layer]) -> None:
         rows = list(queryset.exclude(layer_state=LayerState.REMOVING))
         for layer in rows:

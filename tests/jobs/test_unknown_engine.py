@@ -78,7 +78,7 @@ def test_operators_can_still_see_and_cancel_it(engine, client, django_capture_on
     admin = make_user(is_staff=True, is_superuser=True)
     client.force_login(admin)
     assert client.get(reverse("admin:jobs_job_change", args=[job.pk])).status_code == 200
-    data = {"action": "cancel", "_selected_action": [job.pk]}
+    data = {"action": "cancel", "_selected_action": [job.pk], "sure": "yes"}
     with django_capture_on_commit_callbacks(execute=True):
         assert client.post(reverse("admin:jobs_job_changelist"), data).status_code == 302
     job.refresh_from_db()

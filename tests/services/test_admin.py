@@ -53,7 +53,7 @@ def owner():
 
 
 def act(client: Client, page: str, action: str, *rows) -> str:
-    chosen = {"action": action, "_selected_action": [row.pk for row in rows]}
+    chosen = {"action": action, "_selected_action": [row.pk for row in rows], "sure": "yes"}
     return client.post(page, chosen, follow=True).content.decode()
 
 

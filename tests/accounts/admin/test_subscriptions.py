@@ -75,7 +75,12 @@ def changelist(model: str) -> str:
 def act(browser: HttpClient, model: str, action: str, *objects, **fields):
     return browser.post(
         changelist(model),
-        {"action": action, "_selected_action": [item.pk for item in objects], **fields},
+        {
+            "action": action,
+            "_selected_action": [item.pk for item in objects],
+            "sure": "yes",
+            **fields,
+        },
         follow=True,
     )
 
@@ -250,7 +255,7 @@ def test_a_subscriptions_page_shows_units_and_history_in_words(browser, operator
     support.force_login(make_user(permissions=["read:hub"], is_staff=True))
     text = support.get(page).content.decode()
     assert "Cube generation" in text and 'value="end"' not in text
-    chosen = {"action": "end", "_selected_action": row.pk, "index": 0}
+    chosen = {"action": "end", "_selected_action": row.pk, "index": 0, "sure": "yes"}
     support.post(reverse("admin:accounts_subscription_changelist"), chosen)
     assert Subscription.objects.get().is_live
     browser.post(reverse("admin:accounts_subscription_changelist"), chosen)

@@ -31,7 +31,12 @@ def browser(operator) -> HttpClient:
 def act(browser: HttpClient, model: str, action: str, *objects, **fields):
     return browser.post(
         reverse(f"admin:accounts_{model}_changelist"),
-        {"action": action, "_selected_action": [item.pk for item in objects], **fields},
+        {
+            "action": action,
+            "_selected_action": [item.pk for item in objects],
+            "sure": "yes",
+            **fields,
+        },
         follow=True,
     )
 

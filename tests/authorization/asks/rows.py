@@ -54,6 +54,7 @@ def row(make: Callable[[World], Any]) -> Arrange:
         "object_id": str(pk := make(world).pk),
         "id": str(pk),
         "_selected_action": str(pk),
+        "sure": "yes",
     }
 
 

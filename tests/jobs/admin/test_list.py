@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -276,7 +277,11 @@ def test_the_cursor_of_all_jobs_moves_with_each_step_and_only_for_who_sees_them(
 
 
 def cancel(client: Client, *jobs: Job):
-    chosen = {"action": "cancel", "_selected_action": [job.pk for job in jobs]}
+    chosen = {
+        "action": "cancel",
+        "_selected_action": [job.pk for job in jobs],
+        "sure": "yes",
+    }
     return client.post(LIST, chosen, follow=True)
 
 
@@ -291,6 +296,41 @@ def test_chosen_jobs_are_cancelled_and_their_runs_ended(
     done.refresh_from_db()
     assert (running.state, done.state) == (State.CANCELLED, State.SUCCEEDED)
     assert queued_tasks() == ["remove_objects"]
+
+
+@pytest.mark.parametrize("is_whole_list", [False, True])
+def test_cancelling_chosen_jobs_asks_once_and_names_them(
+    operator,
+    owner,
+    is_whole_list,
+    django_capture_on_commit_callbacks,
+    django_assert_max_num_queries,
+):
+    jobs = [make_job(owner, state=State.QUEUED) for _ in range(13)]
+    other = make_job(owner, state=State.RUNNING)
+    chosen = {
+        "action": ["cancel", ""],
+        "select_across": "1" if is_whole_list else "0",
+        "index": "0",
+        "note": "<b>",
+        "_selected_action": [job.pk for job in jobs],
+    }
+    where = f"{LIST}?state__exact=QUEUED"
+    with django_assert_max_num_queries(20):
+        page = operator.post(where, chosen)
+    text = page.content.decode()
+    assert "13 jobs" in text and str(jobs[-1]) in text and "and 3 more" in text
+    assert "<b>" not in text
+    assert not Job.objects.filter(state=State.CANCELLED).exists()
+    asked = re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', text)
+    again: dict[str, list[str]] = {"sure": ["yes"]}
+    for name, value in asked:
+        again.setdefault(name, []).append(value)
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = operator.post(where, again, follow=True)
+    assert "13 jobs were cancelled." in answer.content.decode()
+    other.refresh_from_db()
+    assert other.state == State.RUNNING
 
 
 def test_who_is_no_operator_sees_nothing_and_cancels_nothing(owner):

@@ -165,7 +165,10 @@ def test_operators_adopt_repair_and_remove_in_the_admin(owner, geoserver, client
         "None: GeoServer has every layer"
         in client.get("/admin/services/layer/drift/").content.decode()
     )
-    client.post("/admin/services/layer/", {"action": "remove", "_selected_action": [failed.pk]})
+    client.post(
+        "/admin/services/layer/",
+        {"action": "remove", "_selected_action": [failed.pk], "sure": "yes"},
+    )
     work()
     assert set(geoserver.layers) == {(ROLE, "land_use"), (ROLE, "x")}
     client.force_login(make_user("staff@example.org", is_staff=True))
