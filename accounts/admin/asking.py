@@ -30,9 +30,10 @@ def asks_first(question: str) -> Callable[[Action], Action]:
     def asking(act: Action) -> Action:
         @wraps(act)
         def ask_or_act(page: Any, request: HttpRequest, rows: QuerySet) -> Any:
-            if SURE in request.POST:
-                return act(page, request, rows)
-            return _ask(page, request, rows, ask_or_act.short_description, question)
+            is_of_list = "action" in request.POST  # the page of one row asks by itself
+            if is_of_list and SURE not in request.POST:
+                return _ask(page, request, rows, ask_or_act.short_description, question)
+            return act(page, request, rows)
 
         return ask_or_act
 

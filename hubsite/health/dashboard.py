@@ -14,7 +14,7 @@ from . import parts
 
 def of_parts(request: HttpRequest) -> dict[str, Any] | None:
     """The panel "Is it healthy?": parts, services and the disk of the data folder."""
-    if not request.user.is_staff:
+    if not request.user.reads_hub:
         return None
     view = parts.look()
     disk = shutil.disk_usage(hub.data_dir)

@@ -2,8 +2,19 @@
 
 // What Django's admin leaves out: names of columns for narrow screens, and of fields for readers.
 (() => {
+  const page = document.documentElement.lang;
+  const language = navigator.languages.find((it) => it.split("-")[0] === page) ?? page;
+  const thousands = new Intl.NumberFormat(language);
   const EMPTY = /^\s*[-–]?\s*$/;
   const NUMBER = /^[-+−–]?[\d.,\s]*\d$/;
+
+  function markThousands(element) {
+    const text = element.textContent.trim();
+    if (!element.children.length && /^[-+]?\d{4,}$/.test(text)) {
+      element.textContent = thousands.format(text);
+      element.title = text;
+    }
+  }
 
   // A column of numbers only is one in which digits stand below digits.
   function alignNumbers(table) {
@@ -13,6 +24,7 @@
       const texts = cells.map((cell) => cell.textContent.trim()).filter((text) => !EMPTY.test(text));
       if (!texts.length || !texts.every((text) => NUMBER.test(text))) return;
       for (const cell of [head, ...cells]) cell.classList.add("number");
+      for (const cell of cells) markThousands(cell.querySelector("a") ?? cell);
     });
   }
 
@@ -27,7 +39,8 @@
         [...row.children].forEach((cell, index) => {
           const isNamed = names[index] && !cell.matches(".action-checkbox, .original, [colspan]");
           if (isNamed) cell.dataset.label = names[index];
-          cell.classList.toggle("without", EMPTY.test(cell.textContent));
+          const isEmpty = EMPTY.test(cell.textContent) && !cell.querySelector("img, input");
+          cell.classList.toggle("without", isEmpty);
         });
       }
       alignNumbers(table);
@@ -41,8 +54,6 @@
   // They are also in the middle of sentences, as in what a part says of its health.
   const UTC = /(?:(\d{4})-(\d\d)-(\d\d)|(\d\d)\.(\d\d)\.(\d{4})) (\d\d:\d\d)(:\d\d)? UTC/;
   const NOT_WORDS = "time[title], pre, code, script, style, textarea, select";
-  const page = document.documentElement.lang;
-  const language = navigator.languages.find((it) => it.split("-")[0] === page) ?? page;
   const minutes = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
   const seconds = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
 

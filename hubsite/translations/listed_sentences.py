@@ -303,6 +303,7 @@ SENTENCES = (
     _("The {0} was stopped, but not by Kubernetes."),
     _("The {0}'s pod was deleted."),
     _("There is no data store @{0}."),
+    _("There is no data store {0} for this. Choose another."),
     _("There is no such code, or it is over. Start again in the program."),
     _("There is no such data set."),
     _("There is no such list for you."),

@@ -115,6 +115,7 @@ class CubePage(View):
         related = _related(job)
         log = log_part.read(job, request.GET)
         told = document.request if document else {}
+        advice = wording.advice(job, lambda: logs.last_lines(job, known_errors.LOG_LINES))
         context = {
             "job": job,
             "cube": summary(job),
@@ -124,7 +125,8 @@ class CubePage(View):
             "shape": shape_of(document.estimate if document else {}),
             "compared": compared.rows_of(job, document, record),
             "waiting": waiting_of(job),
-            "advice": wording.advice(job, lambda: logs.last_lines(job, known_errors.LOG_LINES)),
+            "advice": advice,
+            "needs_change": advice is not None and advice.fault == known_errors.Fault.REQUEST,
             "costs_nothing": wording.costs_nothing(job),
             "log": log,
             "levels": list(log_part.LEVELS.items()),

@@ -15,12 +15,13 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.asking import asks_first
 from accounts.admin.base import ReadOnlyAdmin, sentence
+from hubsite.console.quantities import number
 from hubsite.refusals import Refused
 
 from ..geoserver import layers, operating
 from ..models import Layer, LayerState, StrayLayer
 
-MOST_SHOWN = 200
+MOST_SHOWN, MOST_COUNTED = 200, 10_000
 
 
 @admin.register(Layer)
@@ -75,9 +76,9 @@ class LayerAdmin(ReadOnlyAdmin):
             "title": _("GeoServer layers that differ"),
             "opts": self.model._meta,
             "rows": rows.select_related("owner")[:MOST_SHOWN],
-            "row_count": rows.count(),
+            "row_count": _counted(rows),
             "strays": strays[:MOST_SHOWN],
-            "stray_count": strays.count(),
+            "stray_count": _counted(strays),
             "may_operate": self.has_operate_permission(request),
         }
         return TemplateResponse(request, "admin/services/layer/drift.html", context)
@@ -130,3 +131,9 @@ class StrayLayerAdmin(ReadOnlyAdmin):
                 count += 1
                 self.log_addition(request, layer, "adopted")
         messages.success(request, _("%(n)s adopted; each is verified now.") % {"n": count})
+
+
+def _counted(rows: QuerySet) -> str:
+    """How many there are, without counting more than a few thousand."""
+    count = rows.order_by()[: MOST_COUNTED + 1].count()
+    return f"{number(min(count, MOST_COUNTED))}{'+' if count > MOST_COUNTED else ''}"

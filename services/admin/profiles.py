@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.base import OperatorAdmin, operates
+from hubsite.console.quantities import size
 from hubsite.console.typed_numbers import WholeNumberField
 from jobs.stores.catalogue import load_catalogue
 from jobs.stores.stores_file import StoresFileError
@@ -71,7 +72,7 @@ class ProfileForm(forms.ModelForm):
         most=1 << 42,
         initial=1 << 30,
         label=_("Memory"),
-        help_text=_("Most memory that one service may use, such as 1 GiB or 512 MiB."),
+        help_text=_("Most memory that one service may use, such as 4 GB or 512 MB."),
     )
     idle_s = QuantityField(
         parse=parse_duration,
@@ -192,7 +193,7 @@ class ServiceProfileAdmin(OperatorAdmin):
 
     @admin.display(ordering="memory_bytes")
     def memory(self, profile: ServiceProfile) -> str:
-        return show_size(profile.memory_bytes)
+        return size(profile.memory_bytes)
 
     @admin.display(description=_("idle limit"), ordering="idle_s")
     def idle(self, profile: ServiceProfile) -> str:

@@ -128,7 +128,7 @@ PROFILE = {
     "name": "small",
     "kind": "xcube_server",
     "title": "Small viewer",
-    "description": "One core and 1 GiB of memory: enough for the cubes of one person.",
+    "description": "For the cubes of one person.",
     "is_default": True,
     "cpus": 1.0,
     "memory_bytes": 1 << 30,

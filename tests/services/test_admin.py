@@ -288,7 +288,7 @@ class TestProfiles:
         for shown in ("1536 MiB", "30 min", "2 d"):
             assert f'value="{shown}"' in text
         listed = operator.get(PROFILES).content.decode()
-        assert "1536 MiB" in listed
+        assert "1.6 GB" in listed, "as the portal says it"
 
     def test_a_new_one_begins_with_the_usual_values(self, operator):
         text = operator.get(f"{PROFILES}add/").content.decode()

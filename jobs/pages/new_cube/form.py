@@ -96,13 +96,28 @@ class NewCubeForm(forms.Form):
         self.base = base
         """The request that this form changes; empty for a new one."""
         known = [(f"@{store.name}", store.title or store.name, store) for store in stores]
-        self.fields["store"].choices = [(n, title) for n, title, store in known if store.readable]
-        self.fields["output_store"].choices = [
-            (name, title) for name, title, store in known if store.writable
-        ]
+        readable = [(name, title) for name, title, store in known if store.readable]
+        writable = [(name, title) for name, title, store in known if store.writable]
+        self._unknown = {
+            field: self._offer(field, choices)
+            for field, choices in (("store", readable), ("output_store", writable))
+        }
+
+    def _offer(self, field: str, choices: list[tuple[str, str]]) -> str:
+        """Let a person choose these; returns the name asked for if it is none of them.
+
+        That name stays chosen, with an error: another store would be taken silently.
+        """
+        asked = self[field].value()
+        is_unknown = isinstance(asked, str) and asked != "" and asked not in dict(choices)
+        self.fields[field].choices = [(asked, asked), *choices] if is_unknown else choices
+        return asked if is_unknown else ""
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
+        for field, unknown in self._unknown.items():
+            if unknown:
+                self.add_error(field, f"There is no data store {unknown} for this. Choose another.")
         given = [name for name in CORNERS if cleaned.get(name) is not None]
         if 0 < len(given) < len(CORNERS):
             missing = next(name for name in CORNERS if name not in given)

@@ -39,7 +39,16 @@ def test_what_is_used_daily_is_first_and_no_list_is_missing(client):
 def test_who_may_see_nothing_is_told(client):
     client.force_login(make_user(is_staff=True))
     assert listed(client) == []
-    assert "permission to view or edit anything" in client.get("/admin/").content.decode()
+    page = client.get("/admin/").content.decode()
+    assert "permission to view or edit anything" in page
+    assert 'id="board-health"' not in page, "what is wrong with parts is for readers"
+
+
+def test_what_happens_comes_before_ways_to_other_pages(client):
+    client.force_login(make_user(permissions=["read:hub"], is_staff=True))
+    page = client.get("/admin/").content.decode()
+    boards = re.findall(r'id="board-([a-z]+)"', page)
+    assert boards[:3] == ["health", "jobs", "failures"]
 
 
 def test_a_model_that_nobody_placed_comes_last():

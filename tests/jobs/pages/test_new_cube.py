@@ -135,8 +135,8 @@ def test_only_what_was_changed_differs():
         ({"since": "yesterday"}, "since", "date"),
         ({"since": "2021-01-01", "until": "2020-01-01"}, "since", ""),
         ({"period": "daily"}, "period", ""),
-        ({"store": "@nowhere"}, "store", "choice"),
-        ({"output_store": "@demo"}, "output_store", "choice"),
+        ({"store": "@nowhere"}, "store", "no data store"),
+        ({"output_store": "@demo"}, "output_store", "no data store"),
         ({"dataset": "../secret"}, "dataset", ""),
         ({"dataset": ""}, "dataset", "required"),
         ({"name": "../north.zarr"}, "name", ""),
@@ -301,6 +301,17 @@ def test_who_may_not_generate_cubes_is_refused(estimates):
     client.force_login(make_user())
     assert client.get("/cubes/new/").status_code == 403
     assert client.post("/cubes/new/price", SAID).status_code == 403
+
+
+@pytest.mark.parametrize("field", ["store", "output_store"])
+def test_a_store_that_is_unknown_is_named_and_not_replaced_silently(browser, estimates, field):
+    text = browser.get(f"/cubes/new/?{field}=@gone").content.decode()
+    assert '<option value="@gone" selected>' in text
+    for path, status in (("/cubes/new/", 422), ("/cubes/new/price", 200)):
+        answer = browser.post(f"{path}?{field}=@gone", {**SAID, field: "@gone"})
+        assert answer.status_code == status
+        assert "There is no data store @gone for this." in answer.content.decode()
+    assert not estimates and not Job.objects.exists()
 
 
 def test_values_of_the_address_fill_the_form(browser):
