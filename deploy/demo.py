@@ -28,7 +28,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 XCUBE = CHECKOUT / ".xcube" / "bin"
 CUBE = "north-sea.zarr"
-ESTIMATE_WITHIN_S = 90
+ESTIMATE_WITHIN_S = 300
 STORES = """\
 # The stores of `make demo`. Users write "@demo" and "@cubes".
 demo:

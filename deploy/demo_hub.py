@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-READY_WITHIN_S = 90
+READY_WITHIN_S = 600
 STOP_WITHIN_S = 15
 UNITS = 100_000
 OPERATOR = "operator@example.org"
