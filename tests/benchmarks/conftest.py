@@ -71,8 +71,8 @@ def hub(tmp_path_factory, xcube_python: Path, demo_cube: Path) -> Iterator[Hub]:
 
 
 @pytest.fixture(scope="session")
-def runner(xcube_python: Path) -> Iterator[Runner]:
-    """A runner without a hub."""
+def bare_runner(xcube_python: Path) -> Iterator[Runner]:
+    """A runner without a hub, and without estimates."""
     runner = Runner(str(xcube_python), "--estimators", "0").start()
     yield runner
     runner.close()

@@ -21,22 +21,22 @@ pytestmark = [pytest.mark.benchmark, pytest.mark.xcube]
 
 
 @pytest.fixture
-def measure(runner: Runner, stores, request_body) -> Iterator[Callable]:  # noqa: F811
+def measure(bare_runner: Runner, stores, request_body) -> Iterator[Callable]:  # noqa: F811
     """(seconds until the job has ended, seconds of processor time until all of it is over)."""
     hub, numbers = Hub(), itertools.count()
 
     def run(*, quicklooks: bool) -> tuple[float, float]:
         request_body["output_config"]["data_id"] = f"cube-{next(numbers)}.zarr"
         work = {"kind": "cubegen", "request": request_body, "stores": stores}
-        before, began = _of_children(runner), time.perf_counter()
-        name = runner.launch(
+        before, began = _of_children(bare_runner), time.perf_counter()
+        name = bare_runner.launch(
             {**work, "quicklooks": quicklooks}, report={**hub.report, "token": "a-token"}
         )
-        assert runner.end_of(name)["phase"] == "SUCCEEDED"
+        assert bare_runner.end_of(name)["phase"] == "SUCCEEDED"
         took = time.perf_counter() - began
-        runner.delete(name)
-        wait_for(lambda: name not in [run["name"] for run in runner.list()["runs"]])
-        return took, _of_children(runner) - before
+        bare_runner.delete(name)
+        wait_for(lambda: name not in [run["name"] for run in bare_runner.list()["runs"]])
+        return took, _of_children(bare_runner) - before
 
     def has_looks() -> bool:
         """They have 5 s: a busy machine may need some tries."""

@@ -35,8 +35,8 @@ DataStores:
 
 
 @pytest.fixture
-def viewers(runner: Runner) -> Viewers:
-    return Viewers(runner)
+def viewers(bare_runner: Runner) -> Viewers:
+    return Viewers(bare_runner)
 
 
 @pytest.fixture

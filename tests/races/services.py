@@ -18,7 +18,6 @@ from services.models import InstanceEvent, Reason, ServiceInstance, StartKey, St
 from tests.accounts.factories import bearer, make_user
 from tests.services.conftest import (  # noqa: F401 - fixtures
     World,
-    clock,
     engine,
     follower,
     world,
