@@ -25,7 +25,7 @@ cube.to_zarr(sys.argv[1], zarr_format=2)
 
 @pytest.fixture(scope="session")
 def runner(xcube_python: Path) -> Iterator[Runner]:
-    runner = Runner(str(xcube_python), "--estimators", "2", "--estimate-limit", "8").start()
+    runner = Runner(str(xcube_python), "--estimators", "2", "--estimate-limit", "60").start()
     yield runner
     runner.close()
 

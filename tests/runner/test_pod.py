@@ -317,9 +317,9 @@ class TestNotStarted:
             assert end["name"] == workload["name"]
             assert end["attempt"] == workload.get("attempt")
 
-    def test_a_python_without_xcube(self, pod):
+    def test_a_python_without_xcube(self, pod, cubegen):
         pod.python = sys.executable
-        end = pod.run(make_workload(standin()))
+        end = pod.run(make_workload(cubegen))
         assert (end["exited"], end["reason"]) == (2, "LAUNCH")
         assert "xcube cannot be imported: ModuleNotFoundError" in end["message"]
 

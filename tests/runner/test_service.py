@@ -21,6 +21,7 @@ import pytest
 
 from jobs.estimates import remote
 from jobs.runner.estimates import liveness
+from jobs.runner.estimates.front import FINISH_S
 from jobs.runner.system import linux
 from jobs.running.runner_package import runner_zip
 from tests.patience import PATIENCE_S
@@ -101,7 +102,7 @@ class Service:
 
 @pytest.fixture(scope="module")
 def service(xcube_python: Path) -> Iterator[Service]:
-    service = Service(str(xcube_python), "--estimate-limit", "8")
+    service = Service(str(xcube_python), "--estimate-limit", "60")
     yield service.wait()
     service.close()
 
@@ -130,6 +131,7 @@ def slow_body(body, slow_store) -> dict[str, Any]:
     slow = json.loads(json.dumps(body))
     slow["stores"]["slow"] = s3_store(f"http://127.0.0.1:{slow_store.getsockname()[1]}")
     slow["request"]["input_config"]["store_id"] = "@slow"
+    slow["limit_s"] = 15
     return slow
 
 
@@ -347,7 +349,7 @@ class TestStopped:
 
         def ask() -> None:
             try:
-                own_service.estimate(slow_body)
+                own_service.estimate({**slow_body, "limit_s": 2 * FINISH_S})
             except remote.EstimatorUnreachable as error:
                 refused.append(error)
 

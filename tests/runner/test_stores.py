@@ -36,7 +36,9 @@ class Store:
     def __init__(self, root: Path, runner: Runner) -> None:
         self.root, self.runner = root, runner
 
-    def ask(self, do: str, *, limit_s: float = 30, root: Path | None = None, **more: Any) -> Any:
+    def ask(
+        self, do: str, *, limit_s: float = PATIENCE_S, root: Path | None = None, **more: Any
+    ) -> Any:
         params = {"root": str(root or self.root), "max_depth": 3}
         body = {
             "do": do,
@@ -65,7 +67,7 @@ def template(xcube_forks: Any, tmp_path_factory: Any) -> Path:
 
 @pytest.fixture(scope="module")
 def reading_runner(xcube_python: Path) -> Any:
-    runner = Runner(str(xcube_python), "--estimators", "1")
+    runner = Runner(str(xcube_python), "--estimators", "1", "--estimate-limit", str(PATIENCE_S))
     runner.options += ("--stores-socket", str(runner.stores), "--store-readers", "1")
     yield runner.start()
     runner.close()
@@ -132,7 +134,7 @@ def test_what_hangs_is_given_up_and_holds_up_no_estimate(store):
     for name in FILES:
         os.mkfifo(hanging / name)
     with ThreadPoolExecutor(1) as beside:
-        late = beside.submit(store.ask, "describe", data_id="hang.zarr", limit_s=25)
+        late = beside.submit(store.ask, "describe", data_id="hang.zarr", limit_s=PATIENCE_S)
         assert store.runner.estimate({"request": {}, "stores": {}})["status"] == "error"
         assert not late.done(), "the only reader still waits"
         wait_for(lambda: release(hanging) or late.done())

@@ -27,9 +27,23 @@ def viewers(runner) -> Viewers:
     return Viewers(runner)
 
 
+@pytest.fixture(scope="module")
+def killed_runner(xcube_python: Path) -> Iterator[Runner]:
+    """A runner for tests that end it: one after the other, because each start is dear."""
+    runner = Runner(str(xcube_python), "--estimators", "1").start()
+    yield runner
+    runner.close()
+
+
 @pytest.fixture
-def own(own_runner: Runner) -> Viewers:
-    return Viewers(own_runner.start())
+def own(killed_runner: Runner) -> Iterator[Viewers]:
+    if killed_runner.process.poll() is not None:
+        killed_runner.start()
+    viewers = Viewers(killed_runner)
+    yield viewers
+    if killed_runner.process.poll() is None:
+        for name in viewers.names():
+            remove(viewers, name)
 
 
 @pytest.fixture

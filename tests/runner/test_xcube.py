@@ -316,6 +316,6 @@ def test_an_estimate_that_takes_too_long_is_ended(runner: Runner, stores, reques
     with socket.create_server(("127.0.0.1", 0)) as server:
         stores["hanging"] = s3_store(f"http://127.0.0.1:{server.getsockname()[1]}")
         request_body["input_config"]["store_id"] = "@hanging"
-        answer = runner.estimate({"request": request_body, "stores": stores})
+        answer = runner.estimate({"request": request_body, "stores": stores, "limit_s": 8})
     assert (answer["kind"], answer["status_code"]) == ("store", 504)
     assert '"hanging"' in answer["message"]

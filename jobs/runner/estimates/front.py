@@ -29,7 +29,8 @@ MAX_CONNECTIONS = 512
 ANSWER_BYTES = 32 << 20
 """A store may have 100,000 data sets."""
 QUEUE_S = 60.0
-FINISH_S = 5.0
+FINISH_S = 15.0
+"""So long what has been asked for may take when it ends; a pod has 20 s."""
 SECRET_CHARS = 32
 _METHODS = {"/versions": "GET"}
 """Of all other endpoints it is POST."""
