@@ -47,7 +47,7 @@ class Reason(enum.StrEnum):
     LOST = "LOST"
     LAUNCH = "LAUNCH"
     CRASH_LOOP = "CRASH_LOOP"
-    """It ended again and again, and is not started once more."""
+    """It ended several times in a row, so it is not started again."""
     STOPPED = "STOPPED"
     """It was ended from outside, for example because its object was removed."""
 

@@ -9,9 +9,7 @@ from rest_framework import serializers
 
 from hubsite.api.serializers import ClosedSerializer
 
-from .fields import (
-    count_field,
-)
+from .fields import count_field
 
 
 class VariableDescriptorSerializer(ClosedSerializer):

@@ -141,7 +141,7 @@ def test_health_answers_while_all_callers_wait_for_a_store(server, capsys):
     wait_for(lambda: statuses.total() >= CALLERS, "answers to all", pause_s=0.1)
 
     def probe() -> list[float]:
-        """Times of probes if they are as quick as alone, but for a burst of other work."""
+        """How long each probe took, if most were about as quick as without the other callers."""
         took = sorted(server.get("/health/live")[1] for _ in range(PROBES))
         return took if median(took) < 40 * alone + 0.1 else []
 

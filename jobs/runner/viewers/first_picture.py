@@ -50,12 +50,12 @@ def _draw(datasets: DatasetsContext, name: str, variable: str) -> bytes | None:
     if place is None or _is_large(datasets, name, shown["name"], place):
         return None
     times = [it["coordinates"] for it in told["dimensions"] if it["name"] == "time"]
-    columns, rows = place.columns, place.rows
+    cube, columns, rows = datasets.get_ml_dataset(name), place.columns, place.rows
     image = np.zeros((TILE * len(rows), TILE * len(columns), 4), np.uint8)
     for i, row in enumerate(rows):
         for j, column in enumerate(columns):
             image[TILE * i : TILE * (i + 1), TILE * j : TILE * (j + 1)] = compute_rgba_tile(
-                datasets.get_ml_dataset(name),
+                cube,
                 (shown["name"],),
                 column,
                 row,
